@@ -1,0 +1,165 @@
+package amorsize
+
+import (
+	"context"
+
+	"github.com/amorsize/amorsize/executor"
+	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// Execute calls fn once for every item and returns the results in the order of
+// the items. With an error, the results so far are returned beside it; those of
+// items that failed or were not run are zero, and Report.Valid tells them apart.
+//
+// The error is an [*ItemError] of the lowest index among the failures seen or,
+// with [WithErrors]([Collect]), [*Errors] with all of them; a [*ConfigError] if
+// an option is invalid, before any item is run.
+func Execute[T, R any](fn func(T) (R, error), items []T, opts ...Option) ([]R, error) {
+	call := executor.Func[T, R]{Plain: fn}
+	if len(opts) == 0 {
+		return executor.Run(context.Background(), call, items, executor.Config{})
+	}
+	cfg, err := configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	out, err := executor.Run(context.Background(), call, items, cfg)
+	return out, named(err)
+}
+
+// ExecuteContext is [Execute] for a function that takes a context. The context
+// that fn gets ends when ctx does, or when another item has failed and the run
+// is to stop. If ctx ends first, no further item starts, and once those that
+// run have returned, the error is a [*CanceledError], which is both the
+// context's error and its cause.
+func ExecuteContext[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items []T, opts ...Option) ([]R, error) {
+	call := executor.Func[T, R]{Context: fn}
+	if len(opts) == 0 {
+		out, err := executor.Run(ctx, call, items, executor.Config{})
+		return out, err
+	}
+	cfg, err := configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	out, err := executor.Run(ctx, call, items, cfg)
+	return out, named(err)
+}
+
+// ExecuteBatches calls fn with consecutive slices of the items, of a size that
+// is chosen by measuring, and returns all results in the order of the items. fn
+// must return one result for each item it is given and must not keep or change
+// the slice. A call of fn that fails, or returns another number of results, is
+// a [*BatchError]; none of its results count.
+//
+// The time of a call is taken to be overhead + n × item and fitted while
+// running; the size is the smallest that reaches 95 % of the best goodput, as
+// long as a call stays under a second ([WithTargetChunkDuration]) and within
+// [WithMaxChunkSize] and [WithMemoryLimit]. [WithChunkSize] fixes it.
+func ExecuteBatches[T, R any](ctx context.Context, fn func(context.Context, []T) ([]R, error), items []T, opts ...Option) ([]R, error) {
+	cfg, err := configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	out, err := executor.RunBatches(ctx, fn, items, cfg)
+	return out, named(err)
+}
+
+// Optimize makes the plan for a run of fn over items and does not run it. It
+// does execute the sample: fn is called for the first items, [Plan].Sample.Items
+// of them, and their results are dropped. A plan can be saved as JSON and used
+// again with [WithPlan]. Options that fix the number of workers, or a plan, are
+// ignored.
+//
+// If fn fails, or ctx ends, the plan is made from what was measured so far and
+// returned with the error.
+func Optimize[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items []T, opts ...Option) (Plan, error) {
+	cfg, err := configure(opts)
+	if err != nil {
+		return Plan{}, err
+	}
+	plan, err := executor.Measure(ctx, executor.Func[T, R]{Context: fn}, items, cfg)
+	return plan, named(err)
+}
+
+// A Policy guards one call: a rate limiter, a circuit breaker, retries. Do calls
+// call zero or more times, never twice at once, and returns what the last call
+// returned or its own error. It must be safe for concurrent use.
+type Policy = executor.Policy
+
+// What a run is told, and tells.
+type (
+	// Plan is what a run starts with, and why. Plan.String is one line,
+	// Plan.Explain the whole reasoning.
+	Plan = optimizer.Plan
+	// Mode says whether a plan runs more than one call at a time.
+	Mode = optimizer.Mode
+	// Workload is what a call spends its time on.
+	Workload = sampling.Workload
+	// Sample is what was measured on the first items.
+	Sample = sampling.Sample
+	// Host is what the machine offers.
+	Host = sampling.Host
+	// Report tells what a run did. Report.String is for a person.
+	Report = executor.Report
+	// Progress tells how far a run is.
+	Progress = executor.Progress
+	// Observer is told the events of a run.
+	Observer = executor.Observer
+	// ObserverFunc makes a function an Observer.
+	ObserverFunc = executor.ObserverFunc
+	// Event is what an Observer is told.
+	Event = executor.Event
+	// Hooks is an Observer whose functions can be registered and removed.
+	Hooks = executor.Hooks
+	// ErrorMode says what happens to a run when an item fails.
+	ErrorMode = executor.ErrorMode
+)
+
+// The values of a plan's Mode and Workload, of [WithErrors], and the events of a run.
+const (
+	Serial   = optimizer.Serial
+	Parallel = optimizer.Parallel
+
+	CPUBound = sampling.CPUBound
+	Mixed    = sampling.Mixed
+	IOBound  = sampling.IOBound
+
+	FailFast = executor.FailFast
+	Collect  = executor.Collect
+
+	Started   = executor.Started
+	Planning  = executor.Planning
+	Planned   = executor.Planned
+	ChunkDone = executor.ChunkDone
+	Finished  = executor.Finished
+)
+
+// The errors of a run. Each wraps its cause.
+type (
+	// ItemError is the failure of one item.
+	ItemError = executor.ItemError
+	// BatchError is the failure of one call of a batch function.
+	BatchError = executor.BatchError
+	// Errors are all failures of a run with Collect, ordered by index.
+	Errors = executor.Errors
+	// CanceledError is returned when the context ended a run.
+	CanceledError = executor.CanceledError
+	// PanicError is what a run panics with when the function panicked.
+	PanicError = executor.PanicError
+	// ConfigError says which option is invalid.
+	ConfigError = executor.ConfigError
+)
+
+// Causes, for errors.Is.
+var (
+	// ErrConfig is what every ConfigError is.
+	ErrConfig = executor.ErrConfig
+	// ErrGoexit is the cause of an item's error when the function called
+	// runtime.Goexit in a goroutine other than the caller's.
+	ErrGoexit = executor.ErrGoexit
+	// ErrResultCount is the cause of a batch's error when the batch function
+	// returned more or fewer results than it was given items.
+	ErrResultCount = executor.ErrResultCount
+)

@@ -1,0 +1,267 @@
+package executor
+
+import (
+	"context"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+)
+
+// Func is the function of a run in one of its forms. Exactly one is set.
+type Func[T, R any] struct {
+	// Plain is a function that knows no context. It has a form of its own
+	// because an adapter would cost every call 2 ns.
+	Plain func(T) (R, error)
+	// Context is a function that is given the run's context.
+	Context func(context.Context, T) (R, error)
+}
+
+func (f Func[T, R]) valid() bool { return (f.Plain != nil) != (f.Context != nil) }
+
+// runner runs ranges of items. The engine knows neither items nor results.
+type runner interface {
+	// run runs the items of s in order until one fails or w is signalled.
+	// It leaves in w.at the first item that it did not complete; with an error,
+	// or a panic noted in w, that is the item that failed.
+	run(ctx context.Context, w *worker, s span) error
+	// failed returns the items that are lost when item at of s fails.
+	failed(at int, s span) span
+	// fail makes the error of the item or batch.
+	fail(w *worker, lost span, err error) error
+	// fork returns the runner for another worker.
+	fork() runner
+}
+
+// Signals to a worker, looked at before every item.
+const (
+	goOn  = iota
+	halt  // start no further item
+	split // hand back the rest of the range and claim anew
+)
+
+// worker is one goroutine that runs items, the caller's own or a helper.
+type worker struct {
+	signal atomic.Uint32
+	_      [60]byte // looked at before every item, written seldom: a line of its own
+
+	done     <-chan struct{} // of the caller's context, while no one else would signal
+	at       int             // the item being run, or the first not run
+	returned bool            // the latest run returned of its own accord
+	panicked *PanicError     // what the latest run panicked with
+	attempts int             // calls of the function for the item being run
+
+	runner   runner
+	claimed  span          // the range being run
+	seat     int           // index in the pool's list
+	seated   bool          // whether it is there
+	admitted *atomic.Int64 // the process-wide count that it is part of
+
+	account
+}
+
+// interrupted reports whether no further item should be started.
+func (w *worker) interrupted() bool {
+	if w.signal.Load() != goOn {
+		return true
+	}
+	if w.done == nil {
+		return false
+	}
+	select {
+	case <-w.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// guard is deferred around user code. It turns a panic into a note; for a
+// Goexit, which cannot be stopped, it leaves returned unset.
+func (w *worker) guard() {
+	if w.returned {
+		return
+	}
+	if v := recover(); v != nil {
+		w.panicked = &PanicError{Index: w.at, Value: v, Stack: debug.Stack()}
+		w.returned = true
+	}
+}
+
+// calls runs a function item by item.
+type calls[T, R any] struct {
+	fn    Func[T, R]
+	items []T
+	out   []R
+}
+
+func (c *calls[T, R]) fork() runner               { return c }
+func (c *calls[T, R]) failed(at int, _ span) span { return span{at, at + 1} }
+
+func (c *calls[T, R]) fail(w *worker, lost span, err error) error {
+	return &ItemError{Index: lost.lo, Attempts: max(1, w.attempts), Err: err}
+}
+
+func (c *calls[T, R]) run(ctx context.Context, w *worker, s span) (err error) {
+	w.at, w.returned = s.lo, false
+	defer w.guard()
+	if c.fn.Plain != nil {
+		err = c.runPlain(w, s)
+	} else {
+		err = c.runContext(ctx, w, s)
+	}
+	w.returned = true
+	return err
+}
+
+// runPlain and runContext are the same loop twice, because it is the one place
+// where a nanosecond an item counts.
+func (c *calls[T, R]) runPlain(w *worker, s span) error {
+	fn, items := c.fn.Plain, c.items[s.lo:s.hi]
+	out := c.out[s.lo:s.hi][:len(items)]
+	for i := range items {
+		w.at = s.lo + i // stored, not incremented: the loop must not wait for the last store
+		if w.signal.Load() != goOn || w.done != nil && w.interrupted() {
+			return nil
+		}
+		v, err := fn(items[i])
+		if err != nil {
+			return err
+		}
+		out[i] = v
+	}
+	w.at = s.hi
+	return nil
+}
+
+func (c *calls[T, R]) runContext(ctx context.Context, w *worker, s span) error {
+	fn, items := c.fn.Context, c.items[s.lo:s.hi]
+	out := c.out[s.lo:s.hi][:len(items)]
+	for i := range items {
+		w.at = s.lo + i // stored, not incremented: the loop must not wait for the last store
+		if w.signal.Load() != goOn || w.done != nil && w.interrupted() {
+			return nil
+		}
+		v, err := fn(ctx, items[i])
+		if err != nil {
+			return err
+		}
+		out[i] = v
+	}
+	w.at = s.hi
+	return nil
+}
+
+// guarded runs a function item by item through a chain of policies. The chain
+// is built once for each worker; an item costs no closure and no allocation.
+type guarded[T, R any] struct {
+	calls[T, R]
+	policies []Policy
+	chain    func(context.Context) error
+	w        *worker // whose item is being run
+	item     T
+	result   R
+}
+
+func newGuarded[T, R any](c calls[T, R], policies []Policy) *guarded[T, R] {
+	g := &guarded[T, R]{calls: c, policies: policies}
+	g.chain = chain(policies, g.call)
+	return g
+}
+
+// chain wraps call into the policies, the first one outermost.
+func chain(policies []Policy, call func(context.Context) error) func(context.Context) error {
+	for _, policy := range slices.Backward(policies) {
+		inner := call
+		call = func(ctx context.Context) error { return policy.Do(ctx, inner) }
+	}
+	return call
+}
+
+func (g *guarded[T, R]) fork() runner { return newGuarded(g.calls, g.policies) }
+
+// call is the innermost link: one attempt at the current item.
+func (g *guarded[T, R]) call(ctx context.Context) (err error) {
+	g.w.attempts++
+	if g.fn.Plain != nil {
+		g.result, err = g.fn.Plain(g.item)
+	} else {
+		g.result, err = g.fn.Context(ctx, g.item)
+	}
+	return err
+}
+
+func (g *guarded[T, R]) run(ctx context.Context, w *worker, s span) error {
+	w.at, w.returned = s.lo, false
+	defer w.guard()
+	g.w = w
+	var none R
+	for i := s.lo; i < s.hi && !w.interrupted(); i++ {
+		// A policy may answer without calling: then no earlier item's result may show.
+		g.item, g.result, w.attempts = g.items[i], none, 0
+		if err := g.chain(ctx); err != nil {
+			w.returned = true
+			return err
+		}
+		g.out[i] = g.result
+		w.at = i + 1
+	}
+	g.result = none // keeps no result alive that the caller may drop
+	w.returned = true
+	return nil
+}
+
+// batches runs a function that takes many items in one call: a range is a call.
+type batches[T, R any] struct {
+	fn       func(context.Context, []T) ([]R, error)
+	policies []Policy
+	items    []T
+	out      []R
+	chain    func(context.Context) error
+	w        *worker
+	span     span
+	result   []R
+}
+
+func newBatches[T, R any](fn func(context.Context, []T) ([]R, error), policies []Policy, items []T, out []R) *batches[T, R] {
+	b := &batches[T, R]{fn: fn, policies: policies, items: items, out: out}
+	b.chain = chain(policies, b.call)
+	return b
+}
+
+func (b *batches[T, R]) fork() runner { return newBatches(b.fn, b.policies, b.items, b.out) }
+
+// failed loses the whole batch: which of its items succeeded is not known.
+func (b *batches[T, R]) failed(_ int, s span) span { return s }
+
+func (b *batches[T, R]) fail(_ *worker, lost span, err error) error {
+	return &BatchError{Index: lost.lo, Size: lost.hi - lost.lo, Err: err}
+}
+
+func (b *batches[T, R]) call(ctx context.Context) (err error) {
+	b.w.attempts++
+	// The capacity ends with the batch: an append by fn cannot reach the next one.
+	b.result, err = b.fn(ctx, b.items[b.span.lo:b.span.hi:b.span.hi])
+	return err
+}
+
+func (b *batches[T, R]) run(ctx context.Context, w *worker, s span) error {
+	w.at, w.returned, w.attempts = s.lo, false, 0
+	defer w.guard()
+	if w.interrupted() {
+		w.returned = true
+		return nil
+	}
+	b.w, b.span = w, s
+	err := b.chain(ctx)
+	w.returned = true
+	if err != nil {
+		return err
+	}
+	if len(b.result) != s.hi-s.lo {
+		return &countError{got: len(b.result), want: s.hi - s.lo}
+	}
+	copy(b.out[s.lo:s.hi], b.result)
+	b.result = nil
+	w.at = s.hi
+	return nil
+}

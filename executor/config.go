@@ -1,0 +1,168 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// A Policy guards one call. Do calls call zero or more times, never twice at
+// once, and returns what the last call returned or its own error. It must be
+// safe for concurrent use.
+type Policy interface {
+	Do(ctx context.Context, call func(context.Context) error) error
+}
+
+// ErrorMode says what happens to a run when an item fails.
+type ErrorMode int
+
+const (
+	// FailFast stops the run at the first failure: no new item starts, the
+	// context of the running ones is cancelled, and the run returns an
+	// [*ItemError] for the lowest index among the failures seen.
+	FailFast ErrorMode = iota
+	// Collect runs every item and returns all failures as [*Errors].
+	Collect
+)
+
+// The ranges of settings.
+const (
+	MaxTargetChunk = time.Hour
+	MinMemoryLimit = 1 << 20
+)
+
+// DefaultProgressInterval is the least time between two calls of Config.Progress.
+const DefaultProgressInterval = 100 * time.Millisecond
+
+// Config are the settings of a run. The zero value decides everything by measuring.
+type Config struct {
+	// Workers fixes how many calls run at once; 0 finds out.
+	Workers int
+	// MaxWorkers bounds how many calls run at once; 0 is no bound but the
+	// optimizer's own.
+	MaxWorkers int
+	// ChunkSize fixes how many items a worker claims at a time, and for batches
+	// how many items a call is given; 0 finds out.
+	ChunkSize int
+	// MaxChunkSize bounds what is found out: many bulk interfaces accept so many
+	// items and no more. 0 is no bound. It excludes ChunkSize.
+	MaxChunkSize int
+	// TargetChunk is how long a chunk should take, up to [MaxTargetChunk]: 0 is
+	// [optimizer.DefaultTargetChunk], for batches [DefaultTargetBatch].
+	// It excludes ChunkSize.
+	TargetChunk time.Duration
+	// ComputeOnly never runs more calls at once than GOMAXPROCS, even if they
+	// wait. Workers overrides it.
+	ComputeOnly bool
+	// LoadAware takes fewer workers on a machine that is busy with other things.
+	LoadAware bool
+	// SampleSize is how many items are run to measure before the plan is made, 1
+	// to [sampling.MaxItems]; 0 takes as many as it needs.
+	SampleSize int
+	// MemoryLimit bounds the bytes that calls in flight may need together, at
+	// least [MinMemoryLimit]; 0 is 80 % of what the host has available.
+	MemoryLimit uint64
+	// Errors is what happens when an item fails.
+	Errors ErrorMode
+	// Policies guard every call, the first one outermost.
+	Policies []Policy
+	// Plan starts the run with a plan made before instead of a sample. It
+	// excludes Workers and SampleSize.
+	Plan *optimizer.Plan
+
+	// Report, if not nil, is written before the run returns or panics.
+	Report *Report
+	// Progress is called as items complete, at most once per ProgressInterval
+	// and once at the end. Calls never overlap and no lock is held.
+	Progress func(Progress)
+	// ProgressInterval is the least time between two calls of Progress; 0 is
+	// [DefaultProgressInterval]. A nanosecond reports every chunk.
+	ProgressInterval time.Duration
+	// Logger is told what is measured and decided, at level Info, and chunk
+	// by chunk changes of the number of workers at level Debug.
+	Logger *slog.Logger
+	// Observers are told the events of the run.
+	Observers []Observer
+}
+
+// Validate returns a [*ConfigError] for the first setting that is out of
+// range or contradicts another one.
+func (c *Config) Validate() error {
+	for _, n := range []struct {
+		field string
+		value int
+		most  int
+	}{
+		{"Workers", c.Workers, 0},
+		{"MaxWorkers", c.MaxWorkers, 0},
+		{"ChunkSize", c.ChunkSize, 0},
+		{"MaxChunkSize", c.MaxChunkSize, 0},
+		{"SampleSize", c.SampleSize, sampling.MaxItems},
+	} {
+		switch {
+		case n.value < 0:
+			return &ConfigError{n.field, n.value, "at least 1, or 0 to find out"}
+		case n.most > 0 && n.value > n.most:
+			return &ConfigError{n.field, n.value, fmt.Sprintf("1 to %d, or 0 to find out", n.most)}
+		}
+	}
+	switch {
+	case c.TargetChunk < 0 || c.TargetChunk > MaxTargetChunk:
+		return &ConfigError{"TargetChunk", c.TargetChunk, fmt.Sprintf("above 0, up to %v", MaxTargetChunk)}
+	case c.MemoryLimit > 0 && c.MemoryLimit < MinMemoryLimit:
+		return &ConfigError{"MemoryLimit", c.MemoryLimit, fmt.Sprintf("at least %d bytes", MinMemoryLimit)}
+	case c.Errors != FailFast && c.Errors != Collect:
+		return &ConfigError{"Errors", int(c.Errors), "FailFast or Collect"}
+	case c.ProgressInterval < 0:
+		return &ConfigError{"ProgressInterval", c.ProgressInterval, "at least 0"}
+	}
+	for i, p := range c.Policies {
+		if p == nil {
+			return &ConfigError{fmt.Sprintf("Policies[%d]", i), nil, "a policy"}
+		}
+	}
+	for i, o := range c.Observers {
+		if o == nil {
+			return &ConfigError{fmt.Sprintf("Observers[%d]", i), nil, "an observer"}
+		}
+	}
+	return c.contradiction()
+}
+
+func (c *Config) contradiction() error {
+	switch {
+	case c.Workers > 0 && c.MaxWorkers > 0 && c.Workers > c.MaxWorkers:
+		return &ConfigError{"Workers", c.Workers, fmt.Sprintf("at most MaxWorkers = %d", c.MaxWorkers)}
+	case c.ChunkSize > 0 && c.TargetChunk > 0:
+		return &ConfigError{"ChunkSize", c.ChunkSize, fmt.Sprintf("unset where TargetChunk = %v decides", c.TargetChunk)}
+	case c.ChunkSize > 0 && c.MaxChunkSize > 0:
+		return &ConfigError{"ChunkSize", c.ChunkSize, fmt.Sprintf("unset where MaxChunkSize = %d bounds it", c.MaxChunkSize)}
+	case c.Plan != nil && c.Workers > 0:
+		return &ConfigError{"Workers", c.Workers, "unset where a Plan decides"}
+	case c.Plan != nil && c.SampleSize > 0:
+		return &ConfigError{"SampleSize", c.SampleSize, "unset where a Plan decides"}
+	case c.Plan != nil && (c.Plan.Workers < 1 || c.Plan.ChunkSize < 1):
+		return &ConfigError{"Plan", fmt.Sprintf("%d workers × chunks of %d", c.Plan.Workers, c.Plan.ChunkSize), "at least 1 × 1"}
+	}
+	return nil
+}
+
+// watched reports whether anybody wants to be told about the run.
+func (c *Config) watched() bool {
+	return c.Report != nil || c.Progress != nil || c.Logger != nil || len(c.Observers) > 0
+}
+
+// constraints is what the optimizer needs to know of the settings.
+func (c *Config) constraints(items int) optimizer.Constraints {
+	return optimizer.Constraints{
+		Items:   items,
+		Workers: c.Workers, MaxWorkers: c.MaxWorkers,
+		ChunkSize: c.ChunkSize, TargetChunk: c.TargetChunk,
+		MemoryLimit: c.MemoryLimit,
+		ComputeOnly: c.ComputeOnly, LoadAware: c.LoadAware,
+	}
+}

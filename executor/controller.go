@@ -1,0 +1,375 @@
+package executor
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// The controller's patience. Each figure is argued in docs/how-it-works.md.
+const (
+	// minEpoch is the shortest time over which rates are compared.
+	minEpoch = 1 * time.Millisecond
+	// minItems is the least number of items over which rates are compared.
+	minItems = 8
+	// firstCheck is how long after a decision it is first called into question.
+	firstCheck = 30 * time.Millisecond
+	// maxCheck bounds how long a confirmed decision stands.
+	maxCheck = 5 * time.Second
+)
+
+// observation is what an epoch has shown so far: the calls that began in it
+// and have ended. Calls that began before it ran under another limit.
+type observation struct {
+	now, age  time.Duration
+	running   int           // workers now
+	reporting int           // workers that have ended a call
+	chunks    int           // claims that have ended
+	items     int           // calls that have ended
+	busy      time.Duration // their time added up
+	squares   float64       // Σ (ns of a chunk)² / items of it
+	cores     float64       // cores that the process used, negative if unknown
+	procs     int           // GOMAXPROCS
+	left      int           // items not claimed
+}
+
+// rate is the throughput in items per second by Little's law: workers over
+// mean time in the call. Unlike a count over the wall time it is not rounded to
+// whole calls.
+func (o observation) rate() float64 {
+	if o.busy <= 0 {
+		return 0
+	}
+	return float64(o.reporting) * float64(o.items) / o.busy.Seconds()
+}
+
+// mean returns the mean time of a call.
+func (o observation) mean() time.Duration {
+	if o.items == 0 {
+		return 0
+	}
+	return o.busy / time.Duration(o.items)
+}
+
+// error returns the relative standard error of the mean.
+func (o observation) error() float64 {
+	if o.chunks < 2 || o.busy <= 0 {
+		return math.Inf(1)
+	}
+	mean := float64(o.busy) / float64(o.items)
+	variance := (o.squares - mean*float64(o.busy)) / float64(o.chunks-1)
+	return math.Sqrt(max(0, variance)/float64(o.items)) / mean
+}
+
+// settled reports whether the epoch has seen enough for a comparison.
+func (o observation) settled(tolerance float64) bool {
+	return o.age >= minEpoch && o.items >= minItems &&
+		4*o.reporting >= 3*o.running && o.error() <= tolerance
+}
+
+// idle returns the share of the cores that the workers could use and do not,
+// 0 if unknown.
+func (o observation) idle() float64 {
+	usable := float64(min(o.running, o.procs))
+	if o.cores < 0 || usable == 0 {
+		return 0
+	}
+	return max(0, 1-o.cores/usable)
+}
+
+type phase int
+
+const (
+	hold    phase = iota // keep the level, and measure it
+	ramp                 // grow round by round while it pays
+	probe                // try another level
+	confirm              // back at the level, to compare like with like
+)
+
+// controller decides how many workers run. It is a state machine without
+// clock and goroutine: fed with observations, it answers with decisions.
+//
+// Work that computes starts with the planned number. What half of it would
+// achieve is tried out now and then, first if company seems useless and after
+// firstCheck, then ever more rarely: a trial costs a millisecond of one worker.
+// Work that waits grows round by round while the throughput follows, then
+// tries a step up or down at a time.
+//
+// A trial compares rates before, during and after it (ABA), so that items that
+// get dearer or cheaper on the way do not count for or against it.
+type controller struct {
+	fixed   bool
+	ceiling int     // never more than this
+	waits   bool    // calls wait: more of them than cores may pay
+	told    bool    // the calls were measured and found to wait
+	base    float64 // items per second of one worker alone, 0 if unknown
+
+	phase phase
+	level int // the limit in force, or to go back to from a trial
+
+	before struct { // the level before the latest step of the ramp
+		level int
+		rate  float64
+	}
+	trial struct {
+		level       int
+		rate        float64 // found during the trial
+		before      float64 // found before it
+		callTime    time.Duration
+		doubted     bool // whether the first doubt has been followed up
+		upwardsNext bool
+	}
+	checkAt time.Duration // when to try another level
+	pause   time.Duration // from one trial to the next
+}
+
+// decision is what to do after an observation.
+type decision struct {
+	limit    int
+	newEpoch bool   // forget what was observed so far
+	reason   string // why the limit changed
+}
+
+// newController starts with the plan and may go up to ceiling.
+func newController(plan optimizer.Plan, ceiling int, fixed bool, now time.Duration) controller {
+	c := controller{fixed: fixed, ceiling: max(1, ceiling), level: max(1, plan.Workers)}
+	c.waits = plan.Workload != sampling.CPUBound && ceiling > plan.Host.Procs
+	perItem := plan.Sample.ItemNanos
+	if perItem > 0 {
+		c.base = 1e9 / perItem
+	}
+	c.before.level, c.before.rate = 1, c.base
+	if c.waits && c.level > 1 {
+		c.phase = ramp
+	}
+	c.rest(now, time.Duration(perItem))
+	return c
+}
+
+// need returns how many claims must end before there is something to decide.
+func (c *controller) need() int {
+	if c.phase == ramp {
+		return max(1, c.level*3/4) // some calls were under way when the round began
+	}
+	return math.MaxInt32
+}
+
+// rest schedules the next trial, long enough after now for the cost of a trial
+// of minItems calls to stay near 1 %.
+func (c *controller) rest(now, callTime time.Duration) {
+	c.pause = max(firstCheck, 50*minItems*callTime)
+	if c.waits {
+		c.pause = max(firstCheck, 10*callTime)
+	}
+	c.checkAt = now + c.pause
+}
+
+// most returns the highest limit that makes sense now.
+func (c *controller) most(o observation) int {
+	if c.waits {
+		return c.ceiling
+	}
+	return max(1, min(c.ceiling, o.procs))
+}
+
+// next takes an observation and answers with a decision.
+func (c *controller) next(o observation) decision {
+	if c.fixed {
+		return decision{limit: c.level}
+	}
+	if most := c.most(o); c.level > most {
+		c.level, c.phase = most, hold
+		return decision{most, true, fmt.Sprintf("%d cores left", most)}
+	}
+	switch c.phase {
+	case ramp:
+		return c.climb(o)
+	case probe:
+		return c.judge(o)
+	case confirm:
+		return c.compare(o)
+	default:
+		return c.watch(o)
+	}
+}
+
+// watch keeps the level until there is a reason to try another one.
+func (c *controller) watch(o observation) decision {
+	if c.discoverWaiting(o) {
+		c.waits, c.phase = true, ramp
+		c.before.level, c.before.rate = max(1, o.running), c.observedRate(o)
+		return c.moveTo(min(max(optimizer.FirstWindow, c.level), c.ceiling), "the calls wait, cores are idle")
+	}
+	tolerance := 0.05
+	if c.waits {
+		tolerance = 0.1
+	}
+	if !o.settled(tolerance) {
+		return decision{limit: c.level}
+	}
+	doubtful := !c.trial.doubted && c.level > 1 && c.base > 0 && o.rate() < 1.25*c.base
+	if !doubtful && o.now < c.checkAt {
+		return decision{limit: c.level}
+	}
+	c.trial.doubted = c.trial.doubted || doubtful
+	return c.try(o)
+}
+
+// learn takes a plan that was made again, with the CPU share of the calls.
+func (c *controller) learn(plan optimizer.Plan) {
+	if c.fixed || c.waits || plan.Workload == sampling.CPUBound {
+		return
+	}
+	c.told = true
+}
+
+// discoverWaiting reports whether calls that were taken for computing wait:
+// the cores are next to idle although all workers are in a call, or partly idle
+// although every worker so far has paid in full (under a shared lock none does).
+func (c *controller) discoverWaiting(o observation) bool {
+	if c.waits || o.running < 1 || c.ceiling <= c.level {
+		return false
+	}
+	if c.told || o.idle() > 0.7 {
+		return true
+	}
+	return o.idle() > 0.3 && c.level >= o.procs && o.settled(0.1) &&
+		c.base > 0 && o.rate() > 0.75*c.base*float64(c.level)
+}
+
+func (c *controller) observedRate(o observation) float64 {
+	if o.items >= minItems {
+		return o.rate()
+	}
+	return c.base * float64(max(1, o.running))
+}
+
+// try begins a trial of another level.
+func (c *controller) try(o observation) decision {
+	level := c.candidate(o)
+	if level == c.level {
+		c.checkAt = o.now + c.pause
+		return decision{limit: c.level, newEpoch: true}
+	}
+	c.phase = probe
+	c.trial.level, c.trial.before, c.trial.callTime = level, o.rate(), o.mean()
+	return decision{level, true, ""}
+}
+
+// candidate returns the level to try: half or double for work that computes, a
+// quarter less or half more for work that waits; down and up in turn.
+func (c *controller) candidate(o observation) int {
+	down, up := c.level/2, c.level*2
+	if c.waits {
+		down, up = c.level*3/4, c.level+max(1, c.level/2)
+		if o.idle() < 0.1 { // the cores are the limit: more calls in flight are only more memory
+			up = c.level
+		}
+	}
+	down, up = max(1, down), min(up, c.most(o), c.level+o.left)
+	if c.trial.upwardsNext && up > c.level || down == c.level {
+		return up
+	}
+	return down
+}
+
+// judge ends a trial as soon as its outcome is clear.
+func (c *controller) judge(o observation) decision {
+	if !o.settled(0.05) {
+		if o.age > max(10*time.Millisecond, 4*minItems*c.trial.callTime) {
+			return c.reject(o)
+		}
+		return decision{limit: c.trial.level}
+	}
+	c.trial.rate = o.rate()
+	gain := c.trial.rate / c.trial.before
+	up := c.trial.level > c.level
+	switch {
+	case up && gain > 1.4, !up && gain > 1.3:
+		return c.accept(o)
+	case up && gain < 1, !up && gain < 0.8:
+		return c.reject(o)
+	}
+	c.phase = confirm
+	return decision{c.level, true, ""}
+}
+
+// compare ends a trial whose outcome was not clear, after a second look at the
+// level that it is compared with.
+func (c *controller) compare(o observation) decision {
+	if !o.settled(0.05) {
+		if o.age > max(20*time.Millisecond, 8*minItems*c.trial.callTime) {
+			return c.reject(o)
+		}
+		return decision{limit: c.level}
+	}
+	gain := c.trial.rate / ((c.trial.before + o.rate()) / 2)
+	if c.trial.level > c.level && gain > 1.08 || c.trial.level < c.level && gain > 0.97 {
+		return c.accept(o)
+	}
+	return c.reject(o)
+}
+
+// accept makes the tried level the level.
+func (c *controller) accept(o observation) decision {
+	up := c.trial.level > c.level
+	reason := fmt.Sprintf("%d workers achieve no more", c.level)
+	if up {
+		reason = "more workers achieve more"
+	}
+	c.phase, c.level = hold, c.trial.level
+	c.trial.upwardsNext = up || c.level == 1
+	c.rest(o.now, c.trial.callTime)
+	return decision{c.level, true, reason}
+}
+
+// reject goes back to the level and calls it into question less often.
+func (c *controller) reject(o observation) decision {
+	c.phase = hold
+	c.trial.upwardsNext = c.trial.level < c.level
+	c.pause *= 4
+	if c.waits {
+		c.pause /= 3
+	}
+	c.pause = min(c.pause, max(maxCheck, 50*minItems*c.trial.callTime))
+	c.checkAt = o.now + c.pause
+	return decision{c.level, true, ""}
+}
+
+// climb grows the level after each round of calls while the throughput follows
+// it: the elasticity d ln(rate) / d ln(level) says how well.
+func (c *controller) climb(o observation) decision {
+	if o.items < 3*min(c.level, o.running)/4 || 2*o.reporting < o.running {
+		return decision{limit: c.level}
+	}
+	rate := o.rate()
+	elasticity := 1.0
+	if c.before.rate > 0 && c.before.level < o.running {
+		elasticity = math.Log(rate/c.before.rate) / math.Log(float64(o.running)/float64(c.before.level))
+	}
+	saturated := o.cores >= 0 && o.cores > 0.9*float64(o.procs)
+	switch {
+	case elasticity < 0.4 && rate < 1.1*c.before.rate:
+		c.phase, c.level = hold, c.before.level
+		c.rest(o.now, o.mean())
+		return decision{c.level, true, "more workers achieve no more"}
+	case elasticity < 0.4 || saturated || c.level >= c.ceiling:
+		c.phase = hold
+		c.rest(o.now, o.mean())
+		return decision{limit: c.level, newEpoch: true}
+	}
+	factor := 2
+	if elasticity > 0.85 {
+		factor = optimizer.RampFactor
+	}
+	c.before.level, c.before.rate = o.running, rate
+	return c.moveTo(min(c.level*factor, c.ceiling), "the throughput follows")
+}
+
+func (c *controller) moveTo(level int, reason string) decision {
+	c.level = level
+	return decision{level, true, reason}
+}

@@ -1,0 +1,28 @@
+// Package executor is the engine: it runs a function over items, each exactly
+// once, keeps the results in order, and finds how many calls to run at a time
+// by measuring while it runs.
+//
+// # A run
+//
+// The caller's goroutine runs the first items itself while a
+// [sampling.Sampler] watches. Small inputs end there and cost what the plain
+// loop costs. Otherwise the optimizer makes a plan, helpers are started, and
+// the caller goes on working: nobody waits for a helper to wake up.
+//
+// Workers claim ranges of items from a shared counter: large ranges first,
+// smaller ones towards the end, none longer than a target time, each worker
+// judging by what its own latest items cost (guided self-scheduling;
+// Polychronopoulos and Kuck, IEEE Trans. Computers, 1987). A range that turns
+// out much slower than foreseen is cut, and its rest handed back.
+//
+// A controller compares what more and fewer workers achieve and keeps the
+// number that pays: never more than the cores for calls that compute, more for
+// calls that wait, one where a shared lock or the memory bus makes company useless.
+//
+// # What is where
+//
+//   - [Run] and [RunBatches] are the entries, [Config] their settings.
+//   - pool: the workers, the accounts, the end of a run.
+//   - claims: who runs which items. controller: how many run at once.
+//   - [Report]: what happened. [Event]: what is happening.
+package executor

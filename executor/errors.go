@@ -1,0 +1,155 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrConfig is what every [*ConfigError] is, for errors.Is.
+var ErrConfig = errors.New("amorsize: invalid configuration")
+
+// ErrGoexit is the cause of an item's error when the function called
+// [runtime.Goexit], as t.FailNow does.
+//
+// It is returned for items that a helper ran. The caller's own goroutine runs
+// items too, the first ones and its share of the others, and no function can
+// stop a Goexit of its own goroutine: there the run is stopped and waited for,
+// the report is written, and then the goroutine ends as it would in a plain loop.
+var ErrGoexit = errors.New("amorsize: the function called runtime.Goexit")
+
+// ErrResultCount is the cause of a batch's error when the batch function
+// returned more or fewer results than it was given items.
+var ErrResultCount = errors.New("amorsize: wrong number of results")
+
+// ConfigError says which setting is invalid. No item has been run.
+type ConfigError struct {
+	Field string // the setting's name: "Workers", or "fn" for the function itself
+	Value any    // what it was set to
+	Range string // what it may be
+}
+
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("amorsize: %s = %v: must be %s", e.Field, e.Value, e.Range)
+}
+
+// Unwrap returns [ErrConfig].
+func (e *ConfigError) Unwrap() error { return ErrConfig }
+
+// ItemError is the failure of one item. It does not hold the item.
+type ItemError struct {
+	Index    int   // of the item
+	Attempts int   // how often the function was called for it
+	Err      error // what the function, or a policy around it, returned
+}
+
+func (e *ItemError) Error() string {
+	if e.Attempts > 1 {
+		return fmt.Sprintf("item %d (after %d attempts): %v", e.Index, e.Attempts, e.Err)
+	}
+	return fmt.Sprintf("item %d: %v", e.Index, e.Err)
+}
+
+// Unwrap returns the item's own error.
+func (e *ItemError) Unwrap() error { return e.Err }
+
+// BatchError is the failure of one call of a batch function.
+type BatchError struct {
+	Index int // of the batch's first item
+	Size  int // items in the batch
+	Err   error
+}
+
+func (e *BatchError) Error() string {
+	return fmt.Sprintf("batch of items %d to %d: %v", e.Index, e.Index+e.Size-1, e.Err)
+}
+
+// Unwrap returns the batch's own error.
+func (e *BatchError) Unwrap() error { return e.Err }
+
+// Errors is what a run with [Collect] returns when items failed: an
+// [*ItemError] or [*BatchError] for each, ordered by index.
+type Errors struct {
+	errs []error
+}
+
+// shownErrors is how many failures Errors prints.
+const shownErrors = 5
+
+func (e *Errors) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d failed", len(e.errs))
+	for i, err := range e.errs {
+		if i == shownErrors {
+			fmt.Fprintf(&b, "; and %d more", len(e.errs)-i)
+			break
+		}
+		sep := "; "
+		if i == 0 {
+			sep = ": "
+		}
+		b.WriteString(sep + err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the failures, ordered by index.
+func (e *Errors) Unwrap() []error { return e.errs }
+
+// CanceledError is what a run returns that its context ended. It is both the
+// context's error and its cause.
+type CanceledError struct {
+	Err   error // of the context: [context.Canceled] or [context.DeadlineExceeded]
+	Cause error // [context.Cause] of the context
+}
+
+func canceled(ctx context.Context) error {
+	return &CanceledError{Err: ctx.Err(), Cause: context.Cause(ctx)}
+}
+
+func (e *CanceledError) Error() string {
+	if e.Cause == nil || errors.Is(e.Err, e.Cause) {
+		return fmt.Sprintf("amorsize: run stopped: %v", e.Err)
+	}
+	return fmt.Sprintf("amorsize: run stopped: %v: %v", e.Err, e.Cause)
+}
+
+// Unwrap returns the context's error and its cause.
+func (e *CanceledError) Unwrap() []error { return []error{e.Err, e.Cause} }
+
+// PanicError is what a run panics with in its caller when the function
+// panicked, after everything that ran has ended.
+type PanicError struct {
+	Index int    // of the item; -1 if an observer or a progress function panicked
+	Value any    // the value of the original panic
+	Stack []byte // the stack of the goroutine that panicked, at that time
+}
+
+func (e *PanicError) Error() string {
+	return fmt.Sprintf("amorsize: item %d: panic: %v\n\n%s", e.Index, e.Value, e.Stack)
+}
+
+// Unwrap returns the original value if it was an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// isContextError reports whether err is what a call returns because ctx ended.
+func isContextError(ctx context.Context, err error) bool {
+	if ctx.Err() == nil {
+		return false
+	}
+	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, context.Cause(ctx))
+}
+
+// countError is an ErrResultCount that tells the numbers.
+type countError struct{ got, want int }
+
+func (e *countError) Error() string {
+	return fmt.Sprintf("the batch function returned %d results for %d items", e.got, e.want)
+}
+
+func (e *countError) Unwrap() error { return ErrResultCount }

@@ -1,0 +1,142 @@
+package executor
+
+import (
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// faults collects what went wrong.
+type faults struct {
+	mu       sync.Mutex
+	failed   []fault
+	panicked *PanicError
+}
+
+// fault is a failed item or batch.
+type fault struct {
+	span
+	err error
+}
+
+// fail takes note of a failure, and stops the run if it is to fail fast.
+func (p *pool) fail(err error, lost span) {
+	p.faults.mu.Lock()
+	p.faults.failed = append(p.faults.failed, fault{lost, err})
+	p.faults.mu.Unlock()
+	if p.cfg.Errors == FailFast {
+		p.halt()
+		p.cancel(err)
+	}
+}
+
+// panics takes note of a panic and stops the run. Of several panics the one
+// of the lowest index is carried to the caller.
+func (p *pool) panics(e *PanicError, lost span) {
+	if e == nil {
+		e = &PanicError{Index: lost.lo}
+	}
+	p.faults.mu.Lock()
+	if p.faults.panicked == nil || e.Index < p.faults.panicked.Index {
+		p.faults.panicked = e
+	}
+	if lost.lo < lost.hi {
+		p.faults.failed = append(p.faults.failed, fault{lost, e})
+	}
+	p.faults.mu.Unlock()
+	p.halt()
+	p.cancel(e)
+}
+
+// cutOff takes note of items that were claimed and will not be run.
+func (p *pool) cutOff(s span) {
+	if s.lo >= s.hi {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.cut = append(p.cut, s)
+}
+
+// finish writes the report and returns the run's error, or panics if fn did.
+// Nothing of the run is running any more.
+func (p *pool) finish() error {
+	p.cancel(nil)
+	slices.SortFunc(p.faults.failed, func(a, b fault) int { return a.lo - b.lo })
+	notRun := append(p.cut, p.claims.unclaimed()...)
+	err := p.err(len(notRun) > 0)
+	p.report(notRun, err)
+	if p.faults.panicked != nil {
+		panic(p.faults.panicked)
+	}
+	return err
+}
+
+// err returns what the run returns.
+func (p *pool) err(unfinished bool) error {
+	var errs []error
+	if p.faults.panicked != nil {
+		errs = append(errs, p.faults.panicked)
+	}
+	switch failed := p.faults.failed; {
+	case len(failed) == 0 || p.faults.panicked != nil:
+	case p.cfg.Errors == FailFast:
+		errs = append(errs, failed[0].err)
+	default:
+		all := &Errors{}
+		for _, f := range failed {
+			all.errs = append(all.errs, f.err)
+		}
+		errs = append(errs, all)
+	}
+	if unfinished && p.parent.Err() != nil {
+		errs = append(errs, canceled(p.parent))
+	}
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}
+
+// report fills the caller's report, and tells the observers that the run is over.
+func (p *pool) report(notRun []span, err error) {
+	if p.cfg.Report == nil && p.events == nil {
+		return
+	}
+	p.staff.change(p.ended, 0)
+	r := Report{
+		Plan: p.plan, Items: p.total, Err: err,
+		Elapsed: p.ended - p.start, Busy: p.totals.busy,
+		PredictedDuration: p.plan.PredictedDuration,
+		PeakWorkers:       p.staff.peak, Chunks: p.totals.chunks,
+		Changes: p.staff.changes, Warnings: p.plan.Warnings,
+	}
+	if cpu, ok := sampling.ProcessCPU(); ok {
+		r.CPUTime = cpu - p.cpuStart
+	}
+	failed := make([]span, len(p.faults.failed))
+	for i, f := range p.faults.failed {
+		failed[i] = f.span
+	}
+	r.setInvalid(notRun, failed)
+	if r.Elapsed > 0 {
+		r.Speedup = float64(r.Busy) / float64(r.Elapsed)
+		r.MeanWorkers = p.staff.area / float64(r.Elapsed)
+	}
+	if p.cfg.Report != nil {
+		*p.cfg.Report = r
+	}
+	p.events.finished(&r)
+}
+
+// finished tells the end of the run.
+func (e *events) finished(r *Report) {
+	if e == nil {
+		return
+	}
+	e.tell(Event{Kind: Finished, Plan: &r.Plan, Report: r})
+	e.info("done", "items", r.Items, "succeeded", r.Succeeded, "failed", r.Failed,
+		"elapsed", r.Elapsed, "predicted", r.PredictedDuration, "workers", r.MeanWorkers, "err", r.Err)
+}

@@ -1,0 +1,145 @@
+package executor
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/amorsize/amorsize/optimizer"
+)
+
+// Report tells what a run did. It is complete when the run returns.
+type Report struct {
+	// Plan is what the run started with, or what it was revised to once the
+	// first calls had shown more than the sample could.
+	Plan optimizer.Plan
+	// Items is the number of items given, Succeeded and Failed how many of them
+	// ended well and with an error. The rest, if the run was stopped, were not
+	// run or were cut off by the stop.
+	Items, Succeeded, Failed int
+
+	// Elapsed is the wall time of the run.
+	Elapsed time.Duration
+	// Busy is the time of all calls added up, over all workers.
+	Busy time.Duration
+	// CPUTime is what the process used of its cores meanwhile, in this run or
+	// elsewhere; 0 if unknown.
+	CPUTime time.Duration
+	// PredictedDuration is what the plan foresaw for Elapsed.
+	PredictedDuration time.Duration
+	// Speedup is Busy over Elapsed: how many calls were running on average, and
+	// how many times as long the plain loop would have taken, unless calls slow
+	// each other down.
+	Speedup float64
+
+	// PeakWorkers and MeanWorkers count the workers over the time of the run.
+	PeakWorkers int
+	MeanWorkers float64
+	// Chunks is how many ranges of items were claimed.
+	Chunks int
+	// Changes are the decisions on the number of workers, the first
+	// [MaxChanges] of them.
+	Changes []Change
+	// Warnings are the plan's and the run's.
+	Warnings []string
+	// Err is what the run returned. A run that ended in a panic or a Goexit of
+	// the caller's goroutine has that here.
+	Err error
+
+	invalid []span // items without a result, sorted
+}
+
+// MaxChanges is how many changes of the number of workers a report keeps.
+const MaxChanges = 256
+
+// Change is one decision on the number of workers.
+type Change struct {
+	At      time.Duration // since the start of the run
+	Workers int
+	Reason  string
+}
+
+// Valid reports whether results[i] is the result of item i: the item was run
+// and its function returned no error. It costs a binary search.
+func (r *Report) Valid(i int) bool {
+	if i < 0 || i >= r.Items {
+		return false
+	}
+	at := sort.Search(len(r.invalid), func(k int) bool { return r.invalid[k].hi > i })
+	return at == len(r.invalid) || i < r.invalid[at].lo
+}
+
+// Goodput returns successful items per second.
+func (r *Report) Goodput() float64 {
+	if r.Elapsed <= 0 {
+		return 0
+	}
+	return float64(r.Succeeded) / r.Elapsed.Seconds()
+}
+
+// setInvalid notes which items have no result, and counts.
+func (r *Report) setInvalid(notRun, failed []span) {
+	r.Failed = count(failed)
+	r.Succeeded = r.Items - r.Failed - count(notRun)
+	r.invalid = append(append([]span(nil), notRun...), failed...)
+	slices.SortFunc(r.invalid, func(a, b span) int { return a.lo - b.lo })
+}
+
+func count(spans []span) (n int) {
+	for _, s := range spans {
+		n += s.hi - s.lo
+	}
+	return n
+}
+
+// String tells on a few lines what a person wants to read at the end of a run.
+func (r *Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d of %d items in %s", r.Succeeded, r.Items, short(r.Elapsed))
+	if r.Failed > 0 {
+		fmt.Fprintf(&b, ", %d failed", r.Failed)
+	}
+	if left := r.Items - r.Succeeded - r.Failed; left > 0 {
+		fmt.Fprintf(&b, ", %d not run", left)
+	}
+	if r.Elapsed > 0 {
+		fmt.Fprintf(&b, " (%.3g items/s)", r.Goodput())
+	}
+	fmt.Fprintf(&b, "\n  plan      %s\n", r.Plan)
+	if r.PredictedDuration > 0 && r.Elapsed > 0 {
+		fmt.Fprintf(&b, "  predicted %s, measured %s (%+.0f %%)\n", short(r.PredictedDuration), short(r.Elapsed),
+			100*(float64(r.Elapsed)/float64(r.PredictedDuration)-1))
+	}
+	fmt.Fprintf(&b, "  workers   %.3g on average, %d at the most, %d chunks\n", r.MeanWorkers, r.PeakWorkers, r.Chunks)
+	fmt.Fprintf(&b, "  time      calls %s in all, %.3g running on average", short(r.Busy), r.Speedup)
+	if r.CPUTime > 0 && r.Elapsed > 0 {
+		fmt.Fprintf(&b, "; %.3g cores used", float64(r.CPUTime)/float64(r.Elapsed))
+	}
+	b.WriteByte('\n')
+	for _, c := range r.Changes {
+		fmt.Fprintf(&b, "  at %-7s %d workers: %s\n", short(c.At), c.Workers, c.Reason)
+	}
+	for _, w := range r.Warnings {
+		fmt.Fprintf(&b, "  warning   %s\n", w)
+	}
+	if r.Err != nil {
+		fmt.Fprintf(&b, "  error     %v\n", firstLine(r.Err))
+	}
+	return b.String()
+}
+
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return line
+}
+
+// short keeps three significant digits.
+func short(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for limit := time.Duration(1000); d >= limit && limit > 0; limit *= 10 {
+		unit *= 10
+	}
+	return d.Round(unit)
+}

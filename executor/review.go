@@ -1,0 +1,171 @@
+package executor
+
+import (
+	"fmt"
+	"runtime"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// supervise reviews the run when no worker does because all are in long calls.
+// It ends with the last worker.
+func (p *pool) supervise() error {
+	defer func() {
+		if v := recover(); v != nil { // of an observer or a logger
+			p.panics(asPanic(v), span{})
+		}
+	}()
+	const longest = 100 * time.Millisecond
+	wait := quickLook
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	for {
+		select {
+		case <-p.idle:
+			return nil
+		case <-timer.C:
+			if p.review(clock.Now()) {
+				wait = quickLook
+			} else {
+				wait = min(2*wait, longest)
+			}
+			timer.Reset(wait)
+		}
+	}
+}
+
+// review looks at how the run is going and changes what needs changing. It
+// reports whether anything was changed. Of several reviews at once, one is
+// enough.
+func (p *pool) review(now time.Duration) (changed bool) {
+	if !p.mu.TryLock() {
+		return false
+	}
+	change, plan, cut := p.decide(now)
+	p.mu.Unlock()
+	if plan != nil {
+		p.events.tellPlan("plan revised", *plan)
+	}
+	if change != nil {
+		p.events.debug("workers", "limit", change.Workers, "reason", change.Reason, "at", change.At)
+	}
+	return change != nil || plan != nil || cut
+}
+
+// decide is review with mu held: it calls nothing of the user's.
+func (p *pool) decide(now time.Duration) (change *Change, plan *optimizer.Plan, cut bool) {
+	// With many workers a review takes longer, so it comes more rarely.
+	p.reviewAt.Store(int64(now + reviewEvery*time.Duration(1+len(p.workers)/1024)))
+	if p.closed || p.halted.Load() {
+		return nil, nil, false
+	}
+	cut = p.cutLate(now)
+	o := p.observe(now)
+	plan = p.revise(now, o)
+	d := p.control.next(o)
+	if d.limit != int(p.limit.Load()) {
+		p.limit.Store(int64(d.limit))
+		if d.reason != "" {
+			change = p.staff.note(Change{At: now - p.start, Workers: d.limit, Reason: d.reason})
+		}
+	}
+	if d.newEpoch {
+		p.newEpoch(now)
+	}
+	// Not enough yet? Then not before some more has been seen.
+	need := p.control.need()
+	p.needed.Store(max(int64(need), p.arrivals.Load()+1+int64(need/8)))
+	p.grow()
+	return change, plan, cut
+}
+
+// cutLate tells workers whose chunk takes much longer than foreseen to hand the
+// rest of it back. mu is held.
+func (p *pool) cutLate(now time.Duration) (cut bool) {
+	late := p.sizer.late()
+	if late == 0 {
+		return false
+	}
+	for _, w := range p.workers {
+		if w.size.Load() > 1 && now-time.Duration(w.began.Load()) > late {
+			cut = w.signal.CompareAndSwap(goOn, split) || cut
+		}
+	}
+	return cut
+}
+
+// newEpoch forgets what was observed so far. mu is held.
+func (p *pool) newEpoch(now time.Duration) {
+	p.epoch.Add(1)
+	p.arrivals.Store(0)
+	p.mark.at = now
+	p.mark.cpu, p.mark.cpuKnown = sampling.ProcessCPU()
+}
+
+// observe adds up the epoch so far. mu is held.
+func (p *pool) observe(now time.Duration) observation {
+	o := observation{
+		now: now, age: now - p.mark.at,
+		running: len(p.workers), cores: -1,
+		procs: runtime.GOMAXPROCS(0), left: p.claims.left(),
+	}
+	epoch := p.epoch.Load()
+	for _, w := range p.workers {
+		w.observe(epoch, &o)
+	}
+	if o.age < sampling.ProcessResolution {
+		return o
+	}
+	if cpu, ok := sampling.ProcessCPU(); ok && p.mark.cpuKnown {
+		o.cores = float64(cpu-p.mark.cpu) / float64(o.age)
+	}
+	return o
+}
+
+// headcount keeps account of how many workers there were, and why.
+type headcount struct {
+	workers int
+	peak    int
+	since   time.Duration
+	area    float64 // ∫ workers dt, in nanoseconds
+	changes []Change
+}
+
+// begin starts with the caller alone, from start to now.
+func (h *headcount) begin(start, now time.Duration) {
+	h.area, h.since, h.workers, h.peak = float64(now-start), now, 1, 1
+}
+
+func (h *headcount) change(now time.Duration, workers int) {
+	h.area += float64(h.workers) * float64(now-h.since)
+	h.since, h.workers, h.peak = now, workers, max(h.peak, workers)
+}
+
+// note keeps a decision for the report, and returns it.
+func (h *headcount) note(c Change) *Change {
+	if len(h.changes) < MaxChanges {
+		h.changes = append(h.changes, c)
+	}
+	return &c
+}
+
+// tellPlan tells a new plan to the observers and the logger.
+func (e *events) tellPlan(msg string, plan optimizer.Plan) {
+	if e == nil {
+		return
+	}
+	e.tell(Event{Kind: Planned, Plan: &plan})
+	s := plan.Sample
+	e.info(msg,
+		"mode", plan.Mode.String(), "workers", plan.Workers, "max_workers", plan.MaxWorkers,
+		"chunk", plan.ChunkSize, "workload", plan.Workload.String(),
+		"sampled", s.Items, "item", s.ItemTime(), "cpu_share", fmt.Sprintf("%.2f", s.ComputeShare()),
+		"predicted", plan.PredictedDuration, "speedup", fmt.Sprintf("%.2f", plan.PredictedSpeedup),
+		"reason", plan.Reason)
+	for _, warning := range plan.Warnings {
+		e.info("plan warning", "warning", warning)
+	}
+}

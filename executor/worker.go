@@ -1,0 +1,82 @@
+package executor
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// account is what a worker notes about its calls. The totals are its own until
+// it leaves; the atomic part is read by whoever reviews the run.
+type account struct {
+	items, chunks int
+	busy          time.Duration
+	itemNanos     float64 // what an item cost lately, 0 if unknown
+
+	// The chunk being run.
+	began atomic.Int64 // when
+	size  atomic.Int64 // items in it, 0 between chunks
+
+	// The chunks that began in the epoch, as added up by the worker.
+	epoch struct {
+		number  atomic.Int64
+		chunks  atomic.Int64
+		items   atomic.Int64
+		busy    atomic.Int64
+		squares atomic.Uint64 // bits of a float64
+	}
+}
+
+// begin notes the start of a chunk in an epoch.
+func (a *account) begin(epoch int64, size int, now time.Duration) {
+	if a.epoch.number.Load() != epoch {
+		a.epoch.chunks.Store(0)
+		a.epoch.items.Store(0)
+		a.epoch.busy.Store(0)
+		a.epoch.squares.Store(0)
+		a.epoch.number.Store(epoch)
+	}
+	a.began.Store(int64(now))
+	a.size.Store(int64(size))
+}
+
+// end notes that items of the chunk have been run since begin. epoch is the
+// present one: a chunk that began in an earlier one ran under another limit and
+// counts in the totals only. It reports whether the chunk counts in the epoch.
+func (a *account) end(epoch int64, items int, took time.Duration) bool {
+	a.size.Store(0)
+	a.chunks++
+	a.items += items
+	a.busy += took
+	if items == 0 {
+		return false
+	}
+	perItem := float64(took) / float64(items)
+	if perItem > a.itemNanos {
+		a.itemNanos = perItem // believe at once that items have got dearer
+	} else {
+		a.itemNanos = (a.itemNanos + perItem) / 2
+	}
+	if a.epoch.number.Load() != epoch {
+		return false
+	}
+	a.epoch.chunks.Add(1)
+	a.epoch.items.Add(int64(items))
+	a.epoch.busy.Add(int64(took))
+	squares := math.Float64frombits(a.epoch.squares.Load()) + perItem*float64(took)
+	a.epoch.squares.Store(math.Float64bits(squares))
+	return true
+}
+
+// observe adds what the worker did in the epoch to o.
+func (a *account) observe(epoch int64, o *observation) {
+	chunks := a.epoch.chunks.Load()
+	if a.epoch.number.Load() != epoch || chunks == 0 {
+		return
+	}
+	o.reporting++
+	o.chunks += int(chunks)
+	o.items += int(a.epoch.items.Load())
+	o.busy += time.Duration(a.epoch.busy.Load())
+	o.squares += math.Float64frombits(a.epoch.squares.Load())
+}

@@ -1,0 +1,173 @@
+package optimizer
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// String tells the plan in one line.
+func (p Plan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: ", p.Mode)
+	switch {
+	case p.Mode == Serial:
+		b.WriteString("1 worker")
+	case p.MaxWorkers > p.Workers:
+		fmt.Fprintf(&b, "%d workers, up to %d,", p.Workers, p.MaxWorkers)
+	default:
+		fmt.Fprintf(&b, "%d workers", p.Workers)
+	}
+	fmt.Fprintf(&b, " × chunks of %d; %s, %s a call; predicted %s, %.2g× the loop; %s",
+		p.ChunkSize, p.Workload, round(p.Sample.ItemTime()), round(p.PredictedDuration), p.PredictedSpeedup, p.Reason)
+	return b.String()
+}
+
+// Explain tells what was measured, what each candidate would cost, which
+// constraint bound, and what would change the decision, on several lines.
+func (p Plan) Explain() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Plan      %s\n", p)
+	p.explainMeasured(&b)
+	p.explainHost(&b)
+	p.explainCandidates(&b)
+	p.explainLimits(&b)
+	for _, w := range p.Warnings {
+		fmt.Fprintf(&b, "Warning   %s\n", w)
+	}
+	fmt.Fprintf(&b, "Otherwise %s\n", strings.Join(p.otherwise(), "\n          "))
+	return b.String()
+}
+
+func (p Plan) explainMeasured(b *strings.Builder) {
+	s := p.Sample
+	fmt.Fprintf(b, "Measured  %d of %d items in %s: %s a call, variation %.0f %%",
+		s.Items, p.Constraints.Items, round(s.Elapsed), round(s.ItemTime()), 100*s.CV)
+	if s.CPUKnown {
+		fmt.Fprintf(b, ", %.0f %% of it on a core", 100*s.CPUShare)
+	} else {
+		b.WriteString(", CPU share unknown")
+	}
+	if s.AllocKnown {
+		fmt.Fprintf(b, ", %s allocated", bytes(s.AllocBytes))
+	}
+	if s.Cold() {
+		fmt.Fprintf(b, "; the first call was cold (%s) and is not counted", round(s.First))
+	}
+	b.WriteByte('\n')
+}
+
+func (p Plan) explainHost(b *strings.Builder) {
+	h := p.Host
+	fmt.Fprintf(b, "Host      GOMAXPROCS %d, %d logical cores", h.Procs, h.LogicalCores)
+	if h.PhysicalCores > 0 {
+		fmt.Fprintf(b, ", %d physical", h.PhysicalCores)
+	}
+	if h.CPUQuota > 0 {
+		fmt.Fprintf(b, ", quota %.2g cores", h.CPUQuota)
+	}
+	if available := h.Available(); available > 0 {
+		fmt.Fprintf(b, ", %s available", bytes(float64(available)))
+	}
+	if h.Load >= 0 {
+		fmt.Fprintf(b, ", load %.2g", h.Load)
+	}
+	b.WriteByte('\n')
+}
+
+func (p Plan) explainCandidates(b *strings.Builder) {
+	if len(p.Candidates) == 0 {
+		return
+	}
+	b.WriteString("Workers   predicted for the items left:\n")
+	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	last := len(p.Candidates) - 1
+	shown := math.Inf(1)
+	for i, c := range p.Candidates {
+		// Candidates that promise what the one before promised say nothing new.
+		if c.Workers != p.Workers && i != last && math.Abs(c.Duration.Seconds()/shown-1) < 0.02 {
+			continue
+		}
+		shown = c.Duration.Seconds()
+		mark := ""
+		if c.Workers == p.Workers {
+			mark = "chosen to start with"
+		}
+		fmt.Fprintf(table, "\t%d\t%s\t%.2f×\t %s\n", c.Workers, round(c.Duration), c.Speedup, mark)
+	}
+	_ = table.Flush() // a strings.Builder takes all
+}
+
+func (p Plan) explainLimits(b *strings.Builder) {
+	if len(p.Limits) == 0 {
+		return
+	}
+	var parts []string
+	for _, l := range p.Limits {
+		part := fmt.Sprintf("%s allow %d", l.Name, l.Workers)
+		if l.Binding {
+			part += " (binding)"
+		}
+		parts = append(parts, part)
+	}
+	fmt.Fprintf(b, "Limits    %s\n", strings.Join(parts, ", "))
+}
+
+// otherwise says what would have to be different for another decision.
+func (p Plan) otherwise() []string {
+	var out []string
+	left := p.Constraints.Items - p.Sample.Items
+	switch {
+	case p.Mode == Serial && left > 0 && p.Sample.ItemNanos > 0:
+		need := 2 * float64(joinDelay+2*spawnCost) / p.Sample.ItemNanos
+		out = append(out, fmt.Sprintf("more than about %d items of this cost would be worth a second worker", max(left, int(need))+1))
+	case p.Mode == Serial:
+		out = append(out, "more items, or dearer ones, would be worth a second worker")
+	case p.Workload == sampling.CPUBound:
+		out = append(out, "a call that waits (less than 70 % of its time on a core) would run more workers than cores")
+	default:
+		out = append(out, "a call that computes (at least 70 % of its time on a core) would run one worker per core")
+	}
+	for _, l := range p.Limits {
+		if l.Binding && l.Name != "items" && l.Name != "calls in flight" {
+			out = append(out, fmt.Sprintf("a higher limit of %s would allow more", l.Name))
+		}
+	}
+	if p.Mode == Parallel {
+		out = append(out, "workers that do not pay while running (a shared lock, memory bandwidth) are given up")
+	}
+	return out
+}
+
+func bindingNames(limits []Limit) string {
+	var names []string
+	for _, l := range limits {
+		if l.Binding {
+			names = append(names, l.Name)
+		}
+	}
+	return strings.Join(names, " and ")
+}
+
+// round keeps three significant digits.
+func round(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for limit := time.Duration(1000); d >= limit && limit > 0; limit *= 10 {
+		unit *= 10
+	}
+	return d.Round(unit)
+}
+
+func bytes(n float64) string {
+	for _, unit := range []string{"B", "KiB", "MiB"} {
+		if n < 1000 {
+			return fmt.Sprintf("%.3g %s", n, unit)
+		}
+		n /= 1024
+	}
+	return fmt.Sprintf("%.3g GiB", n)
+}

@@ -1,0 +1,292 @@
+package optimizer
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// The engine's own costs, measured on Go 1.26 (docs/how-it-works.md).
+const (
+	// DefaultTargetChunk is how long a chunk should take: long against the
+	// 100 ns that claiming and timing it cost, short against the run.
+	DefaultTargetChunk = 100 * time.Microsecond
+
+	// spawnCost is what starting a worker costs the caller.
+	spawnCost = time.Microsecond
+	// joinDelay is how long a helper takes to start when its thread sleeps.
+	joinDelay = 150 * time.Microsecond
+	// chunkCost is a claim and a reading of the clock.
+	chunkCost = 100 * time.Nanosecond
+	// contention is the share of a computing workload that does not scale: on
+	// two cores the best hand-written loop is 1.92 times as fast as one worker.
+	contention = 0.04
+	// minGain is the speed-up below which a second worker is not worth having.
+	minGain = 1.05
+)
+
+// FirstWindow is how many calls run at once as soon as work is seen to wait,
+// and RampFactor how many times as many after each round of calls that shows no
+// sign of the other side slowing down.
+const (
+	FirstWindow = 16
+	RampFactor  = 4
+)
+
+// MaxWaiting is the most workers that a run of waiting calls is given unless
+// the caller fixes a number: beyond it the memory of the goroutines themselves
+// (about 4 KiB each, and the connections they hold) begins to matter.
+const MaxWaiting = 1 << 14
+
+// stackBytes is what a worker needs of memory for itself.
+const stackBytes = 16 << 10
+
+// New makes the plan for a run whose first sample.Items items have been
+// measured. It never fails: what is unknown is left out and named in Warnings.
+func New(sample sampling.Sample, host sampling.Host, c Constraints) Plan {
+	p := planner{sample: sample, host: host, c: c}
+	if p.c.TargetChunk <= 0 {
+		p.c.TargetChunk = DefaultTargetChunk
+	}
+	p.left = max(0, c.Items-sample.Items)
+	p.work = sample.Estimate(p.left)
+	p.workload = sample.Workload()
+
+	p.bound()
+	p.search()
+	return p.plan()
+}
+
+// Ceiling returns the most workers that a run may have if its calls turn out
+// to wait: what the plan's MaxWorkers would be then.
+func Ceiling(sample sampling.Sample, host sampling.Host, c Constraints) int {
+	p := planner{sample: sample, host: host, c: c, left: max(0, c.Items-sample.Items), workload: sampling.IOBound}
+	p.bound()
+	return p.most
+}
+
+// planner carries a plan in the making.
+type planner struct {
+	sample   sampling.Sample
+	host     sampling.Host
+	c        Constraints
+	left     int           // items not run yet
+	work     time.Duration // what they take one after the other
+	workload sampling.Workload
+
+	limits     []Limit
+	most       int // the tightest limit
+	candidates []Candidate
+	best       Candidate
+	warnings   []string
+}
+
+// bound collects what limits the number of workers.
+func (p *planner) bound() {
+	p.most = math.MaxInt
+	add := func(name string, workers int) {
+		workers = max(1, workers)
+		p.limits = append(p.limits, Limit{Name: name, Workers: workers})
+		p.most = min(p.most, workers)
+	}
+	cores := max(1, p.host.Procs)
+	switch {
+	case p.c.Workers > 0:
+		add("WithWorkers", p.c.Workers)
+	case p.workload == sampling.CPUBound || p.c.ComputeOnly:
+		add("cores", cores)
+	default:
+		add("calls in flight", MaxWaiting)
+	}
+	if p.c.MaxWorkers > 0 {
+		add("WithMaxWorkers", p.c.MaxWorkers)
+	}
+	add("items", p.left)
+	p.boundByMemory(add)
+	if p.c.LoadAware && p.c.Workers == 0 {
+		add("load", LoadAware(min(p.most, cores), p.host.LoadPercent(), p.host.MemoryPercent()))
+	}
+	for i := range p.limits {
+		p.limits[i].Binding = p.limits[i].Workers == p.most
+	}
+	p.warnings = append(p.warnings, p.host.Warnings...)
+	if !p.sample.CPUKnown && p.sample.Items > 0 && p.left > 0 && p.sample.ItemTime() > 0 {
+		p.warnings = append(p.warnings, "CPU share of the calls unknown, taken for computing until measured")
+	}
+}
+
+func (p *planner) boundByMemory(add func(string, int)) {
+	if p.c.Workers > 0 {
+		return
+	}
+	available := p.host.Available()
+	name := "memory"
+	if p.c.MemoryLimit > 0 && (available == 0 || p.c.MemoryLimit < available) {
+		available, name = p.c.MemoryLimit, "WithMemoryLimit"
+	}
+	if available == 0 {
+		return
+	}
+	need := float64(stackBytes)
+	if p.sample.AllocKnown {
+		need += p.sample.AllocBytes
+	}
+	add(name, MemoryWorkers(available, need, math.MaxInt32))
+}
+
+// search predicts every candidate and keeps the smallest that is within 2 % of the best.
+func (p *planner) search() {
+	loop := p.work
+	for _, workers := range ladder(p.most) {
+		took := p.predict(workers)
+		speedup := 1.0
+		if took > 0 {
+			speedup = float64(loop) / float64(took)
+		}
+		p.candidates = append(p.candidates, Candidate{workers, took, speedup})
+	}
+	if p.c.Workers > 0 {
+		p.best = p.candidates[len(p.candidates)-1]
+		return
+	}
+	fastest := p.candidates[0]
+	for _, c := range p.candidates {
+		if c.Duration < fastest.Duration {
+			fastest = c
+		}
+	}
+	for _, c := range p.candidates {
+		if float64(c.Duration) <= 1.02*float64(fastest.Duration) {
+			p.best = c
+			break
+		}
+	}
+	if p.best.Speedup < minGain {
+		p.best = p.candidates[0]
+	}
+}
+
+// predict returns the time for the items left with so many workers.
+func (p *planner) predict(workers int) time.Duration {
+	if workers == 1 || p.left == 0 {
+		return p.work
+	}
+	if p.workload != sampling.CPUBound {
+		return p.predictWaiting(workers)
+	}
+	chunk := p.chunk(workers)
+	model := Model{
+		Work: p.work, Items: p.left,
+		JoinDelay:  joinDelay,
+		SpawnCost:  spawnCost,
+		ChunkCost:  chunkCost / time.Duration(workers), // every worker claims its own
+		Tail:       p.tail(chunk),
+		Contention: contention,
+	}
+	// Workers beyond the cores share them, and pay for it.
+	cores := min(workers, max(1, p.host.Procs))
+	took := model.Makespan(cores, chunk) + time.Duration(workers-cores)*spawnCost
+	return max(took, p.longest())
+}
+
+// tail is how long the last chunk keeps others waiting on average.
+func (p *planner) tail(chunk int) time.Duration {
+	return duration(p.sample.ItemNanos * (float64(chunk) + p.sample.CV) / 2)
+}
+
+// longest is the time below which no schedule can go.
+func (p *planner) longest() time.Duration { return p.sample.ItemTime() }
+
+// predictWaiting follows the engine's ramp: it starts with a first window and
+// multiplies it after each round of calls, as far as workers. The cores put a
+// floor under it all. What the other side tolerates is not known yet.
+func (p *planner) predictWaiting(workers int) time.Duration {
+	cores := float64(max(1, p.host.Procs))
+	computing := float64(p.work) * p.sample.ComputeShare() / min(cores, float64(workers))
+	var rounds float64
+	window := min(FirstWindow, workers)
+	if p.c.Workers > 0 {
+		window = workers
+	}
+	for left := p.left; left > 0; {
+		if window >= workers {
+			rounds += math.Ceil(float64(left) / float64(window))
+			break
+		}
+		rounds++
+		left -= window
+		window = min(window*RampFactor, workers)
+	}
+	waiting := rounds * p.sample.ItemNanos
+	return duration(max(waiting, computing) + float64(spawnCost)*float64(workers))
+}
+
+func (p *planner) chunk(workers int) int {
+	if p.c.ChunkSize > 0 {
+		return p.c.ChunkSize
+	}
+	return ChunkSize(p.sample.ItemNanos, p.sample.CV, p.c.TargetChunk, p.left, workers)
+}
+
+// plan writes down what was found.
+func (p *planner) plan() Plan {
+	out := Plan{
+		Mode: Serial, Workers: 1, MaxWorkers: p.most,
+		Workload: p.workload, Limits: p.limits, Warnings: p.warnings,
+		Sample: p.sample, Host: p.host, Constraints: p.c, Candidates: p.candidates,
+	}
+	if p.best.Workers > 1 {
+		out.Mode, out.Workers = Parallel, p.best.Workers
+		if p.workload != sampling.CPUBound && p.c.Workers == 0 && !p.c.ComputeOnly {
+			out.Workers = min(out.Workers, FirstWindow)
+		}
+	}
+	out.ChunkSize = p.chunk(out.Workers)
+	out.PredictedDuration = p.sample.Elapsed + p.best.Duration
+	out.PredictedSpeedup = 1
+	if out.PredictedDuration > 0 {
+		out.PredictedSpeedup = float64(p.sample.Elapsed+p.work) / float64(out.PredictedDuration)
+	}
+	out.Reason = p.reason(out)
+	return out
+}
+
+// reason says in one clause why the plan is what it is.
+func (p *planner) reason(plan Plan) string {
+	switch {
+	case p.c.Items == 0:
+		return "there are no items"
+	case p.left == 0:
+		return fmt.Sprintf("all %d items were done within the sample", p.c.Items)
+	case p.c.Workers > 0:
+		return fmt.Sprintf("WithWorkers fixes %d", p.c.Workers)
+	case plan.Mode == Serial && p.most == 1:
+		return fmt.Sprintf("%s allow one worker only", bindingNames(p.limits))
+	case plan.Mode == Serial:
+		return fmt.Sprintf("the %d items left take %s in all, too little for a second worker to gain anything",
+			p.left, round(p.work))
+	case p.workload == sampling.CPUBound && !p.sample.CPUKnown:
+		return "the calls are long and their CPU share is not known yet: one worker per core to begin with"
+	case p.workload == sampling.CPUBound:
+		return fmt.Sprintf("the calls compute (%.0f %% of their time on a core): bound by %s",
+			100*p.sample.ComputeShare(), bindingNames(p.limits))
+	default:
+		return fmt.Sprintf("the calls wait (%.0f %% of their time on a core): from %d up to %d in flight while it pays",
+			100*p.sample.ComputeShare(), plan.Workers, plan.MaxWorkers)
+	}
+}
+
+// ladder lists the worker counts worth predicting up to most: all up to 8, then
+// each half as large again as the one before, then most itself.
+func ladder(most int) []int {
+	var out []int
+	for n := 1; n < most && n <= 8; n++ {
+		out = append(out, n)
+	}
+	for n := 12; n < most; n += n / 2 {
+		out = append(out, n)
+	}
+	return append(out, most)
+}

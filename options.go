@@ -1,0 +1,177 @@
+package amorsize
+
+import (
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/amorsize/amorsize/executor"
+)
+
+// Option changes how a run is made. Without options everything is decided by
+// measuring.
+type Option func(*executor.Config) error
+
+// WithWorkers fixes how many calls run at once, at least 1. Nothing is then
+// found out or adapted but the size of the chunks.
+func WithWorkers(n int) Option {
+	return set(n > 0, "Workers", n, "at least 1", func(c *executor.Config) { c.Workers = n })
+}
+
+// WithMaxWorkers bounds how many calls run at once, at least 1.
+func WithMaxWorkers(n int) Option {
+	return set(n > 0, "MaxWorkers", n, "at least 1", func(c *executor.Config) { c.MaxWorkers = n })
+}
+
+// WithChunkSize fixes how many items a worker claims at a time, and for
+// [ExecuteBatches] how many items each call gets; at least 1.
+func WithChunkSize(n int) Option {
+	return set(n > 0, "ChunkSize", n, "at least 1", func(c *executor.Config) { c.ChunkSize = n })
+}
+
+// WithMaxChunkSize bounds the size of chunks and batches that is found out, at
+// least 1: many bulk interfaces take so many items and no more.
+func WithMaxChunkSize(n int) Option {
+	return set(n > 0, "MaxChunkSize", n, "at least 1", func(c *executor.Config) { c.MaxChunkSize = n })
+}
+
+// WithTargetChunkDuration sets how long a chunk should take, above 0 and up to an
+// hour; the default is 100 µs. For [ExecuteBatches] it bounds the time of a call;
+// the default is 1 s.
+func WithTargetChunkDuration(d time.Duration) Option {
+	return set(d > 0 && d <= executor.MaxTargetChunk, "TargetChunk", d, "above 0, up to 1h", func(c *executor.Config) { c.TargetChunk = d })
+}
+
+// WithIOConcurrency says whether calls that wait may outnumber the cores. The
+// default is true; false keeps the workers at GOMAXPROCS.
+func WithIOConcurrency(allowed bool) Option {
+	return func(c *executor.Config) error { c.ComputeOnly = !allowed; return nil }
+}
+
+// WithLoadAware takes fewer workers on a machine that is busy with other
+// things: three quarters from 70 % of CPU load or 75 % of memory in use, half
+// from 90 %.
+func WithLoadAware() Option {
+	return func(c *executor.Config) error { c.LoadAware = true; return nil }
+}
+
+// WithSampleSize sets how many items are run and measured before the plan is
+// made, 1 to 10000. Without it the sample takes what it needs, some 80 µs.
+func WithSampleSize(n int) Option {
+	return set(n > 0, "SampleSize", n, "1 to 10000", func(c *executor.Config) { c.SampleSize = n })
+}
+
+// WithMemoryLimit bounds what calls in flight may need of memory together, in
+// bytes, at least 1 MiB. The default is what the host has available. 80 % of it
+// are planned with, by what the sampled calls allocated.
+func WithMemoryLimit(bytes uint64) Option {
+	return set(bytes >= executor.MinMemoryLimit, "MemoryLimit", bytes, "at least 1048576 bytes", func(c *executor.Config) { c.MemoryLimit = bytes })
+}
+
+// WithErrors says what happens when an item fails: [FailFast], the default,
+// stops the run; [Collect] runs all items and returns all failures.
+func WithErrors(mode ErrorMode) Option {
+	return func(c *executor.Config) error { c.Errors = mode; return nil }
+}
+
+// WithPolicies guards every call with the policies, the first one outermost:
+// WithPolicies(retrier, breaker, limiter) has every attempt take a token. The
+// sampled items go through them too. Given more than once, policies add up.
+func WithPolicies(policies ...Policy) Option {
+	return func(c *executor.Config) error { c.Policies = append(c.Policies, policies...); return nil }
+}
+
+// WithPlan starts the run with a plan that was made before, by [Optimize] or
+// an earlier run, instead of a sample. On a host that differs from the plan's
+// the run goes on and the report carries a warning. The engine still adapts to
+// what it measures.
+func WithPlan(plan Plan) Option {
+	return func(c *executor.Config) error { c.Plan = &plan; return nil }
+}
+
+// WithReport has the run write its report to r before it returns or panics.
+func WithReport(r *Report) Option {
+	return set(r != nil, "Report", r, "a pointer to a report", func(c *executor.Config) { c.Report = r })
+}
+
+// WithProgress has report called as items complete: at most every 100 ms
+// ([WithProgressInterval]) and once at the end, never twice at once, and with no
+// lock held.
+func WithProgress(report func(Progress)) Option {
+	return set(report != nil, "Progress", "nil", "a function", func(c *executor.Config) { c.Progress = report })
+}
+
+// WithProgressInterval sets the least time between two calls of the function
+// of [WithProgress], above 0. A nanosecond reports every chunk.
+func WithProgressInterval(d time.Duration) Option {
+	return set(d > 0, "ProgressInterval", d, "above 0", func(c *executor.Config) { c.ProgressInterval = d })
+}
+
+// WithLogger tells log the plan while it is made, revisions of it, and the
+// outcome, at level Info; changes of the number of workers at level Debug.
+func WithLogger(log *slog.Logger) Option {
+	return set(log != nil, "Logger", "nil", "a logger", func(c *executor.Config) { c.Logger = log })
+}
+
+// WithObserver tells o the events of the run. Given more than once, all are told.
+func WithObserver(o Observer) Option {
+	return func(c *executor.Config) error { c.Observers = append(c.Observers, o); return nil }
+}
+
+// set is an option that takes effect if valid, and else is an error.
+func set(valid bool, field string, value any, want string, apply func(*executor.Config)) Option {
+	return func(c *executor.Config) error {
+		if !valid {
+			return &executor.ConfigError{Field: field, Value: value, Range: want}
+		}
+		apply(c)
+		return nil
+	}
+}
+
+func configure(opts []Option) (executor.Config, error) {
+	var cfg executor.Config
+	for _, opt := range opts {
+		if opt == nil {
+			continue
+		}
+		if err := opt(&cfg); err != nil {
+			return cfg, named(err)
+		}
+	}
+	return cfg, nil
+}
+
+// optionOf names the option of a field where it is not "With" and the field's name.
+var optionOf = map[string]string{
+	"TargetChunk": "WithTargetChunkDuration",
+	"fn":          "fn",
+	"ctx":         "ctx",
+}
+
+// named has a configuration error name the option instead of the field that the
+// option sets.
+func named(err error) error {
+	invalid, ok := errors.AsType[*ConfigError](err)
+	if !ok {
+		return err
+	}
+	field, index, _ := strings.Cut(invalid.Field, "[")
+	if strings.HasPrefix(field, "With") {
+		return err
+	}
+	option, ok := optionOf[field]
+	if !ok {
+		option = "With" + field
+	}
+	switch field {
+	case "Policies", "Observers":
+		option = "With" + strings.TrimSuffix(field, "s")
+		if field == "Policies" {
+			option = "WithPolicies"
+		}
+		option += "[" + index
+	}
+	return &ConfigError{Field: option, Value: invalid.Value, Range: invalid.Range}
+}

@@ -1,0 +1,301 @@
+package sampling
+
+import (
+	"math"
+	"runtime"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/clock"
+)
+
+// The pace of a sample. Reading the clock costs about 35 ns, the CPU clock
+// about 600 ns, so each is read only where it is small against what it measures.
+const (
+	// growth is how many times the items done so far the next block may hold:
+	// with 3, a hundred items of 50 ns are timed with five reads.
+	growth = 3
+	// blockTime bounds a block of cheap items, so that a workload that turns
+	// slow in its midst is noticed soon.
+	blockTime = 5 * time.Microsecond
+	// glance is how long to watch before it pays to measure more closely.
+	glance = 20 * time.Microsecond
+	// The close look, at the thread's CPU time and the allocations, takes
+	// 1/lookShare of the work ahead within these bounds: the longer the run, the
+	// less it costs to measure it well.
+	shortLook = 60 * time.Microsecond
+	longLook  = 500 * time.Microsecond
+	lookShare = 400
+	// lookBlocks is how many times the clock is read during it at the least.
+	lookBlocks = 6
+	// slow is the length of a call from which on running another one alone, to
+	// measure it better, costs more than it tells.
+	slow = 200 * time.Microsecond
+	// worthwhile is the least amount of work ahead that a second worker can
+	// speed up: waking a sleeping thread takes 90 µs to 3 ms.
+	worthwhile = 200 * time.Microsecond
+)
+
+// MaxItems is the largest sample that can be asked for.
+const MaxItems = 10000
+
+// Sampler paces the first items of a run and measures them. The caller asks
+// [Sampler.Next] how many items to run, runs them, and tells [Sampler.Record];
+// until [Sampler.Done].
+//
+// A Sampler is used by one goroutine and not again after Done. It costs no
+// allocation: about 35 ns per block and, for work worth a close look, 2 µs once.
+type Sampler struct {
+	total   int  // items of the whole input
+	limit   int  // items to measure at the most
+	patient bool // measures slow calls closely too, and stops only at its limit or when all is known
+	precise bool // reads the clock after the last block too
+
+	done        int
+	start, last time.Duration
+	first       time.Duration
+	latest      time.Duration // the latest block
+	stats       blockStats
+	glanced     float64 // mean nanoseconds of a call before the close look, 0 if none
+	finished    bool
+
+	look struct { // the close look
+		begun, known, locked bool
+		again                bool // a first look said that the calls wait
+
+		items      int
+		start      time.Duration
+		length     time.Duration
+		thread     Thread
+		cpu        time.Duration
+		cpuKnown   bool
+		share      float64
+		alloc      uint64
+		allocKnown bool
+		allocBytes float64
+	}
+}
+
+// Start begins to measure a workload of total items. With size 0 the sample
+// takes as many items as it needs, and leaves the rest alone as soon as a slow
+// call shows that they are better measured in company; with a size of 1 to
+// [MaxItems] it takes that many, if there are.
+func Start(total, size int) Sampler {
+	s := Sampler{total: total, limit: total}
+	if size > 0 {
+		s.limit, s.patient = min(size, total), true
+	}
+	s.finished = s.limit == 0
+	s.start = clock.Now()
+	s.last = s.start
+	return s
+}
+
+// Patient makes the sampler measure a slow call closely too: for a caller who
+// wants the sample for itself, as Optimize does.
+func (s *Sampler) Patient() { s.patient = true }
+
+// Precise makes the sampler read the clock after the last block as well, which
+// it spares an input that ends within the sample and that nobody watches.
+func (s *Sampler) Precise() { s.precise = true }
+
+// Done reports whether nothing more needs to be run for the sample: all is
+// known that a plan needs, or all items have been run.
+func (s *Sampler) Done() bool { return s.finished }
+
+// Items returns the number of items recorded.
+func (s *Sampler) Items() int { return s.done }
+
+// Next returns how many items to run before the next Record, at least 1 until Done.
+func (s *Sampler) Next() int {
+	if s.done == 0 {
+		return 1
+	}
+	stretch := blockTime
+	if s.look.begun && !s.look.known {
+		stretch = s.look.length / lookBlocks
+	}
+	size := growth * s.done
+	if mean := s.mean(); float64(size)*mean > float64(stretch) {
+		size = int(float64(stretch) / mean)
+	}
+	return max(1, min(size, s.limit-s.done))
+}
+
+// Record tells that k more items have been run since the last Record.
+func (s *Sampler) Record(k int) {
+	if s.done+k == s.total && s.done > 0 && !s.precise && !s.look.begun {
+		s.done += k // all is done, and nobody asks how long it took
+		s.finished = true
+		return
+	}
+	now := clock.Now()
+	took := now - s.last
+	s.last, s.latest = now, took
+	if s.done == 0 {
+		s.first = took
+	} else {
+		s.stats.add(k, took)
+	}
+	s.done += k
+	if s.look.begun && !s.look.known {
+		s.look.items += k
+	}
+	s.decide(now)
+}
+
+// decide chooses between going on as before, looking closely, and being done.
+func (s *Sampler) decide(now time.Duration) {
+	switch {
+	case s.done >= s.limit:
+		s.Finish()
+	case s.look.known:
+		s.finished = s.enough()
+	case s.look.begun:
+		if now-s.look.start >= s.look.length {
+			if s.endLook(now); s.look.known {
+				s.finished = s.enough()
+			}
+		}
+	case s.Remaining() < worthwhile && !s.patient:
+		// Too little is left for more workers to gain anything: go on.
+	case s.mean() >= float64(slow) && !s.patient:
+		s.finished = true
+	case now-s.start >= glance || s.patient:
+		s.beginLook()
+	}
+}
+
+// enough reports whether the sample may end before its limit.
+func (s *Sampler) enough() bool {
+	if s.patient {
+		return s.limit == s.total
+	}
+	return s.Remaining() >= worthwhile
+}
+
+// Remaining estimates how long the items that have not been run would take
+// one after the other, judged by the latest block as well as by the mean: a
+// workload that turns slow must be noticed at once.
+func (s *Sampler) Remaining() time.Duration {
+	return saturate(max(s.mean(), s.stats.latest) * float64(s.total-s.done))
+}
+
+// mean returns the mean nanoseconds of a call, the first left out if there are others.
+func (s *Sampler) mean() float64 {
+	switch {
+	case s.stats.items > 0:
+		return s.stats.average
+	case s.glanced > 0:
+		return s.glanced
+	default:
+		return float64(s.first)
+	}
+}
+
+// beginLook starts to measure CPU time and allocations. CPU time is the
+// thread's, so the goroutine is tied to its thread until endLook.
+func (s *Sampler) beginLook() {
+	if !s.look.locked {
+		runtime.LockOSThread()
+		s.look.locked = true
+		s.look.thread = CurrentThread()
+		s.look.length = min(max(s.Remaining()/lookShare, shortLook), longLook)
+		// The glance was taken with cold caches: it counts no longer.
+		s.glanced, s.stats = s.stats.average, blockStats{}
+	}
+	s.look.begun, s.look.items = true, 0
+	s.look.alloc, s.look.allocKnown = heapAllocated()
+	s.look.cpu, s.look.cpuKnown = s.look.thread.CPU()
+	s.look.start = clock.Now()
+	s.last = s.look.start
+}
+
+// endLook ends the measurement, or begins it once more: a thread that was kept
+// from its core by another looks like one that waits, so waiting is believed
+// only when it is seen twice.
+func (s *Sampler) endLook(now time.Duration) {
+	cpu, ok := s.look.thread.CPU()
+	wall := now - s.look.start
+	if s.look.cpuKnown = s.look.cpuKnown && ok && wall >= CPUResolution; s.look.cpuKnown {
+		s.look.share = max(s.look.share, min(1, float64(cpu-s.look.cpu)/float64(wall)))
+	}
+	bytes, ok := heapAllocated()
+	if s.look.allocKnown = s.look.allocKnown && ok && s.look.items > 0; s.look.allocKnown {
+		s.look.allocBytes = float64(bytes-s.look.alloc) / float64(s.look.items)
+	}
+	if s.look.cpuKnown && s.look.share < cpuBoundShare && !s.look.again && s.done < s.limit {
+		s.look.again = true
+		s.beginLook()
+		return
+	}
+	s.look.known = true
+	s.Stop()
+	s.last = clock.Now()
+}
+
+// Finish ends the sample with what has been measured so far.
+func (s *Sampler) Finish() {
+	if s.look.begun && !s.look.known && s.look.items > 0 {
+		s.look.again = true // there is no time for another look
+		s.endLook(clock.Now())
+	}
+	s.finished = true
+	s.Stop()
+}
+
+// Stop ends the sample early, as after an error. It unties the goroutine from
+// its thread if the sampler has tied it, and may be called at any time.
+func (s *Sampler) Stop() {
+	if s.look.locked {
+		s.look.locked = false
+		runtime.UnlockOSThread()
+	}
+}
+
+// Sample returns what has been measured so far.
+func (s *Sampler) Sample() Sample {
+	return Sample{
+		Items:      s.done,
+		Elapsed:    s.last - s.start,
+		First:      s.first,
+		ItemNanos:  s.mean(),
+		CV:         s.stats.cv(),
+		CPUShare:   s.look.share,
+		CPUKnown:   s.look.known && s.look.cpuKnown,
+		AllocBytes: s.look.allocBytes,
+		AllocKnown: s.look.known && s.look.allocKnown,
+	}
+}
+
+// Latest returns the time of the latest block.
+func (s *Sampler) Latest() time.Duration { return s.latest }
+
+// Started returns the instant at which the sample began.
+func (s *Sampler) Started() time.Duration { return s.start }
+
+// blockStats estimates the mean and the variation of single items from the
+// times of blocks of items. A block's mean varies by σ²/k, so k times the
+// squared deviation of each estimates σ²; the weighted form of Welford's
+// update keeps that stable.
+type blockStats struct {
+	items, blocks int
+	average       float64 // nanoseconds an item
+	deviation     float64 // sum of k × squared deviation of block means
+	latest        float64 // nanoseconds an item in the latest block
+}
+
+func (b *blockStats) add(k int, took time.Duration) {
+	b.latest = float64(took) / float64(k)
+	b.items += k
+	b.blocks++
+	delta := b.latest - b.average
+	b.average += delta * float64(k) / float64(b.items)
+	b.deviation += float64(k) * delta * (b.latest - b.average)
+}
+
+func (b *blockStats) cv() float64 {
+	if b.blocks < 2 || b.average <= 0 {
+		return 0
+	}
+	return math.Sqrt(b.deviation/float64(b.blocks-1)) / b.average
+}
