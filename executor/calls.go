@@ -59,6 +59,11 @@ type worker struct {
 	account
 }
 
+// inherit takes over how far other came with the range it ran.
+func (w *worker) inherit(other *worker) {
+	w.at, w.returned, w.panicked, w.attempts = other.at, other.returned, other.panicked, other.attempts
+}
+
 // interrupted reports whether no further item should be started.
 func (w *worker) interrupted() bool {
 	if w.signal.Load() != goOn {
@@ -104,23 +109,30 @@ func (c *calls[T, R]) fail(w *worker, lost span, err error) error {
 func (c *calls[T, R]) run(ctx context.Context, w *worker, s span) (err error) {
 	w.at, w.returned = s.lo, false
 	defer w.guard()
-	if c.fn.Plain != nil {
-		err = c.runPlain(w, s)
-	} else {
-		err = c.runContext(ctx, w, s)
+	step := s.hi - s.lo
+	if w.done != nil {
+		step = 1
+	}
+	for w.at < s.hi && err == nil && !w.interrupted() {
+		if part := (span{w.at, w.at + step}); c.fn.Plain != nil {
+			err = c.runPlain(w, part)
+		} else {
+			err = c.runContext(ctx, w, part)
+		}
 	}
 	w.returned = true
 	return err
 }
 
 // runPlain and runContext are the same loop twice, because it is the one place
-// where a nanosecond an item counts.
+// where a nanosecond an item counts: what it costs beside the plain loop is a
+// store and a load that nothing waits for.
 func (c *calls[T, R]) runPlain(w *worker, s span) error {
 	fn, items := c.fn.Plain, c.items[s.lo:s.hi]
 	out := c.out[s.lo:s.hi][:len(items)]
 	for i := range items {
-		w.at = s.lo + i // stored, not incremented: the loop must not wait for the last store
-		if w.signal.Load() != goOn || w.done != nil && w.interrupted() {
+		w.at = s.lo + i
+		if w.signal.Load() != goOn {
 			return nil
 		}
 		v, err := fn(items[i])
@@ -137,8 +149,8 @@ func (c *calls[T, R]) runContext(ctx context.Context, w *worker, s span) error {
 	fn, items := c.fn.Context, c.items[s.lo:s.hi]
 	out := c.out[s.lo:s.hi][:len(items)]
 	for i := range items {
-		w.at = s.lo + i // stored, not incremented: the loop must not wait for the last store
-		if w.signal.Load() != goOn || w.done != nil && w.interrupted() {
+		w.at = s.lo + i
+		if w.signal.Load() != goOn {
 			return nil
 		}
 		v, err := fn(ctx, items[i])

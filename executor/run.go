@@ -32,7 +32,11 @@ func Run[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) ([
 	}
 	var o opening
 	ended := false
-	defer func() { o.leave(ctx, cfg, ended) }()
+	defer func() {
+		if o.sampler.Stop(); !ended {
+			o.leave(ctx, cfg)
+		}
+	}()
 	o.begin(ctx, len(items), &cfg)
 	for o.next() {
 		// Called directly and not through the runner interface: so everything
@@ -124,7 +128,11 @@ func (c *Config) check(ctx context.Context) error {
 func execute(ctx context.Context, r runner, total int, cfg Config, batches bool) error {
 	o := opening{batches: batches}
 	ended := false
-	defer func() { o.leave(ctx, cfg, ended) }()
+	defer func() {
+		if o.sampler.Stop(); !ended {
+			o.leave(ctx, cfg)
+		}
+	}()
 	o.begin(ctx, total, &cfg)
 	for o.next() {
 		if !o.record(r.run(ctx, &o.w, o.span)) {
@@ -196,19 +204,19 @@ func (o *opening) goOn(ctx context.Context, r runner, cfg Config) error {
 	o.sampler.Finish()
 	p := newPool(ctx, r, &cfg, o)
 	if o.failed {
-		if lost, more := p.outcome(&o.w, o.span, o.err); more {
+		p.caller.inherit(&o.w) // o.w itself must stay on the stack
+		if lost, more := p.outcome(&p.caller, o.span, o.err); more {
 			p.claims.giveBack(span{lost.hi, o.span.hi})
 		}
 	}
 	return p.run()
 }
 
-// leave is deferred: it unties the thread, and if fn ended the caller's
-// goroutine, it writes the report on the way out.
-func (o *opening) leave(ctx context.Context, cfg Config, ended bool) {
-	o.sampler.Stop()
+// leave is called when the caller's goroutine is on its way out of the opening:
+// it writes the report if fn called Goexit.
+func (o *opening) leave(ctx context.Context, cfg Config) {
 	inCall := o.span.hi > 0 && !o.w.returned
-	if ended || !inCall || !cfg.watched() {
+	if !inCall || !cfg.watched() {
 		return
 	}
 	p := newPool(ctx, nil, &cfg, o)

@@ -123,7 +123,7 @@ func (s *Sampler) Next() int {
 
 // Record tells that k more items have been run since the last Record.
 func (s *Sampler) Record(k int) {
-	if s.done+k == s.total && s.done > 0 && !s.precise && !s.look.begun {
+	if s.done+k == s.total && !s.precise && !s.look.begun {
 		s.done += k // all is done, and nobody asks how long it took
 		s.finished = true
 		return
