@@ -15,6 +15,9 @@ const (
 	minEpoch = 1 * time.Millisecond
 	// minItems is the least number of items over which rates are compared.
 	minItems = 8
+	// longEpoch and manyChunks are enough for a comparison however much calls vary.
+	longEpoch  = 6 * time.Millisecond
+	manyChunks = 64
 	// firstCheck is how long after a decision it is first called into question.
 	firstCheck = 30 * time.Millisecond
 	// maxCheck bounds how long a confirmed decision stands.
@@ -38,12 +41,19 @@ type observation struct {
 
 // rate is the throughput in items per second by Little's law: workers over
 // mean time in the call. Unlike a count over the wall time it is not rounded to
-// whole calls.
+// whole calls, and a worker that has just started counts in full. It leaves out
+// chunks that have not ended, which are the long ones, so it is bounded by what
+// can have been done in the time, were those as good as done.
 func (o observation) rate() float64 {
 	if o.busy <= 0 {
 		return 0
 	}
-	return float64(o.reporting) * float64(o.items) / o.busy.Seconds()
+	rate := float64(o.reporting) * float64(o.items) / o.busy.Seconds()
+	if o.age >= minEpoch {
+		open := float64(o.items) / float64(o.chunks) * float64(o.running)
+		rate = min(rate, (float64(o.items)+open)/o.age.Seconds())
+	}
+	return rate
 }
 
 // mean returns the mean time of a call.
@@ -64,10 +74,13 @@ func (o observation) error() float64 {
 	return math.Sqrt(max(0, variance)/float64(o.items)) / mean
 }
 
-// settled reports whether the epoch has seen enough for a comparison.
+// settled reports whether the epoch has seen enough for a comparison: the mean
+// is known to the tolerance, or so many chunks have ended that it tells the
+// throughput anyway. Under a shared lock it is only the latter: some workers
+// wait long while others run on, and calls vary a lot at a steady throughput.
 func (o observation) settled(tolerance float64) bool {
-	return o.age >= minEpoch && o.items >= minItems &&
-		4*o.reporting >= 3*o.running && o.error() <= tolerance
+	return o.age >= minEpoch && o.items >= minItems && 4*o.reporting >= 3*o.running &&
+		(o.error() <= tolerance || o.age >= longEpoch && o.chunks >= manyChunks)
 }
 
 // idle returns the share of the cores that the workers could use and do not,
@@ -279,7 +292,7 @@ func (c *controller) candidate(o observation) int {
 // judge ends a trial as soon as its outcome is clear.
 func (c *controller) judge(o observation) decision {
 	if !o.settled(0.05) {
-		if o.age > max(10*time.Millisecond, 4*minItems*c.trial.callTime) {
+		if o.age > max(20*time.Millisecond, 4*minItems*c.trial.callTime) {
 			return c.reject(o)
 		}
 		return decision{limit: c.trial.level}
@@ -301,7 +314,7 @@ func (c *controller) judge(o observation) decision {
 // level that it is compared with.
 func (c *controller) compare(o observation) decision {
 	if !o.settled(0.05) {
-		if o.age > max(20*time.Millisecond, 8*minItems*c.trial.callTime) {
+		if o.age > max(40*time.Millisecond, 8*minItems*c.trial.callTime) {
 			return c.reject(o)
 		}
 		return decision{limit: c.level}
