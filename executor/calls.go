@@ -30,6 +30,8 @@ type runner interface {
 	fail(w *worker, lost span, err error) error
 	// fork returns the runner for another worker.
 	fork() runner
+	// usesContext reports whether calls are given a context.
+	usesContext() bool
 }
 
 // Signals to a worker, looked at before every item.
@@ -57,11 +59,6 @@ type worker struct {
 	admitted *atomic.Int64 // the process-wide count that it is part of
 
 	account
-}
-
-// inherit takes over how far other came with the range it ran.
-func (w *worker) inherit(other *worker) {
-	w.at, w.returned, w.panicked, w.attempts = other.at, other.returned, other.panicked, other.attempts
 }
 
 // interrupted reports whether no further item should be started.
@@ -100,6 +97,7 @@ type calls[T, R any] struct {
 }
 
 func (c *calls[T, R]) fork() runner               { return c }
+func (c *calls[T, R]) usesContext() bool          { return c.fn.Plain == nil }
 func (c *calls[T, R]) failed(at int, _ span) span { return span{at, at + 1} }
 
 func (c *calls[T, R]) fail(w *worker, lost span, err error) error {
@@ -191,6 +189,9 @@ func chain(policies []Policy, call func(context.Context) error) func(context.Con
 
 func (g *guarded[T, R]) fork() runner { return newGuarded(g.calls, g.policies) }
 
+// usesContext is true: policies are given one.
+func (g *guarded[T, R]) usesContext() bool { return true }
+
 // call is the innermost link: one attempt at the current item.
 func (g *guarded[T, R]) call(ctx context.Context) (err error) {
 	g.w.attempts++
@@ -241,6 +242,8 @@ func newBatches[T, R any](fn func(context.Context, []T) ([]R, error), policies [
 }
 
 func (b *batches[T, R]) fork() runner { return newBatches(b.fn, b.policies, b.items, b.out) }
+
+func (b *batches[T, R]) usesContext() bool { return true }
 
 // failed loses the whole batch: which of its items succeeded is not known.
 func (b *batches[T, R]) failed(_ int, s span) span { return s }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/sampling"
 )
 
@@ -63,7 +64,11 @@ func (p *pool) cutOff(s span) {
 // finish writes the report and returns the run's error, or panics if fn did.
 // Nothing of the run is running any more.
 func (p *pool) finish() error {
+	if p.unwatch != nil {
+		p.unwatch()
+	}
 	p.cancel(nil)
+	p.ended = clock.Now()
 	slices.SortFunc(p.faults.failed, func(a, b fault) int { return a.lo - b.lo })
 	notRun := append(p.cut, p.claims.unclaimed()...)
 	err := p.err(len(notRun) > 0)

@@ -9,75 +9,79 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// quickLook is how long a call may run before its CPU time is looked at while
-// it still runs.
-const quickLook = 2 * time.Millisecond
+// lookTime is the shortest wall time over which the CPU share of calls is measured.
+const lookTime = max(200*time.Microsecond, sampling.CPUResolution)
 
-// look measures the CPU share of the caller's first call in company, where
-// calls are too long to measure one more alone. It is guarded by the pool's mu.
+// lowShare is the share of time on a core below which a look is repeated: a
+// thread that was kept from its core looks like one whose calls wait.
+const lowShare = 0.7
+
+// look is the CPU share of calls as measured in company, where they are too
+// long to measure one more alone. It is guarded by the pool's mu.
 type look struct {
-	open   bool
-	thread sampling.Thread
-	start  time.Duration
-	cpu    time.Duration
-
 	known bool
 	share float64
 }
 
-// workLooking is work for the caller, with a look if the plan needs one.
-func (p *pool) workLooking() {
-	if p.revised || p.plan.Sample.CPUKnown {
-		p.work(&p.caller)
+// lookClosely has w measure the CPU share of the next calls if nobody has done
+// so: the first worker to come, since the caller may be in the midst of a call.
+func (p *pool) lookClosely(w *worker) {
+	if !p.unknown.CompareAndSwap(true, false) {
 		return
 	}
-	// The clock that can be read from outside is a thread's.
+	// The clock that can be read precisely is the thread's own.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	p.openLook()
-	p.work(&p.caller)
-}
-
-func (p *pool) openLook() {
+	share, known := 0.0, false
+	for try := 0; try < 2 && share < lowShare; try++ {
+		part, ok := p.measureShare(w)
+		if !ok {
+			break
+		}
+		share, known = max(share, part), true
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.look.thread = sampling.CurrentThread()
-	p.look.cpu, p.look.open = p.look.thread.CPU()
-	p.look.start = clock.Now()
+	p.look.share, p.look.known = share, known
 }
 
-// read notes the share of the time since the look was opened, or since it was
-// last read, that the caller's thread was on a core. mu is held.
-func (l *look) read(now time.Duration) {
-	if !l.open || now-l.start < max(quickLook, sampling.CPUResolution) {
-		return
+// measureShare runs calls for at least lookTime; ok is false if they ran out.
+func (p *pool) measureShare(w *worker) (share float64, ok bool) {
+	thread := sampling.CurrentThread()
+	before, known := thread.CPU()
+	start := clock.Now()
+	for now := start; now-start < lookTime; {
+		if now, ok = p.claim(w, now); !ok {
+			return 0, false
+		}
 	}
-	cpu, ok := l.thread.CPU()
-	if !ok {
-		l.open = false
-		return
-	}
-	l.share, l.known = min(1, float64(cpu-l.cpu)/float64(now-l.start)), true
-	l.start, l.cpu = now, cpu
+	after, stillKnown := thread.CPU()
+	return min(1, float64(after-before)/float64(clock.Now()-start)), known && stillKnown
 }
 
 // revise makes the plan again as soon as the run has shown what the sample
 // could not: the CPU share of calls too long to measure one alone. It returns
 // the new plan, or nil. mu is held.
-func (p *pool) revise(now time.Duration, o observation) *optimizer.Plan {
+func (p *pool) revise(o observation) *optimizer.Plan {
 	if p.revised || p.plan.Sample.CPUKnown {
 		return nil
 	}
-	p.look.read(now)
 	sample := p.plan.Sample
-	if sample.Items == 0 && o.items > 0 { // the number of workers was fixed, there was no sample
-		sample.ItemNanos = float64(o.busy) / float64(o.items)
-	}
-	if !p.look.known || sample.ItemNanos == 0 {
+	switch {
+	case p.look.known:
+		sample.CPUShare = p.look.share
+	case p.control.waits && o.cores >= 0: // the cores were next to idle
+		sample.CPUShare = min(1, o.cores/float64(max(1, o.running)))
+	default:
 		return nil
 	}
-	p.revised, p.look.open = true, false
-	sample.CPUShare, sample.CPUKnown = p.look.share, true
+	if sample.Items == 0 && o.items > 0 { // there was no sample, or it was cut short
+		sample.ItemNanos = float64(o.busy) / float64(o.items)
+	}
+	if sample.ItemNanos == 0 {
+		return nil
+	}
+	p.revised, sample.CPUKnown = true, true
 	plan := optimizer.New(sample, p.plan.Host, p.cfg.constraints(p.total))
 	p.plan = plan
 	p.control.learn(plan)

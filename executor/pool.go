@@ -30,13 +30,14 @@ type pool struct {
 	batches bool
 	events  *events
 	faults  faults
+	unwatch func() // ends watching the caller's context, nil before watch
 
 	start    time.Duration
 	cpuStart time.Duration
 	total    int
 	plan     optimizer.Plan
 	sizer    sizer
-	caller   worker
+	caller   *worker
 
 	claims   claims
 	halted   atomic.Bool
@@ -68,29 +69,64 @@ type pool struct {
 	staff   headcount
 	revised bool // the plan has been revised, or needs no revision
 	ended   time.Duration
+	unknown atomic.Bool // the CPU share of the calls, and nobody is measuring it
 	look    look
 }
 
-// newPool prepares the rest of a run whose opening is over.
-func newPool(ctx context.Context, r runner, cfg *Config, o *opening) *pool {
+// newPool prepares the rest of a run whose opening is over. Nothing has been
+// told to anybody.
+func newPool(o *opening) *pool {
+	o.pooled = true
 	p := &pool{
-		cfg: cfg, parent: ctx, runner: r, batches: o.batches, events: o.events,
+		cfg: &o.cfg, parent: o.ctx, ctx: o.calls, cancel: o.cancel,
+		runner: o.runner, batches: o.batches, events: o.events, caller: &o.w,
 		start: o.start, total: o.total, idle: make(chan struct{}),
 	}
-	p.ctx, p.cancel = context.WithCancelCause(ctx)
+	if p.cancel == nil {
+		p.ctx, p.cancel = context.WithCancelCause(o.ctx)
+	}
 	p.cpuStart, _ = sampling.ProcessCPU()
-	sample := o.sampler.Sample()
 	p.ended = clock.Now()
 	p.staff.begin(p.start, p.ended)
-	if p.totals.items = sample.Items; o.span.hi > 0 {
-		p.totals.chunks, p.totals.busy = 1, p.ended-p.start
+	sample := o.sampler.Sample()
+	if p.totals.items = sample.Items; sample.Items > 0 {
+		p.totals.chunks, p.totals.busy = 1, sample.Elapsed
+	}
+	if o.taken { // the block under way has taken this long already
+		size := float64(o.span.hi - o.span.lo)
+		sample.ItemNanos = max(sample.ItemNanos, float64(p.ended-o.sampler.BlockStarted())/size)
 	}
 	p.plan = p.makePlan(sample)
-	p.events.tell(Event{Kind: Planning, Fraction: 1})
-	p.events.tellPlan("plan", p.plan)
-	p.sizer = newSizer(cfg, &p.plan, o.batches)
+	p.sizer = newSizer(p.cfg, &p.plan, o.batches)
 	p.claims.start(o.span.hi, o.total)
 	return p
+}
+
+// announce tells the plan.
+func (p *pool) announce() {
+	p.events.tell(Event{Kind: Planning, Fraction: 1})
+	p.events.tellPlan("plan", p.plan)
+}
+
+// join makes a pool around a caller who is in the midst of s since began, and
+// starts the helpers. It is called by another goroutine; see arrive.
+func (p *pool) join(s span, began time.Duration) {
+	func() {
+		defer p.catch()
+		p.announce()
+	}()
+	p.caller.claimed = s
+	p.caller.begin(-1, s.hi-s.lo, began) // counts in no epoch
+	p.staffUp()
+	if s.hi-s.lo > 1 {
+		p.caller.signal.CompareAndSwap(goOn, split)
+	}
+}
+
+// arrive sees to the outcome of what the caller was in the midst of when the
+// pool was made around it.
+func (p *pool) arrive(s span, err error) {
+	p.finishClaim(p.caller, time.Duration(p.caller.began.Load()), p.followUp(p.caller, s, err))
 }
 
 // fullHostFrom is the work ahead from which the full facts of the host, which
@@ -129,56 +165,60 @@ func (p *pool) givenPlan(plan optimizer.Plan) optimizer.Plan {
 	return plan
 }
 
-// run starts the helpers, works along with them, and ends the run.
-func (p *pool) run() (err error) {
+// run takes up what the caller has left open, starts the helpers, works along
+// with them, and ends the run.
+func (p *pool) run(takeUp func()) (err error) {
 	ended := false
 	defer func() {
-		if ended {
-			return
+		if !ended { // on the way out: an observer panicked, or fn called Goexit
+			err = p.abandon(recover())
 		}
-		// The caller's goroutine is on its way out: an observer panicked, or
-		// fn called Goexit.
-		if v := recover(); v != nil {
-			p.panics(asPanic(v), span{})
-		} else {
-			p.goexit(&p.caller)
-			p.halt()
-		}
-		p.wait()
-		p.ended = clock.Now()
-		err = p.finish()
 	}()
+	takeUp()
 	if p.parent.Err() != nil {
 		p.halt()
 	}
-	if p.claims.left() > 0 && !p.halted.Load() {
-		defer p.haltWith(p.parent)()
+	if !p.caller.seated && p.claims.left() > 0 && !p.halted.Load() {
 		p.staffUp()
-		p.workLooking()
+	}
+	if p.caller.seated {
+		p.caller.done = nil // from here on a signal comes instead
+		p.work(p.caller)
 		p.wait()
 		// What a helper handed back as the last one to leave is left to the caller.
 		for p.claims.left() > 0 && !p.halted.Load() {
-			p.work(&p.caller)
+			p.work(p.caller)
 		}
-		p.settle(&p.caller)
-		p.ended = clock.Now()
+		p.settle(p.caller)
 	}
 	ended = true
 	return p.finish()
 }
 
-// haltWith halts the run when ctx ends. The function that it returns ends that
-// and waits for a halt that is under way.
-func (p *pool) haltWith(ctx context.Context) func() {
-	if ctx.Done() == nil {
-		return func() {}
+// abandon ends the run when the caller's goroutine is on its way out: with the
+// value of a panic that was not of the function, or because of a Goexit.
+func (p *pool) abandon(v any) error {
+	if v != nil {
+		p.panics(asPanic(v), span{})
+	} else if !p.caller.returned && p.caller.size.Load() > 0 {
+		p.goexit(p.caller)
+	}
+	p.halt()
+	p.wait()
+	return p.finish()
+}
+
+// watch halts the run when the caller's context ends.
+func (p *pool) watch() {
+	if p.parent.Done() == nil {
+		return
 	}
 	halted := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
+	stop := context.AfterFunc(p.parent, func() {
 		defer close(halted)
 		p.halt()
 	})
-	return func() {
+	p.unwatch = func() {
 		if !stop() {
 			<-halted
 		}
@@ -199,7 +239,7 @@ func (p *pool) halt() {
 func (p *pool) wait() {
 	p.mu.Lock()
 	if p.caller.seated {
-		p.exit(&p.caller)
+		p.exit(p.caller)
 		p.closeIfEmpty()
 	}
 	p.mu.Unlock()
@@ -208,6 +248,7 @@ func (p *pool) wait() {
 
 // staffUp registers the caller as a worker and starts the helpers and the supervisor.
 func (p *pool) staffUp() {
+	p.watch()
 	now := clock.Now()
 	fixed := p.cfg.Workers > 0
 	p.mu.Lock()
@@ -219,8 +260,9 @@ func (p *pool) staffUp() {
 	p.control = newController(p.plan, ceiling, fixed, now)
 	p.limit.Store(int64(p.plan.Workers))
 	p.newEpoch(now)
+	p.unknown.Store(!p.revised && !p.plan.Sample.CPUKnown)
 	p.caller.runner = p.runner
-	p.enter(&p.caller)
+	p.enter(p.caller)
 	p.grow()
 	p.reviewAt.Store(int64(now + reviewEvery))
 	p.group.Go(p.supervise)
@@ -290,33 +332,48 @@ func (p *pool) grow() {
 
 // work claims and runs items until there are none left for w.
 func (p *pool) work(w *worker) {
+	p.lookClosely(w)
 	now := clock.Now()
-	for !p.halted.Load() && !p.surplus(w) {
-		s, ok := p.claims.take(p.sizer.size(w, p.claims.left(), int(p.limit.Load())))
-		if !ok {
-			return
-		}
-		w.begin(p.epoch.Load(), s.hi-s.lo, now)
-		done := p.runSpan(w, s)
-		end := clock.Now()
-		took := end - now
-		now = end
-		counts := w.end(p.epoch.Load(), done, took)
-		if done > 0 {
-			p.sizer.record(done, took)
-			p.events.chunk(done, took)
-		}
-		// A review is due when enough has been seen, and every now and then.
-		if counts && p.arrivals.Add(1) == p.needed.Load() || now >= time.Duration(p.reviewAt.Load()) {
-			p.review(now)
-		}
+	for ok := true; ok; {
+		now, ok = p.claim(w, now)
 	}
+}
+
+// claim claims items for w and runs them, if there are any for it. It takes and
+// returns the time: one reading of the clock ends a claim and begins the next.
+func (p *pool) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
+	if p.halted.Load() || p.surplus(w) {
+		return now, false
+	}
+	s, ok := p.claims.take(p.sizer.size(w, p.claims.left(), int(p.limit.Load())))
+	if !ok {
+		return now, false
+	}
+	w.claimed = s
+	w.begin(p.epoch.Load(), s.hi-s.lo, now)
+	done := p.followUp(w, s, w.runner.run(p.ctx, w, s))
+	return p.finishClaim(w, now, done), true
+}
+
+// finishClaim accounts for a claim of w of which items were run.
+func (p *pool) finishClaim(w *worker, began time.Duration, items int) (now time.Duration) {
+	now = clock.Now()
+	counts := w.end(p.epoch.Load(), items, now-began)
+	if items > 0 {
+		p.sizer.record(items, now-began)
+		p.events.chunk(items, now-began)
+	}
+	// A review is due when enough has been seen, and every now and then.
+	if counts && p.arrivals.Add(1) == p.needed.Load() || now >= time.Duration(p.reviewAt.Load()) {
+		p.review(now)
+	}
+	return now
 }
 
 // surplus reports whether w should leave because there are more workers than
 // the limit. The caller never leaves before the end.
 func (p *pool) surplus(w *worker) bool {
-	if w == &p.caller || p.running.Load() <= p.limit.Load() {
+	if w == p.caller || p.running.Load() <= p.limit.Load() {
 		return false
 	}
 	p.mu.Lock()
@@ -328,24 +385,21 @@ func (p *pool) surplus(w *worker) bool {
 	return true
 }
 
-// runSpan runs the items of a claim and sees to those that fail. It returns
-// how many were run.
-func (p *pool) runSpan(w *worker, s span) int {
+// followUp takes what running s has come to, sees to items that failed, and
+// runs what is left of s. It returns how many were run.
+func (p *pool) followUp(w *worker, s span, err error) int {
 	first := s.lo
-	w.claimed = s
-	for {
-		err := w.runner.run(p.ctx, w, s)
-		if w.at == s.hi && err == nil && w.panicked == nil && w.returned {
-			return s.hi - first
-		}
+	for w.at < s.hi || err != nil || w.panicked != nil || !w.returned {
 		lost, more := p.outcome(w, s, err)
 		if !more {
 			return lost.hi - first
 		}
 		if s.lo = lost.hi; s.lo == s.hi {
-			return s.hi - first
+			break
 		}
+		err = w.runner.run(p.ctx, w, s)
 	}
+	return s.hi - first
 }
 
 // outcome sees to a span that was not completed: an item failed, panicked or
@@ -413,4 +467,12 @@ func asPanic(v any) *PanicError {
 		return e
 	}
 	return &PanicError{Index: -1, Value: v, Stack: debug.Stack()}
+}
+
+// catch is deferred around calls of observers outside of a worker: it takes
+// note of their panics.
+func (p *pool) catch() {
+	if v := recover(); v != nil {
+		p.panics(asPanic(v), span{})
+	}
 }

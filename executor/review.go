@@ -13,13 +13,9 @@ import (
 // supervise reviews the run when no worker does because all are in long calls.
 // It ends with the last worker.
 func (p *pool) supervise() error {
-	defer func() {
-		if v := recover(); v != nil { // of an observer or a logger
-			p.panics(asPanic(v), span{})
-		}
-	}()
+	defer p.catch()
 	const longest = 100 * time.Millisecond
-	wait := quickLook
+	wait := reviewEvery
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
@@ -28,7 +24,7 @@ func (p *pool) supervise() error {
 			return nil
 		case <-timer.C:
 			if p.review(clock.Now()) {
-				wait = quickLook
+				wait = reviewEvery
 			} else {
 				wait = min(2*wait, longest)
 			}
@@ -64,8 +60,11 @@ func (p *pool) decide(now time.Duration) (change *Change, plan *optimizer.Plan, 
 	}
 	cut = p.cutLate(now)
 	o := p.observe(now)
-	plan = p.revise(now, o)
+	plan = p.revise(o)
 	d := p.control.next(o)
+	if plan == nil { // what the controller has just found out counts too
+		plan = p.revise(o)
+	}
 	if d.limit != int(p.limit.Load()) {
 		p.limit.Store(int64(d.limit))
 		if d.reason != "" {

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"time"
 
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
@@ -26,30 +25,12 @@ func Run[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) ([
 	if err := cfg.check(ctx); err != nil {
 		return nil, err
 	}
-	c := calls[T, R]{fn: fn, items: items, out: make([]R, len(items))}
+	c := &calls[T, R]{fn: fn, items: items, out: make([]R, len(items))}
+	var r runner = c
 	if len(cfg.Policies) > 0 {
-		return c.out, execute(ctx, newGuarded(c, cfg.Policies), len(items), cfg, false)
+		r = newGuarded(*c, cfg.Policies)
 	}
-	var o opening
-	ended := false
-	defer func() {
-		if o.sampler.Stop(); !ended {
-			o.leave(ctx, cfg)
-		}
-	}()
-	o.begin(ctx, len(items), &cfg)
-	for o.next() {
-		// Called directly and not through the runner interface: so everything
-		// here stays on the stack, and a small input costs no allocation.
-		if !o.record(c.run(ctx, &o.w, o.span)) {
-			break
-		}
-	}
-	if ended = true; o.complete() && !cfg.watched() {
-		return c.out, nil
-	}
-	shared := c // a copy, so that only runs that come this far move it to the heap
-	return c.out, o.goOn(ctx, &shared, cfg)
+	return c.out, execute(ctx, r, len(items), cfg, false)
 }
 
 // RunBatches calls fn with consecutive slices of items and puts the results
@@ -89,15 +70,14 @@ func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config
 	if len(cfg.Policies) > 0 {
 		r = newGuarded(c, cfg.Policies)
 	}
-	var o opening
-	defer o.sampler.Stop()
 	cfg.Plan, cfg.Workers = nil, 0
-	o.begin(ctx, len(items), &cfg)
+	o := newOpening(ctx, r, len(items), cfg, false)
+	defer o.sampler.Stop()
 	if cfg.SampleSize == 0 {
 		o.sampler.Patient()
 	}
 	for o.next() && o.span.hi <= size {
-		if !o.record(r.run(ctx, &o.w, o.span)) {
+		if !o.record(r.run(o.calls, &o.w, o.span)) {
 			break
 		}
 	}
@@ -124,104 +104,18 @@ func (c *Config) check(ctx context.Context) error {
 	return c.Validate()
 }
 
-// execute is Run for a runner whose items go through an interface anyway.
-func execute(ctx context.Context, r runner, total int, cfg Config, batches bool) error {
-	o := opening{batches: batches}
-	ended := false
-	defer func() {
-		if o.sampler.Stop(); !ended {
-			o.leave(ctx, cfg)
-		}
-	}()
-	o.begin(ctx, total, &cfg)
+// execute runs total items of r.
+func execute(ctx context.Context, r runner, total int, cfg Config, batches bool) (err error) {
+	o := newOpening(ctx, r, total, cfg, batches)
+	defer o.close(&err)
+	o.arm()
 	for o.next() {
-		if !o.record(r.run(ctx, &o.w, o.span)) {
+		if !o.record(r.run(o.calls, &o.w, o.span)) {
 			break
 		}
 	}
-	ended = true
-	return o.goOn(ctx, r, cfg)
-}
-
-// opening is the first part of a run: the caller's goroutine runs items while
-// the sampler watches.
-type opening struct {
-	sampler sampling.Sampler
-	events  *events
-	w       worker
-	span    span // the block being run, or run last
-	err     error
-	failed  bool // the block was not completed
-	skip    bool // nothing needs to be measured
-	batches bool
-	start   time.Duration
-	total   int
-}
-
-func (o *opening) begin(ctx context.Context, total int, cfg *Config) {
-	o.total = total
-	o.w.done = ctx.Done()
-	o.sampler = sampling.Start(total, cfg.SampleSize)
-	o.start = o.sampler.Started()
-	// What a fixed number or an earlier plan has decided needs no sample.
-	o.skip = cfg.Workers > 0 || cfg.Plan != nil || o.batches && cfg.ChunkSize > 0
-	if cfg.watched() {
-		o.sampler.Precise()
+	if o.complete() {
+		return nil
 	}
-	if o.events = newEvents(cfg, total, o.start); o.events != nil {
-		o.events.tell(Event{Kind: Started})
-		o.events.tell(Event{Kind: Planning})
-	}
-}
-
-// next reports whether there is a block to run, and leaves it in o.span.
-func (o *opening) next() bool {
-	if o.skip || o.sampler.Done() {
-		return false
-	}
-	o.span = span{o.span.hi, o.span.hi + o.sampler.Next()}
-	return true
-}
-
-// record takes the outcome of the block and reports whether to go on.
-func (o *opening) record(err error) bool {
-	if err != nil || o.w.at < o.span.hi || !o.w.returned {
-		o.err, o.failed = err, true
-		return false
-	}
-	o.sampler.Record(o.span.hi - o.span.lo)
-	if o.events != nil {
-		o.events.chunk(o.span.hi-o.span.lo, o.sampler.Latest())
-	}
-	return true
-}
-
-// complete reports whether all items have been run.
-func (o *opening) complete() bool { return !o.failed && o.span.hi == o.total }
-
-// goOn runs the items that are left and ends the run.
-func (o *opening) goOn(ctx context.Context, r runner, cfg Config) error {
-	o.sampler.Finish()
-	p := newPool(ctx, r, &cfg, o)
-	if o.failed {
-		p.caller.inherit(&o.w) // o.w itself must stay on the stack
-		if lost, more := p.outcome(&p.caller, o.span, o.err); more {
-			p.claims.giveBack(span{lost.hi, o.span.hi})
-		}
-	}
-	return p.run()
-}
-
-// leave is called when the caller's goroutine is on its way out of the opening:
-// it writes the report if fn called Goexit.
-func (o *opening) leave(ctx context.Context, cfg Config) {
-	inCall := o.span.hi > 0 && !o.w.returned
-	if !inCall || !cfg.watched() {
-		return
-	}
-	p := newPool(ctx, nil, &cfg, o)
-	at := o.w.at
-	p.fail(&ItemError{Index: at, Attempts: 1, Err: ErrGoexit}, span{at, at + 1})
-	p.cutOff(span{at + 1, o.span.hi})
-	_ = p.finish() // nobody is there to take the error
+	return o.goOn()
 }

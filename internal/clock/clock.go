@@ -12,3 +12,10 @@ var base = time.Now()
 // call. In a testing/synctest bubble it advances with the bubble's clock.
 // Instants are comparable only with each other.
 func Now() time.Duration { return time.Since(base) }
+
+// Virtual reports whether now is an instant of a testing/synctest bubble. The
+// clock of a bubble starts at the year 2000, decades away from any process's own.
+func Virtual(now time.Duration) bool {
+	const decade = 10 * 365 * 24 * time.Hour
+	return now < -decade || now > decade
+}

@@ -1,0 +1,232 @@
+package executor
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// alarmAfter is how long the caller may be alone with one block of items
+// before others join in: the block turned out dearer than the ones before it, or
+// its first call is a giant. Company gains nothing on less (engine costs in
+// docs/how-it-works.md).
+const alarmAfter = time.Millisecond
+
+// opening is the first part of a run: the caller's goroutine runs items while
+// the sampler watches. Small inputs end here. Otherwise a pool takes over: when
+// the sample is complete, or when the alarm goes off in the midst of a block.
+// In the latter case the block is the caller's first claim in the pool.
+type opening struct {
+	ctx     context.Context // the caller's
+	calls   context.Context // of the calls: ends with the run, too
+	cancel  context.CancelCauseFunc
+	cfg     Config
+	runner  runner
+	total   int
+	batches bool
+	start   time.Duration
+	events  *events
+
+	w      worker // the caller
+	err    error  // what the block returned that was run last
+	failed bool   // that block was not completed
+	skip   bool   // nothing needs to be measured
+	ended  bool   // the caller has come out of the opening by itself
+	pooled bool   // a pool has been made, and refers to this
+
+	// mu is held for moments only, never while user code runs.
+	mu      sync.Mutex
+	sampler sampling.Sampler // the caller's, and after the alarm nobody's
+	span    span             // the block being run, or run last
+	inBlock bool
+	over    bool          // the alarm has nothing to do any more
+	taken   bool          // the alarm makes the pool
+	ready   chan struct{} // closed when it has
+	pool    *pool
+
+	timer *time.Timer // the alarm's
+}
+
+// openings keeps used ones with their timers: a timer alone would cost a small
+// input 260 ns, a used one 100 ns.
+var openings = sync.Pool{New: func() any { return new(opening) }}
+
+// newOpening begins a run.
+func newOpening(ctx context.Context, r runner, total int, cfg Config, batches bool) *opening {
+	var o *opening
+	if now := clock.Now(); clock.Virtual(now) {
+		o = new(opening) // a timer must not move between bubbles
+	} else {
+		o = openings.Get().(*opening)
+	}
+	o.ctx, o.runner, o.total, o.batches, o.cfg = ctx, r, total, batches, cfg
+	if o.calls = ctx; r.usesContext() {
+		o.calls, o.cancel = context.WithCancelCause(ctx)
+	}
+	o.w.done = ctx.Done()
+	o.sampler = sampling.Start(total, cfg.SampleSize)
+	o.start = o.sampler.Started()
+	// What a fixed number or an earlier plan has decided needs no sample.
+	o.skip = cfg.Workers > 0 || cfg.Plan != nil || batches && cfg.ChunkSize > 0
+	if cfg.watched() {
+		o.sampler.Precise()
+		if o.events = newEvents(&o.cfg, total, o.start); o.events != nil {
+			o.events.tell(Event{Kind: Started})
+			o.events.tell(Event{Kind: Planning})
+		}
+	}
+	return o
+}
+
+// arm sets the alarm, unless nobody could join in.
+func (o *opening) arm() {
+	if o.skip || o.total < 2 || o.cfg.SampleSize > 0 || o.cfg.MaxWorkers == 1 {
+		return
+	}
+	if o.timer == nil {
+		o.timer = time.AfterFunc(alarmAfter, o.alarm)
+	} else {
+		o.timer.Reset(alarmAfter)
+	}
+}
+
+// next reports whether there is a block to run, and leaves it in o.span.
+func (o *opening) next() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.skip || o.sampler.Done() {
+		return false
+	}
+	o.span = span{o.span.hi, o.span.hi + o.sampler.Next()}
+	o.inBlock = true
+	return true
+}
+
+// record takes the outcome of the block and reports whether to go on.
+func (o *opening) record(err error) bool {
+	o.err = err
+	o.failed = err != nil || o.w.at < o.span.hi || !o.w.returned || o.w.panicked != nil
+	size := o.span.hi - o.span.lo
+	o.mu.Lock()
+	if o.taken {
+		o.mu.Unlock()
+		return false
+	}
+	o.inBlock = false
+	if !o.failed {
+		o.sampler.Record(size)
+	}
+	o.mu.Unlock()
+	if !o.failed && o.events != nil {
+		o.events.chunk(size, o.sampler.Latest())
+	}
+	return !o.failed
+}
+
+// alarm goes off when the caller has been alone for long. It makes the pool in
+// a goroutine of its own, since the caller is busy.
+func (o *opening) alarm() {
+	o.mu.Lock()
+	lonely := o.inBlock && (o.span.hi < o.total || o.span.hi-o.span.lo > 1)
+	if o.over || !lonely {
+		if !o.over {
+			o.timer.Reset(alarmAfter) // between two blocks: look again
+		}
+		o.mu.Unlock()
+		return
+	}
+	o.taken, o.over = true, true
+	o.ready = make(chan struct{})
+	o.mu.Unlock()
+
+	defer close(o.ready)
+	o.pool = newPool(o)
+	o.pool.join(o.span, o.sampler.BlockStarted())
+}
+
+// complete reports whether all items have been run and nobody needs to be told.
+func (o *opening) complete() bool {
+	if o.failed || o.span.hi < o.total || o.cfg.watched() {
+		return false
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.over, o.ended = true, !o.taken
+	return o.ended
+}
+
+// settle ends the opening: from here on the alarm does nothing. It returns the
+// pool if the alarm has made one.
+func (o *opening) settle() *pool {
+	o.mu.Lock()
+	o.over = true
+	taken := o.taken
+	o.mu.Unlock()
+	if !taken {
+		return nil
+	}
+	<-o.ready
+	return o.pool
+}
+
+// goOn runs the items that are left and ends the run.
+func (o *opening) goOn() error {
+	p := o.settle()
+	joined := p != nil
+	o.sampler.Stop()
+	if !joined {
+		o.sampler.Finish()
+		p = newPool(o)
+		p.announce()
+	}
+	o.ended = true // whatever comes now, the pool sees to
+	return p.run(func() {
+		switch {
+		case joined:
+			p.arrive(o.span, o.err)
+		case o.failed:
+			if lost, more := p.outcome(&o.w, o.span, o.err); more {
+				p.claims.giveBack(span{lost.hi, o.span.hi})
+			}
+		}
+	})
+}
+
+// close is deferred. It frees what the opening holds; and if the caller's
+// goroutine is on its way out, because fn called Goexit or an observer
+// panicked, it ends the run.
+func (o *opening) close(err *error) {
+	if o.ended {
+		o.release()
+		return
+	}
+	v := recover()
+	p := o.settle()
+	o.sampler.Stop()
+	if p == nil {
+		p = newPool(o)
+		p.caller.claimed = o.span
+		p.caller.size.Store(int64(o.span.hi - o.span.lo))
+	}
+	*err = p.abandon(v)
+}
+
+// release keeps an opening that nobody else knows for another run.
+func (o *opening) release() {
+	o.sampler.Stop()
+	if o.cancel != nil {
+		o.cancel(nil)
+	}
+	if o.pooled || clock.Virtual(o.start) {
+		return
+	}
+	if o.timer != nil && !o.timer.Stop() {
+		return // the alarm may be under way
+	}
+	timer := o.timer
+	*o = opening{timer: timer}
+	openings.Put(o)
+}
