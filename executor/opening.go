@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/clock"
@@ -37,18 +38,24 @@ type opening struct {
 	ended  bool   // the caller has come out of the opening by itself
 	pooled bool   // a pool has been made, and refers to this
 
-	// mu is held for moments only, never while user code runs.
-	mu      sync.Mutex
-	sampler sampling.Sampler // the caller's, and after the alarm nobody's
-	span    span             // the block being run, or run last
-	inBlock bool
-	over    bool          // the alarm has nothing to do any more
-	taken   bool          // the alarm makes the pool
-	ready   chan struct{} // closed when it has
+	// state says whose the following fields are: the caller's, and from taken on
+	// the alarm's until ready is closed.
+	state   atomic.Uint32
+	sampler sampling.Sampler
+	span    span // the block being run, or run last
+	ready   chan struct{}
 	pool    *pool
 
 	timer *time.Timer // the alarm's
 }
+
+// The states of an opening.
+const (
+	between uint32 = iota // two blocks, or before the first
+	inBlock               // the caller runs one
+	taken                 // the alarm has gone off in a block, and makes the pool
+	over                  // the caller has left; the alarm has nothing to do any more
+)
 
 // openings keeps used ones with their timers: a timer alone would cost a small
 // input 260 ns, a used one 100 ns.
@@ -56,29 +63,34 @@ var openings = sync.Pool{New: func() any { return new(opening) }}
 
 // newOpening begins a run.
 func newOpening(ctx context.Context, r runner, total int, cfg Config, batches bool) *opening {
+	sampler := sampling.Start(total, cfg.SampleSize)
 	var o *opening
-	if now := clock.Now(); clock.Virtual(now) {
+	if clock.Virtual(sampler.Started()) {
 		o = new(opening) // a timer must not move between bubbles
 	} else {
 		o = openings.Get().(*opening)
 	}
 	o.ctx, o.runner, o.total, o.batches, o.cfg = ctx, r, total, batches, cfg
+	o.sampler, o.start = sampler, sampler.Started()
 	if o.calls = ctx; r.usesContext() {
 		o.calls, o.cancel = context.WithCancelCause(ctx)
 	}
 	o.w.done = ctx.Done()
-	o.sampler = sampling.Start(total, cfg.SampleSize)
-	o.start = o.sampler.Started()
 	// What a fixed number or an earlier plan has decided needs no sample.
 	o.skip = cfg.Workers > 0 || cfg.Plan != nil || batches && cfg.ChunkSize > 0
 	if cfg.watched() {
 		o.sampler.Precise()
-		if o.events = newEvents(&o.cfg, total, o.start); o.events != nil {
-			o.events.tell(Event{Kind: Started})
-			o.events.tell(Event{Kind: Planning})
-		}
+		o.events = newEvents(&o.cfg, total, o.start)
 	}
 	return o
+}
+
+// begin tells that the run begins.
+func (o *opening) begin() {
+	if o.events != nil {
+		o.events.tell(Event{Kind: Started})
+		o.events.tell(Event{Kind: Planning})
+	}
 }
 
 // arm sets the alarm, unless nobody could join in.
@@ -87,6 +99,7 @@ func (o *opening) arm() {
 		return
 	}
 	if o.timer == nil {
+		o.ready = make(chan struct{})
 		o.timer = time.AfterFunc(alarmAfter, o.alarm)
 	} else {
 		o.timer.Reset(alarmAfter)
@@ -95,13 +108,11 @@ func (o *opening) arm() {
 
 // next reports whether there is a block to run, and leaves it in o.span.
 func (o *opening) next() bool {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	if o.skip || o.sampler.Done() {
 		return false
 	}
 	o.span = span{o.span.hi, o.span.hi + o.sampler.Next()}
-	o.inBlock = true
+	o.state.Store(inBlock)
 	return true
 }
 
@@ -109,39 +120,26 @@ func (o *opening) next() bool {
 func (o *opening) record(err error) bool {
 	o.err = err
 	o.failed = err != nil || o.w.at < o.span.hi || !o.w.returned || o.w.panicked != nil
-	size := o.span.hi - o.span.lo
-	o.mu.Lock()
-	if o.taken {
-		o.mu.Unlock()
+	if !o.state.CompareAndSwap(inBlock, between) || o.failed {
 		return false
 	}
-	o.inBlock = false
-	if !o.failed {
-		o.sampler.Record(size)
-	}
-	o.mu.Unlock()
-	if !o.failed && o.events != nil {
+	size := o.span.hi - o.span.lo
+	o.sampler.Record(size)
+	if o.events != nil {
 		o.events.chunk(size, o.sampler.Latest())
 	}
-	return !o.failed
+	return true
 }
 
 // alarm goes off when the caller has been alone for long. It makes the pool in
 // a goroutine of its own, since the caller is busy.
 func (o *opening) alarm() {
-	o.mu.Lock()
-	lonely := o.inBlock && (o.span.hi < o.total || o.span.hi-o.span.lo > 1)
-	if o.over || !lonely {
-		if !o.over {
-			o.timer.Reset(alarmAfter) // between two blocks: look again
+	if !o.state.CompareAndSwap(inBlock, taken) {
+		if o.state.Load() == between {
+			o.timer.Reset(alarmAfter) // look again
 		}
-		o.mu.Unlock()
 		return
 	}
-	o.taken, o.over = true, true
-	o.ready = make(chan struct{})
-	o.mu.Unlock()
-
 	defer close(o.ready)
 	o.pool = newPool(o)
 	o.pool.join(o.span, o.sampler.BlockStarted())
@@ -152,21 +150,17 @@ func (o *opening) complete() bool {
 	if o.failed || o.span.hi < o.total || o.cfg.watched() {
 		return false
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.over, o.ended = true, !o.taken
+	o.ended = o.state.CompareAndSwap(between, over)
 	return o.ended
 }
 
 // settle ends the opening: from here on the alarm does nothing. It returns the
 // pool if the alarm has made one.
 func (o *opening) settle() *pool {
-	o.mu.Lock()
-	o.over = true
-	taken := o.taken
-	o.mu.Unlock()
-	if !taken {
-		return nil
+	for state := o.state.Load(); state != taken; state = o.state.Load() {
+		if o.state.CompareAndSwap(state, over) {
+			return nil
+		}
 	}
 	<-o.ready
 	return o.pool
@@ -226,7 +220,6 @@ func (o *opening) release() {
 	if o.timer != nil && !o.timer.Stop() {
 		return // the alarm may be under way
 	}
-	timer := o.timer
-	*o = opening{timer: timer}
+	*o = opening{timer: o.timer, ready: o.ready}
 	openings.Put(o)
 }

@@ -92,7 +92,7 @@ func newPool(o *opening) *pool {
 	if p.totals.items = sample.Items; sample.Items > 0 {
 		p.totals.chunks, p.totals.busy = 1, sample.Elapsed
 	}
-	if o.taken { // the block under way has taken this long already
+	if o.state.Load() == taken { // the block under way has taken this long already
 		size := float64(o.span.hi - o.span.lo)
 		sample.ItemNanos = max(sample.ItemNanos, float64(p.ended-o.sampler.BlockStarted())/size)
 	}

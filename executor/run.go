@@ -73,6 +73,7 @@ func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config
 	cfg.Plan, cfg.Workers = nil, 0
 	o := newOpening(ctx, r, len(items), cfg, false)
 	defer o.sampler.Stop()
+	o.begin()
 	if cfg.SampleSize == 0 {
 		o.sampler.Patient()
 	}
@@ -108,6 +109,7 @@ func (c *Config) check(ctx context.Context) error {
 func execute(ctx context.Context, r runner, total int, cfg Config, batches bool) (err error) {
 	o := newOpening(ctx, r, total, cfg, batches)
 	defer o.close(&err)
+	o.begin()
 	o.arm()
 	for o.next() {
 		if !o.record(r.run(o.calls, &o.w, o.span)) {
