@@ -47,6 +47,7 @@ type opening struct {
 	pool    *pool
 
 	timer *time.Timer // the alarm's
+	armed bool
 }
 
 // The states of an opening.
@@ -104,6 +105,7 @@ func (o *opening) arm() {
 	} else {
 		o.timer.Reset(alarmAfter)
 	}
+	o.armed = true
 }
 
 // next reports whether there is a block to run, and leaves it in o.span.
@@ -217,7 +219,7 @@ func (o *opening) release() {
 	if o.pooled || clock.Virtual(o.start) {
 		return
 	}
-	if o.timer != nil && !o.timer.Stop() {
+	if o.armed && !o.timer.Stop() {
 		return // the alarm may be under way
 	}
 	*o = opening{timer: o.timer, ready: o.ready}

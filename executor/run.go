@@ -72,7 +72,7 @@ func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config
 	}
 	cfg.Plan, cfg.Workers = nil, 0
 	o := newOpening(ctx, r, len(items), cfg, false)
-	defer o.sampler.Stop()
+	defer o.release()
 	o.begin()
 	if cfg.SampleSize == 0 {
 		o.sampler.Patient()
