@@ -30,7 +30,11 @@ const (
 // drown the other.
 type costModel struct {
 	weight, n, t, nn, nt float64
-	sizes                map[int]struct{}
+
+	// The latest fit: once all batches are of one size, they say nothing new
+	// about overhead and items apart.
+	overhead, item float64
+	fitted         bool
 }
 
 func (m *costModel) add(n int, took time.Duration) {
@@ -45,30 +49,25 @@ func (m *costModel) add(n int, took time.Duration) {
 	m.t = m.t*fade + w*y
 	m.nn = m.nn*fade + w*x*x
 	m.nt = m.nt*fade + w*x*y
-	if m.sizes == nil {
-		m.sizes = map[int]struct{}{}
-	}
-	if len(m.sizes) < 3 {
-		m.sizes[n] = struct{}{}
-	}
+	m.refit()
 }
 
-// fit returns overhead and cost per item in nanoseconds, both at least 0. It
-// is ok once batches of two different sizes have been seen.
-func (m *costModel) fit() (overhead, item float64, ok bool) {
+// refit solves for overhead and cost per item in nanoseconds, both at least 0,
+// if batches of different sizes have been seen lately.
+func (m *costModel) refit() {
 	det := m.weight*m.nn - m.n*m.n
-	if len(m.sizes) < 2 || det <= 1e-9*m.weight*m.nn {
-		return 0, 0, false
+	if det <= 1e-6*m.weight*m.nn {
+		return
 	}
-	item = (m.weight*m.nt - m.n*m.t) / det
-	overhead = (m.t - item*m.n) / m.weight
+	m.fitted = true
+	m.item = (m.weight*m.nt - m.n*m.t) / det
+	m.overhead = (m.t - m.item*m.n) / m.weight
 	switch {
-	case item < 0:
-		return m.t / m.weight, 0, true
-	case overhead < 0:
-		return 0, m.nt / m.nn, true
+	case m.item < 0:
+		m.overhead, m.item = m.t/m.weight, 0
+	case m.overhead < 0:
+		m.overhead, m.item = 0, m.nt/m.nn
 	}
-	return overhead, item, true
 }
 
 // batchSizer looks for the batch size with the best goodput: it tries 1, 4, 16,
@@ -143,8 +142,8 @@ func (b *batchSizer) size(_ *worker, left, workers int) int {
 
 // ideal returns the size that the batches so far speak for.
 func (b *batchSizer) ideal() int {
-	overhead, item, ok := b.model.fit()
-	if !ok {
+	overhead, item := b.model.overhead, b.model.item
+	if !b.model.fitted {
 		if b.model.weight > 0 {
 			return b.largest * batchGrowth
 		}

@@ -151,7 +151,7 @@ func newController(plan optimizer.Plan, ceiling int, fixed bool, now time.Durati
 	c := controller{fixed: fixed, ceiling: max(1, ceiling), level: max(1, plan.Workers)}
 	c.waits = plan.Workload != sampling.CPUBound && ceiling > plan.Host.Procs
 	perItem := plan.Sample.ItemNanos
-	if perItem > 0 && plan.Sample.Items > 0 {
+	if perItem > 0 {
 		c.base = 1e9 / perItem
 	}
 	c.before.level, c.before.rate = 1, c.base
@@ -161,6 +161,9 @@ func newController(plan optimizer.Plan, ceiling int, fixed bool, now time.Durati
 	c.rest(now, time.Duration(perItem))
 	return c
 }
+
+// forgetBase is for a plan whose cost of an item is only a guess.
+func (c *controller) forgetBase() { c.base, c.before.rate = 0, 0 }
 
 // need returns how many claims must end before there is something to decide.
 func (c *controller) need() int {

@@ -75,7 +75,7 @@ func (p *pool) revise(o observation) *optimizer.Plan {
 	default:
 		return nil
 	}
-	if sample.Items == 0 && o.items > 0 { // there was no sample, or it was cut short
+	if (sample.Items == 0 || p.surprised) && o.items > 0 {
 		sample.ItemNanos = float64(o.busy) / float64(o.items)
 	}
 	if sample.ItemNanos == 0 {

@@ -36,8 +36,11 @@ type pool struct {
 	cpuStart time.Duration
 	total    int
 	plan     optimizer.Plan
-	sizer    sizer
-	caller   *worker
+	// surprised says that items turned out dearer than the sample had it: what
+	// one of them costs is only known to be more than that.
+	surprised bool
+	sizer     sizer
+	caller    *worker
 
 	claims   claims
 	halted   atomic.Bool
@@ -92,7 +95,7 @@ func newPool(o *opening) *pool {
 	if p.totals.items = sample.Items; sample.Items > 0 {
 		p.totals.chunks, p.totals.busy = 1, sample.Elapsed
 	}
-	if o.state.Load() == taken { // the block under way has taken this long already
+	if p.surprised = o.state.Load() == taken; p.surprised { // the block under way has taken this long already
 		size := float64(o.span.hi - o.span.lo)
 		sample.ItemNanos = max(sample.ItemNanos, float64(p.ended-o.sampler.BlockStarted())/size)
 	}
@@ -258,6 +261,9 @@ func (p *pool) staffUp() {
 		ceiling = optimizer.Ceiling(p.plan.Sample, p.plan.Host, p.cfg.constraints(p.total))
 	}
 	p.control = newController(p.plan, ceiling, fixed, now)
+	if p.surprised {
+		p.control.forgetBase()
+	}
 	p.limit.Store(int64(p.plan.Workers))
 	p.newEpoch(now)
 	p.unknown.Store(!p.revised && !p.plan.Sample.CPUKnown)
