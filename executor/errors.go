@@ -127,6 +127,9 @@ type PanicError struct {
 }
 
 func (e *PanicError) Error() string {
+	if e.Index < 0 {
+		return fmt.Sprintf("amorsize: panic in an observer: %v\n\n%s", e.Value, e.Stack)
+	}
 	return fmt.Sprintf("amorsize: item %d: panic: %v\n\n%s", e.Index, e.Value, e.Stack)
 }
 

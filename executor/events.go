@@ -91,7 +91,7 @@ type events struct {
 	total     int
 	start     time.Duration
 	completed atomic.Int64
-	workers   func() int
+	running   atomic.Int64 // workers
 
 	// Whoever adds to an empty queue delivers it, and all that others add
 	// meanwhile: one call at a time, in order, and no lock around any of them.
@@ -106,8 +106,8 @@ func newEvents(cfg *Config, total int, start time.Duration) *events {
 	if cfg.Progress == nil && cfg.Logger == nil && len(cfg.Observers) == 0 {
 		return nil
 	}
-	e := &events{observers: cfg.Observers, log: cfg.Logger, total: total, start: start,
-		workers: func() int { return 1 }}
+	e := &events{observers: cfg.Observers, log: cfg.Logger, total: total, start: start}
+	e.running.Store(1)
 	if cfg.Progress != nil {
 		interval := cfg.ProgressInterval
 		if interval == 0 {
@@ -171,7 +171,7 @@ func (e *events) deliver(event Event) {
 }
 
 func (e *events) progressOf(event Event) Progress {
-	p := Progress{Completed: event.Completed, Total: event.Total, Elapsed: event.Elapsed, Workers: e.workers()}
+	p := Progress{Completed: event.Completed, Total: event.Total, Elapsed: event.Elapsed, Workers: int(e.running.Load())}
 	if p.Elapsed > 0 {
 		p.Rate = float64(p.Completed) / p.Elapsed.Seconds()
 	}
@@ -179,6 +179,13 @@ func (e *events) progressOf(event Event) Progress {
 		p.Remaining = time.Duration(float64(p.Total-p.Completed) / p.Rate * float64(time.Second))
 	}
 	return p
+}
+
+// staffed notes how many workers there are.
+func (e *events) staffed(workers int) {
+	if e != nil {
+		e.running.Store(int64(workers))
+	}
 }
 
 // info and debug write to the logger, if there is one.

@@ -281,8 +281,7 @@ func (p *pool) enter(w *worker) {
 	}
 	w.seat, w.seated = len(p.workers), true
 	p.workers = append(p.workers, w)
-	p.running.Store(int64(len(p.workers)))
-	p.staff.change(clock.Now(), len(p.workers))
+	p.count()
 }
 
 // exit counts a worker out. mu is held.
@@ -293,9 +292,16 @@ func (p *pool) exit(w *worker) {
 	p.workers[last] = nil
 	p.workers = p.workers[:last]
 	w.seated = false
-	p.running.Store(int64(last))
-	p.staff.change(clock.Now(), last)
+	p.count()
 	p.settle(w)
+}
+
+// count notes how many workers there are. mu is held.
+func (p *pool) count() {
+	n := len(p.workers)
+	p.running.Store(int64(n))
+	p.staff.change(clock.Now(), n)
+	p.events.staffed(n)
 }
 
 // settle adds what w has done to the totals.

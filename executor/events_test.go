@@ -1,0 +1,279 @@
+package executor_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor"
+)
+
+// recorder keeps events. It has no lock: events must come one at a time.
+type recorder struct{ events []executor.Event }
+
+func (r *recorder) Observe(e executor.Event) { r.events = append(r.events, e) }
+
+func (r *recorder) of(kind executor.EventKind) (out []executor.Event) {
+	for _, e := range r.events {
+		if e.Kind == kind {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func milliseconds(_ context.Context, i int) (int, error) {
+	time.Sleep(time.Millisecond)
+	return i, nil
+}
+
+// One start, one end, chunks in sequence, fractions that do not decrease.
+func TestEvents(t *testing.T) {
+	inBubble(t, func(t *testing.T, f form) {
+		for _, n := range []int{0, 1, 20, 500} {
+			for _, workers := range []int{0, 1, 4} {
+				var seen recorder
+				_, err := f.run(t.Context(), milliseconds, sequence(n), executor.Config{Workers: workers, Observers: []executor.Observer{&seen}})
+				require.NoError(t, err)
+				require.Len(t, seen.of(executor.Started), 1)
+				require.Len(t, seen.of(executor.Finished), 1)
+				require.Equal(t, executor.Started, seen.events[0].Kind)
+				last := seen.events[len(seen.events)-1]
+				require.Equal(t, executor.Finished, last.Kind)
+				require.Equal(t, n, last.Completed)
+				require.Equal(t, n, last.Report.Succeeded)
+				require.NotNil(t, last.Plan)
+				planning := seen.of(executor.Planning)
+				require.Zero(t, planning[0].Fraction)
+				require.Equal(t, 1.0, planning[len(planning)-1].Fraction)
+				require.NotEmpty(t, seen.of(executor.Planned))
+				completed, elapsed, sum := 0, time.Duration(0), 0
+				for k, e := range seen.of(executor.ChunkDone) {
+					require.Equal(t, k, e.Chunk)
+					require.Positive(t, e.Size)
+					require.GreaterOrEqual(t, e.Duration, time.Duration(0))
+					require.GreaterOrEqual(t, e.Completed, completed)
+					require.GreaterOrEqual(t, e.Elapsed, elapsed)
+					require.Equal(t, n, e.Total)
+					completed, elapsed, sum = e.Completed, e.Elapsed, sum+e.Size
+				}
+				require.Equal(t, n, sum)
+			}
+		}
+	})
+}
+
+// At most one call per interval, and always one at the end, in step with it.
+func TestProgress(t *testing.T) {
+	inBubble(t, func(t *testing.T, f form) {
+		var calls []executor.Progress
+		_, err := f.run(t.Context(), milliseconds, sequence(1000), executor.Config{
+			Workers:  2,
+			Progress: func(p executor.Progress) { calls = append(calls, p) },
+		})
+		require.NoError(t, err)
+		require.Greater(t, len(calls), 3)
+		for k := 1; k < len(calls)-1; k++ {
+			require.GreaterOrEqual(t, calls[k].Elapsed-calls[k-1].Elapsed, executor.DefaultProgressInterval)
+		}
+		last := calls[len(calls)-1]
+		require.Equal(t, 1000, last.Completed)
+		require.Equal(t, 1.0, last.Fraction())
+		require.Zero(t, last.Remaining)
+		require.Positive(t, last.Rate)
+		require.Equal(t, 2, calls[1].Workers)
+	})
+	require.Equal(t, 1.0, executor.Progress{}.Fraction())
+}
+
+// Without items, and of a run that fails, the end is told too.
+func TestProgressOfShortRuns(t *testing.T) {
+	for _, n := range []int{0, 1, 5} {
+		for _, fails := range []bool{false, true} {
+			calls := 0
+			_, _ = executor.Run(t.Context(), executor.Func[int, int]{Plain: func(i int) (int, error) {
+				if fails {
+					return 0, errOdd
+				}
+				return i, nil
+			}}, sequence(n), executor.Config{Progress: func(p executor.Progress) {
+				calls++
+				require.Equal(t, n, p.Total)
+			}})
+			require.Positive(t, calls, "%d items", n)
+		}
+	}
+}
+
+func TestEvery(t *testing.T) {
+	var at []time.Duration
+	tell := executor.Every(500*time.Millisecond, func(p executor.Progress) { at = append(at, p.Elapsed) })
+	for _, ms := range []int{1000, 1300, 1600} {
+		tell(executor.Progress{Completed: 1, Total: 9, Elapsed: time.Duration(ms) * time.Millisecond})
+	}
+	tell(executor.Progress{Completed: 9, Total: 9, Elapsed: 1700 * time.Millisecond})
+	require.Equal(t, []time.Duration{1000 * time.Millisecond, 1600 * time.Millisecond, 1700 * time.Millisecond}, at)
+}
+
+// A panic in an observer stops the run like one in the function, whenever it comes.
+func TestObserverPanics(t *testing.T) {
+	inBubble(t, func(t *testing.T, f form) {
+		for kind := executor.Started; kind <= executor.ChunkDone; kind++ {
+			for _, workers := range []int{0, 3} {
+				caught := catch(func() {
+					_, _ = f.run(t.Context(), milliseconds, sequence(100), executor.Config{
+						Workers: workers,
+						Observers: []executor.Observer{executor.ObserverFunc(func(e executor.Event) {
+							if e.Kind == kind {
+								panic(errOdd)
+							}
+						})},
+					})
+				})
+				e, ok := caught.(*executor.PanicError)
+				require.True(t, ok, "%v", caught)
+				require.ErrorIs(t, e, errOdd)
+				require.Equal(t, -1, e.Index)
+				require.NotContains(t, e.Error(), "item -1")
+			}
+		}
+	})
+}
+
+// A progress function may be slow, and may call the engine.
+func TestObserverCallsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		nested := 0
+		_, err := executor.Run(t.Context(), executor.Func[int, int]{Context: milliseconds}, sequence(50), executor.Config{
+			Workers: 4,
+			Observers: []executor.Observer{executor.ObserverFunc(func(e executor.Event) {
+				if e.Kind == executor.ChunkDone {
+					time.Sleep(3 * time.Millisecond)
+					out, err := executor.Run(t.Context(), executor.Func[int, int]{Context: milliseconds}, sequence(10), executor.Config{})
+					require.NoError(t, err)
+					nested += len(out)
+				}
+			})},
+		})
+		require.NoError(t, err)
+		require.Positive(t, nested)
+	})
+}
+
+func TestLogger(t *testing.T) {
+	var text bytes.Buffer
+	log := slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	_, err := executor.Run(t.Context(), executor.Func[int, int]{Plain: func(i int) (int, error) { return i, nil }},
+		sequence(10), executor.Config{Logger: log})
+	require.NoError(t, err)
+	require.Contains(t, text.String(), "msg=plan mode=serial workers=1")
+	require.Contains(t, text.String(), "reason=")
+	require.Contains(t, text.String(), "msg=done items=10 succeeded=10")
+	require.Equal(t, 2, strings.Count(text.String(), "level=INFO"))
+}
+
+func TestHooks(t *testing.T) {
+	var hooks executor.Hooks
+	calls := map[string]int{}
+	count := func(name string) func(executor.Event) { return func(executor.Event) { calls[name]++ } }
+	first := hooks.On(executor.Started, count("start"))
+	hooks.On(executor.Started, count("start too"))
+	hooks.On(executor.Finished, count("end"))
+	hooks.On(executor.Finished, count("end"))
+	require.Equal(t, 4, hooks.Len())
+	hooks.Observe(executor.Event{Kind: executor.Started})
+	require.True(t, hooks.Remove(first))
+	require.False(t, hooks.Remove(first))
+	hooks.Observe(executor.Event{Kind: executor.Started})
+	hooks.Observe(executor.Event{Kind: executor.Finished})
+	require.Equal(t, map[string]int{"start": 1, "start too": 2, "end": 2}, calls)
+	require.Equal(t, 2, hooks.RemoveKind(executor.Finished))
+	hooks.On(executor.Planned, count("plan"))
+	hooks.On(executor.Planned, count("plan"))
+	require.Equal(t, 3, hooks.RemoveAll())
+	require.Zero(t, hooks.Len())
+}
+
+func TestHooksConcurrently(t *testing.T) {
+	var hooks executor.Hooks
+	var mu sync.Mutex
+	calls := 0
+	var group sync.WaitGroup
+	for range 50 {
+		group.Go(func() { hooks.On(executor.ChunkDone, func(executor.Event) { mu.Lock(); defer mu.Unlock(); calls++ }) })
+	}
+	group.Wait()
+	require.Equal(t, 50, hooks.Len())
+	for range 50 {
+		group.Go(func() { hooks.Observe(executor.Event{Kind: executor.ChunkDone}) })
+	}
+	group.Wait()
+	require.Equal(t, 2500, calls)
+	// A hook may remove itself.
+	var self executor.Hook
+	self = hooks.On(executor.Finished, func(executor.Event) { hooks.Remove(self) })
+	hooks.Observe(executor.Event{Kind: executor.Finished})
+	require.Equal(t, 50, hooks.Len())
+}
+
+func TestConfigErrors(t *testing.T) {
+	for _, c := range []struct {
+		field string
+		cfg   executor.Config
+	}{
+		{"Workers", executor.Config{Workers: -1}},
+		{"MaxWorkers", executor.Config{MaxWorkers: -1}},
+		{"ChunkSize", executor.Config{ChunkSize: -1}},
+		{"MaxChunkSize", executor.Config{MaxChunkSize: -5}},
+		{"SampleSize", executor.Config{SampleSize: -1}},
+		{"SampleSize", executor.Config{SampleSize: 10_001}},
+		{"TargetChunk", executor.Config{TargetChunk: -time.Second}},
+		{"TargetChunk", executor.Config{TargetChunk: 3601 * time.Second}},
+		{"MemoryLimit", executor.Config{MemoryLimit: 1000}},
+		{"Errors", executor.Config{Errors: 7}},
+		{"ProgressInterval", executor.Config{ProgressInterval: -1}},
+		{"Policies[1]", executor.Config{Policies: []executor.Policy{through{}, nil}}},
+		{"Observers[0]", executor.Config{Observers: []executor.Observer{nil}}},
+		{"Workers", executor.Config{Workers: 5, MaxWorkers: 4}},
+		{"ChunkSize", executor.Config{ChunkSize: 5, TargetChunk: time.Second}},
+		{"ChunkSize", executor.Config{ChunkSize: 5, MaxChunkSize: 10}},
+	} {
+		for _, f := range forms {
+			cfg := c.cfg
+			if f.name == "policy" && cfg.Policies != nil {
+				continue
+			}
+			out, err := f.run(t.Context(), func(context.Context, int) (int, error) {
+				t.Error("an item was run")
+				return 0, nil
+			}, sequence(3), cfg)
+			require.Nil(t, out)
+			require.ErrorIs(t, err, executor.ErrConfig)
+			invalid, ok := errors.AsType[*executor.ConfigError](err)
+			require.True(t, ok)
+			require.Equal(t, c.field, invalid.Field)
+			require.NotEmpty(t, invalid.Range)
+			require.ErrorContains(t, err, c.field)
+		}
+	}
+	for _, legal := range []executor.Config{{SampleSize: 10_000}, {TargetChunk: time.Hour}, {MemoryLimit: 1 << 20}} {
+		require.NoError(t, legal.Validate())
+	}
+	_, err := executor.Run(t.Context(), executor.Func[int, int]{}, sequence(3), executor.Config{})
+	require.ErrorIs(t, err, executor.ErrConfig)
+	require.ErrorContains(t, err, "fn")
+	_, err = executor.RunBatches[int, int](t.Context(), nil, sequence(3), executor.Config{})
+	require.ErrorIs(t, err, executor.ErrConfig)
+	_, err = executor.Measure(t.Context(), executor.Func[int, int]{}, sequence(3), executor.Config{})
+	require.ErrorIs(t, err, executor.ErrConfig)
+	_, err = executor.Run(nil, executor.Func[int, int]{Context: milliseconds}, sequence(3), executor.Config{}) //nolint:staticcheck // this is what is tested
+	require.ErrorContains(t, err, "ctx")
+}
