@@ -126,7 +126,7 @@ func TestEvery(t *testing.T) {
 // A panic in an observer stops the run like one in the function, whenever it comes.
 func TestObserverPanics(t *testing.T) {
 	inBubble(t, func(t *testing.T, f form) {
-		for kind := executor.Started; kind <= executor.ChunkDone; kind++ {
+		for kind := executor.Started; kind <= executor.Finished; kind++ {
 			for _, workers := range []int{0, 3} {
 				caught := catch(func() {
 					_, _ = f.run(t.Context(), milliseconds, sequence(100), executor.Config{

@@ -72,7 +72,10 @@ func (p *pool) finish() error {
 	slices.SortFunc(p.faults.failed, func(a, b fault) int { return a.lo - b.lo })
 	notRun := append(p.cut, p.claims.unclaimed()...)
 	err := p.err(len(notRun) > 0)
-	p.report(notRun, err)
+	func() {
+		defer p.catch() // an observer may panic at the end too
+		p.report(notRun, err)
+	}()
 	if p.faults.panicked != nil {
 		panic(p.faults.panicked)
 	}

@@ -244,10 +244,10 @@ func (p *planner) plan() Plan {
 		}
 	}
 	out.ChunkSize = p.chunk(out.Workers)
-	out.PredictedDuration = p.sample.Elapsed + p.best.Duration
+	out.PredictedDuration = duration(float64(p.sample.Elapsed) + float64(p.best.Duration))
 	out.PredictedSpeedup = 1
 	if out.PredictedDuration > 0 {
-		out.PredictedSpeedup = float64(p.sample.Elapsed+p.work) / float64(out.PredictedDuration)
+		out.PredictedSpeedup = (float64(p.sample.Elapsed) + float64(p.work)) / float64(out.PredictedDuration)
 	}
 	out.Reason = p.reason(out)
 	return out
