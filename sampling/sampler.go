@@ -47,6 +47,7 @@ const MaxItems = 10000
 type Sampler struct {
 	total   int  // items of the whole input
 	limit   int  // items to measure at the most
+	exact   bool // takes limit items, whatever is known
 	patient bool // measures slow calls closely too, and stops only at its limit or when all is known
 	precise bool // reads the clock after the last block too
 
@@ -82,7 +83,7 @@ type Sampler struct {
 func Start(total, size int) Sampler {
 	s := Sampler{total: total, limit: total}
 	if size > 0 {
-		s.limit, s.patient = min(size, total), true
+		s.limit, s.exact, s.patient = min(size, total), true, true
 	}
 	s.finished = s.limit == 0
 	s.start = clock.Now()
@@ -168,7 +169,7 @@ func (s *Sampler) decide(now time.Duration) {
 // enough reports whether the sample may end before its limit.
 func (s *Sampler) enough() bool {
 	if s.patient {
-		return s.limit == s.total
+		return !s.exact
 	}
 	return s.Remaining() >= worthwhile
 }

@@ -1,0 +1,146 @@
+package sampling
+
+import (
+	"errors"
+	"io/fs"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+)
+
+// tree makes a file system of files and their contents.
+func tree(files map[string]string) fs.FS {
+	out := fstest.MapFS{}
+	for name, text := range files {
+		out[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return out
+}
+
+const v2Mount = "29 22 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
+
+func TestCgroup(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		want  cgroup
+	}{
+		{"none", map[string]string{}, cgroup{}},
+		{"v2", map[string]string{
+			"proc/self/mountinfo":                    v2Mount,
+			"proc/self/cgroup":                       "0::/app\n",
+			"sys/fs/cgroup/app/cpu.max":              "150000 100000\n",
+			"sys/fs/cgroup/app/memory.max":           "1073741824\n",
+			"sys/fs/cgroup/app/memory.current":       "268435456\n",
+			"sys/fs/cgroup/unrelated/cpu.max":        "1000 100000\n",
+			"sys/fs/cgroup/unrelated/memory.max":     "1\n",
+			"sys/fs/cgroup/unrelated/memory.current": "1\n",
+		}, cgroup{1.5, 1 << 30, 1 << 28}},
+		{"v2, the parent is tighter", map[string]string{
+			"proc/self/mountinfo":                   v2Mount,
+			"proc/self/cgroup":                      "0::/pod/app\n",
+			"sys/fs/cgroup/pod/app/cpu.max":         "max 100000\n",
+			"sys/fs/cgroup/pod/app/memory.max":      "max\n",
+			"sys/fs/cgroup/pod/cpu.max":             "50000 100000\n",
+			"sys/fs/cgroup/pod/memory.max":          "1000000\n",
+			"sys/fs/cgroup/pod/memory.current":      "400000\n",
+			"sys/fs/cgroup/pod/app/memory.current":  "300000\n",
+			"sys/fs/cgroup/pod/app/something.other": "",
+		}, cgroup{0.5, 1000000, 400000}},
+		{"v2 in a container: the group's own root is mounted", map[string]string{
+			"proc/self/mountinfo":          "29 22 0:26 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
+			"proc/self/cgroup":             "0::/docker/abc\n",
+			"sys/fs/cgroup/cpu.max":        "200000 100000",
+			"sys/fs/cgroup/memory.max":     "2000000",
+			"sys/fs/cgroup/memory.current": "1000000",
+		}, cgroup{2, 2000000, 1000000}},
+		{"v1", map[string]string{
+			"proc/self/mountinfo": "30 22 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n" +
+				"31 22 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+			"proc/self/cgroup":                                  "4:memory:/app\n3:cpu,cpuacct:/app\n1:name=systemd:/x\n",
+			"sys/fs/cgroup/cpu,cpuacct/app/cpu.cfs_quota_us":    "250000\n",
+			"sys/fs/cgroup/cpu,cpuacct/app/cpu.cfs_period_us":   "100000\n",
+			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us":        "-1\n",
+			"sys/fs/cgroup/memory/app/memory.limit_in_bytes":    "5000000\n",
+			"sys/fs/cgroup/memory/app/memory.usage_in_bytes":    "2000000\n",
+			"sys/fs/cgroup/memory/memory.limit_in_bytes":        "9223372036854771712\n",
+			"sys/fs/cgroup/memory/memory.usage_in_bytes":        "7000000\n",
+			"sys/fs/cgroup/memory/app/memory.kmem.usage_in_foo": "1",
+		}, cgroup{2.5, 5000000, 2000000}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := readCgroup(tree(c.files))
+			require.NoError(t, err)
+			require.Equal(t, c.want, got)
+		})
+	}
+}
+
+// What can't be understood is an error, and what else there is counts.
+func TestCgroupGarbage(t *testing.T) {
+	for name, text := range map[string]string{"cpu.max": "lots", "memory.max": "some"} {
+		files := map[string]string{
+			"proc/self/mountinfo":      "garbage\n" + v2Mount,
+			"proc/self/cgroup":         "garbage\n0::/\n",
+			"sys/fs/cgroup/cpu.max":    "100000 100000",
+			"sys/fs/cgroup/memory.max": "max",
+		}
+		files["sys/fs/cgroup/"+name] = text
+		_, err := readCgroup(tree(files))
+		require.ErrorContains(t, err, name)
+	}
+	_, err := readCgroup(tree(map[string]string{
+		"proc/self/mountinfo": v2Mount, "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "0 0"}))
+	require.ErrorIs(t, err, fs.ErrInvalid)
+}
+
+func TestHost(t *testing.T) {
+	good := sources{
+		cores: func(logical bool) (int, error) {
+			if logical {
+				return 8, nil
+			}
+			return 4, nil
+		},
+		memory: func() (uint64, uint64, error) { return 16 << 30, 10 << 30, nil },
+		load:   func() (float64, error) { return 2, nil },
+		cgroup: func() (cgroup, error) { return cgroup{1.5, 4 << 30, 1 << 30}, nil },
+	}
+	h := readHost(good)
+	require.Empty(t, h.Warnings)
+	require.Equal(t, 4, h.PhysicalCores)
+	require.Equal(t, 8, h.LogicalCores)
+	require.Equal(t, uint64(3<<30), h.Available(), "the cgroup leaves less than the machine")
+	require.InDelta(t, 25, h.MemoryPercent(), 0.1)
+	require.InDelta(t, 25, h.LoadPercent(), 0.1)
+
+	broken := errors.New("no such thing here")
+	bad := readHost(sources{
+		cores:  func(bool) (int, error) { return 0, broken },
+		memory: func() (uint64, uint64, error) { return 0, 0, broken },
+		load:   func() (float64, error) { return 0, broken },
+		cgroup: func() (cgroup, error) { return cgroup{}, broken },
+	})
+	require.Len(t, bad.Warnings, 4, "unknown, never a failure")
+	require.Positive(t, bad.LogicalCores, "the runtime knows")
+	require.Positive(t, bad.Procs)
+	require.Zero(t, bad.Available())
+	require.Negative(t, bad.LoadPercent())
+	require.Negative(t, bad.MemoryPercent())
+
+	require.Empty(t, h.Differences(h))
+	other := h
+	other.Procs, other.CPUQuota = h.Procs+1, 0
+	require.Len(t, h.Differences(other), 1)
+}
+
+// The real host can be read here, and the facts are kept.
+func TestRealHost(t *testing.T) {
+	h := CurrentHost()
+	require.Positive(t, h.LogicalCores)
+	require.Positive(t, h.Procs)
+	again := CurrentHost()
+	require.Equal(t, h.MemoryAvailable, again.MemoryAvailable)
+	require.Positive(t, ReadHost().LogicalCores)
+}

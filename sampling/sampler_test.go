@@ -1,0 +1,165 @@
+package sampling_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/amorsize/amorsize/sampling"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// take samples items that take as long as cost says.
+func take(t *testing.T, total, size int, cost func(i int) time.Duration) (sampling.Sample, int) {
+	s := sampling.Start(total, size)
+	done := 0
+	for !s.Done() {
+		k := s.Next()
+		require.Positive(t, k)
+		require.LessOrEqual(t, done+k, total)
+		for range k {
+			time.Sleep(cost(done))
+			done++
+		}
+		s.Record(k)
+	}
+	s.Finish()
+	require.Equal(t, done, s.Items())
+	return s.Sample(), done
+}
+
+func constant(d time.Duration) func(int) time.Duration { return func(int) time.Duration { return d } }
+
+func TestSampler(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		total, size int
+		cost        func(int) time.Duration
+		least, most int // items
+		mean        time.Duration
+	}{
+		{"none, SA-03", 0, 0, constant(0), 0, 0, 0},
+		{"slow calls are left to company", 1000, 0, constant(10 * time.Millisecond), 1, 1, 10 * time.Millisecond},
+		{"too little to gain", 100, 0, constant(time.Microsecond), 100, 100, time.Microsecond},
+		{"cheap", 1_000_000, 0, constant(time.Microsecond), 20, 1200, time.Microsecond},
+		{"the size asked for, SA-05", 100, 3, constant(10 * time.Millisecond), 3, 3, 10 * time.Millisecond},
+		{"a size above the total", 5, 100, constant(time.Millisecond), 5, 5, time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, n := take(t, c.total, c.size, c.cost)
+				require.GreaterOrEqual(t, n, c.least)
+				require.LessOrEqual(t, n, c.most)
+				require.Equal(t, n, s.Items)
+				require.InDelta(t, float64(c.mean), float64(s.ItemTime()), 0.01*float64(c.mean))
+				require.LessOrEqual(t, s.CV, 0.01, "SA-06, SA-08")
+			})
+		})
+	}
+}
+
+// Under a small budget, whatever an item costs: half a millisecond or one call.
+func TestSamplerBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for cost := 200 * time.Nanosecond; cost < time.Second; cost *= 3 {
+			start := time.Now()
+			_, n := take(t, math.MaxInt32, 0, constant(cost))
+			if n > 1 {
+				require.LessOrEqual(t, time.Since(start), 1500*time.Microsecond+4*cost, "items of %v", cost)
+			}
+		}
+	})
+}
+
+// A cold first call is told apart and does not count for the mean.
+func TestColdFirstCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := take(t, 100, 10, func(i int) time.Duration {
+			if i == 0 {
+				return 50 * time.Millisecond
+			}
+			return time.Millisecond
+		})
+		require.True(t, s.Cold())
+		require.Equal(t, 50*time.Millisecond, s.First)
+		require.Equal(t, time.Millisecond, s.ItemTime())
+		require.Equal(t, 59*time.Millisecond, s.Elapsed)
+		require.Equal(t, 90*time.Millisecond, s.Estimate(90))
+	})
+	require.False(t, sampling.Sample{Items: 1, First: time.Second, ItemNanos: 1e9}.Cold())
+}
+
+// Calls that sleep wait, SA-09, calls that compute don't.
+func TestWorkload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := take(t, 100, 20, constant(10*time.Millisecond))
+		require.True(t, s.CPUKnown)
+		require.Less(t, s.CPUShare, 0.3)
+		require.Equal(t, sampling.IOBound, s.Workload())
+	})
+	require.Equal(t, sampling.CPUBound, sampling.Sample{}.Workload(), "SA-10")
+	require.Equal(t, 1.0, sampling.Sample{}.ComputeShare())
+	require.Equal(t, sampling.Mixed, sampling.Sample{CPUKnown: true, CPUShare: 0.5}.Workload())
+	require.Equal(t, sampling.CPUBound, sampling.Sample{CPUKnown: true, CPUShare: 0.8}.Workload())
+	for _, w := range []sampling.Workload{sampling.CPUBound, sampling.Mixed, sampling.IOBound} {
+		text, err := w.MarshalText()
+		require.NoError(t, err)
+		var back sampling.Workload
+		require.NoError(t, back.UnmarshalText(text))
+		require.Equal(t, w, back)
+	}
+	var w sampling.Workload
+	require.Error(t, w.UnmarshalText([]byte("leisure")))
+	require.Equal(t, "Workload(9)", sampling.Workload(9).String())
+}
+
+// The variation of single items shows in the times of blocks of them.
+func TestVariation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random := rand.New(rand.NewPCG(3, 4))
+		s, _ := take(t, 10_000, 5000, func(int) time.Duration { // exponential: CV 1
+			return time.Duration(random.ExpFloat64() * float64(time.Millisecond))
+		})
+		require.InDelta(t, 1, s.CV, 0.1)
+		require.InDelta(t, float64(time.Millisecond), s.ItemNanos, 0.1*float64(time.Millisecond))
+	})
+}
+
+// A real loop computes, and the thread's clock says so; waiting does not count.
+func TestThreadClock(t *testing.T) {
+	thread := sampling.CurrentThread()
+	_, ok := thread.CPU()
+	if !ok {
+		t.Skip("this system tells no CPU time")
+	}
+	s := uint32(1)
+	for range 20_000_000 {
+		s = s*1664525 + 1013904223
+	}
+	after, ok := sampling.CurrentThread().CPU()
+	require.True(t, ok)
+	require.NotZero(t, s)
+	require.Positive(t, after)
+	cpu, ok := sampling.ProcessCPU()
+	require.True(t, ok)
+	require.Positive(t, cpu)
+}
+
+// A sampler abandoned in its midst leaves nothing tied.
+func TestStop(t *testing.T) {
+	s := sampling.Start(1000, 500)
+	for range 3 {
+		s.Record(s.Next())
+	}
+	s.Stop()
+	s.Stop()
+	s.Finish()
+	require.True(t, s.Done())
+	require.Equal(t, time.Duration(math.MaxInt64), sampling.Sample{ItemNanos: 1e18}.Estimate(1000))
+}
