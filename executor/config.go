@@ -136,15 +136,15 @@ func (c *Config) Validate() error {
 func (c *Config) contradiction() error {
 	switch {
 	case c.Workers > 0 && c.MaxWorkers > 0 && c.Workers > c.MaxWorkers:
-		return &ConfigError{"Workers", c.Workers, fmt.Sprintf("at most MaxWorkers = %d", c.MaxWorkers)}
+		return &ConfigError{"Workers", c.Workers, fmt.Sprintf("at most %d, the bound given on workers", c.MaxWorkers)}
 	case c.ChunkSize > 0 && c.TargetChunk > 0:
-		return &ConfigError{"ChunkSize", c.ChunkSize, fmt.Sprintf("unset where TargetChunk = %v decides", c.TargetChunk)}
+		return &ConfigError{"ChunkSize", c.ChunkSize, fmt.Sprintf("unset where a chunk's duration is given (%v)", c.TargetChunk)}
 	case c.ChunkSize > 0 && c.MaxChunkSize > 0:
-		return &ConfigError{"ChunkSize", c.ChunkSize, fmt.Sprintf("unset where MaxChunkSize = %d bounds it", c.MaxChunkSize)}
+		return &ConfigError{"ChunkSize", c.ChunkSize, fmt.Sprintf("unset where a largest chunk is given (%d)", c.MaxChunkSize)}
 	case c.Plan != nil && c.Workers > 0:
-		return &ConfigError{"Workers", c.Workers, "unset where a Plan decides"}
+		return &ConfigError{"Workers", c.Workers, "unset where a plan decides"}
 	case c.Plan != nil && c.SampleSize > 0:
-		return &ConfigError{"SampleSize", c.SampleSize, "unset where a Plan decides"}
+		return &ConfigError{"SampleSize", c.SampleSize, "unset where a plan decides"}
 	case c.Plan != nil && (c.Plan.Workers < 1 || c.Plan.ChunkSize < 1):
 		return &ConfigError{"Plan", fmt.Sprintf("%d workers × chunks of %d", c.Plan.Workers, c.Plan.ChunkSize), "at least 1 × 1"}
 	}

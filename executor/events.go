@@ -70,15 +70,16 @@ func (p Progress) Fraction() float64 {
 }
 
 // Every returns a function that passes progress on to report, at most once in
-// interval of the run's time, and always when all is done. It is for one run.
+// interval of the run's time, and once when all is done. It is for one run.
 func Every(interval time.Duration, report func(Progress)) func(Progress) {
-	var called bool
+	var called, complete bool
 	var last time.Duration
 	return func(p Progress) {
-		if called && p.Elapsed-last < interval && p.Completed < p.Total {
+		early := called && p.Elapsed-last < interval && p.Completed < p.Total
+		if early || complete {
 			return
 		}
-		called, last = true, p.Elapsed
+		called, last, complete = true, p.Elapsed, p.Completed >= p.Total
 		report(p)
 	}
 }

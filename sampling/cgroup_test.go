@@ -58,7 +58,7 @@ func TestCgroup(t *testing.T) {
 		{"v1", map[string]string{
 			"proc/self/mountinfo": "30 22 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n" +
 				"31 22 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
-			"proc/self/cgroup":                                  "4:memory:/app\n3:cpu,cpuacct:/app\n1:name=systemd:/x\n",
+			"proc/self/cgroup": "4:memory:/app\n3:cpu,cpuacct:/app\n1:name=systemd:/x\n",
 			"sys/fs/cgroup/cpu,cpuacct/app/cpu.cfs_quota_us":    "250000\n",
 			"sys/fs/cgroup/cpu,cpuacct/app/cpu.cfs_period_us":   "100000\n",
 			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us":        "-1\n",
