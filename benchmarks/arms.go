@@ -7,13 +7,14 @@ import (
 	"sync/atomic"
 
 	"github.com/alitto/pond/v2"
-	"github.com/amorsize/amorsize"
 	"github.com/destel/rill"
 	"github.com/panjf2000/ants/v2"
 	"github.com/samber/lo"
 	loparallel "github.com/samber/lo/parallel"
 	"github.com/sourcegraph/conc/iter"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/amorsize/amorsize"
 )
 
 // An item is small, so that hundreds of millions fit into memory.

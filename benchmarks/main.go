@@ -1,10 +1,10 @@
 // Command benchmarks compares amorsize with hand-written loops and with its
 // peers, in one process, and prints tables of ratios in markdown.
 //
-//	go run ./benchmarks -suite cpu,small,skew,contention,io,memory
+//	go run -C benchmarks . -suite cpu,small,skew,contention,io,memory
 //
-// (from the module's root; inside this folder: go run . -suite cpu). Every
-// figure is a median of interleaved repetitions. Ratios can be compared from
+// It is a module of its own, so that the peers are no dependency of the library.
+// Every figure is a median of interleaved repetitions. Ratios can be compared from
 // machine to machine, times can't.
 package main
 

@@ -234,12 +234,9 @@ func (c *controller) watch(o observation) decision {
 	return c.try(o)
 }
 
-// learn takes a plan that was made again, with the CPU share of the calls.
-func (c *controller) learn(plan optimizer.Plan) {
-	if c.fixed || c.waits || plan.Workload == sampling.CPUBound {
-		return
-	}
-	c.told = true
+// learn takes what the calls have been found to spend their time on.
+func (c *controller) learn(w sampling.Workload) {
+	c.told = c.told || !c.fixed && !c.waits && w != sampling.CPUBound
 }
 
 // discoverWaiting reports whether calls that were taken for computing wait:

@@ -199,6 +199,15 @@ func TestNestedFixed(t *testing.T) {
 	})
 }
 
+// burn computes for so many rounds of a nanosecond.
+func burn(rounds int) {
+	s := uint32(rounds)
+	for range rounds {
+		s = s*1664525 + 1013904223
+	}
+	runtime.KeepAlive(s)
+}
+
 // GOMAXPROCS changed while running: nothing is lost, and the limit follows.
 func TestProcsChangeWhileRunning(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
@@ -211,11 +220,8 @@ func TestProcsChangeWhileRunning(t *testing.T) {
 		case 3000:
 			runtime.GOMAXPROCS(before + 2)
 		}
-		s := uint32(i)
-		for range 5000 {
-			s = s*1664525 + 1013904223
-		}
-		return i + int(s&0), nil
+		burn(5000)
+		return i, nil
 	}}, sequence(6000), executor.Config{})
 	require.NoError(t, err)
 	require.Equal(t, sequence(6000), out)
@@ -242,11 +248,8 @@ func TestConcurrentRuns(t *testing.T) {
 	for range 50 {
 		group.Go(func() {
 			out, err := executor.Run(context.Background(), executor.Func[int, int]{Plain: func(i int) (int, error) {
-				s := uint32(i)
-				for range 200 {
-					s = s*1664525 + 1013904223
-				}
-				return i + int(s&0), nil
+				burn(200)
+				return i, nil
 			}}, sequence(3000), executor.Config{})
 			if err != nil || len(out) != 3000 || out[2999] != 2999 {
 				t.Error(len(out), err)

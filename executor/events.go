@@ -72,14 +72,13 @@ func (p Progress) Fraction() float64 {
 // Every returns a function that passes progress on to report, at most once in
 // interval of the run's time, and once when all is done. It is for one run.
 func Every(interval time.Duration, report func(Progress)) func(Progress) {
-	var called, complete bool
 	var last time.Duration
+	complete := false
 	return func(p Progress) {
-		early := called && p.Elapsed-last < interval && p.Completed < p.Total
-		if early || complete {
+		if complete || p.Completed < p.Total && p.Elapsed-last < interval {
 			return
 		}
-		called, last, complete = true, p.Elapsed, p.Completed >= p.Total
+		last, complete = p.Elapsed, p.Completed >= p.Total
 		report(p)
 	}
 }
@@ -87,7 +86,8 @@ func Every(interval time.Duration, report func(Progress)) func(Progress) {
 // events tells the observers of a run. A nil *events tells nobody.
 type events struct {
 	observers []Observer
-	progress  func(Progress)
+	progress  func(Progress) // after chunks, at most once per interval
+	ending    func(Progress)
 	log       *slog.Logger
 	total     int
 	start     time.Duration
@@ -114,7 +114,7 @@ func newEvents(cfg *Config, total int, start time.Duration) *events {
 		if interval == 0 {
 			interval = DefaultProgressInterval
 		}
-		e.progress = Every(interval, cfg.Progress)
+		e.progress, e.ending = Every(interval, cfg.Progress), cfg.Progress
 	}
 	return e
 }
@@ -164,10 +164,12 @@ func (e *events) deliver(event Event) {
 	for _, o := range e.observers {
 		o.Observe(event)
 	}
-	// Progress follows the chunks; the end is told even if nothing was run.
-	last := event.Kind == Finished && event.Completed < event.Total || event.Total == 0 && event.Kind == Finished
-	if e.progress != nil && (event.Kind == ChunkDone || last) {
+	switch {
+	case e.progress == nil:
+	case event.Kind == ChunkDone:
 		e.progress(e.progressOf(event))
+	case event.Kind == Finished && (event.Completed < event.Total || event.Total == 0):
+		e.ending(e.progressOf(event)) // not all was run: the end is told nevertheless
 	}
 }
 

@@ -89,7 +89,8 @@ func TestProgress(t *testing.T) {
 		require.Equal(t, 1.0, last.Fraction())
 		require.Zero(t, last.Remaining)
 		require.Positive(t, last.Rate)
-		require.Equal(t, 2, calls[1].Workers)
+		require.Equal(t, 2, calls[0].Workers)
+		require.GreaterOrEqual(t, calls[0].Elapsed, executor.DefaultProgressInterval)
 	})
 	require.Equal(t, 1.0, executor.Progress{}.Fraction())
 }

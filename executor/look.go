@@ -75,15 +75,16 @@ func (p *pool) revise(o observation) *optimizer.Plan {
 	default:
 		return nil
 	}
-	if (sample.Items == 0 || p.surprised) && o.items > 0 {
+	sample.CPUKnown = true
+	p.control.learn(sample.Workload())
+	if sample.Items == 0 || p.surprised { // what a call takes is not known either
+		if o.items == 0 {
+			return nil
+		}
 		sample.ItemNanos = float64(o.busy) / float64(o.items)
 	}
-	if sample.ItemNanos == 0 {
-		return nil
-	}
-	p.revised, sample.CPUKnown = true, true
-	plan := optimizer.New(sample, p.plan.Host, p.cfg.constraints(p.total))
-	p.plan = plan
-	p.control.learn(plan)
+	p.revised = true
+	p.plan = optimizer.New(sample, p.plan.Host, p.cfg.constraints(p.total))
+	plan := p.plan
 	return &plan
 }

@@ -333,7 +333,7 @@ func TestPanicNil(t *testing.T) {
 				_, _ = f.run(t.Context(), func(_ context.Context, i int) (int, error) {
 					time.Sleep(time.Millisecond)
 					if i == n/2 {
-						panic(nil) //nolint:govet // this is what is tested
+						panic(nil)
 					}
 					return i, nil
 				}, sequence(n), executor.Config{})
@@ -387,9 +387,9 @@ func TestCapacityAfterAnyOutcome(t *testing.T) {
 		"ok":         func(func()) error { return nil },
 		"error":      func(func()) error { return errOdd },
 		"panic":      func(func()) error { panic("odd") },
-		"panic(nil)": func(func()) error { panic(nil) }, //nolint:govet // this is what is tested
+		"panic(nil)": func(func()) error { panic(nil) },
 		"Goexit":     func(func()) error { runtime.Goexit(); return nil },
-		"cancel":     func(cancel func()) error { cancel(); return nil },
+		"cancel":     func(cancel func()) error { cancel(); return context.Canceled },
 	}
 	for name, outcome := range outcomes {
 		t.Run(name, func(t *testing.T) {

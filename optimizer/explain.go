@@ -22,7 +22,7 @@ func (p Plan) String() string {
 	default:
 		fmt.Fprintf(&b, "%d workers", p.Workers)
 	}
-	fmt.Fprintf(&b, " × chunks of %d; %s, %s a call; predicted %s, %.2g× the loop; %s",
+	fmt.Fprintf(&b, " × chunks of %d; %s, %s a call; predicted %s, %.3g× the loop; %s",
 		p.ChunkSize, p.Workload, round(p.Sample.ItemTime()), round(p.PredictedDuration), p.PredictedSpeedup, p.Reason)
 	return b.String()
 }
