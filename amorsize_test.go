@@ -120,7 +120,7 @@ func TestReportHasThePlan(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, plan.Workers, report.Plan.Workers)
 		require.Equal(t, plan.ChunkSize, report.Plan.ChunkSize)
-		require.Equal(t, plan.PredictedDuration, report.PredictedDuration)
+		require.Equal(t, report.Plan.PredictedDuration, report.PredictedDuration)
 	})
 }
 

@@ -282,7 +282,7 @@ func (c *controller) candidate(o observation) int {
 			up = c.level
 		}
 	}
-	down, up = max(1, down), min(up, c.most(o), c.level+o.left)
+	down, up = max(1, down), min(up, c.most(o), c.level+min(up, o.left))
 	if c.trial.upwardsNext && up > c.level || down == c.level {
 		return up
 	}

@@ -24,8 +24,7 @@ func CurrentThread() Thread {
 	return Thread{clock: ^uintptr(syscall.Gettid())<<3 | 6}
 }
 
-// CPU returns the CPU time that the thread has used, and whether that is known.
-func (t Thread) CPU() (time.Duration, bool) {
+func (t Thread) cpu() (time.Duration, bool) {
 	var ts syscall.Timespec
 	_, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, t.clock, uintptr(unsafe.Pointer(&ts)), 0)
 	return time.Duration(ts.Nano()), errno == 0

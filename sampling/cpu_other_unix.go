@@ -15,5 +15,4 @@ type Thread struct{}
 // CurrentThread returns the clock.
 func CurrentThread() Thread { return Thread{} }
 
-// CPU returns the CPU time that the process has used, and whether that is known.
-func (Thread) CPU() (time.Duration, bool) { return ProcessCPU() }
+func (Thread) cpu() (time.Duration, bool) { return processCPU() }

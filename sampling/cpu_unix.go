@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// ProcessCPU returns the CPU time that the process has used in all its
+// processCPU returns the CPU time that the process has used in all its
 // threads, and whether that is known. It costs about 700 ns. Kernels count
 // threads that are running on other cores as of their last tick, so
 // differences over less than [ProcessResolution] say nothing.
-func ProcessCPU() (time.Duration, bool) {
+func processCPU() (time.Duration, bool) {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
 		return 0, false

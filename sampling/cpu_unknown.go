@@ -13,8 +13,7 @@ type Thread struct{}
 // CurrentThread returns a clock that knows nothing.
 func CurrentThread() Thread { return Thread{} }
 
-// CPU says that the CPU time is unknown.
-func (Thread) CPU() (time.Duration, bool) { return 0, false }
+func (Thread) cpu() (time.Duration, bool) { return 0, false }
 
-// ProcessCPU says that the CPU time is unknown.
-func ProcessCPU() (time.Duration, bool) { return 0, false }
+// processCPU says that the CPU time is unknown.
+func processCPU() (time.Duration, bool) { return 0, false }

@@ -24,8 +24,7 @@ type Thread struct{}
 // CurrentThread returns the clock of the calling thread, to be read by itself only.
 func CurrentThread() Thread { return Thread{} }
 
-// CPU returns the CPU time that the calling thread has used, and whether that is known.
-func (Thread) CPU() (time.Duration, bool) {
+func (Thread) cpu() (time.Duration, bool) {
 	if getThreadTimes.Find() != nil {
 		return 0, false
 	}
@@ -36,9 +35,9 @@ func (Thread) CPU() (time.Duration, bool) {
 	return filetimeDuration(kernel) + filetimeDuration(user), ok != 0
 }
 
-// ProcessCPU returns the CPU time that the process has used in all its
+// processCPU returns the CPU time that the process has used in all its
 // threads, and whether that is known.
-func ProcessCPU() (time.Duration, bool) {
+func processCPU() (time.Duration, bool) {
 	process, err := syscall.GetCurrentProcess()
 	if err != nil {
 		return 0, false

@@ -112,10 +112,6 @@ func (s Sample) Estimate(n int) time.Duration {
 	return saturate(s.ItemNanos * float64(n))
 }
 
-// ProcessResolution is the shortest wall time over which [ProcessCPU] says
-// anything: two ticks of a kernel that ticks a hundred times a second.
-const ProcessResolution = 20 * time.Millisecond
-
 // saturate turns nanoseconds into a Duration without overflow.
 func saturate(nanos float64) time.Duration {
 	if nanos >= math.MaxInt64 {

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# The import rules: arrows run one way, and the core links little.
+#   root → executor → optimizer → sampling
+# The policy packages import nothing of ours outside internal/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+module=$(go list -m)
+failed=0
+
+# forbid PACKAGE DEPENDENCY...: PACKAGE must not link any DEPENDENCY.
+forbid() {
+  local package=$1
+  shift
+  [ -d "$package" ] || return 0
+  local deps
+  deps=$(go list -deps "./$package")
+  for other in "$@"; do
+    if grep -qx "$module${other:+/$other}" <<<"$deps"; then
+      echo "imports: $package must not depend on ${other:-the root package}"
+      failed=1
+    fi
+  done
+}
+
+forbid sampling "" executor optimizer ratelimit retry circuitbreaker
+forbid optimizer "" executor ratelimit retry circuitbreaker
+forbid executor "" ratelimit retry circuitbreaker
+for policy in ratelimit retry circuitbreaker; do
+  forbid "$policy" "" executor optimizer sampling
+done
+
+# What the core imports itself: the standard library, x/sync and gopsutil v3.
+for package in . executor optimizer sampling ratelimit retry circuitbreaker internal/clock; do
+  [ -d "$package" ] || continue
+  while read -r import; do
+    case $import in
+    "$module" | "$module"/* | golang.org/x/sync/* | github.com/shirou/gopsutil/v3/*) ;;
+    *.*/*)
+      echo "imports: $package must not import $import"
+      failed=1
+      ;;
+    esac
+  done < <(go list -f '{{join .Imports "\n"}}' "./$package")
+done
+
+[ $failed = 0 ] && echo "import rules hold"
+exit $failed
