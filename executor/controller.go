@@ -358,7 +358,8 @@ func (c *controller) climb(o observation) decision {
 	if o.items < 3*min(c.level, o.running)/4 || 2*o.reporting < o.running {
 		return decision{limit: c.level}
 	}
-	rate := o.rate()
+	// Workers whose call is still under way are taken to be like the others.
+	rate := o.rate() * float64(o.running) / float64(o.reporting)
 	elasticity := 1.0
 	if c.before.rate > 0 && c.before.level < o.running {
 		elasticity = math.Log(rate/c.before.rate) / math.Log(float64(o.running)/float64(c.before.level))

@@ -99,13 +99,12 @@ func (o *opening) arm() {
 	if o.skip || o.total < 2 || o.cfg.SampleSize > 0 || o.cfg.MaxWorkers == 1 {
 		return
 	}
-	if o.timer == nil {
+	if o.timer == nil { // set only once it is assigned: the alarm uses it
 		o.ready = make(chan struct{})
-		o.timer = time.AfterFunc(alarmAfter, o.alarm)
-	} else {
-		o.timer.Reset(alarmAfter)
+		o.timer = time.AfterFunc(time.Hour, o.alarm)
 	}
 	o.armed = true
+	o.timer.Reset(alarmAfter)
 }
 
 // next reports whether there is a block to run, and leaves it in o.span.

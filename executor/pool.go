@@ -50,6 +50,9 @@ type pool struct {
 	needed   atomic.Int64 // how many make a review worthwhile at once
 	reviewAt atomic.Int64
 
+	reviewing sync.Mutex  // tried, never waited for
+	due       atomic.Bool // a review is
+
 	group errgroup.Group // the helpers and the supervisor
 	idle  chan struct{}  // closed when the last worker has left
 
@@ -376,7 +379,7 @@ func (p *pool) finishClaim(w *worker, began time.Duration, items int) (now time.
 		p.events.chunk(items, now-began)
 	}
 	// A review is due when enough has been seen, and every now and then.
-	if counts && p.arrivals.Add(1) == p.needed.Load() || now >= time.Duration(p.reviewAt.Load()) {
+	if counts && p.arrivals.Add(1) >= p.needed.Load() || now >= time.Duration(p.reviewAt.Load()) {
 		p.review(now)
 	}
 	return now

@@ -34,12 +34,21 @@ func (p *pool) supervise() error {
 }
 
 // review looks at how the run is going and changes what needs changing. It
-// reports whether anything was changed. Of several reviews at once, one is
-// enough.
+// reports whether anything was changed. Of several reviews at once, one goes on
+// for all: whoever comes meanwhile leaves word in due, and that it looks again.
 func (p *pool) review(now time.Duration) (changed bool) {
-	if !p.mu.TryLock() {
-		return false
+	p.due.Store(true)
+	for p.due.Load() && p.reviewing.TryLock() {
+		p.due.Store(false)
+		changed = p.reviewOnce(now) || changed
+		p.reviewing.Unlock()
+		now = clock.Now()
 	}
+	return changed
+}
+
+func (p *pool) reviewOnce(now time.Duration) (changed bool) {
+	p.mu.Lock()
 	change, plan, cut := p.decide(now)
 	p.mu.Unlock()
 	if plan != nil {
@@ -77,6 +86,9 @@ func (p *pool) decide(now time.Duration) (change *Change, plan *optimizer.Plan, 
 	// Not enough yet? Then not before some more has been seen.
 	need := p.control.need()
 	p.needed.Store(max(int64(need), p.arrivals.Load()+1+int64(need/8)))
+	if p.arrivals.Load() >= p.needed.Load() { // they came while this was going on
+		p.due.Store(true)
+	}
 	p.grow()
 	return change, plan, cut
 }

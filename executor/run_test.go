@@ -262,6 +262,15 @@ func TestCancelledBeforehand(t *testing.T) {
 
 func nil2(context.Context, int) (int, error) { return 0, nil }
 
+// lateDiscovery is how long it takes a single core to see that it is idle: there
+// is no helper beside the caller until then.
+func lateDiscovery() time.Duration {
+	if runtime.GOMAXPROCS(0) == 1 {
+		return 30 * time.Millisecond
+	}
+	return 0
+}
+
 // The context of the calls ends when another item fails, whoever runs them.
 func TestFailureCancelsCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -278,7 +287,7 @@ func TestFailureCancelsCalls(t *testing.T) {
 				}}, sequence(2), cfg)
 				require.ErrorIs(t, err, errOdd)
 				require.NotErrorIs(t, err, context.Canceled, "a sibling's echo hides the cause")
-				require.LessOrEqual(t, time.Since(start), 102*time.Millisecond)
+				require.LessOrEqual(t, time.Since(start), 102*time.Millisecond+lateDiscovery())
 			}
 		}
 	})

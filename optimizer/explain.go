@@ -45,8 +45,12 @@ func (p Plan) Explain() string {
 
 func (p Plan) explainMeasured(b *strings.Builder) {
 	s := p.Sample
-	fmt.Fprintf(b, "Measured  %d of %d items in %s: %s a call, variation %.0f %%",
-		s.Items, p.Constraints.Items, round(s.Elapsed), round(s.ItemTime()), 100*s.CV)
+	if s.Items > 0 {
+		fmt.Fprintf(b, "Measured  %d of %d items in %s: %s a call, variation %.0f %%",
+			s.Items, p.Constraints.Items, round(s.Elapsed), round(s.ItemTime()), 100*s.CV)
+	} else {
+		fmt.Fprintf(b, "Measured  while running: %s a call", round(s.ItemTime()))
+	}
 	if s.CPUKnown {
 		fmt.Fprintf(b, ", %.0f %% of it on a core", 100*s.CPUShare)
 	} else {
@@ -133,8 +137,14 @@ func (p Plan) otherwise() []string {
 		out = append(out, "a call that computes (at least 70 % of its time on a core) would run one worker per core")
 	}
 	for _, l := range p.Limits {
-		if l.Binding && l.Name != "items" && l.Name != "calls in flight" {
-			out = append(out, fmt.Sprintf("a higher limit of %s would allow more", l.Name))
+		switch {
+		case !l.Binding || l.Name == "items" || l.Name == "calls in flight":
+		case strings.HasPrefix(l.Name, "With"):
+			out = append(out, fmt.Sprintf("a higher value of %s would allow more workers", l.Name))
+		case l.Name == "load":
+			out = append(out, "less load on the machine would allow more workers")
+		default:
+			out = append(out, fmt.Sprintf("more %s would allow more workers", l.Name))
 		}
 	}
 	if p.Mode == Parallel {

@@ -3,7 +3,7 @@
 //
 //	go run ./examples/quickstart
 //
-// The data are the airports of the United States. The first workload is too
+// With -explain it prints the whole reasoning behind each plan. The data are the airports of the United States. The first workload is too
 // small to gain anything, the second computes, the third waits for a real HTTP
 // server that the program starts on loopback.
 package main
@@ -20,8 +20,12 @@ import (
 	"github.com/amorsize/amorsize"
 )
 
+// explain is the flag of that name.
+var explain bool
+
 func main() {
 	data := flag.String("data", "testdata/airports.csv", "the airports, as CSV")
+	flag.BoolVar(&explain, "explain", false, "print the whole reasoning behind each plan")
 	flag.Parse()
 	airports, err := readAirports(*data)
 	if err != nil {
@@ -73,6 +77,9 @@ func run[R any](ctx context.Context, title string, fn func(context.Context, airp
 		return err
 	}
 	fmt.Print(report.String())
+	if explain {
+		fmt.Print(report.Plan.Explain())
+	}
 	fmt.Printf("  loop      %v: amorsize took %.2g × that\n", loop.Round(time.Microsecond), report.Elapsed.Seconds()/loop.Seconds())
 	if !reflect.DeepEqual(got, want) {
 		return fmt.Errorf("%s: the results differ from the plain loop's", title)
