@@ -113,7 +113,7 @@ func TestWaitingWork(t *testing.T) {
 		call time.Duration
 		most time.Duration
 	}{
-		{100, 100 * time.Millisecond, 350 * time.Millisecond},
+		{100, 100 * time.Millisecond, 410 * time.Millisecond},
 		{1000, 100 * time.Millisecond, 550 * time.Millisecond},
 		{10_000, 100 * time.Millisecond, 900 * time.Millisecond},
 		{2000, 5 * time.Millisecond, 50 * time.Millisecond},

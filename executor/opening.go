@@ -48,6 +48,7 @@ type opening struct {
 
 	timer *time.Timer // the alarm's
 	armed bool
+	rang  atomic.Bool // it has gone off, if only to look again later
 }
 
 // The states of an opening.
@@ -135,6 +136,7 @@ func (o *opening) record(err error) bool {
 // alarm goes off when the caller has been alone for long. It makes the pool in
 // a goroutine of its own, since the caller is busy.
 func (o *opening) alarm() {
+	o.rang.Store(true)
 	if !o.state.CompareAndSwap(inBlock, taken) {
 		if o.state.Load() == between {
 			o.timer.Reset(alarmAfter) // look again
@@ -218,7 +220,7 @@ func (o *opening) release() {
 	if o.pooled || clock.Virtual(o.start) {
 		return
 	}
-	if o.armed && !o.timer.Stop() {
+	if o.armed && !o.timer.Stop() || o.rang.Load() {
 		return // the alarm may be under way
 	}
 	*o = opening{timer: o.timer, ready: o.ready}
