@@ -21,8 +21,12 @@
 //
 // # What is where
 //
-//   - [Run] and [RunBatches] are the entries, [Config] their settings.
-//   - pool: the workers, the accounts, the end of a run.
-//   - claims: who runs which items. controller: how many run at once.
-//   - [Report]: what happened. [Event]: what is happening.
+//   - run: [Run], [RunBatches] and [Measure], the entries; config: their settings.
+//   - opening: the caller alone, and the alarm. pool: a run in company, from
+//     its making to its end. staff: the workers that come and go. work: what
+//     each of them does with its claims, and what becomes of failures.
+//   - claims: who runs which items. sizing, batch: how many at a time.
+//     calls: the function itself, by item, through policies, by batch.
+//   - review, controller: how many run at once. look: computing or waiting.
+//   - finish: the outcome. [Report]: what happened. [Event]: what is happening.
 package executor

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -201,5 +202,23 @@ func (e *events) info(msg string, args ...any) {
 func (e *events) debug(msg string, args ...any) {
 	if e != nil && e.log != nil {
 		e.log.Debug(msg, args...)
+	}
+}
+
+// tellPlan tells a new plan to the observers and the logger.
+func (e *events) tellPlan(msg string, plan optimizer.Plan) {
+	if e == nil {
+		return
+	}
+	e.tell(Event{Kind: Planned, Plan: &plan})
+	s := plan.Sample
+	e.info(msg,
+		"mode", plan.Mode.String(), "workers", plan.Workers, "max_workers", plan.MaxWorkers,
+		"chunk", plan.ChunkSize, "workload", plan.Workload.String(),
+		"sampled", s.Items, "item", s.ItemTime(), "cpu_share", fmt.Sprintf("%.2f", s.ComputeShare()),
+		"predicted", plan.PredictedDuration, "speedup", fmt.Sprintf("%.2f", plan.PredictedSpeedup),
+		"reason", plan.Reason)
+	for _, warning := range plan.Warnings {
+		e.info("plan warning", "warning", warning)
 	}
 }

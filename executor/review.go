@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"fmt"
 	"runtime"
 	"time"
 
@@ -134,49 +133,4 @@ func (p *pool) observe(now time.Duration) observation {
 		o.cores = float64(cpu-p.mark.cpu) / float64(o.age)
 	}
 	return o
-}
-
-// headcount keeps account of how many workers there were, and why.
-type headcount struct {
-	workers int
-	peak    int
-	since   time.Duration
-	area    float64 // ∫ workers dt, in nanoseconds
-	changes []Change
-}
-
-// begin starts with the caller alone, from start to now.
-func (h *headcount) begin(start, now time.Duration) {
-	h.area, h.since, h.workers, h.peak = float64(now-start), now, 1, 1
-}
-
-func (h *headcount) change(now time.Duration, workers int) {
-	h.area += float64(h.workers) * float64(now-h.since)
-	h.since, h.workers, h.peak = now, workers, max(h.peak, workers)
-}
-
-// note keeps a decision for the report, and returns it.
-func (h *headcount) note(c Change) *Change {
-	if len(h.changes) < MaxChanges {
-		h.changes = append(h.changes, c)
-	}
-	return &c
-}
-
-// tellPlan tells a new plan to the observers and the logger.
-func (e *events) tellPlan(msg string, plan optimizer.Plan) {
-	if e == nil {
-		return
-	}
-	e.tell(Event{Kind: Planned, Plan: &plan})
-	s := plan.Sample
-	e.info(msg,
-		"mode", plan.Mode.String(), "workers", plan.Workers, "max_workers", plan.MaxWorkers,
-		"chunk", plan.ChunkSize, "workload", plan.Workload.String(),
-		"sampled", s.Items, "item", s.ItemTime(), "cpu_share", fmt.Sprintf("%.2f", s.ComputeShare()),
-		"predicted", plan.PredictedDuration, "speedup", fmt.Sprintf("%.2f", plan.PredictedSpeedup),
-		"reason", plan.Reason)
-	for _, warning := range plan.Warnings {
-		e.info("plan warning", "warning", warning)
-	}
 }

@@ -1,0 +1,120 @@
+package executor
+
+import (
+	"runtime/debug"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/clock"
+)
+
+// work claims and runs items until there are none left for w.
+func (p *pool) work(w *worker) {
+	p.lookClosely(w)
+	now := clock.Now()
+	for ok := true; ok; {
+		now, ok = p.claim(w, now)
+	}
+}
+
+// claim claims items for w and runs them, if there are any for it. It takes and
+// returns the time: one reading of the clock ends a claim and begins the next.
+func (p *pool) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
+	if p.halted.Load() || p.surplus(w) {
+		return now, false
+	}
+	s, ok := p.claims.take(p.sizer.size(w, p.claims.left(), int(p.limit.Load())))
+	if !ok {
+		return now, false
+	}
+	w.claimed = s
+	w.begin(p.epoch.Load(), s.hi-s.lo, now)
+	done := p.followUp(w, s, w.runner.run(p.ctx, w, s))
+	return p.finishClaim(w, now, done), true
+}
+
+// finishClaim accounts for a claim of w of which items were run.
+func (p *pool) finishClaim(w *worker, began time.Duration, items int) (now time.Duration) {
+	now = clock.Now()
+	counts := w.end(p.epoch.Load(), items, now-began)
+	if items > 0 {
+		p.sizer.record(items, now-began)
+		p.events.chunk(items, now-began)
+	}
+	// A review is due when enough has been seen, and every now and then.
+	if counts && p.arrivals.Add(1) >= p.needed.Load() || now >= time.Duration(p.reviewAt.Load()) {
+		p.review(now)
+	}
+	return now
+}
+
+// followUp takes what running s has come to, sees to items that failed, and
+// runs what is left of s. It returns how many were run.
+func (p *pool) followUp(w *worker, s span, err error) int {
+	first := s.lo
+	for w.at < s.hi || err != nil || w.panicked != nil || !w.returned {
+		lost, more := p.outcome(w, s, err)
+		if !more {
+			return lost.hi - first
+		}
+		if s.lo = lost.hi; s.lo == s.hi {
+			break
+		}
+		err = w.runner.run(p.ctx, w, s)
+	}
+	return s.hi - first
+}
+
+// outcome sees to a span that was not completed: an item failed, panicked or
+// was cut off, or w was signalled. It returns the items that are lost, and
+// whether w goes on with those behind them.
+func (p *pool) outcome(w *worker, s span, err error) (lost span, more bool) {
+	lost = span{w.at, w.at}
+	switch {
+	case w.panicked != nil || !w.returned: // the latter is a panic(nil) under GODEBUG=panicnil=1
+		lost = p.runner.failed(w.at, s)
+		p.panics(w.panicked, lost)
+		w.returned = true
+	case err == nil: // signalled
+	case isContextError(p.ctx, err): // the run is over, and that is all this says
+	default:
+		lost = p.runner.failed(w.at, s)
+		p.fail(p.runner.fail(w, lost, err), lost)
+		if p.cfg.Errors == Collect && !p.halted.Load() {
+			return lost, true
+		}
+	}
+	rest := span{lost.hi, s.hi}
+	if w.signal.CompareAndSwap(split, goOn) && !p.halted.Load() {
+		p.claims.giveBack(rest)
+		return lost, false
+	}
+	p.cutOff(rest)
+	return lost, false
+}
+
+// goexit takes note that fn ended the goroutine of w in the midst of a claim.
+func (p *pool) goexit(w *worker) {
+	lost := p.runner.failed(w.at, w.claimed)
+	rest := span{lost.hi, w.claimed.hi}
+	p.fail(p.runner.fail(w, lost, ErrGoexit), lost)
+	if p.halted.Load() {
+		p.cutOff(rest)
+	} else {
+		p.claims.giveBack(rest)
+	}
+}
+
+func asPanic(v any) *PanicError {
+	if e, ok := v.(*PanicError); ok {
+		return e
+	}
+	return &PanicError{Index: -1, Value: v, Stack: debug.Stack()}
+}
+
+// catch is deferred around calls of observers outside of a worker: it takes
+// note of their panics.
+func (p *pool) catch() {
+	if v := recover(); v != nil {
+		p.panics(asPanic(v), span{})
+	}
+}
