@@ -1,6 +1,9 @@
 package main
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 // spin computes for n rounds; each depends on the one before.
 //
@@ -18,16 +21,13 @@ func spin(n int32) int32 {
 // spinItem is the function of the CPU suites: an item is its number of rounds.
 func spinItem(n item) (result, error) { return spin(n), nil }
 
-// kept is where the result of a timed call goes, so that it is not left out.
-var kept int32
-
 // nanosPerRound is how long a round of spin takes on this machine now.
 func nanosPerRound() float64 {
 	const rounds = 2_000_000
 	var times []float64
 	for range 15 {
 		start := time.Now()
-		kept = spin(rounds)
+		runtime.KeepAlive(spin(rounds))
 		times = append(times, float64(time.Since(start))/rounds)
 	}
 	return median(times)

@@ -266,17 +266,19 @@ func (b *batches[T, R]) run(ctx context.Context, w *worker, s span) error {
 		w.returned = true
 		return nil
 	}
-	b.w, b.span = w, s
+	// A policy may answer without calling: then no earlier batch's results may show.
+	b.w, b.span, b.result = w, s, nil
 	err := b.chain(ctx)
 	w.returned = true
+	result := b.result
+	b.result = nil // keeps nothing alive that the caller may drop
 	if err != nil {
 		return err
 	}
-	if len(b.result) != s.hi-s.lo {
-		return &countError{got: len(b.result), want: s.hi - s.lo}
+	if len(result) != s.hi-s.lo {
+		return &countError{got: len(result), want: s.hi - s.lo}
 	}
-	copy(b.out[s.lo:s.hi], b.result)
-	b.result = nil
+	copy(b.out[s.lo:s.hi], result)
 	w.at = s.hi
 	return nil
 }

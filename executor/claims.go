@@ -42,8 +42,9 @@ func (c *claims) take(size int) (s span, ok bool) {
 	if c.next.Load() >= c.total {
 		return span{}, false // also keeps the counter from running away
 	}
-	hi := c.next.Add(int64(size))
-	lo := hi - int64(size)
+	step := min(int64(size), c.total) // no overflow, however large the size
+	hi := c.next.Add(step)
+	lo := hi - step
 	if lo >= c.total {
 		return span{}, false
 	}

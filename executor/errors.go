@@ -133,6 +133,11 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("amorsize: item %d: panic: %v\n\n%s", e.Index, e.Value, e.Stack)
 }
 
+// before reports whether e is to be carried to the caller rather than other.
+func (e *PanicError) before(other *PanicError) bool {
+	return other == nil || e.Index >= 0 && (other.Index < 0 || e.Index < other.Index)
+}
+
 // Unwrap returns the original value if it was an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)

@@ -14,6 +14,7 @@ type faults struct {
 	mu       sync.Mutex
 	failed   []fault
 	panicked *PanicError
+	exited   bool // an observer ended the caller's goroutine
 }
 
 // fault is a failed item or batch.
@@ -33,14 +34,15 @@ func (p *pool) fail(err error, lost span) {
 	}
 }
 
-// panics takes note of a panic and stops the run. Of several panics the one
-// of the lowest index is carried to the caller.
+// panics takes note of a panic and stops the run. Of several panics the one of
+// the lowest item is carried to the caller, one of an observer only if there is
+// no other.
 func (p *pool) panics(e *PanicError, lost span) {
 	if e == nil {
 		e = &PanicError{Index: lost.lo}
 	}
 	p.faults.mu.Lock()
-	if p.faults.panicked == nil || e.Index < p.faults.panicked.Index {
+	if e.before(p.faults.panicked) {
 		p.faults.panicked = e
 	}
 	if lost.lo < lost.hi {
@@ -98,6 +100,9 @@ func (p *pool) err(unfinished bool) error {
 			all.errs = append(all.errs, f.err)
 		}
 		errs = append(errs, all)
+	}
+	if p.faults.exited {
+		errs = append(errs, ErrGoexit)
 	}
 	if unfinished && p.parent.Err() != nil {
 		errs = append(errs, canceled(p.parent))

@@ -46,6 +46,8 @@ type opening struct {
 	ready   chan struct{}
 	pool    *pool
 
+	doomed atomic.Bool // the run is to stop, as the caller has found: no item starts
+
 	timer *time.Timer // the alarm's
 	armed bool
 	rang  atomic.Bool // it has gone off, if only to look again later
@@ -113,7 +115,11 @@ func (o *opening) next() bool {
 	if o.skip || o.sampler.Done() {
 		return false
 	}
-	o.span = span{o.span.hi, o.span.hi + o.sampler.Next()}
+	size := o.sampler.Next()
+	if o.batches && o.cfg.MaxChunkSize > 0 {
+		size = min(size, o.cfg.MaxChunkSize)
+	}
+	o.span = span{o.span.hi, o.span.hi + size}
 	o.state.Store(inBlock)
 	return true
 }
@@ -122,6 +128,9 @@ func (o *opening) next() bool {
 func (o *opening) record(err error) bool {
 	o.err = err
 	o.failed = err != nil || o.w.at < o.span.hi || !o.w.returned || o.w.panicked != nil
+	if o.w.panicked != nil || err != nil && o.cfg.Errors == FailFast {
+		o.doomed.Store(true)
+	}
 	if !o.state.CompareAndSwap(inBlock, between) || o.failed {
 		return false
 	}
@@ -177,18 +186,17 @@ func (o *opening) goOn() error {
 	if !joined {
 		o.sampler.Finish()
 		p = newPool(o)
-		p.announce()
 	}
 	o.ended = true // whatever comes now, the pool sees to
 	return p.run(func() {
-		switch {
-		case joined:
+		if joined {
 			p.arrive(o.span, o.err)
-		case o.failed:
-			if lost, more := p.outcome(&o.w, o.span, o.err); more {
-				p.claims.giveBack(span{lost.hi, o.span.hi})
-			}
+			return
 		}
+		if o.failed {
+			p.takeOver(o.span, o.err, o.sampler.BlockStarted())
+		}
+		p.announce()
 	})
 }
 
@@ -201,6 +209,7 @@ func (o *opening) close(err *error) {
 		return
 	}
 	v := recover()
+	o.doomed.Store(true)
 	p := o.settle()
 	o.sampler.Stop()
 	if p == nil {

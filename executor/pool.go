@@ -42,6 +42,7 @@ type pool struct {
 
 	claims   claims
 	halted   atomic.Bool
+	doomed   *atomic.Bool // set by the caller before it can halt the pool
 	limit    atomic.Int64
 	epoch    atomic.Int64
 	arrivals atomic.Int64 // claims ended in the epoch
@@ -83,7 +84,7 @@ func newPool(o *opening) *pool {
 	o.pooled = true
 	p := &pool{
 		cfg: &o.cfg, parent: o.ctx, ctx: o.calls, cancel: o.cancel,
-		runner: o.runner, batches: o.batches, events: o.events, caller: &o.w,
+		runner: o.runner, batches: o.batches, events: o.events, caller: &o.w, doomed: &o.doomed,
 		start: o.start, total: o.total, idle: make(chan struct{}),
 	}
 	if p.cancel == nil {
@@ -115,15 +116,33 @@ func (p *pool) announce() {
 // join makes a pool around a caller who is in the midst of s since began, and
 // starts the helpers. It is called by another goroutine; see arrive.
 func (p *pool) join(s span, began time.Duration) {
-	func() {
-		defer p.catch()
-		p.announce()
-	}()
-	p.caller.claimed = s
+	p.caller.runner, p.caller.claimed = p.runner, s
 	p.caller.begin(-1, s.hi-s.lo, began) // counts in no epoch
-	p.staffUp()
-	if s.hi-s.lo > 1 {
-		p.caller.signal.CompareAndSwap(goOn, split)
+	defer func() {                       // whatever the observers do
+		if p.parent.Err() != nil {
+			p.halt()
+		}
+		p.staffUp()
+		if s.hi-s.lo > 1 {
+			p.caller.signal.CompareAndSwap(goOn, split)
+		}
+	}()
+	defer p.catch()
+	p.announce()
+}
+
+// takeOver sees to the block that the opening did not complete.
+func (p *pool) takeOver(s span, err error, began time.Duration) {
+	lost, more := p.outcome(p.caller, s, err)
+	if more {
+		p.claims.giveBack(span{lost.hi, s.hi})
+	}
+	ran, took := lost.hi-s.lo, clock.Now()-began
+	p.totals.items += ran
+	p.totals.chunks = max(1, p.totals.chunks)
+	p.totals.busy += took
+	if ran > 0 {
+		p.events.chunk(ran, took)
 	}
 }
 
@@ -189,7 +208,9 @@ func (p *pool) run(takeUp func()) (err error) {
 		p.caller.done = nil // from here on a signal comes instead
 		p.work(p.caller)
 		p.wait()
-		// What a helper handed back as the last one to leave is left to the caller.
+		// What a helper handed back as the last one to leave is left to the
+		// caller, who is no longer signalled.
+		p.caller.done = p.parent.Done()
 		for p.claims.left() > 0 && !p.halted.Load() {
 			p.work(p.caller)
 		}
@@ -206,6 +227,8 @@ func (p *pool) abandon(v any) error {
 		p.panics(asPanic(v), span{})
 	} else if !p.caller.returned && p.caller.size.Load() > 0 {
 		p.goexit(p.caller)
+	} else {
+		p.faults.exited = true // an observer called it
 	}
 	p.halt()
 	p.wait()

@@ -38,15 +38,16 @@ func (p *pool) supervise() error {
 func (p *pool) review(now time.Duration) (changed bool) {
 	p.due.Store(true)
 	for p.due.Load() && p.reviewing.TryLock() {
-		p.due.Store(false)
 		changed = p.reviewOnce(now) || changed
-		p.reviewing.Unlock()
 		now = clock.Now()
 	}
 	return changed
 }
 
+// reviewOnce is review with reviewing held, which it gives back.
 func (p *pool) reviewOnce(now time.Duration) (changed bool) {
+	defer p.reviewing.Unlock() // also if a logger panics
+	p.due.Store(false)
 	p.mu.Lock()
 	change, plan, cut := p.decide(now)
 	p.mu.Unlock()

@@ -52,7 +52,8 @@ func RunBatches[T, R any](ctx context.Context, fn func(context.Context, []T) ([]
 // Measure runs the first items as a sample, at most cfg.SampleSize of them if
 // that is set, and returns the plan for all of them. The results are dropped.
 // An error of fn, or of ctx, ends the sample: the plan is made from what was
-// measured so far, and returned with the error.
+// measured so far, and returned with the error. Observers are told everything up
+// to the plan; there is no end to be told.
 func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) (optimizer.Plan, error) {
 	if !fn.valid() {
 		return optimizer.Plan{}, &ConfigError{"fn", nil, "a function"}
@@ -86,11 +87,14 @@ func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config
 	if o.w.panicked != nil {
 		panic(o.w.panicked)
 	}
+	if o.failed && !o.w.returned { // panic(nil) under GODEBUG=panicnil=1
+		panic(&PanicError{Index: o.w.at})
+	}
 	plan := optimizer.New(o.sampler.Sample(), sampling.CurrentHost(), cfg.constraints(len(items)))
 	o.events.tell(Event{Kind: Planning, Fraction: 1})
 	o.events.tellPlan("plan", plan)
 	switch {
-	case o.err != nil:
+	case o.err != nil && !isContextError(ctx, o.err):
 		return plan, r.fail(&o.w, r.failed(o.w.at, o.span), o.err)
 	case ctx.Err() != nil:
 		return plan, canceled(ctx)

@@ -19,7 +19,7 @@ func (p *pool) work(w *worker) {
 // claim claims items for w and runs them, if there are any for it. It takes and
 // returns the time: one reading of the clock ends a claim and begins the next.
 func (p *pool) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
-	if p.halted.Load() || p.surplus(w) {
+	if p.halted.Load() || p.doomed.Load() || p.surplus(w) {
 		return now, false
 	}
 	s, ok := p.claims.take(p.sizer.size(w, p.claims.left(), int(p.limit.Load())))
@@ -76,6 +76,7 @@ func (p *pool) outcome(w *worker, s span, err error) (lost span, more bool) {
 		w.returned = true
 	case err == nil: // signalled
 	case isContextError(p.ctx, err): // the run is over, and that is all this says
+		p.halt() // here and now: the item must not be handed back and run again
 	default:
 		lost = p.runner.failed(w.at, s)
 		p.fail(p.runner.fail(w, lost, err), lost)
@@ -102,12 +103,14 @@ func (p *pool) goexit(w *worker) {
 	} else {
 		p.claims.giveBack(rest)
 	}
+	ran, took := lost.hi-w.claimed.lo, clock.Now()-time.Duration(w.began.Load())
+	w.end(-1, ran, took)
+	defer p.catch()
+	p.events.chunk(ran, took)
 }
 
+// asPanic wraps the value of a panic that was not of the function.
 func asPanic(v any) *PanicError {
-	if e, ok := v.(*PanicError); ok {
-		return e
-	}
 	return &PanicError{Index: -1, Value: v, Stack: debug.Stack()}
 }
 
