@@ -74,6 +74,15 @@ func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config
 	cfg.Plan, cfg.Workers = nil, 0
 	o := newOpening(ctx, r, len(items), cfg, false)
 	defer o.release()
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case *PanicError:
+			panic(v)
+		default: // of an observer
+			panic(asPanic(v))
+		}
+	}()
 	o.begin()
 	if cfg.SampleSize == 0 {
 		o.sampler.Patient()
