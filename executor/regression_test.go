@@ -147,59 +147,60 @@ func TestPanicIdentity(t *testing.T) {
 	require.ErrorIs(t, e, errOdd)
 }
 
-// Cancelled while ranges are split: what was run is not run again.
+// Cancelled while a range is split: what was run is not run again.
 func TestNoItemTwiceOnCancel(t *testing.T) {
-	for range 30 {
-		ctx, cancel := context.WithCancel(t.Context())
-		var children []context.CancelFunc
-		for range 300 { // they delay the news of the end
-			_, stop := context.WithCancel(ctx)
-			children = append(children, stop)
-		}
-		runs := make([]atomic.Int32, 2000)
-		var calls atomic.Int32
-		_, err := executor.Run(ctx, executor.Func[int, int]{Context: func(ctx context.Context, i int) (int, error) {
-			runs[i].Add(1)
-			if calls.Add(1) == 40 {
-				cancel()
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			var runs [3000]atomic.Int32
+			var calls atomic.Int32
+			_, err := executor.Run(ctx, executor.Func[int, int]{Context: func(ctx context.Context, i int) (int, error) {
+				runs[i].Add(1)
+				time.Sleep(10 * time.Microsecond)
+				if calls.Add(1) == 1500 { // long enough for the rest of the claim to be called back
+					time.Sleep(50 * time.Millisecond)
+					cancel()
+				}
+				return i, ctx.Err()
+			}}, sequence(3000), executor.Config{MaxWorkers: 2})
+			if err != nil {
+				require.ErrorIs(t, err, context.Canceled)
 			}
-			burn(100_000)
-			return i, ctx.Err()
-		}}, sequence(2000), executor.Config{ChunkSize: 50})
-		require.ErrorIs(t, err, context.Canceled)
-		for i := range runs {
-			require.LessOrEqual(t, runs[i].Load(), int32(1), "item %d", i)
-		}
-		for _, stop := range children {
-			stop()
-		}
+			for i := range runs {
+				require.LessOrEqual(t, runs[i].Load(), int32(1), "item %d", i)
+			}
+		})
 	}
 }
 
 // Helpers that the alarm calls in start nothing once the caller's item has failed.
 func TestNothingStartsAfterAnEarlyFailure(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var failed atomic.Bool
-		var late atomic.Int32
-		_, err := executor.Run(t.Context(), executor.Func[int, int]{Plain: func(i int) (int, error) {
-			if failed.Load() {
-				late.Add(1)
-			}
-			if i == 0 {
-				time.Sleep(2 * time.Millisecond) // the alarm makes the pool meanwhile
-				failed.Store(true)
-				return 0, errOdd
-			}
-			time.Sleep(time.Millisecond)
-			return i, nil
-		}}, sequence(100), executor.Config{Observers: []executor.Observer{executor.ObserverFunc(func(e executor.Event) {
-			if e.Kind == executor.Planned {
-				time.Sleep(5 * time.Millisecond) // and takes its time
-			}
-		})}})
-		require.ErrorIs(t, err, errOdd)
-		require.Zero(t, late.Load())
-	})
+	for range 50 {
+		synctest.Test(t, nothingStartsAfterAnEarlyFailure)
+	}
+}
+
+func nothingStartsAfterAnEarlyFailure(t *testing.T) {
+	var failed atomic.Bool
+	var late atomic.Int32
+	_, err := executor.Run(t.Context(), executor.Func[int, int]{Plain: func(i int) (int, error) {
+		if failed.Load() {
+			late.Add(1)
+		}
+		if i == 0 {
+			time.Sleep(2 * time.Millisecond) // the alarm makes the pool meanwhile
+			failed.Store(true)
+			return 0, errOdd
+		}
+		time.Sleep(time.Millisecond)
+		return i, nil
+	}}, sequence(100), executor.Config{Observers: []executor.Observer{executor.ObserverFunc(func(e executor.Event) {
+		if e.Kind == executor.Planned {
+			time.Sleep(5 * time.Millisecond) // and takes its time
+		}
+	})}})
+	require.ErrorIs(t, err, errOdd)
+	require.Zero(t, late.Load())
 }
 
 func TestMeasureFollowsRun(t *testing.T) {

@@ -30,6 +30,7 @@ func TestCgroup(t *testing.T) {
 		{"v2", map[string]string{
 			"proc/self/mountinfo":                    v2Mount,
 			"proc/self/cgroup":                       "0::/app\n",
+			"sys/fs/cgroup/cpu.max":                  "400000 100000\n",
 			"sys/fs/cgroup/app/cpu.max":              "150000 100000\n",
 			"sys/fs/cgroup/app/memory.max":           "1073741824\n",
 			"sys/fs/cgroup/app/memory.current":       "268435456\n",
