@@ -30,6 +30,6 @@
 //
 // # What it costs
 //
-// About 300 ns a run and nothing per item for small inputs; 0.1 % of the time
-// of long ones. No allocation per item.
+// 0.2 to 0.7 µs a run for small inputs, some 5 µs more if it is watched (a report,
+// progress, a logger, an observer); 1 to 2 ns an item. No allocation per item.
 package amorsize

@@ -173,36 +173,6 @@ func TestNoItemTwiceOnCancel(t *testing.T) {
 	}
 }
 
-// Helpers that the alarm calls in start nothing once the caller's item has failed.
-func TestNothingStartsAfterAnEarlyFailure(t *testing.T) {
-	for range 50 {
-		synctest.Test(t, nothingStartsAfterAnEarlyFailure)
-	}
-}
-
-func nothingStartsAfterAnEarlyFailure(t *testing.T) {
-	var failed atomic.Bool
-	var late atomic.Int32
-	_, err := executor.Run(t.Context(), executor.Func[int, int]{Plain: func(i int) (int, error) {
-		if failed.Load() {
-			late.Add(1)
-		}
-		if i == 0 {
-			time.Sleep(2 * time.Millisecond) // the alarm makes the pool meanwhile
-			failed.Store(true)
-			return 0, errOdd
-		}
-		time.Sleep(time.Millisecond)
-		return i, nil
-	}}, sequence(100), executor.Config{Observers: []executor.Observer{executor.ObserverFunc(func(e executor.Event) {
-		if e.Kind == executor.Planned {
-			time.Sleep(5 * time.Millisecond) // and takes its time
-		}
-	})}})
-	require.ErrorIs(t, err, errOdd)
-	require.Zero(t, late.Load())
-}
-
 func TestMeasureFollowsRun(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := executor.Measure(ctx, executor.Func[int, int]{Context: func(ctx context.Context, i int) (int, error) {

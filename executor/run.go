@@ -16,7 +16,7 @@ import (
 // first; a [*ConfigError] before any item was run. If fn panics, Run panics
 // with a [*PanicError].
 //
-// For a few cheap items it costs some 300 ns more than a loop; no allocation
+// For a few cheap items it costs 0.2 to 0.7 µs more than a loop; no allocation
 // per item ever.
 func Run[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) ([]R, error) {
 	if !fn.valid() {
