@@ -1,0 +1,123 @@
+package ratelimit
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+)
+
+// bucket is a token bucket kept by virtual scheduling: the generic cell rate
+// algorithm of ITU-T I.371, in whole numbers.
+//
+// All its state is one instant, the theoretical arrival time (TAT) at which the
+// bucket is full again. Taking a token moves it by what a token takes to come;
+// that is allowed as long as it stays within a full bucket's worth from now.
+//
+// Instants are ticks since epoch. Everything but word and resume never changes:
+// a new rate, or a new epoch, makes a new bucket and leaves the old one's word
+// held for ever, so that a call that still has the old one in hand can't take
+// one's instant for the other's.
+type bucket struct {
+	rate
+	epoch   time.Duration // the instant 0
+	burst   int64         // tokens when full
+	depth   int64         // ticks when full, or 0: too many, it all goes through the lock
+	horizon uint64        // nanoseconds after epoch up to which ticks fit in a word
+	word    atomic.Int64  // the TAT, or held
+	resume  time.Duration // no token before this instant of the clock; guarded by Limiter.mu
+}
+
+// held, in a bucket's word, says that the TAT is in Limiter.tat, under its lock.
+const held = math.MinInt64
+
+// wordBits is what a TAT in a word may take, so that adding a bucket's depth,
+// which is half of that at most, can't overflow.
+const wordBits = 62
+
+// newBucket returns a bucket that is held.
+func newBucket(r rate, burst int64, epoch time.Duration) *bucket {
+	b := &bucket{rate: r, burst: burst, epoch: epoch}
+	if fits(uint64(burst), r.token, wordBits-1) {
+		b.depth = burst * int64(r.token)
+		b.horizon = (1 << wordBits) / r.ticks
+	}
+	b.word.Store(held)
+	return b
+}
+
+// outcome is what came of an attempt to take tokens without the lock.
+type outcome int
+
+const (
+	unknown outcome = iota // the lock's holder knows
+	taken
+	denied
+)
+
+// take takes tokens, at most a bucket's, if they are there at the instant now.
+//
+// It is safe against clocks that were read in another order than they are used
+// in: the TAT never moves back here.
+func (b *bucket) take(tokens int64, now time.Duration) outcome {
+	since := int64(now - b.epoch)
+	if uint64(since) >= b.horizon { // or before the epoch
+		return unknown
+	}
+	at, cost := since*int64(b.ticks), tokens*int64(b.token)
+	for {
+		tat := b.word.Load()
+		if tat < 0 {
+			return unknown
+		}
+		next := max(tat, at) + cost
+		if next-at > b.depth {
+			return denied
+		}
+		if b.word.CompareAndSwap(tat, next) {
+			return taken
+		}
+	}
+}
+
+// Under the lock, instants and costs are in fine ticks, 2^20 to a tick, as
+// amounts are in 2^-20 tokens: so these are whole numbers, too. All stay below
+// 2^123: an instant is at most 2^63 ns of 2^37 ticks, and so is a wait.
+
+// instant returns the clock's instant in fine ticks.
+func (b *bucket) instant(now time.Duration) uint128 {
+	if now < b.epoch {
+		return uint128{}
+	}
+	return uint128{lo: uint64(now - b.epoch)}.times(b.ticks).shifted(fineBits)
+}
+
+// cost returns what n tokens, n above 0, cost in fine ticks; false if they take
+// longer to come than a time.Duration can hold.
+func (b *bucket) cost(n float64) (uint128, bool) {
+	cost := amount(n).times(b.token)
+	return cost, b.nanos(cost) < math.MaxInt64
+}
+
+// nanos returns fine ticks in nanoseconds, rounded up, at most the largest.
+func (b *bucket) nanos(fine uint128) time.Duration {
+	return time.Duration(min(fine.over(b.ticks<<fineBits), math.MaxInt64))
+}
+
+// full returns the fine ticks of a full bucket.
+func (b *bucket) full() uint128 {
+	return uint128{lo: uint64(b.burst)}.times(b.token).shifted(fineBits)
+}
+
+// tokens returns fine ticks in tokens.
+func (b *bucket) tokens(fine uint128) float64 {
+	return fine.float() / (1 << fineBits) / float64(b.token)
+}
+
+// load returns a word's TAT in fine ticks.
+func load(word int64) uint128 { return uint128{lo: uint64(word)}.shifted(fineBits) }
+
+// store returns the word of a TAT in fine ticks, if it has one without rounding.
+func (b *bucket) store(tat uint128) (int64, bool) {
+	ok := b.depth > 0 && tat.lo<<(64-fineBits) == 0 && tat.hi>>(wordBits+fineBits-64) == 0
+	return int64(tat.hi<<(64-fineBits) | tat.lo>>fineBits), ok
+}

@@ -1,0 +1,116 @@
+package ratelimit
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/invalid"
+)
+
+// The defaults of a [Policy].
+const (
+	DefaultRate     = 10 // per second
+	DefaultMaxPause = 5 * time.Minute
+)
+
+// OnLimit says what becomes of a call for which no token is there.
+type OnLimit int
+
+const (
+	// Wait has it wait its turn.
+	Wait OnLimit = iota
+	// Reject fails it at once, with an [*ExceededError].
+	Reject
+)
+
+// Policy are the settings of a [Limiter]. The zero value is 10 per second with a
+// burst of 10, waiting.
+type Policy struct {
+	// RequestsPerSecond is how many tokens come per second, [MinRate] to
+	// [MaxRate]; 0 is [DefaultRate]. It is taken as the simplest fraction within
+	// one part in 10^12, so that 0.1 is exactly one in ten seconds.
+	RequestsPerSecond float64
+	// BurstSize is how many tokens can be there at most, and are at first: as
+	// many calls may start at once. At least 1; 0 is the rate per second, rounded
+	// half up and at least 1, or 1 if Adapt is set. A service that allows 10 per
+	// second may not allow 10 in one millisecond: set 1 for an even pace.
+	BurstSize int
+	// OnLimit is [Wait] or [Reject].
+	OnLimit OnLimit
+	// OnWait is called once for each call that had to wait, when its wait is over,
+	// with how long that was; also if the wait was in vain. It is called outside
+	// any lock, by the goroutine that waited. A panic in it is dropped.
+	OnWait func(wait time.Duration)
+	// IgnoreFeedback has Do and Feedback not look at errors. Otherwise an error
+	// that has a method RetryAfter() time.Duration pauses the limiter for that
+	// time: one answer of 429 holds back everybody, not the one who got it.
+	IgnoreFeedback bool
+	// MaxPause bounds a pause that an error asks for; 0 is [DefaultMaxPause].
+	MaxPause time.Duration
+	// Adapt, if not nil, has the limiter find the rate that the service takes.
+	Adapt *Adapt
+}
+
+func bad(field string, value any, want string) error {
+	return &InvalidError{Package: "ratelimit", Field: field, Value: value, Range: want}
+}
+
+// validate returns p with the defaults filled in.
+func (p Policy) validate() (Policy, error) {
+	if p.RequestsPerSecond == 0 {
+		p.RequestsPerSecond = DefaultRate
+	}
+	if err := validRate("RequestsPerSecond", p.RequestsPerSecond); err != nil {
+		return p, err
+	}
+	switch {
+	case p.BurstSize < 0:
+		return p, bad("BurstSize", p.BurstSize, "at least 1, or 0 for the default")
+	case p.OnLimit != Wait && p.OnLimit != Reject:
+		return p, bad("OnLimit", int(p.OnLimit), "Wait or Reject")
+	}
+	if err := invalid.Duration("ratelimit", "MaxPause", p.MaxPause); err != nil {
+		return p, err
+	}
+	if p.MaxPause == 0 {
+		p.MaxPause = DefaultMaxPause
+	}
+	if p.Adapt != nil {
+		adapt, err := p.Adapt.validate(p.RequestsPerSecond)
+		if err != nil {
+			return p, err
+		}
+		p.Adapt = &adapt
+	}
+	return p, nil
+}
+
+// burst is the size of the bucket. It is not always an int: where that has 32
+// bits, a default can be larger.
+func (p Policy) burst() int64 {
+	switch {
+	case p.BurstSize > 0:
+		return int64(p.BurstSize)
+	case p.Adapt != nil:
+		return 1
+	}
+	return int64(max(1, math.Round(p.RequestsPerSecond)))
+}
+
+func validRate(field string, perSecond float64) error {
+	if !(perSecond >= MinRate && perSecond <= MaxRate) { // NaN is neither
+		return bad(field, perSecond, fmt.Sprintf("%g to %g per second", MinRate, MaxRate))
+	}
+	return nil
+}
+
+// validBurst refuses a bucket that would take centuries to fill.
+func validBurst(burst int64, r rate) error {
+	fill := uint128{lo: uint64(max(0, burst))}.times(r.token).over(r.ticks)
+	if burst >= 1 && fill < math.MaxInt64 {
+		return nil
+	}
+	most := uint128{lo: math.MaxInt64}.times(r.ticks).over(r.token)
+	return bad("BurstSize", burst, fmt.Sprintf("1 to %d at %g per second, which fill in 292 years", most, r.perSecond()))
+}
