@@ -4,6 +4,8 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"github.com/amorsize/amorsize/internal/clock"
 )
 
 // bucket is a token bucket kept by virtual scheduling: the generic cell rate
@@ -54,27 +56,31 @@ const (
 	denied
 )
 
-// take takes tokens, at most a bucket's, if they are there at the instant now.
+// take takes whole tokens, at most a bucket's, if they are there: with one read
+// of the clock and no lock, unless somebody holds it or waits.
 //
 // It is safe against clocks that were read in another order than they are used
 // in: the TAT never moves back here.
-func (b *bucket) take(tokens int64, now time.Duration) outcome {
-	since := int64(now - b.epoch)
+func (b *bucket) take(tokens int64) outcome {
+	tat := b.word.Load()
+	if tat < 0 {
+		return unknown
+	}
+	since := int64(clock.Now() - b.epoch)
 	if uint64(since) >= b.horizon { // or before the epoch
 		return unknown
 	}
 	at, cost := since*int64(b.ticks), tokens*int64(b.token)
 	for {
-		tat := b.word.Load()
-		if tat < 0 {
-			return unknown
-		}
 		next := max(tat, at) + cost
 		if next-at > b.depth {
 			return denied
 		}
 		if b.word.CompareAndSwap(tat, next) {
 			return taken
+		}
+		if tat = b.word.Load(); tat < 0 {
+			return unknown
 		}
 	}
 }

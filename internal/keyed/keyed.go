@@ -1,0 +1,114 @@
+// Package keyed keeps one of something for each key, as long as it is needed.
+package keyed
+
+import "sync"
+
+// Map holds a value for each key: made when the key is first used, and dropped
+// when nobody uses it and it is idle, as good as new. Memory is in proportion to
+// the keys in use, and bounded. A Map is safe for concurrent use and has no goroutine.
+type Map[K comparable, V any] struct {
+	most   int
+	create func() V
+	idle   func(V) bool
+
+	mu          sync.Mutex
+	entries     map[K]*Entry[K, V]
+	first, last *Entry[K, V] // used longest ago, used last
+}
+
+// Entry is a key in use.
+type Entry[K comparable, V any] struct {
+	Value      V
+	key        K
+	users      int
+	prev, next *Entry[K, V]
+}
+
+// sweep is how many entries each use looks at to drop idle ones, and patience how
+// many if there is no room.
+const (
+	sweep    = 2
+	patience = 64
+)
+
+// New returns a map of at most so many keys. create and idle must not use the map.
+func New[K comparable, V any](most int, create func() V, idle func(V) bool) *Map[K, V] {
+	return &Map[K, V]{most: most, create: create, idle: idle, entries: make(map[K]*Entry[K, V])}
+}
+
+// Use returns the entry of the key, or nil if there are too many keys in use. It
+// must be given back with Done.
+func (m *Map[K, V]) Use(key K) *Entry[K, V] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.entries[key]
+	if e != nil {
+		m.unlink(e)
+	} else {
+		m.drop(sweep)
+		if len(m.entries) >= m.most {
+			m.drop(patience)
+		}
+		if len(m.entries) >= m.most {
+			return nil
+		}
+		e = &Entry[K, V]{Value: m.create(), key: key}
+		m.entries[key] = e
+	}
+	e.users++
+	m.append(e)
+	return e
+}
+
+// Done gives an entry back.
+func (m *Map[K, V]) Done(e *Entry[K, V]) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e.users--
+	m.drop(sweep)
+}
+
+// Len returns the number of keys.
+func (m *Map[K, V]) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.entries)
+}
+
+// drop looks at the entries used longest ago. One that is not idle goes to the
+// end, so that it does not stand before others that are.
+func (m *Map[K, V]) drop(looks int) {
+	for range min(looks, len(m.entries)) {
+		e := m.first
+		m.unlink(e)
+		if e.users == 0 && m.idle(e.Value) {
+			delete(m.entries, e.key)
+		} else {
+			m.append(e)
+		}
+	}
+}
+
+func (m *Map[K, V]) append(e *Entry[K, V]) {
+	e.prev, e.next = m.last, nil
+	if m.last != nil {
+		m.last.next = e
+	} else {
+		m.first = e
+	}
+	m.last = e
+}
+
+func (m *Map[K, V]) unlink(e *Entry[K, V]) {
+	if e.prev != nil {
+		e.prev.next = e.next
+	} else {
+		m.first = e.next
+	}
+	if e.next != nil {
+		e.next.prev = e.prev
+	} else {
+		m.last = e.prev
+	}
+	e.prev, e.next = nil, nil
+}

@@ -1,0 +1,152 @@
+package ratelimit
+
+import (
+	"math"
+	"math/big"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/clock"
+)
+
+// SetRate changes how many tokens come per second. The tokens that are there
+// stay, and so does a pause. Everybody who waits is planned anew: whoever is due
+// goes on at once, and whose turn would now come after their deadline fails.
+func (l *Limiter) SetRate(perSecond float64) error {
+	if err := validRate("rate", perSecond); err != nil {
+		return err
+	}
+	return l.change(rateOf(perSecond), 0)
+}
+
+// SetBurst changes how many tokens can be there at most. Tokens that are there
+// stay as far as there is room; new room is filled at the rate.
+func (l *Limiter) SetBurst(n int) error {
+	if n < 1 {
+		return bad("burst", n, "at least 1")
+	}
+	return l.change(rate{}, int64(n))
+}
+
+// change replaces the bucket by one with another rate or burst.
+func (l *Limiter) change(r rate, burst int64) error {
+	b, now := l.lock()
+	if r == (rate{}) {
+		r = b.rate
+	}
+	if burst == 0 {
+		burst = b.burst
+	}
+	next := newBucket(r, burst, b.epoch)
+	next.resume = b.resume
+	// In a pause it is the tokens at its end that stay.
+	tat, ok := l.moved(b, next, max(now, b.resume))
+	err := validBurst(burst, r)
+	if err == nil && !ok {
+		err = bad("rate", r.perSecond(), "one at which the debt can be paid in 292 years")
+	}
+	if err != nil {
+		l.unlock(b, now)
+		return err
+	}
+	l.tat = tat
+	l.bucket.Store(next)
+	l.replan(next, now)
+	l.unlock(next, now)
+	return nil
+}
+
+// moved returns the TAT that next must have so that the tokens at an instant are
+// the same as they are in b, as far as there is room for them.
+func (l *Limiter) moved(b, next *bucket, at time.Duration) (uint128, bool) {
+	// tokens = (full - (tat - at)) / token, in either: solved for next's tat. The
+	// products exceed 128 bits; this is rare enough for math/big.
+	missing := new(big.Int).Sub(l.tat.big(), b.instant(at).big())
+	if missing.Sign() < 0 && !l.waiting() {
+		missing.SetInt64(0)
+	}
+	room := new(big.Int).Sub(missing, b.full().big())
+	room.Mul(room, uint128{lo: next.token}.big())
+	token := uint128{lo: b.token}.big()
+	room.Add(room, token).Sub(room, big.NewInt(1)) // rounded up
+	room.Div(room, token)
+	debt := room.Add(room, next.full().big())
+	if debt.Sign() < 0 && !l.waiting() {
+		debt.SetInt64(0)
+	}
+	tat := debt.Add(debt, next.instant(at).big())
+	if tat.Sign() < 0 {
+		tat.SetInt64(0)
+	}
+	if tat.BitLen() > 126 {
+		return uint128{}, false
+	}
+	moved := fromBig(tat)
+	return moved, next.nanos(moved.minus(next.instant(at))) < math.MaxInt64
+}
+
+func (a uint128) big() *big.Int {
+	hi := new(big.Int).SetUint64(a.hi)
+	return hi.Lsh(hi, 64).Or(hi, new(big.Int).SetUint64(a.lo))
+}
+
+func fromBig(x *big.Int) uint128 {
+	return uint128{
+		hi: new(big.Int).Rsh(x, 64).Uint64(),
+		lo: new(big.Int).And(x, new(big.Int).SetUint64(math.MaxUint64)).Uint64(),
+	}
+}
+
+// PauseUntil is PauseFor up to a time.
+func (l *Limiter) PauseUntil(t time.Time) { l.PauseFor(time.Until(t)) }
+
+// PauseFor lets nobody pass for a while; a pause that ends later stays as it is,
+// and d of 0 or less is none. When it ends, calls go on one by one at the rate: a
+// burst must be earned anew, so that a service that asked for a pause isn't met
+// by all who waited for its end.
+func (l *Limiter) PauseFor(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	b, now := l.lock()
+	defer l.unlock(b, now)
+	end := now + d
+	if end < now { // beyond the end of time
+		end = math.MaxInt64
+	}
+	if end <= b.resume {
+		return
+	}
+	b.resume = end
+	// The bucket is to hold one token at the end.
+	one := uint128{lo: b.token}.shifted(fineBits)
+	l.tat = later(l.tat, b.instant(end).plus(b.full()).minus(one))
+	l.replan(b, now)
+}
+
+// rebase counts instants from now on, so that they fit in a word again. Nobody
+// waits.
+func (l *Limiter) rebase(b *bucket, now time.Duration) *bucket {
+	next := newBucket(b.rate, b.burst, now)
+	if now >= b.epoch {
+		next.resume = b.resume
+		l.tat = l.tat.minus(b.instant(now))
+	} else if full := b.full(); full.less(l.tat) {
+		// Time doesn't go back: this is the clock of a testing/synctest bubble,
+		// which knows nothing of what was before. At the worst the bucket is empty.
+		l.tat = full
+	}
+	l.bucket.Store(next)
+	return next
+}
+
+// idle reports whether the limiter is as good as new: the bucket is full and
+// nobody waits.
+func (l *Limiter) idle() bool {
+	b := l.bucket.Load()
+	if word := b.word.Load(); word >= 0 {
+		return !b.instant(clock.Now()).less(load(word))
+	}
+	bucket, now := l.lock()
+	defer l.unlock(bucket, now)
+	return !l.waiting() && now >= bucket.resume && !bucket.instant(now).less(l.tat)
+}

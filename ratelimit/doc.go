@@ -1,0 +1,34 @@
+// Package ratelimit keeps calls within the rate that a service allows.
+//
+//	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 5})
+//	err := limiter.Do(ctx, call)
+//
+// A [Limiter] is a token bucket: tokens come at a rate, as many as a burst can be
+// there at most, and each call takes one. For a rate of 10 per second, a burst of
+// 3 and seven calls at once:
+//
+//	calls    ●●●●●●●
+//	granted  ●●●    ●      ●      ●      ●
+//	time     0      0.1    0.2    0.3    0.4 s
+//
+// # What is promised
+//
+// In every window of time w, no more than burst + rate·w tokens are granted, by
+// the instants at which they were due: exactly, whatever calls interleave, and
+// without drift, since instants and costs are whole numbers (the generic cell
+// rate algorithm, in 128 bits where needed). A timer wakes up late, by a
+// millisecond or so: then what fell due meanwhile, up to 20 ms of it, is granted
+// together. Nothing else exceeds the limit, and the rate isn't missed either.
+//
+// Calls that wait are served first come, first served. One that is cancelled
+// takes nothing and those behind it move up at once; a change of the rate plans
+// everybody anew; a call that can't be served before its deadline fails at once.
+//
+// # Which
+//
+//   - [Limiter] for one limit; [All] for several at once.
+//   - [Keyed] for one per host, tenant or API key.
+//   - [Limiter.Do] is a policy for amorsize.WithPolicies; [Wrap] wraps a function.
+//   - [Limiter.Acquire], [Limiter.TryAcquire] and [Limiter.Reserve] by hand.
+//   - [Adapt] if the limit is not known.
+package ratelimit

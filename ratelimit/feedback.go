@@ -1,0 +1,126 @@
+package ratelimit
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/clock"
+)
+
+// pauseJitter is how much longer a pause may be than asked for, so that several
+// processes that were sent away together don't come back together.
+const pauseJitter = 0.1
+
+// feedback is what a limiter makes of the errors of calls.
+type feedback struct {
+	maxPause time.Duration
+	adapter  *adapter // nil for none
+}
+
+// plainFeedback is that of most limiters. It never changes.
+var plainFeedback = &feedback{maxPause: DefaultMaxPause}
+
+func newFeedback(p Policy) *feedback {
+	switch {
+	case p.IgnoreFeedback:
+		return nil
+	case p.Adapt == nil && p.MaxPause == DefaultMaxPause:
+		return plainFeedback
+	case p.Adapt == nil:
+		return &feedback{maxPause: p.MaxPause}
+	}
+	return &feedback{maxPause: p.MaxPause, adapter: &adapter{Adapt: *p.Adapt, starting: true}}
+}
+
+// Do takes a token and makes the call. The token is not given back when the call
+// ends, but it is if an inner policy refused the call before it ran. What the
+// call returns is taken as [Limiter.Feedback].
+func (l *Limiter) Do(ctx context.Context, call func(context.Context) error) error {
+	if call == nil {
+		return bad("call", nil, "a function")
+	}
+	if err := l.Acquire(ctx); err != nil {
+		return err
+	}
+	begun := l.begin()
+	err := call(ctx)
+	l.settle(err, begun)
+	return err
+}
+
+// begin returns the instant at which a call begins, if that matters.
+func (l *Limiter) begin() time.Duration {
+	if l.feedback == nil || l.feedback.adapter == nil {
+		return 0
+	}
+	return clock.Now()
+}
+
+// settle makes of a call's error what is to be made of it. The call had a token.
+func (l *Limiter) settle(err error, begun time.Duration) {
+	if err == nil {
+		if f := l.feedback; f != nil && f.adapter != nil {
+			f.adapter.succeeded(l)
+		}
+		return
+	}
+	if _, refused := answer.Refused(err); refused {
+		_ = l.Return(1) // 1 is a valid amount
+		return
+	}
+	l.heed(err, begun)
+}
+
+// Feedback tells the limiter what came of a call that was made outside Do. An
+// error with a method RetryAfter() time.Duration is an answer of the service to
+// wait: everybody pauses that long, at most Policy.MaxPause, and up to a tenth
+// more at random. If that is 0, the service gave no number: a limiter with
+// [Adapt] slows down, others ignore it. A nil error is a success.
+func (l *Limiter) Feedback(err error) {
+	if err != nil {
+		l.heed(err, clock.Now())
+	} else if f := l.feedback; f != nil && f.adapter != nil {
+		f.adapter.succeeded(l)
+	}
+}
+
+func (l *Limiter) heed(err error, begun time.Duration) {
+	f := l.feedback
+	if f == nil {
+		return
+	}
+	after, answered := answer.RetryAfter(err)
+	switch {
+	case answered && after > 0:
+		after = min(after, f.maxPause)
+		l.PauseFor(after + time.Duration(pauseJitter*rand.Float64()*float64(after)))
+	case f.adapter != nil && (answered || f.adapter.throttled(err)):
+		f.adapter.slowDown(l, begun)
+	}
+}
+
+// Remaining tells the limiter what a service says of its own bucket: that so many
+// tokens are left until it is filled again, in the time reset. Tokens beyond that
+// are dropped; if none is left, everybody pauses for reset, at most
+// Policy.MaxPause. What is not a number, or negative, is ignored.
+func (l *Limiter) Remaining(tokens float64, reset time.Duration) {
+	f := l.feedback
+	if f == nil || !(tokens >= 0) || reset < 0 {
+		return
+	}
+	if tokens < 1 {
+		l.PauseFor(min(reset, f.maxPause))
+		return
+	}
+	b, now := l.lock()
+	defer l.unlock(b, now)
+	if tokens >= float64(b.burst) {
+		return
+	}
+	if left, ok := b.cost(tokens); ok {
+		l.tat = later(l.tat, b.instant(now).plus(b.full()).minus(left))
+		l.replan(b, now)
+	}
+}

@@ -1,0 +1,91 @@
+package ratelimit
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/amorsize/amorsize/internal/keyed"
+)
+
+// DefaultMaxKeys is how many keys a [Keyed] holds unless told otherwise.
+const DefaultMaxKeys = 100_000
+
+// Keyed is a limiter for each key: a host, a tenant, an API key. One is made
+// when its key is first used, and dropped when nobody uses it and its bucket is
+// full, which makes no difference to anybody. So a million keys take the memory
+// of those that were used of late. It has no goroutine.
+type Keyed[K comparable] struct {
+	limiters *keyed.Map[K, *Limiter]
+}
+
+// NewKeyed returns a Keyed whose limiters have the policy, for at most maxKeys
+// keys at a time; 0 is [DefaultMaxKeys].
+func NewKeyed[K comparable](p Policy, maxKeys int) (*Keyed[K], error) {
+	if maxKeys < 0 {
+		return nil, bad("maxKeys", maxKeys, "at least 1, or 0 for the default")
+	}
+	if maxKeys == 0 {
+		maxKeys = DefaultMaxKeys
+	}
+	if _, err := New(p); err != nil {
+		return nil, err
+	}
+	create := func() *Limiter { return MustNew(p) } // valid, as just seen
+	return &Keyed[K]{keyed.New[K](maxKeys, create, (*Limiter).idle)}, nil
+}
+
+// MustNewKeyed is [NewKeyed] for settings that are known to be valid; it panics if not.
+func MustNewKeyed[K comparable](p Policy, maxKeys int) *Keyed[K] {
+	k, err := NewKeyed[K](p, maxKeys)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// Use calls f with the limiter of the key, which must not be kept: when f has
+// returned, it may be dropped. If all keys are in use, none of them with a full
+// bucket, it returns [ErrTooManyKeys].
+func (k *Keyed[K]) Use(key K, f func(*Limiter) error) error {
+	e := k.limiters.Use(key)
+	if e == nil {
+		return fmt.Errorf("%w: %d", ErrTooManyKeys, k.limiters.Len())
+	}
+	defer k.limiters.Done(e)
+	return f(e.Value)
+}
+
+// Acquire is [Limiter.Acquire] for a key.
+func (k *Keyed[K]) Acquire(ctx context.Context, key K) error { return k.AcquireN(ctx, key, 1) }
+
+// AcquireN is [Limiter.AcquireN] for a key.
+func (k *Keyed[K]) AcquireN(ctx context.Context, key K, n float64) error {
+	return k.Use(key, func(l *Limiter) error { return l.AcquireN(ctx, n) })
+}
+
+// TryAcquire is [Limiter.TryAcquire] for a key. It is false if there are too many keys.
+func (k *Keyed[K]) TryAcquire(key K) bool {
+	ok := false
+	err := k.Use(key, func(l *Limiter) error { ok = l.TryAcquire(); return nil })
+	return ok && err == nil
+}
+
+// Do is [Limiter.Do] for a key.
+func (k *Keyed[K]) Do(ctx context.Context, key K, call func(context.Context) error) error {
+	return k.Use(key, func(l *Limiter) error { return l.Do(ctx, call) })
+}
+
+// Len returns how many keys there are now.
+func (k *Keyed[K]) Len() int { return k.limiters.Len() }
+
+// WrapKeyed returns fn with a token taken for every call from the limiter of the
+// item's key.
+func WrapKeyed[K comparable, T, R any](k *Keyed[K], keyOf func(T) K, fn func(context.Context, T) (R, error)) func(context.Context, T) (R, error) {
+	return func(ctx context.Context, item T) (result R, err error) {
+		err = k.Do(ctx, keyOf(item), func(ctx context.Context) (err error) {
+			result, err = fn(ctx, item)
+			return err
+		})
+		return result, err
+	}
+}
