@@ -62,6 +62,9 @@ func (a Adapt) validate(start float64) (Adapt, error) {
 	return a, nil
 }
 
+// never is before any instant of the clock, which may be negative.
+const never = math.MinInt64
+
 // adapter is the state of an Adapt.
 type adapter struct {
 	Adapt
@@ -70,8 +73,14 @@ type adapter struct {
 
 	mu       sync.Mutex
 	starting bool          // no refusal yet
-	since    time.Duration // of the successes that are counted
+	since    time.Duration // of the successes that are counted; never for no look yet
 	slowed   time.Duration // instant of the latest decrease
+}
+
+func newAdapter(settings Adapt) *adapter {
+	a := &adapter{Adapt: settings, starting: true, since: never, slowed: never}
+	a.next.Store(never)
+	return a
 }
 
 func (a *adapter) throttled(err error) (is bool) {
@@ -97,7 +106,7 @@ func (a *adapter) succeeded(l *Limiter) {
 	rate := l.Rate()
 	every := period(rate)
 	took := now - a.since
-	first := a.since == 0
+	first := a.since == never
 	a.next.Store(int64(now + every))
 	a.successes.Store(0)
 	a.since = now

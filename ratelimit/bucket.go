@@ -38,7 +38,7 @@ const wordBits = 62
 
 // newBucket returns a bucket that is held.
 func newBucket(r rate, burst int64, epoch time.Duration) *bucket {
-	b := &bucket{rate: r, burst: burst, epoch: epoch}
+	b := &bucket{rate: r, burst: burst, epoch: epoch, resume: epoch}
 	if fits(uint64(burst), r.token, wordBits-1) {
 		b.depth = burst * int64(r.token)
 		b.horizon = (1 << wordBits) / r.ticks

@@ -31,7 +31,7 @@ func newFeedback(p Policy) *feedback {
 	case p.Adapt == nil:
 		return &feedback{maxPause: p.MaxPause}
 	}
-	return &feedback{maxPause: p.MaxPause, adapter: &adapter{Adapt: *p.Adapt, starting: true}}
+	return &feedback{maxPause: p.MaxPause, adapter: newAdapter(*p.Adapt)}
 }
 
 // Do takes a token and makes the call. The token is not given back when the call

@@ -177,7 +177,7 @@ func (l *Limiter) Burst() int64 { return l.bucket.Load().burst }
 func (l *Limiter) Reset() {
 	b, now := l.lock()
 	defer l.unlock(b, now)
-	b.resume = 0
+	b.resume = b.epoch
 	l.tat = b.instant(now)
 	l.serve(b, now)
 }

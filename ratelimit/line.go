@@ -98,8 +98,22 @@ func (l *Limiter) lock() (*bucket, time.Duration) {
 	if now < b.epoch && !l.waiting() {
 		b = l.rebase(b, now)
 	}
-	l.serve(b, now)
+	if l.waiting() {
+		l.catchUp(b, now)
+	}
 	return b, now
+}
+
+// catchUp serves all whose turn came as time passed, and makes good for it if
+// that was noticed late.
+func (l *Limiter) catchUp(b *bucket, now time.Duration) {
+	timed := l.line.tail.timer != nil
+	l.serve(b, now)
+	late := b.instant(now).minus(l.tat)
+	if q := l.line; timed && q.head == nil && !late.isZero() {
+		q.credit = min(b.nanos(late), maxCredit)
+		q.creditEnds = now + q.credit
+	}
 }
 
 // unlock has the timer of the first in line run, or gives the TAT back to those
@@ -108,7 +122,7 @@ func (l *Limiter) unlock(b *bucket, now time.Duration) {
 	if q := l.line; q != nil {
 		if q.head != nil {
 			l.arm(b, now)
-		} else if now > q.creditEnds {
+		} else if q.credit == 0 || now > q.creditEnds {
 			l.line = nil
 		}
 	}
@@ -184,6 +198,7 @@ func (l *Limiter) enter(b *bucket, now time.Duration, w *waiter) {
 	}
 	if l.line.head == nil {
 		l.tat = later(l.tat, l.floor(b, now))
+		l.line.credit = 0 // it is in the TAT now
 	}
 	l.line.push(w)
 }
@@ -194,20 +209,14 @@ func (l *Limiter) serve(b *bucket, now time.Duration) {
 		return
 	}
 	q, there := l.line, b.instant(now).plus(b.full())
-	slept := false
 	for w := q.head; w != nil; w = q.head {
 		tat := l.tat.plus(w.amount.times(b.token))
 		if there.less(tat) {
 			return
 		}
 		l.tat = tat
-		slept = w.timer != nil
 		q.remove(w)
 		w.end(nil)
-	}
-	if late := b.instant(now).minus(l.tat); slept && !late.isZero() {
-		q.credit = min(b.nanos(late), maxCredit)
-		q.creditEnds = now + q.credit
 	}
 }
 
