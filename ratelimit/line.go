@@ -111,7 +111,7 @@ func (l *Limiter) catchUp(b *bucket, now time.Duration) {
 	l.serve(b, now)
 	late := b.instant(now).minus(l.tat)
 	if q := l.line; timed && q.head == nil && !late.isZero() {
-		q.credit = min(b.nanos(late), maxCredit)
+		q.credit = min(b.nanos(late), now-b.resume, maxCredit)
 		q.creditEnds = now + q.credit
 	}
 }

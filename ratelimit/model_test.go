@@ -157,7 +157,7 @@ func (m *model) change(r rate, burst int64) {
 }
 
 func (m *model) pause(d int64) {
-	if m.now+d <= m.resume {
+	if d <= 0 || m.now+d <= m.resume {
 		return
 	}
 	m.resume = m.now + d
