@@ -21,8 +21,14 @@ func RetryAfter(err error) (time.Duration, bool) {
 
 // Refused returns after what time a call may be allowed that was refused before
 // it ran: by an open breaker, by a limit that rejects. It is false if no error
-// in err's tree has a method Refused() time.Duration: then the call did run.
+// in err's tree has a method Refused() time.Duration, or one has a method Ran()
+// bool that returns true, as that of retries has which were refused in the end:
+// then the call did run.
 func Refused(err error) (time.Duration, bool) {
+	var attempted interface{ Ran() bool }
+	if errors.As(err, &attempted) && attempted.Ran() {
+		return 0, false
+	}
 	var refused interface{ Refused() time.Duration }
 	if !errors.As(err, &refused) {
 		return 0, false

@@ -1,0 +1,66 @@
+package circuitbreaker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/invalid"
+)
+
+// Sentinels, for errors.Is.
+var (
+	// ErrOpen is what every [*OpenError] is.
+	ErrOpen = errors.New("circuitbreaker: open")
+	// ErrInvalid is what every [*InvalidError] is.
+	ErrInvalid = invalid.ErrInvalid
+	// ErrNoReturn is the latest error, for Policy.OnOpen, of a call that panicked or
+	// called runtime.Goexit.
+	ErrNoReturn = errors.New("circuitbreaker: the call did not return")
+	// ErrSlow is the latest error, for Policy.OnOpen, of a call that was slow.
+	ErrSlow = errors.New("circuitbreaker: slow call")
+)
+
+// InvalidError says which setting or argument is out of range.
+type InvalidError = invalid.Error
+
+// OpenError is returned for a call that was not allowed. It was not made.
+type OpenError struct {
+	State    State     // Open or HalfOpen
+	OpenedAt time.Time // when the breaker opened
+	// RetryAfter is when a call may be allowed: when the breaker becomes half-open,
+	// or, if it is and has all the probes that it may have, a tenth of OpenFor.
+	RetryAfter time.Duration
+	cause      error
+}
+
+func (e *OpenError) Error() string {
+	text := fmt.Sprintf("circuitbreaker: %v since %v: retry after %v", e.State, e.OpenedAt.Format(time.RFC3339), e.RetryAfter)
+	if e.cause != nil {
+		text += ": " + e.cause.Error()
+	}
+	return text
+}
+
+// Unwrap returns [ErrOpen], and in vain of what the call waited: the context's
+// error and its cause, or [context.DeadlineExceeded] if the wait would have
+// exceeded its deadline and was not begun.
+func (e *OpenError) Unwrap() []error {
+	if e.cause == nil {
+		return []error{ErrOpen}
+	}
+	return []error{ErrOpen, e.cause}
+}
+
+// Refused tells other policies that the call was not made, and when it may be.
+func (e *OpenError) Refused() time.Duration { return e.RetryAfter }
+
+// contextError is both the error of an ended context and its cause.
+func contextError(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(err, cause) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}

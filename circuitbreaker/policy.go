@@ -1,0 +1,144 @@
+package circuitbreaker
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/invalid"
+)
+
+// The defaults of a [Policy].
+const (
+	DefaultFailureThreshold = 5
+	DefaultSuccessThreshold = 2
+	DefaultOpenFor          = time.Minute
+	DefaultHalfOpenProbes   = 1
+	DefaultMinimumCalls     = 20
+	DefaultWindow           = 10 * time.Second
+)
+
+// WhenOpen says what becomes of a call that may not pass.
+type WhenOpen int
+
+const (
+	// Reject fails it at once, with an [*OpenError].
+	Reject WhenOpen = iota
+	// Wait has it wait its turn, first come, first served.
+	Wait
+)
+
+// Policy are the settings of a [Breaker]. The zero value opens after 5 failures in
+// a row, for a minute, and closes after 2 successful probes, one at a time.
+type Policy struct {
+	// FailureThreshold is how many failures in a row open the breaker, at least 1; 0
+	// is [DefaultFailureThreshold]. They never expire: a slow outage opens it, too.
+	FailureThreshold int
+	// FailureRate opens the breaker as well when this share of the calls within
+	// Window failed, above 0 up to 1; 0 does not.
+	FailureRate float64
+	// SlowCall is how long a call takes at least that counts as slow, and
+	// SlowCallRate the share of slow calls within Window that opens the breaker,
+	// above 0 up to 1. Either both are set or neither. A slow probe has failed.
+	SlowCall     time.Duration
+	SlowCallRate float64
+	// MinimumCalls is how many calls there must be within Window for the rates to
+	// count, at least 1; 0 is [DefaultMinimumCalls].
+	MinimumCalls int
+	// Window is how far back calls count for the rates, in steps of a tenth of it;
+	// 0 is [DefaultWindow].
+	Window time.Duration
+
+	// OpenFor is how long the breaker stays open; 0 is [DefaultOpenFor].
+	OpenFor time.Duration
+	// HalfOpenProbes is how many calls may run at a time while half-open, at least
+	// 1; 0 is [DefaultHalfOpenProbes].
+	HalfOpenProbes int
+	// SuccessThreshold is how many probes must succeed for the breaker to close, at
+	// least 1; 0 is [DefaultSuccessThreshold].
+	SuccessThreshold int
+	// ProbeTimeout is how long a probe keeps its place; 0 is OpenFor. What comes of
+	// it later counts for nothing.
+	ProbeTimeout time.Duration
+
+	// IsFailure reports whether an error is a failure of the service; nil takes
+	// every error for one, and a panic in it does. An error that is not a failure
+	// counts as a success: the service answered.
+	IsFailure func(error) bool
+	// WhenOpen is [Reject] or [Wait].
+	WhenOpen WhenOpen
+	// MaxWait bounds how long a call waits; 0 does not.
+	MaxWait time.Duration
+
+	// OnOpen is called when the breaker opens, with the failures that made it open
+	// and the latest error; OnHalfOpen and OnClose when it changes to those. They are
+	// called outside any lock, by the goroutine whose call made the change, and may
+	// call the breaker. A panic in them is dropped.
+	OnOpen     func(failures int, last error)
+	OnHalfOpen func()
+	OnClose    func()
+}
+
+func bad(field string, value any, want string) error {
+	return &InvalidError{Package: "circuitbreaker", Field: field, Value: value, Range: want}
+}
+
+// validate returns p with the defaults filled in.
+func (p Policy) validate() (Policy, error) {
+	for _, n := range []struct {
+		field string
+		value *int
+		usual int
+	}{
+		{"FailureThreshold", &p.FailureThreshold, DefaultFailureThreshold},
+		{"SuccessThreshold", &p.SuccessThreshold, DefaultSuccessThreshold},
+		{"HalfOpenProbes", &p.HalfOpenProbes, DefaultHalfOpenProbes},
+		{"MinimumCalls", &p.MinimumCalls, DefaultMinimumCalls},
+	} {
+		if *n.value < 0 {
+			return p, bad(n.field, *n.value, "at least 1, or 0 for the default")
+		}
+		if *n.value == 0 {
+			*n.value = n.usual
+		}
+	}
+	for _, d := range []struct {
+		field string
+		value *time.Duration
+		usual time.Duration
+	}{
+		{"OpenFor", &p.OpenFor, DefaultOpenFor},
+		{"Window", &p.Window, DefaultWindow},
+		{"ProbeTimeout", &p.ProbeTimeout, p.OpenFor},
+		{"SlowCall", &p.SlowCall, 0},
+		{"MaxWait", &p.MaxWait, 0},
+	} {
+		if err := invalid.Duration("circuitbreaker", d.field, *d.value); err != nil {
+			return p, err
+		}
+		if *d.value == 0 {
+			*d.value = d.usual
+		}
+	}
+	if p.ProbeTimeout == 0 {
+		p.ProbeTimeout = p.OpenFor
+	}
+	return p, p.validateRates()
+}
+
+func (p Policy) validateRates() error {
+	switch {
+	case !(p.FailureRate >= 0 && p.FailureRate <= 1):
+		return bad("FailureRate", p.FailureRate, "above 0 up to 1, or 0 for none")
+	case !(p.SlowCallRate >= 0 && p.SlowCallRate <= 1):
+		return bad("SlowCallRate", p.SlowCallRate, "above 0 up to 1, or 0 for none")
+	case p.SlowCallRate > 0 && p.SlowCall == 0:
+		return bad("SlowCall", p.SlowCall, fmt.Sprintf("above 0 where SlowCallRate is set (%g)", p.SlowCallRate))
+	case p.SlowCall > 0 && p.SlowCallRate == 0:
+		return bad("SlowCallRate", p.SlowCallRate, fmt.Sprintf("above 0 where SlowCall is set (%v)", p.SlowCall))
+	case p.Window < windowSteps:
+		return bad("Window", p.Window, fmt.Sprintf("at least %d ns", windowSteps))
+	case p.WhenOpen != Reject && p.WhenOpen != Wait:
+		return bad("WhenOpen", int(p.WhenOpen), "Reject or Wait")
+	}
+	return nil
+}

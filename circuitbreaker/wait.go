@@ -1,0 +1,150 @@
+package circuitbreaker
+
+import (
+	"context"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// waiter is a call that waits to pass.
+type waiter struct {
+	passed chan pass   // its pass, once
+	timer  *time.Timer // runs only at the head of the line
+}
+
+// enter lets a call pass, at once or when it may.
+func (b *Breaker) enter(ctx context.Context) (pass, error) {
+	if ctx.Err() != nil {
+		return pass{}, contextError(ctx)
+	}
+	now := b.lock()
+	if len(b.line) == 0 {
+		if p, ok := b.pass(now); ok {
+			b.unlock(now)
+			return p, nil
+		}
+	}
+	refusal := b.refusal(now)
+	if b.p.WhenOpen == Reject {
+		b.unlock(now)
+		return pass{}, refusal
+	}
+	if b.state == Open && b.p.MaxWait > 0 && refusal.RetryAfter > b.p.MaxWait {
+		b.unlock(now)
+		return pass{}, refusal
+	}
+	if deadline, ok := ctx.Deadline(); ok && b.state == Open && refusal.RetryAfter > time.Until(deadline) {
+		b.unlock(now)
+		refusal.cause = context.DeadlineExceeded
+		return pass{}, refusal
+	}
+	w := &waiter{passed: make(chan pass, 1), timer: time.NewTimer(math.MaxInt64)}
+	w.timer.Stop()
+	b.line = append(b.line, w)
+	b.unlock(now)
+	return b.await(ctx, w, refusal)
+}
+
+// await blocks until w may pass or its wait is in vain.
+func (b *Breaker) await(ctx context.Context, w *waiter, refusal *OpenError) (pass, error) {
+	defer w.timer.Stop()
+	var limit <-chan time.Time
+	if b.p.MaxWait > 0 {
+		timer := time.NewTimer(b.p.MaxWait)
+		defer timer.Stop()
+		limit = timer.C
+	}
+	for {
+		select {
+		case p := <-w.passed:
+			if ctx.Err() == nil {
+				return p, nil
+			}
+			b.release(p)
+			refusal.cause = contextError(ctx)
+			return pass{}, refusal
+		case <-w.timer.C:
+			b.unlock(b.lock()) // it serves the line
+		case <-limit:
+			if late := b.withdraw(w); late != nil {
+				return pass{}, late
+			}
+			limit = nil // it may pass, at the last moment
+		case <-ctx.Done():
+			if b.withdraw(w) == nil {
+				b.release(<-w.passed)
+			}
+			refusal.cause = contextError(ctx)
+			return pass{}, refusal
+		}
+	}
+}
+
+// admit lets those pass who wait and may, and has the timer of the first who may
+// not run.
+func (b *Breaker) admit(now time.Duration) {
+	for len(b.line) > 0 {
+		first := b.line[0]
+		p, ok := b.pass(now)
+		if !ok {
+			first.timer.Reset(b.turn() - now)
+			return
+		}
+		first.passed <- p // never blocks: there is room for the one that comes
+		b.line = slices.Delete(b.line, 0, 1)
+	}
+}
+
+// withdraw takes w out of the line. It returns the refusal as it is now, or nil
+// if w has been let through.
+func (b *Breaker) withdraw(w *waiter) error {
+	now := b.lock()
+	defer b.unlock(now)
+	b.admit(now)
+	i := slices.Index(b.line, w)
+	if i < 0 {
+		return nil
+	}
+	b.line = slices.Delete(b.line, i, i+1)
+	return b.refusal(now)
+}
+
+// release gives a pass back that was not used.
+func (b *Breaker) release(p pass) {
+	now := b.lock()
+	defer b.unlock(now)
+	if p.probe != nil {
+		b.leave(p.probe)
+	}
+}
+
+// Permit is a call that was allowed and is made by hand.
+type Permit struct {
+	b    *Breaker
+	ctx  context.Context
+	pass pass
+	done atomic.Bool
+}
+
+// Allow lets a call pass that is made elsewhere, with the errors of [Breaker.Do].
+// What came of it is to be told with [Permit.Done]; if that is forgotten while the
+// breaker is half-open, it has its place for Policy.ProbeTimeout.
+func (b *Breaker) Allow(ctx context.Context) (*Permit, error) {
+	if ctx == nil {
+		return nil, bad("ctx", nil, "a context")
+	}
+	p, err := b.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Permit{b: b, ctx: ctx, pass: p}, nil
+}
+
+// Done tells what came of the call. Only the first time counts.
+func (p *Permit) Done(err error) {
+	if !p.done.Swap(true) {
+		p.b.settle(p.ctx, p.pass, err)
+	}
+}

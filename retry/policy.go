@@ -1,0 +1,146 @@
+package retry
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/invalid"
+)
+
+// How often a call is retried, in Policy.MaxRetries.
+const (
+	Unlimited = -1
+	None      = math.MinInt // the call is made once
+)
+
+// The defaults of a [Policy].
+const (
+	DefaultMaxRetries   = 3
+	DefaultInitialDelay = 100 * time.Millisecond
+	DefaultMaxDelay     = time.Minute
+	DefaultMultiplier   = 2
+)
+
+// Jitter says how delays are spread, so that calls that failed together don't
+// come back together. All of them keep to MaxDelay.
+type Jitter int
+
+const (
+	// JitterEqual is the exponential delay and up to 25 % more or less.
+	JitterEqual Jitter = iota
+	// JitterFull is anything from 0 to the exponential delay.
+	JitterFull
+	// JitterDecorrelated is anything from InitialDelay to three times the delay
+	// before; Multiplier has no part in it. (Both: Marc Brooker, "Exponential
+	// Backoff And Jitter", AWS 2015.)
+	JitterDecorrelated
+	// JitterNone is the exponential delay.
+	JitterNone
+)
+
+// equalJitter is the share of JitterEqual.
+const equalJitter = 0.25
+
+// Policy are the settings of a [Retrier]. The zero value retries any error three
+// times, after about 100, 200 and 400 ms.
+type Policy struct {
+	// MaxRetries is how often a call is made again, at least 1; 0 is
+	// [DefaultMaxRetries]. Or [Unlimited], or [None].
+	MaxRetries int
+	// InitialDelay is the delay before the first retry; 0 is
+	// [DefaultInitialDelay], or MaxDelay if that is less.
+	InitialDelay time.Duration
+	// MaxDelay bounds every delay, after jitter and whatever the service asks for;
+	// 0 is [DefaultMaxDelay]. At least InitialDelay.
+	MaxDelay time.Duration
+	// Multiplier is what a delay grows by, at least 1; 0 is [DefaultMultiplier].
+	Multiplier float64
+	// Jitter spreads the delays.
+	Jitter Jitter
+	// RetryIf reports whether an error is worth a retry; nil retries all. It isn't
+	// asked about errors marked with [Permanent], or about calls that were refused
+	// before they were made.
+	RetryIf func(error) bool
+	// OnRetry is called before each delay, with the error, the number of the attempt
+	// that failed, from 1, and the delay. A panic in it is dropped.
+	OnRetry func(err error, attempt int, delay time.Duration)
+	// AttemptTimeout ends the context of each attempt after that time; 0 does not.
+	// The next attempt begins only when the call has returned: it must heed its context.
+	AttemptTimeout time.Duration
+	// MaxElapsed bounds the time from the first attempt to the beginning of the
+	// last; 0 does not.
+	MaxElapsed time.Duration
+	// Budget, if not nil, is asked for each retry.
+	Budget *Budget
+}
+
+func bad(field string, value any, want string) error {
+	return &InvalidError{Package: "retry", Field: field, Value: value, Range: want}
+}
+
+// validate returns p with the defaults filled in.
+func (p Policy) validate() (Policy, error) {
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{
+		{"InitialDelay", p.InitialDelay},
+		{"MaxDelay", p.MaxDelay},
+		{"AttemptTimeout", p.AttemptTimeout},
+		{"MaxElapsed", p.MaxElapsed},
+	} {
+		if err := invalid.Duration("retry", d.field, d.value); err != nil {
+			return p, err
+		}
+	}
+	if p.MaxDelay == 0 {
+		p.MaxDelay = DefaultMaxDelay
+	}
+	if p.InitialDelay == 0 {
+		p.InitialDelay = min(DefaultInitialDelay, p.MaxDelay)
+	}
+	if p.Multiplier == 0 {
+		p.Multiplier = DefaultMultiplier
+	}
+	switch {
+	case p.MaxRetries < Unlimited && p.MaxRetries != None:
+		return p, bad("MaxRetries", p.MaxRetries, "at least 1, 0 for the default, Unlimited or None")
+	case p.MaxDelay < p.InitialDelay:
+		return p, bad("MaxDelay", p.MaxDelay, fmt.Sprintf("at least InitialDelay, %v", p.InitialDelay))
+	case !(p.Multiplier >= 1) || math.IsInf(p.Multiplier, 1):
+		return p, bad("Multiplier", p.Multiplier, "at least 1 and finite, or 0 for the default")
+	case p.Jitter < JitterEqual || p.Jitter > JitterNone:
+		return p, bad("Jitter", int(p.Jitter), "JitterEqual, JitterFull, JitterDecorrelated or JitterNone")
+	}
+	switch p.MaxRetries {
+	case 0:
+		p.MaxRetries = DefaultMaxRetries
+	case Unlimited:
+		p.MaxRetries = math.MaxInt
+	case None:
+		p.MaxRetries = 0
+	}
+	return p, nil
+}
+
+// delay returns how long to wait before retry n, from 1, after a wait of last.
+// The arithmetic is in float64: it can't overflow, only become large, and the cap
+// comes last.
+func (p *Policy) delay(n int, last time.Duration) time.Duration {
+	grown := float64(p.InitialDelay) * math.Pow(p.Multiplier, float64(n-1))
+	switch p.Jitter {
+	case JitterEqual:
+		grown *= 1 + equalJitter*(2*rand.Float64()-1)
+	case JitterFull:
+		grown = min(grown, float64(p.MaxDelay)) * rand.Float64()
+	case JitterDecorrelated:
+		first := float64(p.InitialDelay)
+		grown = first + rand.Float64()*max(0, 3*float64(last)-first)
+	}
+	if grown >= float64(p.MaxDelay) {
+		return p.MaxDelay
+	}
+	return time.Duration(grown)
+}
