@@ -93,7 +93,8 @@ func (b *Breaker) admit(now time.Duration) {
 			return
 		}
 		first.passed <- p // never blocks: there is room for the one that comes
-		b.line = slices.Delete(b.line, 0, 1)
+		b.line[0] = nil
+		b.line = b.line[1:]
 	}
 }
 
