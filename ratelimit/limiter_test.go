@@ -149,23 +149,23 @@ func TestWaitsInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := drained(t, 50, 1)
 		start := time.Now()
-		var order []int
-		var longest time.Duration
+		var order list[int]
+		var at list[time.Duration]
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
 				assert.NoError(t, l.Acquire(t.Context()))
-				order = append(order, i) // one at a time: 20 ms lie between
-				longest = time.Since(start)
+				order.add(i)
+				at.add(time.Since(start))
 			})
 			synctest.Wait()
 		}
 		assert.False(t, l.TryAcquire(), "nobody goes past those who wait")
 		wg.Wait()
-		for i, got := range order {
+		for i, got := range order.all {
 			assert.Equal(t, i, got)
 		}
-		assert.Equal(t, time.Second, longest)
+		assert.Equal(t, time.Second, at.all[49], "the longest wait")
 	})
 }
 
@@ -200,12 +200,12 @@ func TestCancelMovesUp(t *testing.T) {
 				cause := errors.New("no longer needed")
 				var stay, left sync.WaitGroup
 				var cancels []context.CancelCauseFunc
-				var at []time.Duration
+				var at list[time.Duration]
 				enter := func(gone bool) {
 					if !gone {
 						stay.Go(func() {
 							assert.NoError(t, l.Acquire(t.Context()))
-							at = append(at, time.Since(start))
+							at.add(time.Since(start))
 						})
 					} else {
 						ctx, cancel := context.WithCancelCause(t.Context())
@@ -233,7 +233,7 @@ func TestCancelMovesUp(t *testing.T) {
 				}
 				left.Wait()
 				stay.Wait()
-				assert.Equal(t, []time.Duration{time.Second, 2 * time.Second}, at)
+				assert.Equal(t, []time.Duration{time.Second, 2 * time.Second}, at.all)
 			})
 		})
 	}
@@ -434,13 +434,8 @@ func TestWindow(t *testing.T) {
 		const perSecond, burst = 100, 7
 		l := limiter(t, perSecond, burst)
 		start := time.Now()
-		var mu sync.Mutex
-		var at []time.Duration
-		granted := func() {
-			mu.Lock()
-			defer mu.Unlock()
-			at = append(at, time.Since(start))
-		}
+		var grants list[time.Duration]
+		granted := func() { grants.add(time.Since(start)) }
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
@@ -465,6 +460,7 @@ func TestWindow(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		at := grants.all
 		for i := range at {
 			for j := i; j < len(at); j++ {
 				window := at[j] - at[i]

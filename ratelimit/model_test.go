@@ -256,6 +256,8 @@ func (b *bench) step(op, arg byte) {
 }
 
 func (b *bench) check() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, w := range b.wants {
 		if w.reserve {
 			continue
