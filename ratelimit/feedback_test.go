@@ -261,13 +261,13 @@ func TestKeyed(t *testing.T) {
 	})
 }
 
-// A million keys take no more memory than those used within the time it takes to
+// Many keys take no more memory than those used within the time it takes to
 // fill a bucket.
-func TestMillionKeys(t *testing.T) {
+func TestManyKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := ratelimit.MustNewKeyed[int](ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 1}, 0)
 		most := 0
-		for key := range 1_000_000 {
+		for key := range 200_000 {
 			if key%100 == 0 {
 				time.Sleep(10 * time.Millisecond)
 			}
