@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 	"runtime/debug"
-	"slices"
 	"sync/atomic"
 )
 
@@ -51,6 +50,7 @@ type worker struct {
 	returned bool            // the latest run returned of its own accord
 	panicked *PanicError     // what the latest run panicked with
 	attempts int             // calls of the function for the item being run
+	policed  policed         // what the policies take, during the sample
 
 	runner   runner
 	claimed  span          // the range being run
@@ -161,68 +161,6 @@ func (c *calls[T, R]) runContext(ctx context.Context, w *worker, s span) error {
 	return nil
 }
 
-// guarded runs a function item by item through a chain of policies. The chain
-// is built once for each worker; an item costs no closure and no allocation.
-type guarded[T, R any] struct {
-	calls[T, R]
-	policies []Policy
-	chain    func(context.Context) error
-	w        *worker // whose item is being run
-	item     T
-	result   R
-}
-
-func newGuarded[T, R any](c calls[T, R], policies []Policy) *guarded[T, R] {
-	g := &guarded[T, R]{calls: c, policies: policies}
-	g.chain = chain(policies, g.call)
-	return g
-}
-
-// chain wraps call into the policies, the first one outermost.
-func chain(policies []Policy, call func(context.Context) error) func(context.Context) error {
-	for _, policy := range slices.Backward(policies) {
-		inner := call
-		call = func(ctx context.Context) error { return policy.Do(ctx, inner) }
-	}
-	return call
-}
-
-func (g *guarded[T, R]) fork() runner { return newGuarded(g.calls, g.policies) }
-
-// usesContext is true: policies are given one.
-func (g *guarded[T, R]) usesContext() bool { return true }
-
-// call is the innermost link: one attempt at the current item.
-func (g *guarded[T, R]) call(ctx context.Context) (err error) {
-	g.w.attempts++
-	if g.fn.Plain != nil {
-		g.result, err = g.fn.Plain(g.item)
-	} else {
-		g.result, err = g.fn.Context(ctx, g.item)
-	}
-	return err
-}
-
-func (g *guarded[T, R]) run(ctx context.Context, w *worker, s span) error {
-	w.at, w.returned = s.lo, false
-	defer w.guard()
-	g.w = w
-	var none R
-	for i := s.lo; i < s.hi && !w.interrupted(); i++ {
-		// A policy may answer without calling: then no earlier item's result may show.
-		g.item, g.result, w.attempts = g.items[i], none, 0
-		if err := g.chain(ctx); err != nil {
-			w.returned = true
-			return err
-		}
-		g.out[i] = g.result
-		w.at = i + 1
-	}
-	g.result = none // keeps no result alive that the caller may drop
-	w.returned = true
-	return nil
-}
-
 // batches runs a function that takes many items in one call: a range is a call.
 type batches[T, R any] struct {
 	fn       func(context.Context, []T) ([]R, error)
@@ -254,8 +192,10 @@ func (b *batches[T, R]) fail(_ *worker, lost span, err error) error {
 
 func (b *batches[T, R]) call(ctx context.Context) (err error) {
 	b.w.attempts++
+	entered := b.w.policed.enter()
 	// The capacity ends with the batch: an append by fn cannot reach the next one.
 	b.result, err = b.fn(ctx, b.items[b.span.lo:b.span.hi:b.span.hi])
+	b.w.policed.leave(entered)
 	return err
 }
 
@@ -268,7 +208,9 @@ func (b *batches[T, R]) run(ctx context.Context, w *worker, s span) error {
 	}
 	// A policy may answer without calling: then no earlier batch's results may show.
 	b.w, b.span, b.result = w, s, nil
+	began := w.policed.begin()
 	err := b.chain(ctx)
+	w.policed.end(began)
 	w.returned = true
 	result := b.result
 	b.result = nil // keeps nothing alive that the caller may drop

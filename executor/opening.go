@@ -80,6 +80,7 @@ func newOpening(ctx context.Context, r runner, total int, cfg Config, batches bo
 		o.calls, o.cancel = context.WithCancelCause(ctx)
 	}
 	o.w.done = ctx.Done()
+	o.w.policed.measured = len(cfg.Policies) > 0
 	// What a fixed number or an earlier plan has decided needs no sample.
 	o.skip = cfg.Workers > 0 || cfg.Plan != nil || batches && cfg.ChunkSize > 0
 	if cfg.watched() {
@@ -135,6 +136,8 @@ func (o *opening) record(err error) bool {
 		return false
 	}
 	size := o.span.hi - o.span.lo
+	o.sampler.Exclude(o.w.policed.waited)
+	o.w.policed.waited = 0
 	o.sampler.Record(size)
 	if o.events != nil {
 		o.events.chunk(size, o.sampler.Latest())
@@ -182,6 +185,7 @@ func (o *opening) settle() *pool {
 func (o *opening) goOn() error {
 	p := o.settle()
 	joined := p != nil
+	o.w.policed.measured = false
 	o.sampler.Stop()
 	if !joined {
 		o.sampler.Finish()

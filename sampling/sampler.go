@@ -122,6 +122,14 @@ func (s *Sampler) Next() int {
 	return max(1, min(size, s.limit-s.done))
 }
 
+// Exclude leaves time out of what is measured that the block since the last
+// Record took without running items: waiting for a rate limit, say.
+func (s *Sampler) Exclude(d time.Duration) {
+	s.start += d
+	s.last += d
+	s.look.start += d
+}
+
 // Record tells that k more items have been run since the last Record.
 func (s *Sampler) Record(k int) {
 	if s.done+k == s.total && !s.precise && !s.look.begun {
