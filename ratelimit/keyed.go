@@ -31,7 +31,7 @@ func NewKeyed[K comparable](p Policy, maxKeys int) (*Keyed[K], error) {
 		return nil, err
 	}
 	create := func() *Limiter { return MustNew(p) } // valid, as just seen
-	return &Keyed[K]{keyed.New[K](maxKeys, create, (*Limiter).idle)}, nil
+	return &Keyed[K]{keyed.New[K](maxKeys, create, (*Limiter).idle, (*Limiter).idle)}, nil
 }
 
 // MustNewKeyed is [NewKeyed] for settings that are known to be valid; it panics if not.

@@ -10,6 +10,7 @@ type Map[K comparable, V any] struct {
 	most   int
 	create func() V
 	idle   func(V) bool
+	spare  func(V) bool
 
 	mu          sync.Mutex
 	entries     map[K]*Entry[K, V]
@@ -31,9 +32,11 @@ const (
 	patience = 64
 )
 
-// New returns a map of at most so many keys. create and idle must not use the map.
-func New[K comparable, V any](most int, create func() V, idle func(V) bool) *Map[K, V] {
-	return &Map[K, V]{most: most, create: create, idle: idle, entries: make(map[K]*Entry[K, V])}
+// New returns a map of at most so many keys. idle reports whether a value may be
+// dropped, and spare whether it may be if there is no room. The functions must not
+// use the map.
+func New[K comparable, V any](most int, create func() V, idle, spare func(V) bool) *Map[K, V] {
+	return &Map[K, V]{most: most, create: create, idle: idle, spare: spare, entries: make(map[K]*Entry[K, V])}
 }
 
 // Use returns the entry of the key, or nil if there are too many keys in use. It
@@ -45,9 +48,9 @@ func (m *Map[K, V]) Use(key K) *Entry[K, V] {
 	if e != nil {
 		m.unlink(e)
 	} else {
-		m.drop(sweep)
+		m.drop(sweep, m.idle)
 		if len(m.entries) >= m.most {
-			m.drop(patience)
+			m.drop(patience, m.spare)
 		}
 		if len(m.entries) >= m.most {
 			return nil
@@ -65,7 +68,7 @@ func (m *Map[K, V]) Done(e *Entry[K, V]) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	e.users--
-	m.drop(sweep)
+	m.drop(sweep, m.idle)
 }
 
 // Len returns the number of keys.
@@ -77,11 +80,11 @@ func (m *Map[K, V]) Len() int {
 
 // drop looks at the entries used longest ago. One that is not idle goes to the
 // end, so that it does not stand before others that are.
-func (m *Map[K, V]) drop(looks int) {
+func (m *Map[K, V]) drop(looks int, may func(V) bool) {
 	for range min(looks, len(m.entries)) {
 		e := m.first
 		m.unlink(e)
-		if e.users == 0 && m.idle(e.Value) {
+		if e.users == 0 && may(e.Value) {
 			delete(m.entries, e.key)
 		} else {
 			m.append(e)

@@ -1,0 +1,115 @@
+package transport
+
+import (
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// retryAfter returns what a Retry-After says (RFC 9110, 10.2.3): seconds or a date.
+func retryAfter(h http.Header) (time.Duration, bool) {
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if value == "" {
+		return 0, false
+	}
+	if after, ok := seconds(value); ok {
+		return after, true
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	return max(0, at.Sub(date(h))), true
+}
+
+// date is the host's time, by which its other dates are to be taken.
+func date(h http.Header) time.Time {
+	if t, err := http.ParseTime(h.Get("Date")); err == nil {
+		return t
+	}
+	return time.Now()
+}
+
+// seconds reads a number of seconds, which need not be whole, as a duration.
+func seconds(value string) (time.Duration, bool) {
+	s, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(s >= 0) {
+		return 0, false
+	}
+	if s > math.MaxInt64/1e9 {
+		return math.MaxInt64, true
+	}
+	return time.Duration(s * 1e9), true
+}
+
+// remaining returns how many requests are left, and when there are more.
+func remaining(h http.Header) (left float64, reset time.Duration, ok bool) {
+	if left, reset, ok = structured(h.Values("RateLimit")); ok {
+		return left, reset, true
+	}
+	for _, prefix := range []string{"RateLimit-", "X-RateLimit-", "X-Rate-Limit-"} {
+		value := h.Get(prefix + "Remaining")
+		if value == "" {
+			continue
+		}
+		left, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if err != nil || !(left >= 0) {
+			continue
+		}
+		if after, ok := seconds(h.Get(prefix + "Reset-After")); ok {
+			return left, after, true
+		}
+		if after, ok := resetOf(h, h.Get(prefix+"Reset")); ok {
+			return left, after, true
+		}
+	}
+	return 0, 0, false
+}
+
+// resetOf reads a reset: seconds from now, or since 1970 if that is what they are,
+// or milliseconds.
+func resetOf(h http.Header, value string) (time.Duration, bool) {
+	value = strings.TrimSpace(value)
+	if d, err := time.ParseDuration(value); err == nil && d >= 0 && strings.ContainsAny(value, "hms") {
+		return d, true // 6m0s
+	}
+	s, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(s >= 0) {
+		return 0, false
+	}
+	const year2001, year2001Milli = 1e9, 1e12
+	switch {
+	case s >= year2001Milli:
+		return max(0, time.UnixMilli(int64(min(s, math.MaxInt64/2))).Sub(date(h))), true
+	case s >= year2001:
+		return max(0, time.Unix(int64(s), 0).Sub(date(h))), true
+	}
+	return seconds(value)
+}
+
+// structured reads the RateLimit field of draft-ietf-httpapi-ratelimit-headers: a
+// list of quotas, each with r, what is left of it, and t, the seconds until there
+// is more: "burst";r=5;t=1, "day";r=100;t=3600. The one counts that has least left.
+func structured(fields []string) (left float64, reset time.Duration, ok bool) {
+	left = math.Inf(1)
+	for quota := range strings.SplitSeq(strings.Join(fields, ","), ",") {
+		r, t := math.Inf(1), time.Duration(0)
+		for parameter := range strings.SplitSeq(quota, ";") {
+			key, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+			switch key {
+			case "r", "remaining":
+				if n, err := strconv.ParseFloat(value, 64); err == nil && n >= 0 {
+					r = n
+				}
+			case "t", "reset":
+				t, _ = seconds(value)
+			}
+		}
+		if r < left {
+			left, reset, ok = r, t, true
+		}
+	}
+	return left, reset, ok
+}

@@ -1,0 +1,221 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/amorsize/amorsize/circuitbreaker"
+	"github.com/amorsize/amorsize/internal/invalid"
+	"github.com/amorsize/amorsize/internal/keyed"
+	"github.com/amorsize/amorsize/ratelimit"
+	"github.com/amorsize/amorsize/retry"
+)
+
+// DefaultMaxHosts is how many hosts a [Transport] has breakers for.
+const DefaultMaxHosts = 10_000
+
+// ErrInvalid is what every [*InvalidError] is, for errors.Is.
+var ErrInvalid = invalid.ErrInvalid
+
+// ErrTooManyHosts is returned when there are breakers in use for MaxHosts hosts.
+var ErrTooManyHosts = errors.New("transport: too many hosts")
+
+// InvalidError says which setting is out of range.
+type InvalidError = invalid.Error
+
+// Config are the settings of a [Transport]. All are optional.
+type Config struct {
+	// Base makes the requests; nil is [http.DefaultTransport].
+	Base http.RoundTripper
+	// Limiter limits all requests.
+	Limiter *ratelimit.Limiter
+	// PerHost limits the requests to each host, by URL.Host. What a host says of its
+	// limits goes to its own limiter if this is set, and else to Limiter.
+	PerHost *ratelimit.Keyed[string]
+	// Feedback finds the rate that each host takes by what it answers, if neither
+	// Limiter nor PerHost is set: it begins with 10 requests per second and doubles
+	// that every second until the host refuses one (see [ratelimit.Adapt]).
+	Feedback bool
+	// Retrier makes requests again. Its AttemptTimeout, if it has one, bounds the time
+	// until the response's header has come, not the reading of its body.
+	Retrier *retry.Retrier
+	// Breaker is the policy of a breaker for each host; nil is none. Its IsFailure is
+	// not used: what a failure is says the table above.
+	Breaker *circuitbreaker.Policy
+	// MaxHosts bounds the number of breakers; 0 is [DefaultMaxHosts].
+	MaxHosts int
+}
+
+// Transport is an [http.RoundTripper] with policies. It is safe for concurrent use,
+// and meant to be shared by all who call the same services.
+type Transport struct {
+	base     http.RoundTripper
+	limiter  *ratelimit.Limiter
+	perHost  *ratelimit.Keyed[string]
+	retrier  *retry.Retrier
+	breakers *keyed.Map[string, *circuitbreaker.Breaker]
+}
+
+// New returns a transport, or an [*InvalidError].
+func New(c Config) (*Transport, error) {
+	if c.MaxHosts < 0 {
+		return nil, &InvalidError{Package: "transport", Field: "MaxHosts", Value: c.MaxHosts, Range: "at least 1, or 0 for the default"}
+	}
+	if c.Feedback && (c.Limiter != nil || c.PerHost != nil) {
+		return nil, &InvalidError{Package: "transport", Field: "Feedback", Value: true, Range: "unset where there is a limiter: that heeds what hosts answer by itself"}
+	}
+	t := &Transport{base: c.Base, limiter: c.Limiter, perHost: c.PerHost, retrier: c.Retrier}
+	if t.base == nil {
+		t.base = http.DefaultTransport
+	}
+	if c.MaxHosts == 0 {
+		c.MaxHosts = DefaultMaxHosts
+	}
+	if c.Feedback {
+		k, err := ratelimit.NewKeyed[string](ratelimit.Policy{Adapt: &ratelimit.Adapt{}}, c.MaxHosts)
+		if err != nil {
+			return nil, err
+		}
+		t.perHost = k
+	}
+	if c.Breaker != nil {
+		p := *c.Breaker
+		p.IsFailure = isFailure
+		if _, err := circuitbreaker.New(p); err != nil {
+			return nil, err
+		}
+		create := func() *circuitbreaker.Breaker { return circuitbreaker.MustNew(p) } // valid, as just seen
+		unused := func(b *circuitbreaker.Breaker) bool { return b.Counts() == circuitbreaker.Counts{} }
+		closed := func(b *circuitbreaker.Breaker) bool { return b.State() == circuitbreaker.Closed }
+		t.breakers = keyed.New[string](c.MaxHosts, create, unused, closed)
+	}
+	return t, nil
+}
+
+// MustNew is [New] for settings that are known to be valid; it panics if not.
+func MustNew(c Config) *Transport {
+	t, err := New(c)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+// RoundTrip makes the request under the policies.
+func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	x := &exchange{t: t, req: req}
+	err := x.run(req.Context())
+	if !x.sent {
+		closeBody(req) // a RoundTripper does so, also on errors
+	}
+	var status *StatusError
+	if x.resp != nil && (err == nil || errors.As(err, &status) && req.Context().Err() == nil) {
+		return x.resp, nil
+	}
+	x.discard()
+	if err == nil {
+		err = errors.New("transport: the policies made no request")
+	}
+	return nil, err
+}
+
+// exchange is one request and the attempts at it.
+type exchange struct {
+	t    *Transport
+	req  *http.Request
+	resp *http.Response // of the latest attempt
+	sent bool           // the request's own body has been used
+}
+
+// run makes the request: retries outside, then the breaker, and the limits inside.
+func (x *exchange) run(ctx context.Context) error {
+	host := x.req.URL.Host
+	call := x.attempt
+	switch t := x.t; {
+	case t.limiter != nil && t.perHost != nil:
+		call = func(ctx context.Context) error { return x.bothLimits(ctx, host) }
+	case t.perHost != nil:
+		call = func(ctx context.Context) error { return t.perHost.Do(ctx, host, x.attempt) }
+	case t.limiter != nil:
+		call = func(ctx context.Context) error { return t.limiter.Do(ctx, x.attempt) }
+	}
+	if x.t.breakers != nil {
+		inner := call
+		call = func(ctx context.Context) error { return x.t.guarded(ctx, host, inner) }
+	}
+	if x.t.retrier != nil {
+		return x.t.retrier.Do(ctx, call)
+	}
+	return call(ctx)
+}
+
+// bothLimits makes an attempt with a token of both limiters. What the host says is
+// for its own: it must not hold back the requests to others.
+func (x *exchange) bothLimits(ctx context.Context, host string) error {
+	return x.t.perHost.Use(host, func(l *ratelimit.Limiter) error {
+		if err := ratelimit.All(l, x.t.limiter).Acquire(ctx); err != nil {
+			return err
+		}
+		err := x.attempt(ctx)
+		l.Feedback(err)
+		return err
+	})
+}
+
+// guarded makes the call through the host's breaker.
+func (t *Transport) guarded(ctx context.Context, host string, call func(context.Context) error) error {
+	e := t.breakers.Use(host)
+	if e == nil {
+		return fmt.Errorf("%w: %d", ErrTooManyHosts, t.breakers.Len())
+	}
+	defer t.breakers.Done(e)
+	return e.Value.Do(ctx, call)
+}
+
+// attempt sends the request once and returns what that means for the policies.
+func (x *exchange) attempt(ctx context.Context) error {
+	x.discard()
+	req, cancel, err := x.request(ctx)
+	if err != nil {
+		return x.verdict(err, false)
+	}
+	resp, err := x.t.base.RoundTrip(req)
+	if err != nil {
+		cancel(nil)
+		return x.verdict(err, idempotent(x.req))
+	}
+	x.resp = resp
+	x.keep(cancel)
+	x.t.heed(x.req.URL.Host, resp)
+	again, err := judge(resp, x.req)
+	return x.verdict(err, again)
+}
+
+// verdict is what a retrier is told of an attempt.
+func (x *exchange) verdict(err error, again bool) error {
+	switch {
+	case err == nil || x.t.retrier == nil:
+		return err
+	case !again || !x.repeatable():
+		return retry.Permanent(err)
+	}
+	x.buffer()
+	return err
+}
+
+// heed tells the limiter what the host says of its limits.
+func (t *Transport) heed(host string, resp *http.Response) {
+	left, reset, ok := remaining(resp.Header)
+	if !ok {
+		return
+	}
+	switch {
+	case t.perHost != nil:
+		// No key but one that is in use: it can't fail.
+		_ = t.perHost.Use(host, func(l *ratelimit.Limiter) error { l.Remaining(left, reset); return nil })
+	case t.limiter != nil:
+		t.limiter.Remaining(left, reset)
+	}
+}
