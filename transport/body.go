@@ -11,25 +11,19 @@ import (
 // its connection can be used again at once and not after the delay.
 const keptBody = 64 << 10
 
-// request returns the request of the next attempt, and what ends its context.
-//
-// The context given by the policies ends with the attempt, but the body is read
-// after that. So the request's context is one of its own, which the former ends only
-// until the header has come.
-func (x *exchange) request(ctx context.Context) (*http.Request, context.CancelCauseFunc, error) {
+// request returns the request of the next attempt.
+func (x *exchange) request(ctx context.Context) (*http.Request, error) {
 	body := x.req.Body
 	if x.sent && body != nil && body != http.NoBody {
 		var err error
 		if body, err = x.req.GetBody(); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	x.sent = true
-	own, cancel := context.WithCancelCause(x.req.Context())
-	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-	req := x.req.WithContext(own)
+	req := x.req.WithContext(ctx)
 	req.Body = body
-	return req, func(cause error) { stop(); cancel(cause) }, nil
+	return req, nil
 }
 
 // keep makes the response one that outlives the attempt: reading it isn't bound to

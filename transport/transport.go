@@ -175,13 +175,21 @@ func (t *Transport) guarded(ctx context.Context, host string, call func(context.
 }
 
 // attempt sends the request once and returns what that means for the policies.
+//
+// The context given by them ends with the attempt, but the body is read after that.
+// So the request has a context of its own, which the former ends only until the
+// header has come.
 func (x *exchange) attempt(ctx context.Context) error {
 	x.discard()
-	req, cancel, err := x.request(ctx)
+	own, cancel := context.WithCancelCause(x.req.Context())
+	req, err := x.request(own)
 	if err != nil {
+		cancel(nil)
 		return x.verdict(err, false)
 	}
+	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	resp, err := x.t.base.RoundTrip(req)
+	stop()
 	if err != nil {
 		cancel(nil)
 		return x.verdict(err, idempotent(x.req))
