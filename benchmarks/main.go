@@ -1,7 +1,7 @@
 // Command benchmarks compares amorsize with hand-written loops and with its
 // peers, in one process, and prints tables of ratios in markdown.
 //
-//	go run -C benchmarks . -suite cpu,small,skew,contention,io,memory
+//	go run -C benchmarks . -suite cpu,small,skew,contention,io,memory,policies,limits
 //
 // It is a module of its own, so that the peers are no dependency of the library.
 // Every figure is a median of interleaved repetitions. Ratios can be compared from
@@ -30,6 +30,8 @@ var suites = []suite{
 	{"contention", contentionSuite},
 	{"io", ioSuite},
 	{"memory", memorySuite},
+	{"policies", policiesSuite},
+	{"limits", limitsSuite},
 }
 
 type options struct {
