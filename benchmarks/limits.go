@@ -45,7 +45,7 @@ func limitsSuite(o options) {
 	t := newTable("Limits", "Burst 1, goroutines that do nothing but acquire. Used: grants / (rate × time). Excess: the most grants in any window beyond 1 + rate × window. "+
 		"CPU: cores used meanwhile. Sleeps: how often a thread went to sleep, per grant.",
 		"per second", "goroutines", "limiter", "used", "excess", "CPU", "sleeps")
-	for _, perSecond := range []int{1, 100, 1000, 10_000, 100_000, 1_000_000} {
+	for _, perSecond := range []int{1000, 10_000, 100_000, 1_000_000} {
 		for _, goroutines := range []int{1, 64, 1024} {
 			for _, arm := range limiterArms(o.peers) {
 				if arm.noCancel && goroutines > 5*perSecond {
@@ -63,7 +63,8 @@ type conformance struct{ used, excess, cpu, sleeps float64 }
 
 // conform runs goroutines that acquire in a loop, for two seconds or five tokens.
 func conform(acquire func(context.Context) bool, perSecond, goroutines int) conformance {
-	length := max(2*time.Second, 5*time.Second/time.Duration(perSecond))
+	whole := max(2*time.Second, 5*time.Second/time.Duration(perSecond))
+	length := whole + time.Second/time.Duration(2*perSecond) // the last token is not on the edge
 	start := time.Now()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -91,7 +92,7 @@ func conform(acquire func(context.Context) bool, perSecond, goroutines int) conf
 	all := slices.Concat(grants...)
 	slices.Sort(all)
 	return conformance{
-		used:   float64(len(all)-1) / (float64(perSecond) * length.Seconds()),
+		used:   float64(len(all)-1) / (float64(perSecond) * whole.Seconds()),
 		excess: excess(all, float64(perSecond)),
 		cpu:    float64(cpuEnd-cpu) / float64(length),
 		sleeps: float64(sleepsEnd-sleeps) / float64(len(all)),

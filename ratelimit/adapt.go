@@ -62,8 +62,9 @@ func (a Adapt) validate(start float64) (Adapt, error) {
 	return a, nil
 }
 
-// never is before any instant of the clock, which may be negative.
-const never = math.MinInt64
+// never is before any instant of the clock, which may be negative in a
+// testing/synctest bubble, by as much as a difference of the two can hold.
+const never = math.MinInt64 / 4
 
 // adapter is the state of an Adapt.
 type adapter struct {

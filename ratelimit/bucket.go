@@ -15,7 +15,7 @@ import (
 // bucket is full again. Taking a token moves it by what a token takes to come;
 // that is allowed as long as it stays within a full bucket's worth from now.
 //
-// Instants are ticks since epoch. Everything but word and resume never changes:
+// Instants are ticks since epoch. Everything but word and grace never changes:
 // a new rate, or a new epoch, makes a new bucket and leaves the old one's word
 // held for ever, so that a call that still has the old one in hand can't take
 // one's instant for the other's.
@@ -26,7 +26,7 @@ type bucket struct {
 	depth   int64         // ticks when full, or 0: too many, it all goes through the lock
 	horizon uint64        // nanoseconds after epoch up to which ticks fit in a word
 	word    atomic.Int64  // the TAT, or held
-	resume  time.Duration // no token before this instant of the clock; guarded by Limiter.mu
+	grace   atomic.Int64  // nanoseconds after epoch up to which the bucket is not clipped
 }
 
 // held, in a bucket's word, says that the TAT is in Limiter.tat, under its lock.
@@ -38,7 +38,8 @@ const wordBits = 62
 
 // newBucket returns a bucket that is held.
 func newBucket(r rate, burst int64, epoch time.Duration) *bucket {
-	b := &bucket{rate: r, burst: burst, epoch: epoch, resume: epoch}
+	b := &bucket{rate: r, burst: burst, epoch: epoch}
+	b.grace.Store(-1)
 	if fits(uint64(burst), r.token, wordBits-1) {
 		b.depth = burst * int64(r.token)
 		b.horizon = (1 << wordBits) / r.ticks
@@ -71,8 +72,12 @@ func (b *bucket) take(tokens int64) outcome {
 		return unknown
 	}
 	at, cost := since*int64(b.ticks), tokens*int64(b.token)
+	full := at // the TAT of a full bucket
+	if since <= b.grace.Load() {
+		full = 0
+	}
 	for {
-		next := max(tat, at) + cost
+		next := max(tat, full) + cost
 		if next-at > b.depth {
 			return denied
 		}

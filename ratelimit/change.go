@@ -37,9 +37,8 @@ func (l *Limiter) change(r rate, burst int64) error {
 		burst = b.burst
 	}
 	next := newBucket(r, burst, b.epoch)
-	next.resume = b.resume
 	// In a pause it is the tokens at its end that stay.
-	tat, ok := l.moved(b, next, max(now, b.resume))
+	tat, ok := l.moved(b, next, max(now, l.resume()))
 	err := validBurst(burst, r)
 	if err == nil && !ok {
 		err = bad("rate", r.perSecond(), "one at which the debt can be paid in 292 years")
@@ -113,10 +112,13 @@ func (l *Limiter) PauseFor(d time.Duration) {
 	if end < now { // beyond the end of time
 		end = math.MaxInt64
 	}
-	if end <= b.resume {
+	if end <= l.resume() {
 		return
 	}
-	b.resume = end
+	if l.line == nil {
+		l.line = newLine()
+	}
+	l.line.resume = end
 	// The bucket is to hold one token at the end.
 	one := uint128{lo: b.token}.shifted(fineBits)
 	l.tat = later(l.tat, b.instant(end).plus(b.full()).minus(one))
@@ -128,12 +130,12 @@ func (l *Limiter) PauseFor(d time.Duration) {
 func (l *Limiter) rebase(b *bucket, now time.Duration) *bucket {
 	next := newBucket(b.rate, b.burst, now)
 	if now >= b.epoch {
-		next.resume = b.resume
 		l.tat = l.tat.minus(b.instant(now))
 	} else if full := b.full(); full.less(l.tat) {
 		// Time doesn't go back: this is the clock of a testing/synctest bubble,
 		// which knows nothing of what was before. At the worst the bucket is empty.
 		l.tat = full
+		l.line = nil
 	}
 	l.bucket.Store(next)
 	return next
@@ -148,5 +150,5 @@ func (l *Limiter) idle() bool {
 	}
 	bucket, now := l.lock()
 	defer l.unlock(bucket, now)
-	return !l.waiting() && now >= bucket.resume && !bucket.instant(now).less(l.tat)
+	return !l.waiting() && now >= l.resume() && !bucket.instant(now).less(l.tat)
 }

@@ -177,7 +177,9 @@ func (l *Limiter) Burst() int64 { return l.bucket.Load().burst }
 func (l *Limiter) Reset() {
 	b, now := l.lock()
 	defer l.unlock(b, now)
-	b.resume = b.epoch
+	if l.line != nil {
+		l.line.resume = never
+	}
 	l.tat = b.instant(now)
 	l.serve(b, now)
 }

@@ -496,6 +496,20 @@ func TestContended(t *testing.T) {
 	assert.EqualValues(t, 1000, allowed.Load())
 }
 
+// The clock of a process counts up from 0, that of a bubble from far below: waits and
+// pauses in the former, a few milliseconds of them.
+func TestRealClock(t *testing.T) {
+	l := limiter(t, 1000, 1)
+	for range 5 {
+		require.NoError(t, l.Acquire(t.Context()))
+	}
+	l.PauseFor(time.Millisecond)
+	require.NoError(t, l.Acquire(t.Context()))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, l.AcquireN(ctx, 3))
+}
+
 func TestAllocations(t *testing.T) {
 	ctx := t.Context()
 	l := limiter(t, 1e9, 1_000_000_000)

@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"math"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/callback"
@@ -15,21 +14,25 @@ const maxCredit = 20 * time.Millisecond
 // line is where calls wait their turn: first come, first served.
 //
 // The turn of each follows from the TAT and what those ahead want, so nothing
-// has to be kept up to date when one of them leaves or the rate changes. Only the
-// first has a timer running; when it fires, all are served who are due.
+// has to be kept up to date when one of them leaves or the rate changes. One timer
+// runs for the first of them; when it fires, all are served who are due, as they are
+// by other calls that come.
 //
 // A timer of a computer oversleeps, by a millisecond or so. That loses nothing
 // for those in line: they are served by the instants at which they were due. But
 // if all were served and more was due (one goroutine in a loop at 1000 per
 // second is never there when its next token comes), then the rate would be
-// missed. So what fell due while the timer overslept may be had for as long again.
+// missed. So what falls due while a timer oversleeps, and for as long again, may be
+// had until then although the bucket could not hold it.
 type line struct {
 	head, tail *waiter
+	size       int
 	owed       uint128       // amounts that those in line want, in all
-	armed      *waiter       // whose timer is running
-	armedFor   time.Duration // when it fires
-	credit     time.Duration // how far back from now tokens can be had beyond a full bucket
-	creditEnds time.Duration
+	timer      *time.Timer   // nil before it is needed
+	armed      bool          // it is running
+	armedFor   time.Duration // when it fires, which may be before anybody is due
+	batched    bool          // it serves several at once
+	resume     time.Duration // the end of a pause: no token before
 }
 
 // waiter is a place in line, of a call that waits or of a [Reservation].
@@ -39,14 +42,13 @@ type waiter struct {
 	deadline   time.Duration // instant of the clock, or 0
 	inLine     bool
 	granted    bool
-	done       chan error  // what came of it, once; nil for a reservation
-	timer      *time.Timer // nil for a reservation
+	done       chan error // what came of it, once; nil for a reservation
 }
 
+func newLine() *line { return &line{resume: never} }
+
 func newWaiter(amount uint128) *waiter {
-	timer := time.NewTimer(math.MaxInt64)
-	timer.Stop() // it runs only at the head of the line
-	return &waiter{amount: amount, done: make(chan error, 1), timer: timer}
+	return &waiter{amount: amount, done: make(chan error, 1)}
 }
 
 func (q *line) push(w *waiter) {
@@ -58,6 +60,7 @@ func (q *line) push(w *waiter) {
 	}
 	q.tail = w
 	q.owed = q.owed.plus(w.amount)
+	q.size++
 }
 
 func (q *line) remove(w *waiter) {
@@ -72,9 +75,7 @@ func (q *line) remove(w *waiter) {
 		q.tail = w.prev
 	}
 	q.owed = q.owed.minus(w.amount)
-	if q.armed == w {
-		q.armed = nil
-	}
+	q.size--
 	w.next, w.prev, w.inLine = nil, nil, false
 }
 
@@ -86,9 +87,33 @@ func (w *waiter) end(err error) {
 	}
 }
 
-// lock takes the lock and the TAT with it, reads the clock, and serves all who
-// are due. Every change to the limiter begins with it and ends with unlock.
+// lock takes the lock, and serves all who are due. Every change to the limiter
+// begins with it and ends with unlock.
 func (l *Limiter) lock() (*bucket, time.Duration) {
+	b, now := l.hold()
+	if l.waiting() && !l.line.left(now) {
+		l.catchUp(b, now)
+	}
+	return b, now
+}
+
+// Where tokens come faster than callers can be woken one by one, several that wait
+// are served together, batchTime's worth at once, by the timer alone. What else fell
+// due is made good for as after a late wake-up: then most calls need not wait at all.
+const (
+	batchTime   = 500 * time.Microsecond
+	batchRate   = 10 * time.Microsecond // between two tokens, at the most
+	batchLeast  = 8                     // waiters
+	batchMostly = 2 * time.Millisecond  // how late the timer may be before others serve
+)
+
+// left reports whether it is left to the timer to serve those who are due.
+func (q *line) left(now time.Duration) bool {
+	return q.armed && q.batched && now < q.armedFor+batchMostly
+}
+
+// hold takes the lock and the TAT with it, and reads the clock.
+func (l *Limiter) hold() (*bucket, time.Duration) {
 	l.mu.Lock()
 	b := l.bucket.Load()
 	if word := b.word.Swap(held); word >= 0 {
@@ -98,31 +123,35 @@ func (l *Limiter) lock() (*bucket, time.Duration) {
 	if now < b.epoch && !l.waiting() {
 		b = l.rebase(b, now)
 	}
-	if l.waiting() {
-		l.catchUp(b, now)
-	}
 	return b, now
 }
 
-// catchUp serves all whose turn came as time passed, and makes good for it if
-// that was noticed late.
+// catchUp serves all whose turn came as time passed. If all are served, and more
+// was due, then the timer overslept.
 func (l *Limiter) catchUp(b *bucket, now time.Duration) {
-	timed := l.line.tail.timer != nil
+	timed := l.line.tail.done != nil
 	l.serve(b, now)
-	late := b.instant(now).minus(l.tat)
-	if q := l.line; timed && q.head == nil && !late.isZero() {
-		q.credit = min(b.nanos(late), now-b.resume, maxCredit)
-		q.creditEnds = now + q.credit
+	if l.waiting() || !timed {
+		return
+	}
+	// The bucket was full at the end of a pause at the most, and is not left to fill
+	// for longer than maxCredit.
+	l.tat = later(l.tat, b.instant(max(l.resume(), now-maxCredit)))
+	if late := b.instant(now).minus(l.tat); !late.isZero() {
+		b.grace.Store(int64(now - b.epoch + b.nanos(late)))
 	}
 }
 
-// unlock has the timer of the first in line run, or gives the TAT back to those
+// unlock has the timer run for the first in line, or gives the TAT back to those
 // who need no lock.
 func (l *Limiter) unlock(b *bucket, now time.Duration) {
 	if q := l.line; q != nil {
 		if q.head != nil {
 			l.arm(b, now)
-		} else if q.credit == 0 || now > q.creditEnds {
+		} else if now >= q.resume {
+			if q.armed {
+				q.timer.Stop()
+			}
 			l.line = nil
 		}
 	}
@@ -132,7 +161,7 @@ func (l *Limiter) unlock(b *bucket, now time.Duration) {
 
 // release stores the TAT in the word, if it can be had without the lock.
 func (l *Limiter) release(b *bucket, now time.Duration) {
-	if l.line != nil || now < b.resume || b.depth == 0 {
+	if l.line != nil || b.depth == 0 {
 		return
 	}
 	if uint64(now-b.epoch) >= b.horizon {
@@ -149,18 +178,25 @@ func (l *Limiter) release(b *bucket, now time.Duration) {
 
 func (l *Limiter) waiting() bool { return l.line != nil && l.line.head != nil }
 
-// floor is the TAT of a full bucket: now, or earlier if a late wake-up is made
-// good for.
+// resume returns the end of a pause.
+func (l *Limiter) resume() time.Duration {
+	if l.line == nil {
+		return never
+	}
+	return l.line.resume
+}
+
+// floor is the TAT of a full bucket: now, unless a late wake-up is made good for.
 func (l *Limiter) floor(b *bucket, now time.Duration) uint128 {
-	if q := l.line; q != nil && now <= q.creditEnds {
-		now -= q.credit
+	if int64(now-b.epoch) <= b.grace.Load() {
+		return uint128{}
 	}
 	return b.instant(now)
 }
 
 // admit takes tokens that are there and that nobody waits for.
 func (l *Limiter) admit(b *bucket, now time.Duration, amount uint128) bool {
-	if l.waiting() || now < b.resume {
+	if l.waiting() || now < l.resume() {
 		return false
 	}
 	tat := later(l.tat, l.floor(b, now)).plus(amount.times(b.token))
@@ -179,7 +215,7 @@ func (l *Limiter) delay(b *bucket, now time.Duration, amount uint128) time.Durat
 		tat = later(tat, l.floor(b, now))
 	}
 	there := b.instant(now).plus(b.full())
-	return max(b.nanos(tat.plus(amount.times(b.token)).minus(there)), b.resume-now, 0)
+	return max(b.nanos(tat.plus(amount.times(b.token)).minus(there)), l.resume()-now, 0)
 }
 
 // wait returns how long one who wants amount would wait at the end of the line.
@@ -194,18 +230,17 @@ func (l *Limiter) wait(b *bucket, now time.Duration, amount uint128) time.Durati
 // its burst, if the first in line wants more: what is there is for them only.
 func (l *Limiter) enter(b *bucket, now time.Duration, w *waiter) {
 	if l.line == nil {
-		l.line = new(line)
+		l.line = newLine()
 	}
 	if l.line.head == nil {
 		l.tat = later(l.tat, l.floor(b, now))
-		l.line.credit = 0 // it is in the TAT now
 	}
 	l.line.push(w)
 }
 
 // serve gives all who are due what they want.
 func (l *Limiter) serve(b *bucket, now time.Duration) {
-	if !l.waiting() || now < b.resume {
+	if !l.waiting() || now < l.resume() {
 		return
 	}
 	q, there := l.line, b.instant(now).plus(b.full())
@@ -249,60 +284,59 @@ func (l *Limiter) replan(b *bucket, now time.Duration) {
 	l.serve(b, now)
 }
 
-// arm sets the timer of the first in line who has one to their turn. Reservations
-// ahead of them are served by the same wake-up.
+// arm has the timer fire at the turn of the first in line who waits. Reservations
+// ahead of them are served by the same wake-up. A timer that fires earlier is left
+// alone, and set anew when it has: at high rates, that saves setting it every time.
 func (l *Limiter) arm(b *bucket, now time.Duration) {
 	q := l.line
 	var want uint128
 	for w := q.head; w != nil; w = w.next {
 		want = want.plus(w.amount)
-		if w.timer == nil {
+		if w.done == nil {
 			continue
 		}
 		turn := l.delay(b, now, want)
-		if at := now + turn; q.armed != w || q.armedFor != at {
-			if q.armed != nil && q.armed != w {
-				q.armed.timer.Stop()
+		if q.batched = q.size >= batchLeast && b.token <= uint64(batchRate)*b.ticks && !clock.Virtual(now); q.batched {
+			turn = max(turn, batchTime)
+		}
+		if at := now + turn; !q.armed || at < q.armedFor {
+			q.armed, q.armedFor = true, at
+			if q.timer == nil {
+				q.timer = time.AfterFunc(turn, func() { l.wake(q) })
+			} else {
+				q.timer.Reset(turn)
 			}
-			q.armed, q.armedFor = w, at
-			w.timer.Reset(turn)
 		}
 		return
 	}
 }
 
+// wake is what the timer of q does.
+func (l *Limiter) wake(q *line) {
+	b, now := l.hold()
+	q.armed = false
+	if l.waiting() {
+		l.catchUp(b, now)
+	}
+	l.unlock(b, now)
+}
+
 // await blocks until w is served, its wait is in vain, or ctx ends.
 func (l *Limiter) await(ctx context.Context, w *waiter, since time.Duration) (err error) {
-	defer func() {
-		w.timer.Stop()
-		if l.onWait != nil {
-			callback.Run(func() { l.onWait(clock.Now() - since) })
-		}
-	}()
-	for {
-		select {
-		case err := <-w.done:
-			if err == nil && ctx.Err() != nil {
-				l.leave(w)
-				return canceled(ctx)
-			}
-			return err
-		case <-w.timer.C:
-			l.unlock(l.wake())
-		case <-ctx.Done():
+	if l.onWait != nil {
+		defer func() { callback.Run(func() { l.onWait(clock.Now() - since) }) }()
+	}
+	select {
+	case err := <-w.done:
+		if err == nil && ctx.Err() != nil {
 			l.leave(w)
 			return canceled(ctx)
 		}
+		return err
+	case <-ctx.Done():
+		l.leave(w)
+		return canceled(ctx)
 	}
-}
-
-// wake is lock for the one whose timer has fired.
-func (l *Limiter) wake() (*bucket, time.Duration) {
-	b, now := l.lock()
-	if q := l.line; q != nil {
-		q.armed = nil // it must be set again, even to the same instant
-	}
-	return b, now
 }
 
 // leave gives up the place of w, or what it got at the same moment.

@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,9 +20,9 @@ func overslept(t *testing.T, l *Limiter, late time.Duration) {
 	due := l.wait(b, now, w.amount)
 	l.enter(b, now, w)
 	l.unlock(b, now)
-	w.timer.Stop()
+	l.line.timer.Stop()
 	time.Sleep(due + late)
-	l.unlock(l.wake())
+	l.wake(l.line)
 	require.NoError(t, <-w.done)
 }
 
@@ -36,7 +37,7 @@ func TestLateWakeUp(t *testing.T) {
 		{"on time", 0, 0, 0},
 		{"by half a token", 500 * time.Microsecond, 0, 0},
 		{"by five tokens", 5 * time.Millisecond, 0, 5},
-		{"and asked for soon", 5 * time.Millisecond, 4 * time.Millisecond, 5},
+		{"and asked for soon", 5 * time.Millisecond, 4 * time.Millisecond, 9},
 		{"and asked for too late", 5 * time.Millisecond, 4*time.Millisecond + 1, 1},
 		{"by a stopped process", time.Hour, 0, 21},
 	} {
@@ -74,23 +75,31 @@ func TestNoCreditForReservations(t *testing.T) {
 	})
 }
 
-// One timer runs, that of the first in line.
-func TestOneTimer(t *testing.T) {
+// A timer that fires before anybody is due does no harm, and nobody is forgotten.
+func TestTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 1})
-		for range 10 {
-			go func() { _ = l.Acquire(t.Context()) }()
-		}
+		require.True(t, l.TryAcquire())
+		start := time.Now()
+		first, cancel := context.WithCancel(t.Context())
+		go func() { _ = l.Acquire(first) }()
 		synctest.Wait()
-		l.mu.Lock()
-		running := 0
-		for w := l.line.head; w != nil; w = w.next {
-			if w.timer.Stop() {
-				running++
-				w.timer.Reset(time.Second)
-			}
+		cancel() // the timer goes with it
+		synctest.Wait()
+		assert.Nil(t, l.line)
+		for i := range 3 {
+			require.NoError(t, l.Acquire(t.Context()))
+			assert.Equal(t, time.Duration(i+1)*time.Second, time.Since(start))
 		}
-		l.mu.Unlock()
-		assert.Equal(t, 1, running)
+		// One with a large cost leaves, and another is due before its timer.
+		first, cancel = context.WithCancel(t.Context())
+		go func() { _ = l.AcquireN(first, 100) }()
+		synctest.Wait()
+		second := make(chan error)
+		go func() { second <- l.Acquire(t.Context()) }()
+		synctest.Wait()
+		cancel()
+		require.NoError(t, <-second)
+		assert.Equal(t, 4*time.Second, time.Since(start))
 	})
 }
