@@ -45,7 +45,7 @@ func limitsSuite(o options) {
 	t := newTable("Limits", "Burst 1, goroutines that do nothing but acquire. Used: grants / (rate × time). Excess: the most grants in any window beyond 1 + rate × window. "+
 		"CPU: cores used meanwhile. Sleeps: how often a thread went to sleep, per grant.",
 		"per second", "goroutines", "limiter", "used", "excess", "CPU", "sleeps")
-	for _, perSecond := range []int{1000, 10_000, 100_000, 1_000_000} {
+	for _, perSecond := range []int{1, 100, 1000, 10_000, 100_000, 1_000_000} {
 		for _, goroutines := range []int{1, 64, 1024} {
 			for _, arm := range limiterArms(o.peers) {
 				if arm.noCancel && goroutines > 5*perSecond {

@@ -169,7 +169,7 @@ func (b *Breaker) settle(ctx context.Context, p pass, err error) {
 	} else {
 		b.failures.Store(0)
 	}
-	if failures, tripped := b.tripped(now, failed, slow); tripped {
+	if failures, tripped := b.tripped(now, failed); tripped {
 		b.open(now, failures, reason(err, slow))
 	}
 }
@@ -210,11 +210,11 @@ func toInt(b bool) int {
 }
 
 // tripped reports whether a closed breaker is to open, and with how many failures.
-func (b *Breaker) tripped(now time.Duration, failed, slow bool) (int, bool) {
+func (b *Breaker) tripped(now time.Duration, failed bool) (int, bool) {
 	if in := int(b.failures.Load()); failed && in >= b.p.FailureThreshold {
 		return in, true
 	}
-	if b.window == nil || !failed && !slow {
+	if b.window == nil {
 		return 0, false
 	}
 	sum := b.window.total(now)
@@ -281,4 +281,5 @@ func (b *Breaker) Reset() {
 	now := b.lock()
 	defer b.unlock(now)
 	b.close(now)
+	b.pending = nil // also of what had changed by itself until now
 }

@@ -1,6 +1,7 @@
 package circuitbreaker
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -19,6 +20,7 @@ func (b *Breaker) lock() time.Duration {
 		b.tell(b.p.OnHalfOpen)
 	}
 	b.probes = slices.DeleteFunc(b.probes, func(p *probe) bool { return now >= p.ends })
+	b.admit(now) // before whoever comes now
 	return now
 }
 
@@ -55,7 +57,7 @@ func (b *Breaker) change(s State) {
 
 func (b *Breaker) open(now time.Duration, failures int, last error) {
 	b.change(Open)
-	b.openedAt, b.reopens = time.Now(), now+b.p.OpenFor
+	b.openedAt, b.reopens = time.Now(), after(now, b.p.OpenFor)
 	b.successes = 0
 	if on := b.p.OnOpen; on != nil {
 		b.tell(func() { on(failures, last) })
@@ -87,7 +89,7 @@ func (b *Breaker) pass(now time.Duration) (pass, bool) {
 	case b.state == Closed:
 		return p, true
 	case b.state == HalfOpen && len(b.probes) < b.p.HalfOpenProbes:
-		p.probe = &probe{ends: now + b.p.ProbeTimeout}
+		p.probe = &probe{ends: after(now, b.p.ProbeTimeout)}
 		b.probes = append(b.probes, p.probe)
 		return p, true
 	}
@@ -99,11 +101,19 @@ func (b *Breaker) turn() time.Duration {
 	if b.state == Open {
 		return b.reopens
 	}
-	first := b.probes[0].ends // half-open, and all places are taken
-	for _, p := range b.probes {
+	first := time.Duration(math.MaxInt64)
+	for _, p := range b.probes { // half-open, and all places are taken
 		first = min(first, p.ends)
 	}
 	return first
+}
+
+// after is now + d, or the end of time.
+func after(now, d time.Duration) time.Duration {
+	if now > 0 && d > math.MaxInt64-now {
+		return math.MaxInt64
+	}
+	return now + d
 }
 
 func (b *Breaker) refusal(now time.Duration) *OpenError {

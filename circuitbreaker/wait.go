@@ -73,7 +73,9 @@ func (b *Breaker) await(ctx context.Context, w *waiter, refusal *OpenError) (pas
 			}
 			limit = nil // it may pass, at the last moment
 		case <-ctx.Done():
-			if b.withdraw(w) == nil {
+			if late := b.withdraw(w); late != nil {
+				refusal = late
+			} else {
 				b.release(<-w.passed)
 			}
 			refusal.cause = contextError(ctx)
@@ -100,10 +102,9 @@ func (b *Breaker) admit(now time.Duration) {
 
 // withdraw takes w out of the line. It returns the refusal as it is now, or nil
 // if w has been let through.
-func (b *Breaker) withdraw(w *waiter) error {
+func (b *Breaker) withdraw(w *waiter) *OpenError {
 	now := b.lock()
 	defer b.unlock(now)
-	b.admit(now)
 	i := slices.Index(b.line, w)
 	if i < 0 {
 		return nil

@@ -76,6 +76,8 @@ type adapter struct {
 	starting bool          // no refusal yet
 	since    time.Duration // of the successes that are counted; never for no look yet
 	slowed   time.Duration // instant of the latest decrease
+	exact    float64       // the rate before it was rounded
+	rounded  float64       // and after
 }
 
 func newAdapter(settings Adapt) *adapter {
@@ -104,7 +106,7 @@ func (a *adapter) succeeded(l *Limiter) {
 		return
 	}
 	defer a.mu.Unlock()
-	rate := l.Rate()
+	rate := a.rate(l)
 	every := period(rate)
 	took := now - a.since
 	first := a.since == never
@@ -130,7 +132,7 @@ func (a *adapter) slowDown(l *Limiter, begun time.Duration) {
 	if begun < a.slowed {
 		return
 	}
-	rate, now := l.Rate(), clock.Now()
+	rate, now := a.rate(l), clock.Now()
 	if a.starting && a.Increase == 0 {
 		a.Increase = rate / 50
 	}
@@ -141,12 +143,22 @@ func (a *adapter) slowDown(l *Limiter, begun time.Duration) {
 	a.set(l, rate*a.Decrease)
 }
 
+// rate returns the rate, not rounded unless somebody else has set it.
+func (a *adapter) rate(l *Limiter) float64 {
+	if now := l.Rate(); now != a.rounded {
+		a.exact = now
+	}
+	return a.exact
+}
+
 // set changes the rate, to four digits: what a service takes is not known any
 // better, and the limiter's arithmetic likes simple fractions.
 func (a *adapter) set(l *Limiter, rate float64) {
 	rate = min(max(rate, a.Floor), a.Ceiling)
+	a.exact = rate
 	digits := math.Pow(10, math.Floor(math.Log10(rate))-3)
 	rate = math.Round(rate/digits) * digits
 	// It can fail only where a debt would take centuries: then the rate stays.
 	_ = l.SetRate(min(max(rate, a.Floor), a.Ceiling))
+	a.rounded = l.Rate()
 }

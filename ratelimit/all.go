@@ -3,6 +3,8 @@ package ratelimit
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/answer"
@@ -14,17 +16,22 @@ import (
 //
 // A call gets all of its tokens or none. Calls of one group take turns, first
 // come, first served; the one whose turn it is waits in the line of the limiter
-// that is short, and holds no token of another meanwhile.
+// that is short, and holds no token of another meanwhile. Policy.OnWait of a limiter is
+// called for the waits in its line.
 type Group struct {
 	limiters []*Limiter
-	turn     chan struct{}
 	err      error
+	turn     chan struct{} // held by the call whose turn it is
+	queued   atomic.Int64  // calls that have the turn or wait for it
+
+	mu   sync.Mutex
+	owed []float64 // of each limiter, to those who wait for the turn
 }
 
 // All returns the group of the limiters. If there is none, or one is nil or
 // given twice, every call of the group returns an [*InvalidError].
 func All(limiters ...*Limiter) *Group {
-	g := &Group{limiters: limiters, turn: make(chan struct{}, 1)}
+	g := &Group{limiters: limiters, turn: make(chan struct{}, 1), owed: make([]float64, len(limiters))}
 	if len(limiters) == 0 {
 		g.err = bad("limiters", 0, "at least one")
 	}
@@ -54,15 +61,12 @@ func (g *Group) AcquireEach(ctx context.Context, n ...float64) error {
 	if g.TryAcquireEach(n...) {
 		return nil
 	}
-	if err := g.unmeetable(ctx, n); err != nil {
+	g.queued.Add(1)
+	defer g.queued.Add(-1)
+	if err := g.takeTurn(ctx, n); err != nil {
 		return err
 	}
-	select {
-	case g.turn <- struct{}{}:
-		defer func() { <-g.turn }()
-	case <-ctx.Done():
-		return canceled(ctx)
-	}
+	defer func() { <-g.turn }()
 	kept := make([]bool, len(g.limiters))
 	for i, l := range g.limiters {
 		if amountOf(n, i) <= float64(l.Burst()) {
@@ -77,32 +81,66 @@ func (g *Group) AcquireEach(ctx context.Context, n ...float64) error {
 	return g.acquire(ctx, n, kept)
 }
 
+// takeTurn waits for the turn, unless it would come too late.
+func (g *Group) takeTurn(ctx context.Context, n []float64) error {
+	g.mu.Lock()
+	err := g.unmeetable(ctx, n)
+	if err == nil {
+		for i := range g.owed {
+			g.owed[i] += amountOf(n, i)
+		}
+	}
+	g.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		for i := range g.owed {
+			g.owed[i] -= amountOf(n, i)
+		}
+	}()
+	select {
+	case g.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return canceled(ctx)
+	}
+}
+
 // acquire takes what is not kept yet.
 func (g *Group) acquire(ctx context.Context, n []float64, kept []bool) error {
-	short := g.try(n, kept, -1)
-	for short >= 0 {
+	for {
+		short := g.try(n, kept)
+		if short < 0 {
+			return nil
+		}
 		l, amount := g.limiters[short], amountOf(n, short)
 		if err := l.AcquireN(ctx, amount); err != nil {
 			g.putBack(kept, n)
 			return err
 		}
-		waited := short
-		if short = g.try(n, kept, waited); short >= 0 {
+		kept[short] = true
+		if g.try(n, kept) < 0 {
+			return nil
+		}
+		if amount <= float64(l.Burst()) {
 			_ = l.Return(amount) // valid: it was acquired
+			kept[short] = false
 		}
 	}
-	return nil
 }
 
-// try takes all that is neither kept nor the one at except, or nothing. It
-// returns the first that is short, or -1.
-func (g *Group) try(n []float64, kept []bool, except int) int {
+// try takes all that is not kept, or nothing. It returns the first limiter that is
+// short, or -1.
+func (g *Group) try(n []float64, kept []bool) int {
 	for i, l := range g.limiters {
-		if i == except || kept != nil && kept[i] || l.TryAcquireN(amountOf(n, i)) {
+		if kept != nil && kept[i] || l.TryAcquireN(amountOf(n, i)) {
 			continue
 		}
 		for j := range i {
-			if j != except && (kept == nil || !kept[j]) {
+			if kept == nil || !kept[j] {
 				_ = g.limiters[j].Return(amountOf(n, j))
 			}
 		}
@@ -119,15 +157,17 @@ func (g *Group) putBack(kept []bool, n []float64) {
 	}
 }
 
-// TryAcquire takes a token of each limiter if all are there.
+// TryAcquire takes a token of each limiter if all are there and no call of the group
+// waits.
 func (g *Group) TryAcquire() bool { return g.TryAcquireEach() }
 
 // TryAcquireEach takes an amount of each limiter if all are there.
 func (g *Group) TryAcquireEach(n ...float64) bool {
-	return g.err == nil && len(n) <= len(g.limiters) && g.try(n, nil, -1) < 0
+	return g.err == nil && len(n) <= len(g.limiters) && g.queued.Load() == 0 && g.try(n, nil) < 0
 }
 
-// unmeetable returns an error if one limiter alone would take too long.
+// unmeetable returns an error if one limiter alone would take too long for all whose
+// turn comes before, and this call. mu is held.
 func (g *Group) unmeetable(ctx context.Context, n []float64) error {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -136,7 +176,7 @@ func (g *Group) unmeetable(ctx context.Context, n []float64) error {
 	left := time.Until(deadline)
 	for i, l := range g.limiters {
 		b, now := l.lock()
-		wait := l.wait(b, now, amount(amountOf(n, i)))
+		wait := l.wait(b, now, amount(amountOf(n, i)+g.owed[i]))
 		l.unlock(b, now)
 		if wait > left {
 			return &DeadlineError{Wait: wait, Left: left}

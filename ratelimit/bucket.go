@@ -92,14 +92,18 @@ func (b *bucket) take(tokens int64) outcome {
 
 // Under the lock, instants and costs are in fine ticks, 2^20 to a tick, as
 // amounts are in 2^-20 tokens: so these are whole numbers, too. All stay below
-// 2^123: an instant is at most 2^63 ns of 2^37 ticks, and so is a wait.
+// 2^125: an instant is at most 2^63 ns of 2^37 ticks after the origin, and so is a wait.
+
+// origin is the epoch in fine ticks, so far from 0 that a TAT can lie before it: that
+// of a bucket which holds more than its burst for the first in line.
+var origin = uint128{hi: 1 << 60}
 
 // instant returns the clock's instant in fine ticks.
 func (b *bucket) instant(now time.Duration) uint128 {
 	if now < b.epoch {
-		return uint128{}
+		return origin
 	}
-	return uint128{lo: uint64(now - b.epoch)}.times(b.ticks).shifted(fineBits)
+	return origin.plus(uint128{lo: uint64(now - b.epoch)}.times(b.ticks).shifted(fineBits))
 }
 
 // cost returns what n tokens, n above 0, cost in fine ticks; false if they take
@@ -125,10 +129,14 @@ func (b *bucket) tokens(fine uint128) float64 {
 }
 
 // load returns a word's TAT in fine ticks.
-func load(word int64) uint128 { return uint128{lo: uint64(word)}.shifted(fineBits) }
+func load(word int64) uint128 { return origin.plus(uint128{lo: uint64(word)}.shifted(fineBits)) }
 
 // store returns the word of a TAT in fine ticks, if it has one without rounding.
 func (b *bucket) store(tat uint128) (int64, bool) {
+	if tat.less(origin) {
+		return 0, false
+	}
+	tat = tat.minus(origin)
 	ok := b.depth > 0 && tat.lo<<(64-fineBits) == 0 && tat.hi>>(wordBits+fineBits-64) == 0
 	return int64(tat.hi<<(64-fineBits) | tat.lo>>fineBits), ok
 }

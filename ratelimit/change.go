@@ -130,12 +130,14 @@ func (l *Limiter) PauseFor(d time.Duration) {
 func (l *Limiter) rebase(b *bucket, now time.Duration) *bucket {
 	next := newBucket(b.rate, b.burst, now)
 	if now >= b.epoch {
-		l.tat = l.tat.minus(b.instant(now))
-	} else if full := b.full(); full.less(l.tat) {
+		l.tat = origin.plus(l.tat.minus(b.instant(now)))
+	} else {
 		// Time doesn't go back: this is the clock of a testing/synctest bubble,
 		// which knows nothing of what was before. At the worst the bucket is empty.
-		l.tat = full
 		l.line = nil
+		if empty := origin.plus(b.full()); empty.less(l.tat) {
+			l.tat = empty
+		}
 	}
 	l.bucket.Store(next)
 	return next

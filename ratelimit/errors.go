@@ -58,11 +58,25 @@ func (e *DeadlineError) Unwrap() []error {
 	return []error{ErrWouldExceedDeadline, context.DeadlineExceeded}
 }
 
-// canceled is both the context's error and its cause.
+// Refused tells other policies that the call was not made, and when it may be.
+func (e *DeadlineError) Refused() time.Duration { return e.Wait }
+
+// canceledError is returned for a call whose context has ended before its turn.
+type canceledError struct{ err, cause error }
+
 func canceled(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(err, cause) {
-		return fmt.Errorf("ratelimit: %w", err)
-	}
-	return fmt.Errorf("ratelimit: %w: %w", err, cause)
+	return &canceledError{ctx.Err(), context.Cause(ctx)}
 }
+
+func (e *canceledError) Error() string {
+	if errors.Is(e.err, e.cause) {
+		return "ratelimit: " + e.err.Error()
+	}
+	return fmt.Sprintf("ratelimit: %v: %v", e.err, e.cause)
+}
+
+// Unwrap returns the context's error and its cause.
+func (e *canceledError) Unwrap() []error { return []error{e.err, e.cause} }
+
+// Refused tells other policies that the call was not made.
+func (e *canceledError) Refused() time.Duration { return 0 }

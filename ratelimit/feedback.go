@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -77,10 +78,12 @@ func (l *Limiter) settle(err error, begun time.Duration) {
 // error with a method RetryAfter() time.Duration is an answer of the service to
 // wait: everybody pauses that long, at most Policy.MaxPause, and up to a tenth
 // more at random. If that is 0, the service gave no number: a limiter with
-// [Adapt] slows down, others ignore it. A nil error is a success.
+// [Adapt] slows down, others ignore it; when the call began isn't known here, so it
+// slows down once in a tenth of a second or the time of four tokens. A nil error is a
+// success.
 func (l *Limiter) Feedback(err error) {
 	if err != nil {
-		l.heed(err, clock.Now())
+		l.heed(err, clock.Now()-period(l.Rate()))
 	} else if f := l.feedback; f != nil && f.adapter != nil {
 		f.adapter.succeeded(l)
 	}
@@ -94,7 +97,7 @@ func (l *Limiter) heed(err error, begun time.Duration) {
 	after, answered := answer.RetryAfter(err)
 	switch {
 	case answered && after > 0:
-		after = min(after, f.maxPause)
+		after = min(after, f.maxPause, math.MaxInt64/2) // room for the jitter
 		l.PauseFor(after + time.Duration(pauseJitter*rand.Float64()*float64(after)))
 	case f.adapter != nil && (answered || f.adapter.throttled(err)):
 		f.adapter.slowDown(l, begun)

@@ -14,6 +14,9 @@ const DefaultMaxKeys = 100_000
 // when its key is first used, and dropped when nobody uses it and its bucket is
 // full, which makes no difference to anybody. So a million keys take the memory
 // of those that were used of late. It has no goroutine.
+//
+// A limiter whose rate was changed, by hand or by [Adapt], is kept as long as there
+// is room.
 type Keyed[K comparable] struct {
 	limiters *keyed.Map[K, *Limiter]
 }
@@ -31,7 +34,12 @@ func NewKeyed[K comparable](p Policy, maxKeys int) (*Keyed[K], error) {
 		return nil, err
 	}
 	create := func() *Limiter { return MustNew(p) } // valid, as just seen
-	return &Keyed[K]{keyed.New[K](maxKeys, create, (*Limiter).idle, (*Limiter).idle)}, nil
+	first := create().bucket.Load()
+	unchanged := func(l *Limiter) bool {
+		b := l.bucket.Load()
+		return b.rate == first.rate && b.burst == first.burst && l.idle()
+	}
+	return &Keyed[K]{keyed.New[K](maxKeys, create, unchanged, (*Limiter).idle)}, nil
 }
 
 // MustNewKeyed is [NewKeyed] for settings that are known to be valid; it panics if not.
@@ -44,9 +52,12 @@ func MustNewKeyed[K comparable](p Policy, maxKeys int) *Keyed[K] {
 }
 
 // Use calls f with the limiter of the key, which must not be kept: when f has
-// returned, it may be dropped. If all keys are in use, none of them with a full
-// bucket, it returns [ErrTooManyKeys].
+// returned, it may be dropped. If there are too many keys, and of the 64 used longest
+// ago none has a full bucket, it returns [ErrTooManyKeys].
 func (k *Keyed[K]) Use(key K, f func(*Limiter) error) error {
+	if key != key { //nolint:staticcheck // a NaN is not equal to itself: it can't be found again
+		return bad("key", key, "equal to itself")
+	}
 	e := k.limiters.Use(key)
 	if e == nil {
 		return fmt.Errorf("%w: %d", ErrTooManyKeys, k.limiters.Len())

@@ -112,7 +112,7 @@ func (l *Limiter) TryAcquireN(n float64) bool {
 }
 
 func (l *Limiter) tryAcquire(n float64) bool {
-	b, now := l.lock()
+	b, now := l.lockForOne()
 	defer l.unlock(b, now)
 	return l.admit(b, now, amount(n))
 }
@@ -130,7 +130,7 @@ func (l *Limiter) acquire(ctx context.Context, n float64) error {
 	if err := validCost(n); err != nil {
 		return err
 	}
-	b, now := l.lock()
+	b, now := l.lockForOne()
 	want := amount(n)
 	if l.admit(b, now, want) {
 		l.unlock(b, now)
@@ -155,8 +155,8 @@ func (l *Limiter) acquire(ctx context.Context, n float64) error {
 	return l.await(ctx, w, now)
 }
 
-// AvailableTokens returns how many tokens are there. It is negative while the
-// limiter is in debt, after [Limiter.Debit], or paused.
+// AvailableTokens returns how many tokens the bucket holds, also while a pause keeps
+// them back or others wait. It is negative while the limiter is in debt.
 func (l *Limiter) AvailableTokens() float64 {
 	b, now := l.lock()
 	defer l.unlock(b, now)
@@ -180,8 +180,11 @@ func (l *Limiter) Reset() {
 	if l.line != nil {
 		l.line.resume = never
 	}
-	l.tat = b.instant(now)
-	l.serve(b, now)
+	b.grace.Store(-1)
+	if at := b.instant(now); !l.waiting() || at.less(l.tat) { // the first in line may have more
+		l.tat = at
+	}
+	l.replan(b, now)
 }
 
 // Return gives n tokens back that were not needed after all: they go to the

@@ -26,7 +26,6 @@ const maxCredit = 20 * time.Millisecond
 // had until then although the bucket could not hold it.
 type line struct {
 	head, tail *waiter
-	size       int
 	owed       uint128       // amounts that those in line want, in all
 	timer      *time.Timer   // nil before it is needed
 	armed      bool          // it is running
@@ -60,7 +59,6 @@ func (q *line) push(w *waiter) {
 	}
 	q.tail = w
 	q.owed = q.owed.plus(w.amount)
-	q.size++
 }
 
 func (q *line) remove(w *waiter) {
@@ -75,7 +73,6 @@ func (q *line) remove(w *waiter) {
 		q.tail = w.prev
 	}
 	q.owed = q.owed.minus(w.amount)
-	q.size--
 	w.next, w.prev, w.inLine = nil, nil, false
 }
 
@@ -91,20 +88,31 @@ func (w *waiter) end(err error) {
 // begins with it and ends with unlock.
 func (l *Limiter) lock() (*bucket, time.Duration) {
 	b, now := l.hold()
+	if l.waiting() {
+		l.catchUp(b, now)
+	}
+	return b, now
+}
+
+// lockForOne is lock for a call that wants tokens itself, which may leave it to the
+// timer to serve others: it goes behind them.
+func (l *Limiter) lockForOne() (*bucket, time.Duration) {
+	b, now := l.hold()
 	if l.waiting() && !l.line.left(now) {
 		l.catchUp(b, now)
 	}
 	return b, now
 }
 
-// Where tokens come faster than callers can be woken one by one, several that wait
-// are served together, batchTime's worth at once, by the timer alone. What else fell
-// due is made good for as after a late wake-up: then most calls need not wait at all.
+// Where tokens come faster than callers can be woken one by one, from 100 000 per
+// second on, those who wait are served together: by the timer alone, which is set to
+// no less than batchTime. What else fell due until then is made good for as after a
+// late wake-up, so most calls need not wait at all. In virtual time all wake-ups are
+// free, and exact.
 const (
-	batchTime   = 500 * time.Microsecond
-	batchRate   = 10 * time.Microsecond // between two tokens, at the most
-	batchLeast  = 8                     // waiters
-	batchMostly = 2 * time.Millisecond  // how late the timer may be before others serve
+	batchTime   = 300 * time.Microsecond // less than the millisecond that timers oversleep anyway
+	batchRate   = 10 * time.Microsecond  // between two tokens, at the most
+	batchMostly = 2 * time.Millisecond   // how late the timer may be before others serve
 )
 
 // left reports whether it is left to the timer to serve those who are due.
@@ -296,7 +304,7 @@ func (l *Limiter) arm(b *bucket, now time.Duration) {
 			continue
 		}
 		turn := l.delay(b, now, want)
-		if q.batched = q.size >= batchLeast && b.token <= uint64(batchRate)*b.ticks && !clock.Virtual(now); q.batched {
+		if q.batched = b.token <= uint64(batchRate)*b.ticks && !clock.Virtual(now); q.batched {
 			turn = max(turn, batchTime)
 		}
 		if at := now + turn; !q.armed || at < q.armedFor {
@@ -313,11 +321,8 @@ func (l *Limiter) arm(b *bucket, now time.Duration) {
 
 // wake is what the timer of q does.
 func (l *Limiter) wake(q *line) {
-	b, now := l.hold()
+	b, now := l.lock()
 	q.armed = false
-	if l.waiting() {
-		l.catchUp(b, now)
-	}
 	l.unlock(b, now)
 }
 
@@ -357,4 +362,5 @@ func (l *Limiter) leave(w *waiter) {
 func (l *Limiter) refund(b *bucket, now time.Duration, amount uint128) {
 	l.tat = l.tat.minus(amount.times(b.token))
 	l.serve(b, now)
+	b.grace.Store(-1) // or the bucket would hold all that
 }

@@ -110,9 +110,6 @@ func (m *model) enter(w *want) {
 
 func (m *model) giveBack(amount *big.Rat) {
 	m.tat = new(big.Rat).Sub(m.tat, m.cost(amount))
-	if m.tat.Sign() < 0 {
-		m.tat = rat(0)
-	}
 	m.serve()
 }
 
@@ -150,9 +147,7 @@ func (m *model) change(r rate, burst int64) {
 	if debt.Sign() < 0 && len(m.line) == 0 {
 		debt = rat(0)
 	}
-	if m.tat = debt.Add(debt, rat(at)); m.tat.Sign() < 0 {
-		m.tat = rat(0)
-	}
+	m.tat = debt.Add(debt, rat(at))
 	m.serve()
 }
 

@@ -113,6 +113,9 @@ func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 	if isPermanent && permanent == err { //nolint:errorlint // only a mark on the outside can be taken off
 		err = permanent.err
 	}
+	if wait, ok := s.awaitable(ctx, after, refused); ok && !isPermanent {
+		return wait, nil
+	}
 	s.note(err)
 	if !refused {
 		s.attempts++
@@ -126,7 +129,11 @@ func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 		}
 		return 0, s.exhausted(nil, 0)
 	case refused:
-		return s.awaitRefused(ctx, err, after)
+		cause := s.fits(ctx, after)
+		if s.attempts == 0 && cause == nil {
+			return 0, err
+		}
+		return 0, s.exhausted(cause, after)
 	case s.attempts > s.MaxRetries:
 		return 0, s.exhausted(nil, 0)
 	}
@@ -146,19 +153,11 @@ func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 	return s.delay, nil
 }
 
-// awaitRefused returns the delay until a call may be allowed that was refused
-// before it was made. One that says no time would be refused again, and one
-// longer than MaxDelay isn't waited for.
-func (s *series) awaitRefused(ctx context.Context, err error, after time.Duration) (time.Duration, error) {
-	cause := s.fits(ctx, after)
-	if after > 0 && after <= s.MaxDelay && cause == nil {
-		s.errs = s.errs[:len(s.errs)-1] // it was no attempt
-		return after, nil
-	}
-	if s.attempts == 0 && cause == nil {
-		return 0, err
-	}
-	return 0, s.exhausted(cause, after)
+// awaitable reports whether a call is waited for that was refused before it was
+// made. One that says no time would be refused again, and one longer than MaxDelay is
+// too long.
+func (s *series) awaitable(ctx context.Context, after time.Duration, refused bool) (time.Duration, bool) {
+	return after, refused && ctx.Err() == nil && after > 0 && after <= s.MaxDelay && s.fits(ctx, after) == nil
 }
 
 // note keeps err, if it is among the first and the latest ones.

@@ -14,7 +14,7 @@ type Map[K comparable, V any] struct {
 
 	mu          sync.Mutex
 	entries     map[K]*Entry[K, V]
-	first, last *Entry[K, V] // used longest ago, used last
+	first, last *Entry[K, V] // of those that nobody uses: used longest ago, used last
 }
 
 // Entry is a key in use.
@@ -46,7 +46,9 @@ func (m *Map[K, V]) Use(key K) *Entry[K, V] {
 	defer m.mu.Unlock()
 	e := m.entries[key]
 	if e != nil {
-		m.unlink(e)
+		if e.users == 0 {
+			m.unlink(e)
+		}
 	} else {
 		m.drop(sweep, m.idle)
 		if len(m.entries) >= m.most {
@@ -59,7 +61,6 @@ func (m *Map[K, V]) Use(key K) *Entry[K, V] {
 		m.entries[key] = e
 	}
 	e.users++
-	m.append(e)
 	return e
 }
 
@@ -67,7 +68,9 @@ func (m *Map[K, V]) Use(key K) *Entry[K, V] {
 func (m *Map[K, V]) Done(e *Entry[K, V]) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e.users--
+	if e.users--; e.users == 0 {
+		m.append(e)
+	}
 	m.drop(sweep, m.idle)
 }
 
@@ -81,10 +84,13 @@ func (m *Map[K, V]) Len() int {
 // drop looks at the entries used longest ago. One that is not idle goes to the
 // end, so that it does not stand before others that are.
 func (m *Map[K, V]) drop(looks int, may func(V) bool) {
-	for range min(looks, len(m.entries)) {
+	for range looks {
 		e := m.first
+		if e == nil {
+			return
+		}
 		m.unlink(e)
-		if e.users == 0 && may(e.Value) {
+		if may(e.Value) {
 			delete(m.entries, e.key)
 		} else {
 			m.append(e)
