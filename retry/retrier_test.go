@@ -294,3 +294,24 @@ func TestAllocations(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(1000, func() { _ = r.Do(ctx, call) }))
 	assert.Zero(t, testing.AllocsPerRun(1000, func() { _, _ = wrapped(ctx, 1) }))
 }
+
+// A refusal that is waited for takes no place among the errors that are kept.
+func TestRefusalsDropNoError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := retry.MustNew(retry.Policy{MaxRetries: 20, InitialDelay: 1, Jitter: retry.JitterNone})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		n := 0
+		err := r.Do(ctx, func(context.Context) error {
+			if n++; n == 9 {
+				time.AfterFunc(5*time.Second, cancel)
+				return refused(10 * time.Second)
+			}
+			return fmt.Errorf("error %d", n)
+		})
+		var exhausted *retry.ExhaustedError
+		require.ErrorAs(t, err, &exhausted)
+		assert.Equal(t, 8, exhausted.Attempts)
+		assert.Len(t, exhausted.Errs, 8)
+	})
+}

@@ -1,0 +1,95 @@
+package circuitbreaker
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Each of these was a defect once.
+
+func failing(context.Context) error { return errors.New("out of order") }
+func working(context.Context) error { return nil }
+
+// A newcomer may take the lock when the breaker has become half-open, before the
+// timer of the first who waits.
+func TestNewcomerBeforeTheTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := MustNew(Policy{FailureThreshold: 1, OpenFor: time.Second, SuccessThreshold: 1, WhenOpen: Wait})
+		require.Error(t, b.Do(t.Context(), failing))
+		first := &waiter{passed: make(chan pass, 1), timer: time.NewTimer(time.Hour)}
+		now := b.lock()
+		b.line = append(b.line, first)
+		b.unlock(now)
+		first.timer.Stop()
+		time.Sleep(time.Second)
+		done := make(chan error)
+		go func() { done <- b.Do(t.Context(), working) }()
+		synctest.Wait()
+		p := <-first.passed // it goes first
+		assert.Equal(t, 1, b.Counts().Waiting)
+		b.settle(t.Context(), p, nil)
+		require.NoError(t, <-done)
+	})
+}
+
+func TestForEver(t *testing.T) {
+	b := MustNew(Policy{FailureThreshold: 1, OpenFor: math.MaxInt64})
+	require.Error(t, b.Do(t.Context(), failing))
+	assert.Equal(t, Open, b.State())
+	b = MustNew(Policy{FailureThreshold: 1, OpenFor: 1, ProbeTimeout: math.MaxInt64, SuccessThreshold: 1})
+	require.Error(t, b.Do(t.Context(), failing))
+	_, err := b.Allow(t.Context())
+	require.NoError(t, err)
+	_, err = b.Allow(t.Context())
+	require.ErrorIs(t, err, ErrOpen, "one probe at a time")
+}
+
+func TestResetCallsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := MustNew(Policy{FailureThreshold: 1, OpenFor: time.Second, OnHalfOpen: func() { t.Error("called") }})
+		require.Error(t, b.Do(t.Context(), failing))
+		time.Sleep(2 * time.Second)
+		b.Reset()
+		assert.Equal(t, Closed, b.State())
+	})
+}
+
+func TestRefusalIsOfTheEndOfTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := MustNew(Policy{FailureThreshold: 1, OpenFor: time.Minute, WhenOpen: Wait})
+		require.Error(t, b.Do(t.Context(), failing))
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(50*time.Second, cancel)
+		var open *OpenError
+		require.ErrorAs(t, b.Do(ctx, working), &open)
+		assert.Equal(t, 10*time.Second, open.RetryAfter)
+	})
+}
+
+func TestRateCountsAfterSuccessesToo(t *testing.T) {
+	b := MustNew(Policy{FailureThreshold: math.MaxInt, FailureRate: 0.5, MinimumCalls: 4})
+	for range 3 {
+		require.Error(t, b.Do(t.Context(), failing))
+	}
+	require.NoError(t, b.Do(t.Context(), working))
+	assert.Equal(t, Open, b.State(), "three of four failed")
+}
+
+// A breaker that was made outside a testing/synctest bubble forgets in it, too.
+func TestWindowOfAnotherClock(t *testing.T) {
+	b := MustNew(Policy{FailureThreshold: math.MaxInt, FailureRate: 1, MinimumCalls: 2, Window: time.Second})
+	synctest.Test(t, func(t *testing.T) {
+		for range 5 {
+			require.Error(t, b.Do(t.Context(), failing))
+			time.Sleep(2 * time.Second)
+		}
+		assert.Equal(t, Closed, b.State())
+	})
+}

@@ -1,0 +1,243 @@
+package ratelimit
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// Each of these was a defect once.
+
+var errSlowDown = errors.New("too many requests")
+
+func adaptive(perSecond float64, increase float64) Policy {
+	return Policy{RequestsPerSecond: perSecond, Adapt: &Adapt{Increase: increase, Throttled: func(error) bool { return true }}}
+}
+
+func call(err error) func(context.Context) error {
+	return func(context.Context) error { return err }
+}
+
+// served returns how long a call for n tokens takes, of which meanwhile is called
+// after a time.
+func served(t *testing.T, l *Limiter, n float64, after time.Duration, meanwhile func()) time.Duration {
+	t.Helper()
+	start, done := time.Now(), make(chan error)
+	go func() { done <- l.AcquireN(t.Context(), n) }()
+	time.Sleep(after)
+	meanwhile()
+	require.NoError(t, <-done)
+	return time.Since(start)
+}
+
+func TestReturnWhileALateWakeUpIsMadeGoodFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: 1000, BurstSize: 1})
+		require.True(t, l.TryAcquire())
+		overslept(t, l, 5*time.Millisecond)
+		require.NoError(t, l.Return(1000))
+		assert.True(t, l.TryAcquire())
+		assert.False(t, l.TryAcquire(), "the bucket holds 1")
+	})
+}
+
+func TestResetPostponesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 1})
+		assert.Equal(t, 9*time.Second, served(t, l, 10, 8*time.Second, l.Reset))
+	})
+}
+
+// What came before the limiter was a second old counts.
+func TestYoungLimiter(t *testing.T) {
+	for _, age := range []time.Duration{0, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			l := MustNew(Policy{RequestsPerSecond: 1000, BurstSize: 1})
+			time.Sleep(age)
+			took := served(t, l, 100, 50*time.Millisecond, func() { require.NoError(t, l.SetRate(1)) })
+			assert.Equal(t, 49*time.Second+50*time.Millisecond, took, "51 tokens were there")
+		})
+		synctest.Test(t, func(t *testing.T) {
+			l := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 10})
+			time.Sleep(age)
+			took := served(t, l, 20, time.Millisecond, func() { require.NoError(t, l.Return(5)) })
+			assert.Equal(t, 5*time.Second, took)
+		})
+	}
+}
+
+func TestSmallIncreasesAddUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(adaptive(2000, 1))
+		require.Error(t, l.Do(t.Context(), call(errSlowDown)))
+		assert.EqualValues(t, 1500, l.Rate())
+		for start := time.Now(); time.Since(start) < 30*time.Second; {
+			require.NoError(t, l.Do(t.Context(), call(nil)))
+		}
+		assert.InDelta(t, 1530, l.Rate(), 2)
+	})
+}
+
+func TestOneBatchOfRefusalsSlowsDownOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(adaptive(100, 0))
+		for range 20 {
+			l.Feedback(errSlowDown)
+		}
+		assert.EqualValues(t, 75, l.Rate())
+	})
+}
+
+func TestKeysKeepWhatWasLearned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := MustNewKeyed[string](adaptive(100, 0), 3)
+		rate := func(key string) (perSecond float64) {
+			require.NoError(t, k.Use(key, func(l *Limiter) error { perSecond = l.Rate(); return nil }))
+			return perSecond
+		}
+		require.Error(t, k.Do(t.Context(), "a", call(errSlowDown)))
+		require.NoError(t, k.Use("b", func(l *Limiter) error { return l.SetRate(3) }))
+		time.Sleep(time.Minute)
+		assert.True(t, k.TryAcquire("c"))
+		assert.EqualValues(t, 75, rate("a"))
+		assert.EqualValues(t, 3, rate("b"))
+		time.Sleep(time.Minute)
+		assert.True(t, k.TryAcquire("d"), "while there is room")
+		assert.True(t, k.TryAcquire("e"))
+	})
+}
+
+func TestKeysInUseHideNoIdleOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := MustNewKeyed[int](Policy{RequestsPerSecond: 1, BurstSize: 1}, 200)
+		stop := make(chan struct{})
+		for i := range 100 {
+			go func() { _ = k.Use(i, func(*Limiter) error { <-stop; return nil }) }()
+		}
+		synctest.Wait()
+		for i := range 100 {
+			require.True(t, k.TryAcquire(1000+i))
+		}
+		time.Sleep(time.Minute)
+		require.True(t, k.TryAcquire(-1))
+		close(stop)
+	})
+}
+
+func TestKeyNotEqualToItself(t *testing.T) {
+	k := MustNewKeyed[float64](Policy{}, 0)
+	for range 3 {
+		require.ErrorIs(t, k.Acquire(t.Context(), math.NaN()), ErrInvalid)
+	}
+}
+
+func TestGroupIsFirstComeFirstServed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 1}), MustNew(Policy{RequestsPerSecond: 1, BurstSize: 5})
+		g := All(a, b)
+		require.True(t, a.TryAcquire())
+		done := make(chan error, 2)
+		for range 2 {
+			go func() { done <- g.Acquire(t.Context()) }()
+			synctest.Wait()
+		}
+		require.NoError(t, a.Return(1)) // the first is served, but has not run yet
+		require.NoError(t, a.Return(1))
+		assert.False(t, g.TryAcquire(), "the second comes before")
+		require.NoError(t, <-done)
+		require.NoError(t, <-done)
+		time.Sleep(time.Second)
+		assert.True(t, g.TryAcquire())
+	})
+}
+
+func TestGroupDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := All(MustNew(Policy{RequestsPerSecond: 1, BurstSize: 1}), MustNew(Policy{RequestsPerSecond: 100}))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for range 50 {
+			go func() { _ = g.Acquire(ctx) }()
+		}
+		synctest.Wait()
+		timed, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		defer stop()
+		start := time.Now()
+		var late *DeadlineError
+		require.ErrorAs(t, g.Acquire(timed), &late)
+		assert.Zero(t, time.Since(start))
+		assert.Equal(t, 50*time.Second, late.Wait)
+	})
+}
+
+func TestGroupWithShrinkingBuckets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := MustNew(Policy{}), MustNew(Policy{})
+		require.NoError(t, a.Debit(10))
+		require.NoError(t, b.Debit(10))
+		time.AfterFunc(100*time.Millisecond, func() {
+			assert.NoError(t, a.SetBurst(5))
+			assert.NoError(t, b.SetBurst(5))
+		})
+		start := time.Now()
+		require.NoError(t, All(a, b).AcquireEach(t.Context(), 8, 8))
+		assert.Less(t, time.Since(start), 3*time.Second)
+	})
+}
+
+func TestLongestPause(t *testing.T) {
+	for range 20 {
+		l := MustNew(Policy{MaxPause: math.MaxInt64})
+		l.Feedback(answered(math.MaxInt64))
+		require.False(t, l.TryAcquire())
+	}
+}
+
+type answered time.Duration
+
+func (a answered) Error() string             { return "busy" }
+func (a answered) RetryAfter() time.Duration { return time.Duration(a) }
+
+// Calls that never got their token were not made: inner limits don't open a breaker
+// around them or cost another's token.
+func TestWaitsInVainAreRefusals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		inner := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 1})
+		outer := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 5})
+		require.True(t, inner.TryAcquire())
+		timed, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer stop()
+		err := outer.Do(timed, func(ctx context.Context) error { return inner.Do(ctx, call(nil)) })
+		require.ErrorIs(t, err, ErrWouldExceedDeadline)
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(10*time.Millisecond, cancel)
+		err = outer.Do(ctx, func(ctx context.Context) error { return inner.Do(ctx, call(nil)) })
+		require.ErrorIs(t, err, context.Canceled)
+		assert.EqualValues(t, 5, outer.AvailableTokens())
+	})
+}
+
+// At rates at which the timer alone serves those who wait, whoever leaves takes
+// nothing from those behind. In real time: in virtual time nothing is left to it.
+func TestCancelAtHighRates(t *testing.T) {
+	l := MustNew(Policy{RequestsPerSecond: 2e5, BurstSize: 1})
+	b, now := l.lock()
+	l.admit(b, now, amount(1))
+	waiters := make([]*waiter, 20)
+	for i := range waiters {
+		waiters[i] = newWaiter(amount(1))
+		l.enter(b, now, waiters[i])
+	}
+	l.unlock(b, now)
+	time.Sleep(200 * time.Microsecond) // at the least: all are due
+	l.leave(waiters[0])
+	for _, w := range waiters[1:] {
+		require.NoError(t, <-w.done)
+	}
+}
