@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/clock"
 )
 
 // Each of these was a defect once.
@@ -116,14 +118,21 @@ func TestKeysKeepWhatWasLearned(t *testing.T) {
 func TestKeysInUseHideNoIdleOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := MustNewKeyed[int](Policy{RequestsPerSecond: 1, BurstSize: 1}, 200)
-		stop := make(chan struct{})
-		for i := range 100 {
-			go func() { _ = k.Use(i, func(*Limiter) error { <-stop; return nil }) }()
+		stop, half := make(chan struct{}), make(chan struct{})
+		for i := range 200 {
+			require.True(t, k.TryAcquire(i))
+			go func() {
+				_ = k.Use(i, func(l *Limiter) error {
+					if i < 100 {
+						<-stop
+					}
+					<-half
+					return nil
+				})
+			}()
+			synctest.Wait()
 		}
-		synctest.Wait()
-		for i := range 100 {
-			require.True(t, k.TryAcquire(1000+i))
-		}
+		close(half)
 		time.Sleep(time.Minute)
 		require.True(t, k.TryAcquire(-1))
 		close(stop)
@@ -235,9 +244,15 @@ func TestCancelAtHighRates(t *testing.T) {
 		l.enter(b, now, waiters[i])
 	}
 	l.unlock(b, now)
-	time.Sleep(200 * time.Microsecond) // at the least: all are due
+	for clock.Now() < now+150*time.Microsecond { // all are due then, and the timer is not
+	}
 	l.leave(waiters[0])
-	for _, w := range waiters[1:] {
-		require.NoError(t, <-w.done)
+	for i, w := range waiters[1:] {
+		select {
+		case err := <-w.done:
+			require.NoError(t, err)
+		default:
+			require.Fail(t, "not served", "%d", i)
+		}
 	}
 }
