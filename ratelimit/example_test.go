@@ -1,0 +1,157 @@
+package ratelimit_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/ratelimit"
+)
+
+func Example() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 5})
+	err := limiter.Do(context.Background(), func(context.Context) error {
+		fmt.Println("called")
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// called
+	// <nil>
+}
+
+func ExampleNew() {
+	_, err := ratelimit.New(ratelimit.Policy{BurstSize: -1})
+	fmt.Println(err)
+	// Output: ratelimit: BurstSize = -1: must be at least 1, or 0 for the default
+}
+
+// An amount above the burst is served over time, in its turn.
+func ExampleLimiter_AcquireN() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1000, BurstSize: 2})
+	fmt.Println(limiter.AcquireN(context.Background(), 2.5))
+	// Output: <nil>
+}
+
+func ExampleLimiter_Acquire_deadline() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 0.1, BurstSize: 1})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	fmt.Println(limiter.Acquire(ctx))
+	fmt.Println(limiter.Acquire(ctx) != nil, "at once: its turn would come after the deadline")
+	// Output:
+	// <nil>
+	// true at once: its turn would come after the deadline
+}
+
+func ExampleLimiter_TryAcquireN() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 5})
+	fmt.Println(limiter.TryAcquireN(4), limiter.TryAcquireN(4))
+	// Output: true false
+}
+
+// What a call costs may be known only afterwards: the tokens of a language model.
+func ExampleLimiter_Debit() {
+	tokens := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1000, BurstSize: 10_000})
+	estimate, used := 500.0, 1200.0
+	if err := tokens.AcquireN(context.Background(), estimate); err != nil {
+		return
+	}
+	if err := tokens.Debit(used - estimate); err != nil {
+		return
+	}
+	fmt.Println(8800 <= tokens.AvailableTokens() && tokens.AvailableTokens() < 9000)
+	// Output: true
+}
+
+func ExampleLimiter_Return() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 0.1, BurstSize: 1})
+	fmt.Println(limiter.TryAcquire(), limiter.Return(1), limiter.TryAcquire())
+	// Output: true <nil> true
+}
+
+func ExampleLimiter_Reserve() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 1})
+	first, _ := limiter.Reserve(1)
+	second, _ := limiter.Reserve(1)
+	fmt.Println(first.Delay(), second.Delay().Round(time.Second))
+	second.Cancel()
+	// Output: 0s 1s
+}
+
+func ExampleLimiter_PauseFor() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{})
+	limiter.PauseFor(time.Minute)
+	fmt.Println(limiter.TryAcquire())
+	limiter.Reset()
+	fmt.Println(limiter.TryAcquire())
+	// Output:
+	// false
+	// true
+}
+
+func ExampleLimiter_PauseUntil() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{})
+	limiter.PauseUntil(time.Now().Add(time.Hour)) // as a service said
+	fmt.Println(limiter.TryAcquire())
+	// Output: false
+}
+
+func ExampleLimiter_Remaining() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 0.1, BurstSize: 100})
+	limiter.Remaining(3, time.Minute) // X-RateLimit-Remaining: 3, X-RateLimit-Reset: 60
+	fmt.Println(limiter.TryAcquireN(4), limiter.TryAcquireN(3))
+	// Output: false true
+}
+
+// overloaded is what a client returns for a 429.
+type overloaded struct{ after time.Duration }
+
+func (overloaded) Error() string               { return "429 Too Many Requests" }
+func (e overloaded) RetryAfter() time.Duration { return e.after }
+
+// An answer of 429 holds back everybody.
+func ExampleLimiter_Feedback() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 100})
+	limiter.Feedback(overloaded{after: time.Minute}) // Do does so by itself
+	fmt.Println(limiter.TryAcquire())
+	// Output: false
+}
+
+// Requests and tokens of a language model, each with its limit per minute.
+func ExampleAll() {
+	requests := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 60.0 / 60, BurstSize: 60})
+	tokens := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 90_000.0 / 60, BurstSize: 90_000})
+	limits := ratelimit.All(requests, tokens)
+	fmt.Println(limits.AcquireEach(context.Background(), 1, 1200))
+	fmt.Println(int(requests.AvailableTokens()), int(tokens.AvailableTokens()/100))
+	// Output:
+	// <nil>
+	// 59 888
+}
+
+func ExampleKeyed() {
+	hosts := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 1}, 0)
+	fmt.Println(hosts.TryAcquire("a.example"), hosts.TryAcquire("b.example"), hosts.TryAcquire("a.example"))
+	// Output: true true false
+}
+
+func ExampleAdapt() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{
+		RequestsPerSecond: 10, // to begin with
+		Adapt:             &ratelimit.Adapt{Floor: 1, Ceiling: 1000},
+	})
+	_ = limiter.Do(context.Background(), func(context.Context) error { return overloaded{} }) // no number
+	fmt.Println(limiter.Rate())
+	// Output: 7.5
+}
+
+// Any limiter with a method Wait is a policy.
+func ExampleFrom() {
+	foreign := ratelimit.MustNew(ratelimit.Policy{}) // golang.org/x/time/rate's has the same Wait
+	out, err := amorsize.Execute(func(i int) (int, error) { return i + 1, nil }, []int{1, 2, 3},
+		amorsize.WithPolicies(ratelimit.From(foreign)))
+	fmt.Println(out, err)
+	// Output: [2 3 4] <nil>
+}
