@@ -63,10 +63,6 @@ const (
 // It is safe against clocks that were read in another order than they are used
 // in: the TAT never moves back here.
 func (b *bucket) take(tokens int64) outcome {
-	tat := b.word.Load()
-	if tat < 0 {
-		return unknown
-	}
 	since := int64(clock.Now() - b.epoch)
 	if uint64(since) >= b.horizon { // or before the epoch
 		return unknown
@@ -77,15 +73,16 @@ func (b *bucket) take(tokens int64) outcome {
 		full = 0
 	}
 	for {
+		tat := b.word.Load() // after the clock, or another would have changed it meanwhile
+		if tat < 0 {
+			return unknown
+		}
 		next := max(tat, full) + cost
 		if next-at > b.depth {
 			return denied
 		}
 		if b.word.CompareAndSwap(tat, next) {
 			return taken
-		}
-		if tat = b.word.Load(); tat < 0 {
-			return unknown
 		}
 	}
 }
