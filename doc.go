@@ -19,6 +19,9 @@
 //     inserts and bulk interfaces do.
 //   - [Optimize] for the plan without the run.
 //
+// Packages ratelimit, retry and circuitbreaker are policies for [WithPolicies], and
+// stand alone; package transport puts all three under an http.Client.
+//
 // # What is promised
 //
 // Every item runs exactly once (retries are a policy's). out[i] belongs to

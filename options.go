@@ -75,9 +75,18 @@ func WithErrors(mode ErrorMode) Option {
 	return func(c *executor.Config) error { c.Errors = mode; return nil }
 }
 
-// WithPolicies guards every call with the policies, the first one outermost:
-// WithPolicies(retrier, breaker, limiter) has every attempt take a token. The
-// sampled items go through them too. Given more than once, policies add up.
+// WithPolicies guards every call with the policies, the first one outermost. Any
+// order works. WithPolicies(retrier, breaker, limiter) is the usual one: every
+// attempt takes a token, the breaker sees attempts, and the service never sees more
+// than the rate, whatever a breaker that closes or delays that end release at once.
+//
+// A batch wants a breaker that waits (circuitbreaker.Wait): an outage then pauses
+// the run and loses no item, where one that rejects, the default of its package,
+// would burn all that are left within a second.
+//
+// The sampled items go through the policies too; waiting in them is not taken for
+// the items' own time. Policies cost no closure and no allocation per item. Given
+// more than once, they add up.
 func WithPolicies(policies ...Policy) Option {
 	return func(c *executor.Config) error { c.Policies = append(c.Policies, policies...); return nil }
 }

@@ -61,7 +61,7 @@ func TestOutcomes(t *testing.T) {
 		"ok":            func(context.CancelFunc) error { return nil },
 		"error":         func(context.CancelFunc) error { return errService },
 		"panic":         func(context.CancelFunc) error { panic("boom") },
-		"panic(nil)":    func(context.CancelFunc) error { panic(nil) }, //nolint:govet // that is the case
+		"panic(nil)":    func(context.CancelFunc) error { panic(nil) },
 		"Goexit":        func(context.CancelFunc) error { runtime.Goexit(); return nil },
 		"cancel during": func(cancel context.CancelFunc) error { cancel(); return context.Canceled },
 		"cancel before": nil,
@@ -90,7 +90,7 @@ func TestOutcomes(t *testing.T) {
 						if call == nil {
 							cancel()
 						}
-						do := func(ctx context.Context) error { return call(cancel) }
+						do := func(context.Context) error { return call(cancel) }
 						for _, p := range policies(g) {
 							inner := do
 							do = func(ctx context.Context) error { return p.Do(ctx, inner) }

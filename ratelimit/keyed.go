@@ -55,7 +55,7 @@ func MustNewKeyed[K comparable](p Policy, maxKeys int) *Keyed[K] {
 // returned, it may be dropped. If there are too many keys, and of the 64 used longest
 // ago none has a full bucket, it returns [ErrTooManyKeys].
 func (k *Keyed[K]) Use(key K, f func(*Limiter) error) error {
-	if key != key { //nolint:staticcheck // a NaN is not equal to itself: it can't be found again
+	if key != key { // a NaN: it could never be found again
 		return bad("key", key, "equal to itself")
 	}
 	e := k.limiters.Use(key)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/invalid"
@@ -62,8 +63,8 @@ func (e *ExhaustedError) Ran() bool { return e.Attempts > 0 }
 // and the cause.
 func (e *ExhaustedError) Unwrap() []error {
 	all := []error{ErrExhausted}
-	for i := len(e.Errs) - 1; i >= 0; i-- {
-		all = append(all, e.Errs[i])
+	for _, err := range slices.Backward(e.Errs) {
+		all = append(all, err)
 	}
 	if e.Cause != nil {
 		all = append(all, e.Cause)

@@ -227,7 +227,7 @@ func TestRefused(t *testing.T) {
 		assert.Equal(t, 4*time.Second+100*time.Millisecond, time.Since(start))
 		assert.Equal(t, 5, calls)
 		for _, after := range []refused{0, refused(time.Hour)} {
-			start, calls = time.Now(), 0
+			calls = 0
 			assert.Equal(t, error(after), r.Do(t.Context(), fails(&calls, after)), "not retried blindly")
 			assert.Equal(t, 1, calls)
 			err := r.Do(t.Context(), fails(new(int), errTest, after))

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The import rules: arrows run one way, and the core links little.
 #   root → executor → optimizer → sampling
-# The policy packages import nothing of ours outside internal/.
+# The policy packages import nothing of ours outside internal/; transport imports them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 module=$(go list -m)
@@ -24,13 +24,17 @@ forbid() {
 
 forbid sampling "" executor optimizer ratelimit retry circuitbreaker
 forbid optimizer "" executor ratelimit retry circuitbreaker
-forbid executor "" ratelimit retry circuitbreaker
+forbid executor "" ratelimit retry circuitbreaker transport
 for policy in ratelimit retry circuitbreaker; do
-  forbid "$policy" "" executor optimizer sampling
+  forbid "$policy" "" executor optimizer sampling transport
 done
+forbid ratelimit retry circuitbreaker
+forbid retry ratelimit circuitbreaker
+forbid circuitbreaker ratelimit retry
+forbid transport "" executor optimizer sampling
 
 # What the core imports itself: the standard library, x/sync and gopsutil v3.
-for package in . executor optimizer sampling ratelimit retry circuitbreaker internal/clock; do
+for package in . executor optimizer sampling ratelimit retry circuitbreaker transport internal/clock internal/answer internal/callback internal/invalid internal/keyed; do
   [ -d "$package" ] || continue
   while read -r import; do
     case $import in

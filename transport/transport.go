@@ -188,7 +188,7 @@ func (x *exchange) attempt(ctx context.Context) error {
 		return x.verdict(err, false)
 	}
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
-	resp, err := x.t.base.RoundTrip(req)
+	resp, err := x.t.base.RoundTrip(req) //nolint:bodyclose // it is the caller's, or closed by discard
 	stop()
 	if err != nil {
 		cancel(nil)

@@ -147,7 +147,7 @@ func TestBodyIsSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &answers{status: []int{503, 0, 200}}
 		rt := transport.MustNew(transport.Config{Base: a, Retrier: retrier(t)})
-		resp, err := send(t, rt, http.MethodPut, "hello")
+		resp, err := send(t, rt, http.MethodPut, "hello") //nolint:bodyclose // that it is left open is what is tested
 		require.NoError(t, err)
 		assert.Equal(t, 200, resp.StatusCode)
 		assert.Equal(t, []string{"hello", "hello", "hello"}, a.bodies)
@@ -157,7 +157,7 @@ func TestBodyIsSentAgain(t *testing.T) {
 		rt = transport.MustNew(transport.Config{Base: a, Retrier: retrier(t)})
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://host.test/", io.LimitReader(strings.NewReader("once"), 9))
 		require.NoError(t, err)
-		resp, err = rt.RoundTrip(req)
+		resp, err = rt.RoundTrip(req) //nolint:bodyclose // of a test double
 		require.NoError(t, err)
 		assert.Equal(t, 503, resp.StatusCode, "a body that can't be had again is not sent again")
 		req.Body, req.GetBody = io.NopCloser(strings.NewReader("x")), func() (io.ReadCloser, error) { return nil, errors.New("gone") }
@@ -200,7 +200,7 @@ func TestRetryAfterHoldsBackTheHost(t *testing.T) {
 				}
 				wg.Wait()
 				start = time.Now()
-				other, err := http.NewRequestWithContext(t.Context(), "GET", "http://other.test/", nil)
+				other, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://other.test/", nil)
 				require.NoError(t, err)
 				_, err = rt.RoundTrip(other)
 				require.NoError(t, err)
@@ -245,7 +245,7 @@ func TestBreakerPerHost(t *testing.T) {
 		a := &answers{status: []int{500}}
 		rt := transport.MustNew(transport.Config{Base: a, Breaker: &circuitbreaker.Policy{FailureThreshold: 2}, MaxHosts: 2})
 		get := func(host string) error {
-			req, err := http.NewRequestWithContext(t.Context(), "GET", "http://"+host+"/", nil)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+"/", nil)
 			require.NoError(t, err)
 			_, err = rt.RoundTrip(req)
 			return err
@@ -317,7 +317,7 @@ func TestAttemptTimeoutLeavesTheBodyAlone(t *testing.T) {
 	}))
 	defer server.Close()
 	rt := transport.MustNew(transport.Config{Base: server.Client().Transport, Retrier: retry.MustNew(retry.Policy{AttemptTimeout: 50 * time.Millisecond, InitialDelay: 1, MaxDelay: 1})})
-	req, err := http.NewRequestWithContext(t.Context(), "GET", server.URL, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
 	require.NoError(t, err)
 	resp, err := rt.RoundTrip(req)
 	require.NoError(t, err)
@@ -337,7 +337,7 @@ func TestCancel(t *testing.T) {
 		rt := transport.MustNew(transport.Config{Base: a, Retrier: retrier(t)})
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(500*time.Millisecond, func() { cancel(cause) })
-		req, err := http.NewRequestWithContext(ctx, "GET", "http://host.test/", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://host.test/", nil)
 		require.NoError(t, err)
 		_, err = rt.RoundTrip(req)
 		require.ErrorIs(t, err, context.Canceled)
@@ -345,7 +345,7 @@ func TestCancel(t *testing.T) {
 		assert.EqualValues(t, 1, a.closed.Load())
 
 		closed := &atomic.Int32{}
-		req, err = http.NewRequestWithContext(ctx, "PUT", "http://host.test/", body{strings.NewReader("never sent"), closed})
+		req, err = http.NewRequestWithContext(ctx, http.MethodPut, "http://host.test/", body{strings.NewReader("never sent"), closed})
 		require.NoError(t, err)
 		_, err = rt.RoundTrip(req)
 		require.Error(t, err)
