@@ -147,7 +147,7 @@ func TestBodyIsSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &answers{status: []int{503, 0, 200}}
 		rt := transport.MustNew(transport.Config{Base: a, Retrier: retrier(t)})
-		resp, err := send(t, rt, http.MethodPut, "hello") //nolint:bodyclose // that it is left open is what is tested
+		resp, err := send(t, rt, http.MethodPut, "hello")
 		require.NoError(t, err)
 		assert.Equal(t, 200, resp.StatusCode)
 		assert.Equal(t, []string{"hello", "hello", "hello"}, a.bodies)
@@ -157,7 +157,7 @@ func TestBodyIsSentAgain(t *testing.T) {
 		rt = transport.MustNew(transport.Config{Base: a, Retrier: retrier(t)})
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://host.test/", io.LimitReader(strings.NewReader("once"), 9))
 		require.NoError(t, err)
-		resp, err = rt.RoundTrip(req) //nolint:bodyclose // of a test double
+		resp, err = rt.RoundTrip(req)
 		require.NoError(t, err)
 		assert.Equal(t, 503, resp.StatusCode, "a body that can't be had again is not sent again")
 		req.Body, req.GetBody = io.NopCloser(strings.NewReader("x")), func() (io.ReadCloser, error) { return nil, errors.New("gone") }
