@@ -233,6 +233,25 @@ func TestSampleLeavesWaitingOut(t *testing.T) {
 	})
 }
 
+// Nor is it when the run finds out only later that its calls take long.
+func TestPlanLeavesWaitingOut(t *testing.T) {
+	for _, own := range []time.Duration{time.Microsecond, time.Millisecond, 20 * time.Millisecond, 500 * time.Millisecond} {
+		synctest.Test(t, func(t *testing.T) {
+			limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 50, BurstSize: 1})
+			var report amorsize.Report
+			start := time.Now()
+			_, err := amorsize.ExecuteContext(t.Context(), func(context.Context, int) (int, error) {
+				time.Sleep(own)
+				return 0, nil
+			}, make([]int, 500), amorsize.WithPolicies(limiter), amorsize.WithReport(&report))
+			require.NoError(t, err)
+			assert.InDelta(t, float64(own), report.Plan.Sample.ItemNanos, 0.1*float64(own), "%v: %v", own, report.Plan)
+			assert.GreaterOrEqual(t, time.Since(start), 499*20*time.Millisecond)
+			assert.Less(t, time.Since(start), 499*20*time.Millisecond+2*own+50*time.Millisecond, "the limit is used up")
+		})
+	}
+}
+
 // Policies cost no allocation per item.
 func TestPoliciesAllocateNothingPerItem(t *testing.T) {
 	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1e10})

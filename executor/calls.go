@@ -208,7 +208,7 @@ func (b *batches[T, R]) run(ctx context.Context, w *worker, s span) error {
 	}
 	// A policy may answer without calling: then no earlier batch's results may show.
 	b.w, b.span, b.result = w, s, nil
-	began := w.policed.begin()
+	began := w.beginPoliced()
 	err := b.chain(ctx)
 	w.policed.end(began)
 	w.returned = true

@@ -3,26 +3,36 @@ package executor
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
 // policed tells waiting in policies, for a token or for a breaker to close, from
-// the items' own time. Only the sample is measured that closely: it costs four
-// clock readings an item.
+// the items' own time. It costs four clock readings an item, so it is done in the
+// sample and for items that take long enough not to feel it.
 type policed struct {
-	measured bool
-	own      time.Duration // in the function, of the item being run
+	sampling bool // the sample is under way
+	measured bool // the item being run
+	own      time.Duration
 	waited   time.Duration // in the policies, since it was last asked
+
+	// What others may look at.
+	inside   atomic.Bool  // the function is being called
+	entered  atomic.Int64 // when
+	ownItems atomic.Int64 // items measured, and the time in the function for them
+	ownTime  atomic.Int64
 }
 
 // leastWait is what policies may take without it being called waiting: that much
-// is their overhead, which is the item's.
+// is their overhead, which is the item's. Items that take less are not measured.
 const leastWait = 10 * time.Microsecond
 
-// begin notes that an item begins.
-func (p *policed) begin() (now time.Duration) {
+// beginPoliced notes that an item begins.
+func (w *worker) beginPoliced() (now time.Duration) {
+	p := &w.policed
+	p.measured = p.sampling || w.itemNanos > float64(leastWait)
 	if p.measured {
 		p.own, now = 0, clock.Now()
 	}
@@ -34,6 +44,8 @@ func (p *policed) end(began time.Duration) {
 	if !p.measured {
 		return
 	}
+	p.ownItems.Add(1)
+	p.ownTime.Add(int64(p.own))
 	if waited := clock.Now() - began - p.own; waited > leastWait {
 		p.waited += waited
 	}
@@ -43,12 +55,15 @@ func (p *policed) end(began time.Duration) {
 func (p *policed) enter() (now time.Duration) {
 	if p.measured {
 		now = clock.Now()
+		p.entered.Store(int64(now))
+		p.inside.Store(true)
 	}
 	return now
 }
 
 func (p *policed) leave(entered time.Duration) {
 	if p.measured {
+		p.inside.Store(false)
 		p.own += clock.Now() - entered
 	}
 }
@@ -105,7 +120,7 @@ func (g *guarded[T, R]) run(ctx context.Context, w *worker, s span) error {
 	for i := s.lo; i < s.hi && !w.interrupted(); i++ {
 		// A policy may answer without calling: then no earlier item's result may show.
 		g.item, g.result, w.attempts = g.items[i], none, 0
-		began := w.policed.begin()
+		began := w.beginPoliced()
 		err := g.chain(ctx)
 		w.policed.end(began)
 		if err != nil {

@@ -82,9 +82,22 @@ func (p *pool) revise(o observation) *optimizer.Plan {
 			return nil
 		}
 		sample.ItemNanos = float64(o.busy) / float64(o.items)
+		if own, items := p.ownTime(); items > 0 {
+			sample.ItemNanos = float64(own) / float64(items)
+		}
 	}
 	p.revised = true
 	p.plan = optimizer.New(sample, p.plan.Host, p.cfg.constraints(p.total))
 	plan := p.plan
 	return &plan
+}
+
+// ownTime returns the time that the workers spent in the function, and not waiting
+// in policies, and for how many items that is known. mu is held.
+func (p *pool) ownTime() (own time.Duration, items int64) {
+	for _, w := range p.workers {
+		own += time.Duration(w.policed.ownTime.Load())
+		items += w.policed.ownItems.Load()
+	}
+	return own, items
 }

@@ -80,7 +80,7 @@ func newOpening(ctx context.Context, r runner, total int, cfg Config, batches bo
 		o.calls, o.cancel = context.WithCancelCause(ctx)
 	}
 	o.w.done = ctx.Done()
-	o.w.policed.measured = len(cfg.Policies) > 0
+	o.w.policed.sampling = len(cfg.Policies) > 0
 	// What a fixed number or an earlier plan has decided needs no sample.
 	o.skip = cfg.Workers > 0 || cfg.Plan != nil || batches && cfg.ChunkSize > 0
 	if cfg.watched() {
@@ -160,6 +160,19 @@ func (o *opening) alarm() {
 	o.pool.join(o.span, o.sampler.BlockStarted())
 }
 
+// underWay returns how long the block under way has taken until now, but for
+// waiting in policies: of that item only the call is known that is being made.
+func (o *opening) underWay(now time.Duration) time.Duration {
+	policed := &o.w.policed
+	switch {
+	case len(o.cfg.Policies) == 0:
+		return now - o.sampler.BlockStarted()
+	case policed.inside.Load():
+		return now - time.Duration(policed.entered.Load())
+	}
+	return 0
+}
+
 // complete reports whether all items have been run and nobody needs to be told.
 func (o *opening) complete() bool {
 	if o.failed || o.span.hi < o.total || o.cfg.watched() {
@@ -185,7 +198,7 @@ func (o *opening) settle() *pool {
 func (o *opening) goOn() error {
 	p := o.settle()
 	joined := p != nil
-	o.w.policed.measured = false
+	o.w.policed.sampling = false
 	o.sampler.Stop()
 	if !joined {
 		o.sampler.Finish()

@@ -98,8 +98,9 @@ func newPool(o *opening) *pool {
 		p.totals.chunks, p.totals.busy = 1, sample.Elapsed
 	}
 	if p.surprised = o.state.Load() == taken; p.surprised { // the block under way has taken this long already
-		size := float64(o.span.hi - o.span.lo)
-		sample.ItemNanos = max(sample.ItemNanos, float64(p.ended-o.sampler.BlockStarted())/size)
+		if took := o.underWay(p.ended); took > 0 {
+			sample.ItemNanos = max(sample.ItemNanos, float64(took)/float64(o.span.hi-o.span.lo))
+		}
 	}
 	p.plan = p.makePlan(sample)
 	p.sizer = newSizer(p.cfg, &p.plan, o.batches)
