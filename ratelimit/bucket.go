@@ -89,7 +89,7 @@ func (b *bucket) take(tokens int64) outcome {
 
 // Under the lock, instants and costs are in fine ticks, 2^20 to a tick, as
 // amounts are in 2^-20 tokens: so these are whole numbers, too. All stay below
-// 2^125: an instant is at most 2^63 ns of 2^37 ticks after the origin, and so is a wait.
+// 2^125: an instant is at most 2^63 ns of 2^34 ticks after the origin, and so is a wait.
 
 // origin is the epoch in fine ticks, so far from 0 that a TAT can lie before it: that
 // of a bucket which holds more than its burst for the first in line.

@@ -41,7 +41,7 @@ func TestPolicy(t *testing.T) {
 		l, err := ratelimit.New(ratelimit.Policy{RequestsPerSecond: perSecond})
 		require.NoError(t, err)
 		assert.Equal(t, burst, l.Burst(), "%g per second", perSecond)
-		assert.InEpsilon(t, perSecond, l.Rate(), 1e-12)
+		assert.InEpsilon(t, perSecond, l.Rate(), 1e-10)
 	}
 	for _, c := range []struct {
 		p    ratelimit.Policy

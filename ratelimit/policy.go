@@ -29,7 +29,7 @@ const (
 type Policy struct {
 	// RequestsPerSecond is how many tokens come per second, [MinRate] to
 	// [MaxRate]; 0 is [DefaultRate]. It is taken as the simplest fraction within
-	// one part in 10^12, so that 0.1 is exactly one in ten seconds.
+	// one part in 10^10, so that 0.1 is exactly one in ten seconds.
 	RequestsPerSecond float64
 	// BurstSize is how many tokens can be there at most, and are at first: as
 	// many calls may start at once. At least 1; 0 is the rate per second, rounded

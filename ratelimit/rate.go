@@ -19,11 +19,16 @@ type rate struct{ ticks, token uint64 }
 const nanosPerSecond = 1_000_000_000
 
 // rateOf returns the rate of perSecond, which is within the range of rates: the
-// simplest fraction within one part in 10^12. So 0.1 is one in ten seconds and
+// simplest fraction within one part in 10^10, or itself if it is whole. So 0.1 is one in ten seconds and
 // 1.0/3 one in three, which no float64 is, and nothing is rounded from here on.
-// The tolerance bounds ticks by 2^37 and token by 2^60.
+//
+// A fraction p/q that close needs no q above 5·10^9 / max(1, perSecond): that bounds
+// ticks by 2^34 and token by 2^63.
 func rateOf(perSecond float64) rate {
-	p, q := simplest(perSecond*(1-1e-12), perSecond*(1+1e-12))
+	p, q := uint64(perSecond), uint64(1)
+	if float64(p) != perSecond {
+		p, q = simplest(perSecond*(1-1e-10), perSecond*(1+1e-10))
+	}
 	common := gcd(p, nanosPerSecond) // p and q have no common factor
 	return rate{ticks: p / common, token: nanosPerSecond / common * q}
 }
