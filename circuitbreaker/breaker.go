@@ -249,6 +249,18 @@ func (b *Breaker) State() State {
 	return b.state
 }
 
+// Peek returns the state and the counts as they are now, without making a change
+// that is due and so without calling anything.
+func (b *Breaker) Peek() (State, Counts) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := clock.Now()
+	if b.state == Open && now >= b.reopens {
+		return HalfOpen, b.counts(now)
+	}
+	return b.state, b.counts(now)
+}
+
 // Counts is what a breaker has counted.
 type Counts struct {
 	Failures  int // in a row, up to the ones that opened the breaker
@@ -264,6 +276,10 @@ type Counts struct {
 func (b *Breaker) Counts() Counts {
 	now := b.lock()
 	defer b.unlock(now)
+	return b.counts(now)
+}
+
+func (b *Breaker) counts(now time.Duration) Counts {
 	c := Counts{
 		Failures: int(b.failures.Load()), Successes: b.successes,
 		Probes: len(b.probes), Waiting: len(b.line), OpenedAt: b.openedAt,

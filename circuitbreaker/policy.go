@@ -38,7 +38,8 @@ type Policy struct {
 	FailureRate float64
 	// SlowCall is how long a call takes at least that counts as slow, and
 	// SlowCallRate the share of slow calls within Window that opens the breaker,
-	// above 0 up to 1. Either both are set or neither. A slow probe has failed.
+	// above 0 up to 1. Either both are set or neither. A slow probe has failed. What
+	// inner policies wait is part of the call: with a limiter inside, allow for it.
 	SlowCall     time.Duration
 	SlowCallRate float64
 	// MinimumCalls is how many calls there must be within Window for the rates to

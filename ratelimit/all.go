@@ -111,25 +111,23 @@ func (g *Group) takeTurn(ctx context.Context, n []float64) error {
 
 // acquire takes what is not kept yet.
 func (g *Group) acquire(ctx context.Context, n []float64, kept []bool) error {
-	for {
-		short := g.try(n, kept)
-		if short < 0 {
-			return nil
-		}
+	for short := g.try(n, kept); short >= 0; {
 		l, amount := g.limiters[short], amountOf(n, short)
 		if err := l.AcquireN(ctx, amount); err != nil {
 			g.putBack(kept, n)
 			return err
 		}
 		kept[short] = true
-		if g.try(n, kept) < 0 {
-			return nil
-		}
-		if amount <= float64(l.Burst()) {
+		next := g.try(n, kept)
+		if next >= 0 && amount <= float64(l.Burst()) {
 			_ = l.Return(amount) // valid: it was acquired
 			kept[short] = false
 		}
+		// On with the one that is short now. The token that was given back may have
+		// gone to somebody of another group with a share in this limiter.
+		short = next
 	}
+	return nil
 }
 
 // try takes all that is not kept, or nothing. It returns the first limiter that is

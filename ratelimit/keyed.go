@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/amorsize/amorsize/internal/keyed"
 )
@@ -60,11 +61,20 @@ func (k *Keyed[K]) Use(key K, f func(*Limiter) error) error {
 	}
 	e := k.limiters.Use(key)
 	if e == nil {
-		return fmt.Errorf("%w: %d", ErrTooManyKeys, k.limiters.Len())
+		return &keysError{k.limiters.Len()}
 	}
 	defer k.limiters.Done(e)
 	return f(e.Value)
 }
+
+// keysError is ErrTooManyKeys that tells how many.
+type keysError struct{ n int }
+
+func (e *keysError) Error() string { return fmt.Sprintf("%v: %d", ErrTooManyKeys, e.n) }
+func (e *keysError) Unwrap() error { return ErrTooManyKeys }
+
+// Refused tells other policies that the call was not made.
+func (e *keysError) Refused() time.Duration { return 0 }
 
 // Acquire is [Limiter.Acquire] for a key.
 func (k *Keyed[K]) Acquire(ctx context.Context, key K) error { return k.AcquireN(ctx, key, 1) }

@@ -25,7 +25,7 @@ func Example() {
 func ExampleNew() {
 	_, err := retry.New(retry.Policy{MaxRetries: -2})
 	fmt.Println(err)
-	// Output: retry: MaxRetries = -2: must be at least 1, 0 for the default, Unlimited or None
+	// Output: retry: MaxRetries = -2: must be at least 1, 0 for the default, Unlimited or NoRetries
 }
 
 func ExamplePolicy() {

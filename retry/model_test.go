@@ -37,14 +37,14 @@ var outcomes = []outcome{
 func FuzzRetrier(f *testing.F) {
 	f.Add(2, []byte{1, 3, 1, 0})
 	f.Add(retry.Unlimited, []byte{1, 1, 1, 6, 7, 8, 0})
-	f.Add(retry.None, []byte{3, 1, 0})
+	f.Add(retry.NoRetries, []byte{3, 1, 0})
 	f.Fuzz(func(t *testing.T, retries int, steps []byte) {
 		p := retry.Policy{MaxRetries: retries, Multiplier: 1, MaxDelay: time.Second, Jitter: retry.JitterNone}
 		r, err := retry.New(p)
 		if err != nil || len(steps) == 0 || len(steps) > 100 {
 			t.Skip()
 		}
-		allowed := map[int]int{0: 3, retry.Unlimited: 1000, retry.None: 0}
+		allowed := map[int]int{0: 3, retry.Unlimited: 1000, retry.NoRetries: 0}
 		most, ok := allowed[retries]
 		if !ok {
 			most = retries

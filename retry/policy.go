@@ -12,7 +12,7 @@ import (
 // How often a call is retried, in Policy.MaxRetries.
 const (
 	Unlimited = -1
-	None      = math.MinInt // the call is made once
+	NoRetries = math.MinInt // the call is made once
 )
 
 // The defaults of a [Policy].
@@ -47,7 +47,7 @@ const equalJitter = 0.25
 // times, after about 100, 200 and 400 ms.
 type Policy struct {
 	// MaxRetries is how often a call is made again, at least 1; 0 is
-	// [DefaultMaxRetries]. Or [Unlimited], or [None].
+	// [DefaultMaxRetries]. Or [Unlimited], or [NoRetries].
 	MaxRetries int
 	// InitialDelay is the delay before the first retry; 0 is
 	// [DefaultInitialDelay], or MaxDelay if that is less.
@@ -66,7 +66,8 @@ type Policy struct {
 	// OnRetry is called before each delay, with the error, the number of the attempt
 	// that failed, from 1, and the delay. A panic in it is dropped.
 	OnRetry func(err error, attempt int, delay time.Duration)
-	// AttemptTimeout ends the context of each attempt after that time; 0 does not.
+	// AttemptTimeout ends the context of each attempt after that time; 0 does not. It
+	// includes what inner policies wait: a token must come within it, a breaker close.
 	// The next attempt begins only when the call has returned: it must heed its context.
 	AttemptTimeout time.Duration
 	// MaxElapsed bounds the time from the first attempt to the beginning of the
@@ -105,8 +106,8 @@ func (p Policy) validate() (Policy, error) {
 		p.Multiplier = DefaultMultiplier
 	}
 	switch {
-	case p.MaxRetries < Unlimited && p.MaxRetries != None:
-		return p, bad("MaxRetries", p.MaxRetries, "at least 1, 0 for the default, Unlimited or None")
+	case p.MaxRetries < Unlimited && p.MaxRetries != NoRetries:
+		return p, bad("MaxRetries", p.MaxRetries, "at least 1, 0 for the default, Unlimited or NoRetries")
 	case p.MaxDelay < p.InitialDelay:
 		return p, bad("MaxDelay", p.MaxDelay, fmt.Sprintf("at least InitialDelay, %v", p.InitialDelay))
 	case !(p.Multiplier >= 1) || math.IsInf(p.Multiplier, 1):
@@ -119,7 +120,7 @@ func (p Policy) validate() (Policy, error) {
 		p.MaxRetries = DefaultMaxRetries
 	case Unlimited:
 		p.MaxRetries = math.MaxInt
-	case None:
+	case NoRetries:
 		p.MaxRetries = 0
 	}
 	return p, nil

@@ -12,16 +12,22 @@ import (
 
 // Retrier makes calls, and makes them again if they fail. It is safe for
 // concurrent use, has no state but its [Budget], and no goroutine.
-type Retrier struct{ p Policy }
+type Retrier struct {
+	p     Policy
+	given Policy
+}
 
 // New returns a retrier, or an [*InvalidError].
 func New(p Policy) (*Retrier, error) {
-	p, err := p.validate()
+	valid, err := p.validate()
 	if err != nil {
 		return nil, err
 	}
-	return &Retrier{p}, nil
+	return &Retrier{p: valid, given: p}, nil
 }
+
+// Policy returns the settings that the retrier was made of.
+func (r *Retrier) Policy() Policy { return r.given }
 
 // MustNew is [New] for settings that are known to be valid; it panics if not.
 func MustNew(p Policy) *Retrier {
@@ -108,6 +114,9 @@ func (s *series) run(ctx context.Context, call func(context.Context) error, err 
 // or the error with which there is none.
 func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 	after, refused := answer.Refused(err)
+	if refused && after == 0 && s.AttemptTimeout > 0 && errors.Is(err, context.DeadlineExceeded) {
+		refused = false // it was the attempt that had no time left: the next may have
+	}
 	var permanent *permanentError
 	isPermanent := errors.As(err, &permanent)
 	if isPermanent && permanent == err { //nolint:errorlint // only a mark on the outside can be taken off
@@ -137,6 +146,11 @@ func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 	case s.attempts > s.MaxRetries:
 		return 0, s.exhausted(nil, 0)
 	}
+	return s.retry(ctx, err)
+}
+
+// retry returns the delay before a retry, or why there is none.
+func (s *series) retry(ctx context.Context, err error) (time.Duration, error) {
 	s.delay = s.Policy.delay(s.attempts, max(s.delay, s.InitialDelay))
 	if after, ok := answer.RetryAfter(err); ok {
 		s.delay = min(max(s.delay, after), s.MaxDelay)

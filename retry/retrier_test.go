@@ -49,7 +49,7 @@ func TestRetries(t *testing.T) {
 		{"fails twice", 3, []error{errTest, errTest, nil}, 3, 0},
 		{"fails as often as allowed", 3, []error{errTest, errTest, errTest, nil}, 4, 0},
 		{"fails always", 2, []error{errTest}, 3, 3},
-		{"none", retry.None, []error{errTest}, 1, 1},
+		{"none", retry.NoRetries, []error{errTest}, 1, 1},
 		{"unlimited", retry.Unlimited, append(make([]error, 0), append(times(200, errTest), nil)...), 201, 0},
 		{"permanent", 3, []error{retry.Permanent(errTest)}, 1, 0},
 		{"permanent later", 3, []error{errTest, retry.Permanent(errTest)}, 2, 2},

@@ -3,12 +3,13 @@ package transport
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 )
 
-// keptBody is how much of the body of a response that is retried is read, so that
-// its connection can be used again at once and not after the delay.
+// keptBody is how much of the body of a response that is no success is read at once,
+// so that its connection can be used again and not after the delay.
 const keptBody = 64 << 10
 
 // request returns the request of the next attempt.
@@ -23,60 +24,89 @@ func (x *exchange) request(ctx context.Context) (*http.Request, error) {
 	x.sent = true
 	req := x.req.WithContext(ctx)
 	req.Body = body
+	if body != nil && body != http.NoBody {
+		x.upload = &upload{ReadCloser: body}
+		req.Body = x.upload
+	}
 	return req, nil
 }
 
-// keep makes the response one that outlives the attempt: reading it isn't bound to
-// the attempt's context, and closing it frees the request's own.
-func (x *exchange) keep(cancel context.CancelCauseFunc) {
-	switch {
-	case x.resp.Body == nil:
-		cancel(nil)
-		return
-	case x.resp.StatusCode == http.StatusSwitchingProtocols:
-		return // the body is the connection; the context ends with the caller's
-	}
-	x.resp.Body = &body{ReadCloser: x.resp.Body, closed: func() { cancel(nil) }}
+// upload is a request's body that remembers why it could not be read: that is not the
+// host's fault.
+type upload struct {
+	io.ReadCloser
+	err error
 }
 
-// body is a response's body that tells when it is closed.
+func (u *upload) Read(p []byte) (int, error) {
+	n, err := u.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		u.err = err
+	}
+	return n, err
+}
+
+// keep makes the response one that outlives the attempt: when its body has been read
+// or closed, the request's context ends.
+func (x *exchange) keep(cancel context.CancelCauseFunc) {
+	x.resp.Request = x.req
+	switch {
+	case x.resp.Body == nil, x.resp.Body == http.NoBody:
+		cancel(nil)
+	case x.resp.StatusCode == http.StatusSwitchingProtocols:
+		// The body is the connection; the context ends with the caller's.
+	default:
+		x.resp.Body = &body{ReadCloser: x.resp.Body, done: func() { cancel(nil) }}
+	}
+}
+
+// body is a response's body that tells when it has been read or closed.
 type body struct {
 	io.ReadCloser
-	closed func()
+	done func()
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.done()
+	}
+	return n, err
 }
 
 func (b *body) Close() error {
-	defer b.closed()
+	defer b.done()
 	return b.ReadCloser.Close()
 }
 
-// buffer reads the rest of a small body and frees its connection; the caller may
-// still get to read it.
-func (x *exchange) buffer() {
-	if x.resp == nil || x.resp.Body == nil {
-		return
+// read reads the body of a response that may be sent for again, if it is small, and
+// frees its connection; the caller may still get to read it.
+func (x *exchange) read() error {
+	if again, _ := judge(x.resp, x.req); !again || x.t.retrier == nil || x.resp.Body == nil {
+		return nil
 	}
 	var read bytes.Buffer
-	n, err := io.CopyN(&read, x.resp.Body, keptBody)
-	if n == keptBody || err != io.EOF { //nolint:errorlint // io.CopyN returns it bare
-		rest := x.resp.Body
-		x.resp.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.MultiReader(&read, rest), rest}
-		return
+	_, err := io.CopyN(&read, x.resp.Body, keptBody)
+	switch {
+	case errors.Is(err, io.EOF):
+		_ = x.resp.Body.Close()
+		x.resp.Body = io.NopCloser(&read)
+		return nil
+	case err != nil:
+		return err
 	}
-	_ = x.resp.Body.Close()
-	x.resp.Body = io.NopCloser(&read)
+	rest := x.resp.Body
+	x.resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(&read, rest), rest}
+	return nil
 }
 
-// discard drains and closes the response of an attempt that is made again.
+// discard closes the response of an attempt that is made again. What is left of it is
+// too large to be worth reading.
 func (x *exchange) discard() {
-	if x.resp == nil {
-		return
-	}
-	if x.resp.Body != nil {
-		_, _ = io.CopyN(io.Discard, x.resp.Body, keptBody)
+	if x.resp != nil && x.resp.Body != nil {
 		_ = x.resp.Body.Close()
 	}
 	x.resp = nil

@@ -27,12 +27,14 @@
 // for any method: the service has not begun. A request whose body can't be had again
 // (Body without GetBody) is not retried.
 //
-// When retries are used up, the caller gets the last response, with its body: as
-// without this package, a status is no error. Only when there is none is there an error.
+// When retries are used up, the caller gets the response of the last attempt, with its
+// body: as without this package, a status is no error. If that attempt got none, there
+// is an error.
 //
 // # What headers mean
 //
-// Retry-After, in seconds or as a date, holds back everybody who uses that limiter.
+// The Retry-After of a 429 or 503, in seconds or as a date, holds back everybody who
+// uses that limiter.
 // RateLimit (draft-ietf-httpapi-ratelimit-headers), RateLimit-Remaining and -Reset
 // (its earlier form), and X-RateLimit-Remaining and -Reset, with the reset in
 // seconds from now or since 1970, tell the limiter how many requests are left: at 0

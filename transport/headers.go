@@ -35,7 +35,7 @@ func date(h http.Header) time.Time {
 // seconds reads a number of seconds, which need not be whole, as a duration.
 func seconds(value string) (time.Duration, bool) {
 	s, err := strconv.ParseFloat(value, 64)
-	if err != nil || !(s >= 0) {
+	if err != nil || !(s >= 0) || math.IsInf(s, 1) {
 		return 0, false
 	}
 	if s > math.MaxInt64/1e9 {
@@ -91,11 +91,16 @@ func resetOf(h http.Header, value string) (time.Duration, bool) {
 
 // structured reads the RateLimit field of draft-ietf-httpapi-ratelimit-headers: a
 // list of quotas, each with r, what is left of it, and t, the seconds until there
-// is more: "burst";r=5;t=1, "day";r=100;t=3600. The one counts that has least left.
+// is more: "burst";r=5;t=1, "day";r=100;t=3600. The one counts that has least left, and
+// of two that are used up the one that takes longer.
 func structured(fields []string) (left float64, reset time.Duration, ok bool) {
+	field, separator := strings.Join(fields, ","), ","
+	if !strings.Contains(field, ";") { // limit=100, remaining=0, reset=30, of an early draft
+		field, separator = strings.ReplaceAll(field, ",", ";"), "\x00"
+	}
 	left = math.Inf(1)
-	for quota := range strings.SplitSeq(strings.Join(fields, ","), ",") {
-		r, t := math.Inf(1), time.Duration(0)
+	for quota := range strings.SplitSeq(field, separator) {
+		r, t, known := math.Inf(1), time.Duration(0), false
 		for parameter := range strings.SplitSeq(quota, ";") {
 			key, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
 			switch key {
@@ -104,10 +109,10 @@ func structured(fields []string) (left float64, reset time.Duration, ok bool) {
 					r = n
 				}
 			case "t", "reset":
-				t, _ = seconds(value)
+				t, known = seconds(value)
 			}
 		}
-		if r < left {
+		if known && (r < left || r == left && t > reset) {
 			left, reset, ok = r, t, true
 		}
 	}

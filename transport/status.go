@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// StatusError is what policies are told of a response that is no success; its
-// caller gets the response.
+// StatusError is what policies are told of a response that is no success: the
+// RetryIf and OnRetry of a retrier, the OnOpen of a breaker. The caller gets the
+// response.
 type StatusError struct {
 	Code int // the status
 }
@@ -29,6 +30,15 @@ func (e *ThrottledError) Unwrap() error { return &e.StatusError }
 
 // RetryAfter tells policies when to come back: 0 if the host gave no number.
 func (e *ThrottledError) RetryAfter() time.Duration { return e.After }
+
+// notSentError is a failure on this side: the host never got the request.
+type notSentError struct{ err error }
+
+func (e *notSentError) Error() string { return e.err.Error() }
+func (e *notSentError) Unwrap() error { return e.err }
+
+// Refused tells policies that the request was not sent.
+func (e *notSentError) Refused() time.Duration { return 0 }
 
 // judge returns what a response means to the policies, as the package's table
 // says: an error unless it is a success, and whether that is a reason to send

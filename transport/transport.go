@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/amorsize/amorsize/circuitbreaker"
 	"github.com/amorsize/amorsize/internal/invalid"
@@ -19,7 +20,8 @@ const DefaultMaxHosts = 10_000
 // ErrInvalid is what every [*InvalidError] is, for errors.Is.
 var ErrInvalid = invalid.ErrInvalid
 
-// ErrTooManyHosts is returned when there are breakers in use for MaxHosts hosts.
+// ErrTooManyHosts is returned when there are open breakers, or ones in use, for
+// MaxHosts hosts.
 var ErrTooManyHosts = errors.New("transport: too many hosts")
 
 // InvalidError says which setting is out of range.
@@ -39,12 +41,15 @@ type Config struct {
 	// that every second until the host refuses one (see [ratelimit.Adapt]).
 	Feedback bool
 	// Retrier makes requests again. Its AttemptTimeout, if it has one, bounds the time
-	// until the response's header has come, not the reading of its body.
+	// from sending a request until the response's header has come: neither waiting for
+	// a limiter or a breaker, nor the reading of the body.
 	Retrier *retry.Retrier
-	// Breaker is the policy of a breaker for each host; nil is none. Its IsFailure is
-	// not used: what a failure is says the table above.
+	// Breaker is the policy of a breaker for each host; nil is none. Its IsFailure must
+	// not be set: what a failure is says the table of the package documentation. Its
+	// SlowCall includes the wait for a token.
 	Breaker *circuitbreaker.Policy
-	// MaxHosts bounds the number of breakers; 0 is [DefaultMaxHosts].
+	// MaxHosts bounds the number of breakers, and of limiters if Feedback is set; 0 is
+	// [DefaultMaxHosts].
 	MaxHosts int
 }
 
@@ -55,6 +60,7 @@ type Transport struct {
 	limiter  *ratelimit.Limiter
 	perHost  *ratelimit.Keyed[string]
 	retrier  *retry.Retrier
+	timeout  time.Duration // of an attempt, or 0
 	breakers *keyed.Map[string, *circuitbreaker.Breaker]
 }
 
@@ -66,7 +72,15 @@ func New(c Config) (*Transport, error) {
 	if c.Feedback && (c.Limiter != nil || c.PerHost != nil) {
 		return nil, &InvalidError{Package: "transport", Field: "Feedback", Value: true, Range: "unset where there is a limiter: that heeds what hosts answer by itself"}
 	}
+	if c.Breaker != nil && c.Breaker.IsFailure != nil {
+		return nil, &InvalidError{Package: "transport", Field: "Breaker.IsFailure", Value: "a function", Range: "unset"}
+	}
 	t := &Transport{base: c.Base, limiter: c.Limiter, perHost: c.PerHost, retrier: c.Retrier}
+	if c.Retrier != nil { // the timeout is for sending only, so it is seen to here
+		p := c.Retrier.Policy()
+		t.timeout, p.AttemptTimeout = p.AttemptTimeout, 0
+		t.retrier = retry.MustNew(p) // valid: it is another's
+	}
 	if t.base == nil {
 		t.base = http.DefaultTransport
 	}
@@ -87,9 +101,16 @@ func New(c Config) (*Transport, error) {
 			return nil, err
 		}
 		create := func() *circuitbreaker.Breaker { return circuitbreaker.MustNew(p) } // valid, as just seen
-		unused := func(b *circuitbreaker.Breaker) bool { return b.Counts() == circuitbreaker.Counts{} }
-		closed := func(b *circuitbreaker.Breaker) bool { return b.State() == circuitbreaker.Closed }
-		t.breakers = keyed.New[string](c.MaxHosts, create, unused, closed)
+		// Peek, since callbacks must not run while the map is locked.
+		fresh := func(b *circuitbreaker.Breaker) bool {
+			state, counts := b.Peek()
+			return state == circuitbreaker.Closed && counts == circuitbreaker.Counts{}
+		}
+		spare := func(b *circuitbreaker.Breaker) bool {
+			state, _ := b.Peek()
+			return state != circuitbreaker.Open
+		}
+		t.breakers = keyed.New[string](c.MaxHosts, create, fresh, spare)
 	}
 	return t, nil
 }
@@ -105,6 +126,10 @@ func MustNew(c Config) *Transport {
 
 // RoundTrip makes the request under the policies.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL == nil {
+		closeBody(req)
+		return nil, errors.New("transport: the request has no URL")
+	}
 	x := &exchange{t: t, req: req}
 	err := x.run(req.Context())
 	if !x.sent {
@@ -127,6 +152,8 @@ type exchange struct {
 	req  *http.Request
 	resp *http.Response // of the latest attempt
 	sent bool           // the request's own body has been used
+
+	upload *upload // the body of the latest attempt
 }
 
 // run makes the request: retries outside, then the breaker, and the limits inside.
@@ -168,49 +195,75 @@ func (x *exchange) bothLimits(ctx context.Context, host string) error {
 func (t *Transport) guarded(ctx context.Context, host string, call func(context.Context) error) error {
 	e := t.breakers.Use(host)
 	if e == nil {
-		return fmt.Errorf("%w: %d", ErrTooManyHosts, t.breakers.Len())
+		return t.final(&notSentError{fmt.Errorf("%w: %d", ErrTooManyHosts, t.breakers.Len())})
 	}
 	defer t.breakers.Done(e)
 	return e.Value.Do(ctx, call)
 }
 
 // attempt sends the request once and returns what that means for the policies.
-//
-// The context given by them ends with the attempt, but the body is read after that.
-// So the request has a context of its own, which the former ends only until the
-// header has come.
 func (x *exchange) attempt(ctx context.Context) error {
-	x.discard()
 	own, cancel := context.WithCancelCause(x.req.Context())
 	req, err := x.request(own)
+	x.discard()
 	if err != nil {
 		cancel(nil)
-		return x.verdict(err, false)
+		return x.t.final(&notSentError{err})
+	}
+	// The response outlives the attempt, so its context is one of its own. The attempt
+	// can end it only until the header, and a small body that is no success, are here.
+	if x.t.timeout > 0 {
+		var done context.CancelFunc
+		ctx, done = context.WithTimeout(ctx, x.t.timeout)
+		defer done()
 	}
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	resp, err := x.t.base.RoundTrip(req) //nolint:bodyclose // it is the caller's, or closed by discard
-	stop()
+	if err == nil {
+		x.resp = resp
+		x.keep(cancel)
+		err = x.read()
+	}
+	if !stop() { // it has ended meanwhile
+		err = errors.Join(context.Cause(ctx), err)
+	}
 	if err != nil {
 		cancel(nil)
-		return x.verdict(err, idempotent(x.req))
+		x.discard()
+		return x.failed(err)
 	}
-	x.resp = resp
-	x.keep(cancel)
 	x.t.heed(x.req.URL.Host, resp)
 	again, err := judge(resp, x.req)
-	return x.verdict(err, again)
+	if !again || !x.repeatable() {
+		return x.t.final(err)
+	}
+	return err
 }
 
-// verdict is what a retrier is told of an attempt.
-func (x *exchange) verdict(err error, again bool) error {
-	switch {
-	case err == nil || x.t.retrier == nil:
-		return err
-	case !again || !x.repeatable():
-		return retry.Permanent(err)
+// failed is what an attempt without a response means.
+func (x *exchange) failed(err error) error {
+	if x.upload != nil && x.upload.err != nil {
+		return x.t.final(&notSentError{x.upload.err}) // no fault of the host's
 	}
-	x.buffer()
+	if !idempotent(x.req) || !x.repeatable() {
+		return x.t.final(err)
+	}
 	return err
+}
+
+// final marks an error as no reason to send the request again.
+func (t *Transport) final(err error) error {
+	if t.retrier == nil {
+		return err
+	}
+	return retry.Permanent(err)
+}
+
+// CloseIdleConnections closes those of Base, if it can.
+func (t *Transport) CloseIdleConnections() {
+	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
 }
 
 // heed tells the limiter what the host says of its limits.
