@@ -282,3 +282,14 @@ func BenchmarkPolicies(b *testing.B) {
 		})
 	}
 }
+
+// An attempt that ran out of time in a limiter's line has failed, and is made again.
+func TestAttemptTimeoutInLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 100, BurstSize: 1})
+		retrier := retry.MustNew(retry.Policy{AttemptTimeout: 100 * time.Millisecond, MaxRetries: 20})
+		_, err := amorsize.ExecuteContext(t.Context(), func(_ context.Context, i int) (int, error) { return i, nil },
+			make([]int, 300), amorsize.WithPolicies(retrier, limiter), amorsize.WithWorkers(40))
+		require.NoError(t, err)
+	})
+}
