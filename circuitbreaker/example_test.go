@@ -93,3 +93,26 @@ func ExampleCall() {
 	fmt.Println(circuitbreaker.Call(context.Background(), breaker, func(context.Context) (string, error) { return "done", nil }))
 	// Output: done <nil>
 }
+
+func ExampleBreaker_Counts() {
+	breaker := circuitbreaker.MustNew(circuitbreaker.Policy{FailureRate: 0.5})
+	for _, err := range []error{nil, errors.New("timeout"), nil} {
+		_ = breaker.Do(context.Background(), func(context.Context) error { return err })
+	}
+	counts := breaker.Counts()
+	fmt.Println(counts.WindowFailures, "of", counts.WindowCalls)
+	breaker.Reset()
+	fmt.Println(breaker.Counts() == circuitbreaker.Counts{})
+	// Output:
+	// 1 of 3
+	// true
+}
+
+// Peek changes nothing: no callback is called that is due.
+func ExampleBreaker_Peek() {
+	breaker := circuitbreaker.MustNew(circuitbreaker.Policy{FailureThreshold: 1, OpenFor: time.Hour})
+	_ = breaker.Do(context.Background(), func(context.Context) error { return errors.New("down") })
+	state, counts := breaker.Peek()
+	fmt.Println(state, counts.Failures)
+	// Output: open 1
+}

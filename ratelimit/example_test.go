@@ -155,3 +155,31 @@ func ExampleFrom() {
 	fmt.Println(out, err)
 	// Output: [2 3 4] <nil>
 }
+
+// Both type parameters are inferred.
+func ExampleWrap() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{})
+	double := ratelimit.Wrap(limiter, func(_ context.Context, i int) (int, error) { return 2 * i, nil })
+	fmt.Println(double(context.Background(), 21))
+	// Output: 42 <nil>
+}
+
+func ExampleWrapKeyed() {
+	tenants := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 100}, 0)
+	tenantOf := func(user string) string { return user[:1] }
+	greet := ratelimit.WrapKeyed(tenants, tenantOf, func(_ context.Context, user string) (string, error) { return "hello " + user, nil })
+	fmt.Println(greet(context.Background(), "ada"))
+	// Output: hello ada <nil>
+}
+
+func ExampleCall() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{})
+	fmt.Println(ratelimit.Call(context.Background(), limiter, func(context.Context) (string, error) { return "done", nil }))
+	// Output: done <nil>
+}
+
+func ExampleLimiter_SetRate() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{})
+	fmt.Println(limiter.SetRate(2.5), limiter.SetBurst(3), limiter.Rate(), limiter.Burst())
+	// Output: <nil> <nil> 2.5 3
+}

@@ -81,3 +81,27 @@ func ExampleCall() {
 	fmt.Println(retry.Call(context.Background(), retrier, func(context.Context) (string, error) { return "done", nil }))
 	// Output: done <nil>
 }
+
+func ExampleExhaustedError() {
+	retrier := retry.MustNew(retry.Policy{MaxRetries: 1, InitialDelay: time.Hour, MaxDelay: time.Hour})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	errDown := errors.New("connection refused")
+	err := retrier.Do(ctx, func(context.Context) error { return errDown })
+
+	// The delay doesn't fit the deadline, so it is not begun. Both causes are kept.
+	fmt.Println(errors.Is(err, errDown), errors.Is(err, context.DeadlineExceeded))
+	exhausted, _ := errors.AsType[*retry.ExhaustedError](err)
+	fmt.Println(exhausted.Attempts, exhausted.Errs)
+	// Output:
+	// true true
+	// 1 [connection refused]
+}
+
+func ExampleRetrier_Policy() {
+	retrier := retry.MustNew(retry.Policy{MaxRetries: 7})
+	other := retrier.Policy()
+	other.MaxRetries = retry.NoRetries
+	fmt.Println(retrier.Policy().MaxRetries, other.MaxRetries == retry.NoRetries)
+	// Output: 7 true
+}

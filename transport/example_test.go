@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,7 +39,7 @@ func Example() {
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
 	fmt.Println(resp.StatusCode, string(text), err, calls)
-	http.DefaultClient.CloseIdleConnections()
+	client.CloseIdleConnections()
 	// Output: 200 hello <nil> 2
 }
 
@@ -46,4 +47,33 @@ func ExampleNew() {
 	_, err := transport.New(transport.Config{MaxHosts: -1})
 	fmt.Println(err)
 	// Output: transport: MaxHosts = -1: must be at least 1, or 0 for the default
+}
+
+// No limit is known: what the hosts answer finds it.
+func ExampleConfig_feedback() {
+	t, err := transport.New(transport.Config{
+		Feedback: true,
+		Retrier:  retry.MustNew(retry.Policy{MaxRetries: 10}),
+	})
+	fmt.Println(t != nil, err)
+	// Output: true <nil>
+}
+
+// What policies are told of a response; the caller gets the response itself.
+func ExampleStatusError() {
+	retrier := retry.MustNew(retry.Policy{RetryIf: func(err error) bool {
+		status, ok := errors.AsType[*transport.StatusError](err)
+		return !ok || status.Code != http.StatusBadGateway
+	}})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	defer server.Close()
+	client := &http.Client{Transport: transport.MustNew(transport.Config{Retrier: retrier})}
+	resp, err := client.Get(server.URL)
+	if err != nil {
+		return
+	}
+	_ = resp.Body.Close()
+	fmt.Println(resp.StatusCode)
+	client.CloseIdleConnections()
+	// Output: 502
 }
