@@ -64,55 +64,63 @@ type Transport struct {
 	breakers *keyed.Map[string, *circuitbreaker.Breaker]
 }
 
+func bad(field string, value any, want string) error {
+	return &InvalidError{Package: "transport", Field: field, Value: value, Range: want}
+}
+
 // New returns a transport, or an [*InvalidError].
 func New(c Config) (*Transport, error) {
-	if c.MaxHosts < 0 {
-		return nil, &InvalidError{Package: "transport", Field: "MaxHosts", Value: c.MaxHosts, Range: "at least 1, or 0 for the default"}
+	switch {
+	case c.MaxHosts < 0:
+		return nil, bad("MaxHosts", c.MaxHosts, "at least 1, or 0 for the default")
+	case c.Feedback && (c.Limiter != nil || c.PerHost != nil):
+		return nil, bad("Feedback", true, "unset where there is a limiter: that heeds what hosts answer by itself")
+	case c.Breaker != nil && c.Breaker.IsFailure != nil:
+		return nil, bad("Breaker.IsFailure", "a function", "unset")
 	}
-	if c.Feedback && (c.Limiter != nil || c.PerHost != nil) {
-		return nil, &InvalidError{Package: "transport", Field: "Feedback", Value: true, Range: "unset where there is a limiter: that heeds what hosts answer by itself"}
-	}
-	if c.Breaker != nil && c.Breaker.IsFailure != nil {
-		return nil, &InvalidError{Package: "transport", Field: "Breaker.IsFailure", Value: "a function", Range: "unset"}
-	}
-	t := &Transport{base: c.Base, limiter: c.Limiter, perHost: c.PerHost, retrier: c.Retrier}
-	if c.Retrier != nil { // the timeout is for sending only, so it is seen to here
-		p := c.Retrier.Policy()
-		t.timeout, p.AttemptTimeout = p.AttemptTimeout, 0
-		t.retrier = retry.MustNew(p) // valid: it is another's
-	}
+	t := &Transport{base: c.Base, limiter: c.Limiter, perHost: c.PerHost}
 	if t.base == nil {
 		t.base = http.DefaultTransport
 	}
 	if c.MaxHosts == 0 {
 		c.MaxHosts = DefaultMaxHosts
 	}
+	if c.Retrier != nil { // the timeout is for sending only, so it is seen to here
+		p := c.Retrier.Policy()
+		t.timeout, p.AttemptTimeout = p.AttemptTimeout, 0
+		t.retrier = retry.MustNew(p) // valid: it is another's
+	}
 	if c.Feedback {
-		k, err := ratelimit.NewKeyed[string](ratelimit.Policy{Adapt: &ratelimit.Adapt{}}, c.MaxHosts)
-		if err != nil {
-			return nil, err
-		}
-		t.perHost = k
+		t.perHost = ratelimit.MustNewKeyed[string](ratelimit.Policy{Adapt: &ratelimit.Adapt{}}, c.MaxHosts)
 	}
-	if c.Breaker != nil {
-		p := *c.Breaker
-		p.IsFailure = isFailure
-		if _, err := circuitbreaker.New(p); err != nil {
-			return nil, err
-		}
-		create := func() *circuitbreaker.Breaker { return circuitbreaker.MustNew(p) } // valid, as just seen
-		// Peek, since callbacks must not run while the map is locked.
-		fresh := func(b *circuitbreaker.Breaker) bool {
-			state, counts := b.Peek()
-			return state == circuitbreaker.Closed && counts == circuitbreaker.Counts{}
-		}
-		spare := func(b *circuitbreaker.Breaker) bool {
-			state, _ := b.Peek()
-			return state != circuitbreaker.Open
-		}
-		t.breakers = keyed.New[string](c.MaxHosts, create, fresh, spare)
+	if c.Breaker == nil {
+		return t, nil
 	}
+	breakers, err := newBreakers(*c.Breaker, c.MaxHosts)
+	if err != nil {
+		return nil, err
+	}
+	t.breakers = breakers
 	return t, nil
+}
+
+// newBreakers returns a breaker for each host.
+func newBreakers(p circuitbreaker.Policy, most int) (*keyed.Map[string, *circuitbreaker.Breaker], error) {
+	p.IsFailure = isFailure
+	if _, err := circuitbreaker.New(p); err != nil {
+		return nil, err
+	}
+	create := func() *circuitbreaker.Breaker { return circuitbreaker.MustNew(p) } // valid, as just seen
+	// Peek, since callbacks must not run while the map is locked.
+	fresh := func(b *circuitbreaker.Breaker) bool {
+		state, counts := b.Peek()
+		return state == circuitbreaker.Closed && counts == circuitbreaker.Counts{}
+	}
+	spare := func(b *circuitbreaker.Breaker) bool {
+		state, _ := b.Peek()
+		return state != circuitbreaker.Open
+	}
+	return keyed.New[string](most, create, fresh, spare), nil
 }
 
 // MustNew is [New] for settings that are known to be valid; it panics if not.
