@@ -93,3 +93,26 @@ func TestWindowOfAnotherClock(t *testing.T) {
 		assert.Equal(t, Closed, b.State())
 	})
 }
+
+// Cancelled as it is let through: the place of the probe is free again.
+func TestCancelAtTheInstantOfPassing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := MustNew(Policy{FailureThreshold: 1, OpenFor: time.Second, WhenOpen: Wait})
+		require.Error(t, b.Do(t.Context(), failing))
+		time.Sleep(time.Second)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		for range 50 { // whichever of the two is seen first
+			w := &waiter{passed: make(chan pass, 1), timer: time.NewTimer(time.Hour)}
+			now := b.lock()
+			p, ok := b.pass(now)
+			refusal := b.refusal(now)
+			b.unlock(now)
+			require.True(t, ok)
+			w.passed <- p
+			_, err := b.await(ctx, w, refusal)
+			require.ErrorIs(t, err, context.Canceled)
+			require.Zero(t, b.Counts().Probes)
+		}
+	})
+}

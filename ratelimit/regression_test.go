@@ -41,6 +41,7 @@ func served(t *testing.T, l *Limiter, n float64, after time.Duration, meanwhile 
 func TestReturnWhileALateWakeUpIsMadeGoodFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := MustNew(Policy{RequestsPerSecond: 1000, BurstSize: 1})
+		time.Sleep(time.Hour)
 		require.True(t, l.TryAcquire())
 		overslept(t, l, 5*time.Millisecond)
 		require.NoError(t, l.Return(1000))

@@ -157,7 +157,7 @@ func TestTimeoutAsTheHeaderComes(t *testing.T) {
 				if err := req.Context().Err(); err != nil && calls > 1 {
 					return nil, err
 				}
-				return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{}}, nil
+				return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Header: http.Header{}}, nil
 			}),
 		})
 		resp, err := rt.RoundTrip(request(t, "host.test"))
