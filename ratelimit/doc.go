@@ -16,12 +16,14 @@
 // In every window of time w, no more than burst + rate·w tokens are granted, by
 // the instants at which they were due: exactly, whatever calls interleave, and
 // without drift, since instants and costs are whole numbers (the generic cell
-// rate algorithm, in 128 bits where needed). A timer wakes up late, by a millisecond
-// or so. What fell due while it overslept, and for as long again, is granted although
-// the bucket could not have held it, so that the rate isn't missed either. That, 40 ms'
-// worth at the very most, is all by which the grants in a window, as a clock sees them,
-// exceed the limit. From 100 000 per second on, those who wait are served some 300 µs'
-// worth at a time.
+// rate algorithm, in 128 bits where needed).
+//
+// A timer wakes up late, by a millisecond or so. At 10 000 per second ten tokens fall
+// due meanwhile, which a bucket of 1 could not hold; so that the rate isn't missed,
+// they may be had, and those of as long again. That is all by which the grants in a
+// window, as a clock sees them, exceed the limit: 20 or 30 tokens at that rate, and
+// never more than 40 ms' worth. From 100 000 per second on, those who wait are served
+// some 300 µs' worth at a time.
 //
 // Calls that wait are served first come, first served. One that is cancelled
 // takes nothing and those behind it move up at once; a change of the rate plans

@@ -58,8 +58,9 @@ func (l *Limiter) wait(b *bucket, now time.Duration, amount uint128) time.Durati
 	return l.delay(b, now, amount)
 }
 
-// enter puts w at the end of the line. From here on the bucket holds more than
-// its burst, if the first in line wants more: what is there is for them only.
+// enter puts w at the end of the line. As long as somebody is in it, the TAT is not
+// moved up to now: who wants more than a burst gets what comes beyond a full bucket,
+// and nobody else can take it.
 func (l *Limiter) enter(b *bucket, now time.Duration, w *waiter) {
 	if l.line == nil {
 		l.line = newLine()
