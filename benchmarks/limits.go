@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime/metrics"
 	"slices"
 	"sync"
 	"time"
@@ -43,8 +44,8 @@ func limiterArms(peers bool) []limiterArm {
 // the allowance is used, by how much it is exceeded, and what waiting costs.
 func limitsSuite(o options) {
 	t := newTable("Limits", "Burst 1, goroutines that do nothing but acquire. Used: grants / (rate × time). Excess: the most grants in any window beyond 1 + rate × window. "+
-		"CPU: cores used meanwhile. Sleeps: how often a thread went to sleep, per grant.",
-		"per second", "goroutines", "limiter", "used", "excess", "CPU", "sleeps")
+		"CPU: cores used meanwhile. Wake-ups: how often a goroutine began to run, per grant, of which the runtime counts one in eight.",
+		"per second", "goroutines", "limiter", "used", "excess", "CPU", "wake-ups")
 	for _, perSecond := range []int{1, 100, 1000, 10_000, 100_000, 1_000_000} {
 		for _, goroutines := range []int{1, 64, 1024} {
 			for _, arm := range limiterArms(o.peers) {
@@ -53,13 +54,13 @@ func limitsSuite(o options) {
 				}
 				m := conform(arm.make(perSecond), perSecond, goroutines)
 				t.row(fmt.Sprint(perSecond), fmt.Sprint(goroutines), arm.name,
-					fmt.Sprintf("%.3f", m.used), fmt.Sprintf("%.1f", m.excess), fmt.Sprintf("%.3f", m.cpu), fmt.Sprintf("%.2f", m.sleeps))
+					fmt.Sprintf("%.3f", m.used), fmt.Sprintf("%.1f", m.excess), fmt.Sprintf("%.3f", m.cpu), fmt.Sprintf("%.2f", m.wakes))
 			}
 		}
 	}
 }
 
-type conformance struct{ used, excess, cpu, sleeps float64 }
+type conformance struct{ used, excess, cpu, wakes float64 }
 
 // conform runs goroutines that acquire in a loop, for two seconds or five tokens.
 func conform(acquire func(context.Context) bool, perSecond, goroutines int) conformance {
@@ -72,7 +73,6 @@ func conform(acquire func(context.Context) bool, perSecond, goroutines int) conf
 	for i := range grants {
 		grants[i] = make([]time.Duration, 0, 2*perSecond*int(length/time.Second)/goroutines+16)
 	}
-	cpu, sleeps := usage()
 	var wg sync.WaitGroup
 	for i := range grants {
 		wg.Go(func() {
@@ -85,18 +85,37 @@ func conform(acquire func(context.Context) bool, perSecond, goroutines int) conf
 			}
 		})
 	}
+	const settled = 100 * time.Millisecond // all goroutines have begun
+	time.Sleep(settled)
+	cpu, wakes := cpuTime(), wakeUps()
 	time.Sleep(length - time.Since(start))
-	cpuEnd, sleepsEnd := usage()
+	cpu, wakes = cpuTime()-cpu, wakeUps()-wakes
 	cancel()
 	wg.Wait()
 	all := slices.Concat(grants...)
 	slices.Sort(all)
+	early, _ := slices.BinarySearch(all, settled)
 	return conformance{
 		used:   float64(len(all)-1) / (float64(perSecond) * whole.Seconds()),
 		excess: excess(all, float64(perSecond)),
-		cpu:    float64(cpuEnd-cpu) / float64(length),
-		sleeps: float64(sleepsEnd-sleeps) / float64(len(all)),
+		cpu:    float64(cpu) / float64(length-settled),
+		wakes:  float64(wakes) / float64(len(all)-early),
 	}
+}
+
+// wakeUps returns how often goroutines have begun to run: the runtime takes note of
+// how long they waited for it once in eight times (gTrackingPeriod).
+func wakeUps() uint64 {
+	sample := []metrics.Sample{{Name: "/sched/latencies:seconds"}}
+	metrics.Read(sample)
+	if sample[0].Value.Kind() != metrics.KindFloat64Histogram {
+		return 0
+	}
+	var count uint64
+	for _, n := range sample[0].Value.Float64Histogram().Counts {
+		count += n
+	}
+	return 8 * count
 }
 
 // excess returns by how much the grants in any window exceed 1 + rate × window.

@@ -1,6 +1,9 @@
 package ratelimit
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // line is where calls wait their turn: first come, first served.
 //
@@ -18,7 +21,7 @@ import "time"
 type line struct {
 	head, tail *waiter
 	owed       uint128       // amounts that those in line want, in all
-	timer      *time.Timer   // nil before it is needed
+	timer      *time.Timer   // nil before somebody waits
 	armed      bool          // it is running
 	armedFor   time.Duration // when it fires, which may be before anybody is due
 	batched    bool          // it serves several at once
@@ -32,7 +35,17 @@ type waiter struct {
 	deadline   time.Duration // instant of the clock, or 0
 	inLine     bool
 	granted    bool
-	done       chan error // what came of it, once; nil for a reservation
+	done       chan error       // what came of it, once; nil for a reservation
+	tick       <-chan time.Time // of the line's timer
+}
+
+// ticks returns the channel of the timer, which all who wait look at.
+func (q *line) ticks() <-chan time.Time {
+	if q.timer == nil {
+		q.timer = time.NewTimer(math.MaxInt64)
+		q.timer.Stop() // it is set when somebody is first in line
+	}
+	return q.timer.C
 }
 
 func newLine() *line { return &line{resume: never} }

@@ -22,7 +22,7 @@ func overslept(t *testing.T, l *Limiter, late time.Duration) {
 	l.unlock(b, now)
 	l.line.timer.Stop()
 	time.Sleep(due + late)
-	l.wake(l.line)
+	l.wake()
 	require.NoError(t, <-w.done)
 }
 

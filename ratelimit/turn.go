@@ -68,6 +68,9 @@ func (l *Limiter) enter(b *bucket, now time.Duration, w *waiter) {
 	if l.line.head == nil {
 		l.tat = later(l.tat, l.floor(b, now))
 	}
+	if w.done != nil {
+		w.tick = l.line.ticks()
+	}
 	l.line.push(w)
 }
 
@@ -134,20 +137,19 @@ func (l *Limiter) arm(b *bucket, now time.Duration) {
 		}
 		if at := now + turn; !q.armed || at < q.armedFor {
 			q.armed, q.armedFor = true, at
-			if q.timer == nil {
-				q.timer = time.AfterFunc(turn, func() { l.wake(q) })
-			} else {
-				q.timer.Reset(turn)
-			}
+			q.timer.Reset(turn)
 		}
 		return
 	}
 }
 
-// wake is what the timer of q does.
-func (l *Limiter) wake(q *line) {
+// wake is called by whoever sees the timer fire: one of those in line, and mostly the
+// first, who has been looking at it longest. So a token costs one wake-up.
+func (l *Limiter) wake() {
 	b, now := l.lock()
-	q.armed = false
+	if l.line != nil {
+		l.line.armed = false
+	}
 	l.unlock(b, now)
 }
 
@@ -156,16 +158,20 @@ func (l *Limiter) await(ctx context.Context, w *waiter, since time.Duration) (er
 	if l.onWait != nil {
 		defer func() { callback.Run(func() { l.onWait(clock.Now() - since) }) }()
 	}
-	select {
-	case err := <-w.done:
-		if err == nil && ctx.Err() != nil {
+	for {
+		select {
+		case err := <-w.done:
+			if err == nil && ctx.Err() != nil {
+				l.leave(w)
+				return canceled(ctx)
+			}
+			return err
+		case <-w.tick:
+			l.wake()
+		case <-ctx.Done():
 			l.leave(w)
 			return canceled(ctx)
 		}
-		return err
-	case <-ctx.Done():
-		l.leave(w)
-		return canceled(ctx)
 	}
 }
 
