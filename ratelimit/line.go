@@ -21,6 +21,7 @@ import (
 type line struct {
 	head, tail *waiter
 	owed       uint128       // amounts that those in line want, in all
+	ended      []*waiter     // those to be told
 	timer      *time.Timer   // nil before somebody waits
 	armed      bool          // it is running
 	armedFor   time.Duration // when it fires, which may be before anybody is due
@@ -35,6 +36,7 @@ type waiter struct {
 	deadline   time.Duration // instant of the clock, or 0
 	inLine     bool
 	granted    bool
+	err        error            // why it was not
 	done       chan error       // what came of it, once; nil for a reservation
 	tick       <-chan time.Time // of the line's timer
 }
@@ -80,10 +82,19 @@ func (q *line) remove(w *waiter) {
 	w.next, w.prev, w.inLine = nil, nil, false
 }
 
-// end lets w know what came of its wait.
-func (w *waiter) end(err error) {
-	w.granted = err == nil
+// end takes w out of the line. It is told when the lock is free again: who wakes up
+// before would only wait for that.
+func (q *line) end(w *waiter, err error) {
+	q.remove(w)
+	w.granted, w.err = err == nil, err
 	if w.done != nil {
-		w.done <- err // never blocks: there is room for the one that comes
+		q.ended = append(q.ended, w)
+	}
+}
+
+// tell lets those know whose wait has ended, in their order.
+func tell(ended []*waiter) {
+	for _, w := range ended {
+		w.done <- w.err // never blocks: there is room for the one that comes
 	}
 }

@@ -78,7 +78,9 @@ func (l *Limiter) catchUp(b *bucket, now time.Duration) {
 // unlock has the timer run for the first in line, or gives the TAT back to those
 // who need no lock.
 func (l *Limiter) unlock(b *bucket, now time.Duration) {
+	var ended []*waiter
 	if q := l.line; q != nil {
+		ended, q.ended = q.ended, nil
 		if q.head != nil {
 			l.arm(b, now)
 		} else if now >= q.resume {
@@ -90,6 +92,7 @@ func (l *Limiter) unlock(b *bucket, now time.Duration) {
 	}
 	l.release(b, now)
 	l.mu.Unlock()
+	tell(ended)
 }
 
 // release stores the TAT in the word, if it can be had without the lock.

@@ -86,8 +86,7 @@ func (l *Limiter) serve(b *bucket, now time.Duration) {
 			return
 		}
 		l.tat = tat
-		q.remove(w)
-		w.end(nil)
+		q.end(w, nil)
 	}
 }
 
@@ -111,7 +110,8 @@ func (l *Limiter) replan(b *bucket, now time.Duration) {
 		next, turn := w.next, l.delay(b, now, ahead.plus(w.amount))
 		if left := w.deadline - now; w.deadline != 0 && turn > left {
 			l.drop(b, now, w)
-			w.end(&DeadlineError{Wait: turn, Left: left})
+			w.err = &DeadlineError{Wait: turn, Left: left}
+			l.line.ended = append(l.line.ended, w)
 		} else {
 			ahead = ahead.plus(w.amount)
 		}
