@@ -59,6 +59,19 @@ func (e *ExhaustedError) Error() string {
 // Ran tells other policies whether the call was ever made.
 func (e *ExhaustedError) Ran() bool { return e.Attempts > 0 }
 
+// Timeout reports whether it was a time that ran out, at last, as net.Error has it.
+func (e *ExhaustedError) Timeout() bool {
+	last := e.Cause
+	if last == nil && len(e.Errs) > 0 {
+		last = e.Errs[len(e.Errs)-1]
+	}
+	timeout, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](last)
+	return errors.Is(last, ErrMaxElapsed) || ok && timeout.Timeout()
+}
+
 // Unwrap returns [ErrExhausted], the errors of the attempts, the latest first,
 // and the cause.
 func (e *ExhaustedError) Unwrap() []error {

@@ -180,6 +180,9 @@ func TestContext(t *testing.T) {
 		require.ErrorAs(t, err, &exhausted)
 		assert.Equal(t, time.Minute, exhausted.Delay)
 		assert.ErrorContains(t, err, "before a delay of 1m0s")
+		assert.True(t, exhausted.Timeout())
+		require.ErrorAs(t, r.Do(t.Context(), fails(&calls, errTest)), &exhausted)
+		assert.False(t, exhausted.Timeout())
 	})
 }
 

@@ -111,7 +111,7 @@ func TestStalledErrorBody(t *testing.T) {
 		_, _ = io.WriteString(w, "ok")
 	}))
 	defer server.Close()
-	rt := transport.MustNew(transport.Config{Base: server.Client().Transport, Retrier: retry.MustNew(retry.Policy{AttemptTimeout: 50 * time.Millisecond, InitialDelay: 1, MaxDelay: 1})})
+	rt := transport.MustNew(transport.Config{Base: server.Client().Transport, Retrier: retry.MustNew(retry.Policy{AttemptTimeout: 50 * time.Millisecond, MaxRetries: 100, InitialDelay: 1, MaxDelay: 1})})
 	resp, err := rt.RoundTrip(request(t, strings.TrimPrefix(server.URL, "http://")))
 	require.NoError(t, err)
 	assert.Equal(t, 200, resp.StatusCode)
