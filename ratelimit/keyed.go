@@ -34,8 +34,8 @@ func NewKeyed[K comparable](p Policy, maxKeys int) (*Keyed[K], error) {
 	if _, err := New(p); err != nil {
 		return nil, err
 	}
-	create := func() *Limiter { return MustNew(p) } // valid, as just seen
-	first := create().bucket.Load()
+	create := func(K) *Limiter { return MustNew(p) } // valid, as just seen
+	first := MustNew(p).bucket.Load()
 	unchanged := func(l *Limiter) bool {
 		b := l.bucket.Load()
 		return b.rate == first.rate && b.burst == first.burst && l.idle()

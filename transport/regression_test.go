@@ -77,6 +77,27 @@ func TestBreakerCallbackMayCallTheClient(t *testing.T) {
 	})
 }
 
+func TestOnBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		a := &answers{status: []int{500, 200}}
+		rt := transport.MustNew(transport.Config{
+			Base: a,
+			Breaker: &circuitbreaker.Policy{FailureThreshold: 1, SuccessThreshold: 1, OnOpen: func(n int, err error) {
+				told = append(told, fmt.Sprint(n, " ", err))
+				panic("dropped")
+			}},
+			OnBreaker: func(host string, state circuitbreaker.State) { told = append(told, fmt.Sprint(host, " ", state)) },
+		})
+		for range 2 {
+			_, err := rt.RoundTrip(request(t, "host.test"))
+			require.NoError(t, err)
+			time.Sleep(time.Hour)
+		}
+		assert.Equal(t, []string{"1 transport: 500 Internal Server Error", "host.test open", "host.test half-open", "host.test closed"}, told)
+	})
+}
+
 func TestDeadHostsMakeRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &answers{status: []int{500}}

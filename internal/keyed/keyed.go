@@ -8,7 +8,7 @@ import "sync"
 // the keys in use, and bounded. A Map is safe for concurrent use and has no goroutine.
 type Map[K comparable, V any] struct {
 	most   int
-	create func() V
+	create func(K) V
 	idle   func(V) bool
 	spare  func(V) bool
 
@@ -35,7 +35,7 @@ const (
 // New returns a map of at most so many keys. idle reports whether a value may be
 // dropped, and spare whether it may be if there is no room. The functions must not
 // use the map.
-func New[K comparable, V any](most int, create func() V, idle, spare func(V) bool) *Map[K, V] {
+func New[K comparable, V any](most int, create func(K) V, idle, spare func(V) bool) *Map[K, V] {
 	return &Map[K, V]{most: most, create: create, idle: idle, spare: spare, entries: make(map[K]*Entry[K, V])}
 }
 
@@ -57,7 +57,7 @@ func (m *Map[K, V]) Use(key K) *Entry[K, V] {
 		if len(m.entries) >= m.most {
 			return nil
 		}
-		e = &Entry[K, V]{Value: m.create(), key: key}
+		e = &Entry[K, V]{Value: m.create(key), key: key}
 		m.entries[key] = e
 	}
 	e.users++
