@@ -32,6 +32,7 @@ const leastWait = 10 * time.Microsecond
 // beginPoliced notes that an item begins.
 func (w *worker) beginPoliced() (now time.Duration) {
 	p := &w.policed
+	p.inside.Store(false) // a policy may have recovered a panic of the call
 	p.measured = p.sampling || w.itemNanos > float64(leastWait)
 	if p.measured {
 		p.own, now = 0, clock.Now()

@@ -98,7 +98,7 @@ func (g *Group) takeTurn(ctx context.Context, n []float64) error {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		for i := range g.owed {
-			g.owed[i] -= amountOf(n, i)
+			g.owed[i] -= amountOf(n, i) // but for a rounding error: see unmeetable
 		}
 	}()
 	select {
@@ -165,7 +165,8 @@ func (g *Group) TryAcquireEach(n ...float64) bool {
 }
 
 // unmeetable returns an error if one limiter alone would take too long for all whose
-// turn comes before, and this call. mu is held.
+// turn comes before, and this call. What is owed is a sum of floats, which may be off
+// by a little, below 0 too. mu is held.
 func (g *Group) unmeetable(ctx context.Context, n []float64) error {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -174,7 +175,7 @@ func (g *Group) unmeetable(ctx context.Context, n []float64) error {
 	left := time.Until(deadline)
 	for i, l := range g.limiters {
 		b, now := l.lock()
-		wait := l.wait(b, now, amount(amountOf(n, i)+g.owed[i]))
+		wait := l.wait(b, now, amount(amountOf(n, i)+max(0, g.owed[i])))
 		l.unlock(b, now)
 		if wait > left {
 			return &DeadlineError{Wait: wait, Left: left}

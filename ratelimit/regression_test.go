@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,6 +139,29 @@ func TestKeysInUseHideNoIdleOnes(t *testing.T) {
 		require.True(t, k.TryAcquire(-1))
 		close(stop)
 	})
+}
+
+// A pause without end, ended by hand: those who waited for it are not forgotten. By the
+// real clock, since that of a bubble is too far from the end of time.
+func TestResetOfAnEndlessPause(t *testing.T) {
+	l := MustNew(Policy{RequestsPerSecond: 1000, BurstSize: 2})
+	l.PauseFor(math.MaxInt64)
+	done := make(chan error, 2)
+	for i, n := range []float64{2, 1} {
+		go func() { done <- l.AcquireN(t.Context(), n) }()
+		for waiting := 0; waiting <= i; { // in this order
+			l.mu.Lock()
+			waiting = 0
+			for w := l.line.head; w != nil; w = w.next {
+				waiting++
+			}
+			l.mu.Unlock()
+			runtime.Gosched()
+		}
+	}
+	l.Reset()
+	require.NoError(t, <-done)
+	require.NoError(t, <-done)
 }
 
 func TestKeyNotEqualToItself(t *testing.T) {

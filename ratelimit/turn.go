@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/callback"
@@ -135,7 +136,11 @@ func (l *Limiter) arm(b *bucket, now time.Duration) {
 		if q.batched = b.token <= uint64(batchRate)*b.ticks && !clock.Virtual(now); q.batched {
 			turn = max(turn, batchTime)
 		}
-		if at := now + turn; !q.armed || at < q.armedFor {
+		at := now + turn
+		if at < now { // beyond the end of time, after a pause without end
+			at = math.MaxInt64
+		}
+		if !q.armed || at < q.armedFor {
 			q.armed, q.armedFor = true, at
 			q.timer.Reset(turn)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync/atomic"
 )
 
 // keptBody is how much of the body of a response that is no success is read at once,
@@ -33,17 +34,33 @@ func (x *exchange) request(ctx context.Context) (*http.Request, error) {
 
 // upload is a request's body that remembers why it could not be read: that is not the
 // host's fault.
+//
+// It may still be read when the attempt is over, and fails then because it was closed.
 type upload struct {
 	io.ReadCloser
-	err error
+	closed atomic.Bool
+	failed atomic.Pointer[error]
 }
 
 func (u *upload) Read(p []byte) (int, error) {
 	n, err := u.ReadCloser.Read(p)
-	if err != nil && !errors.Is(err, io.EOF) {
-		u.err = err
+	if err != nil && !errors.Is(err, io.EOF) && !u.closed.Load() {
+		u.failed.CompareAndSwap(nil, &err)
 	}
 	return n, err
+}
+
+func (u *upload) Close() error {
+	u.closed.Store(true)
+	return u.ReadCloser.Close()
+}
+
+// err returns why the body could not be read, if it was read.
+func (u *upload) err() error {
+	if u == nil || u.failed.Load() == nil {
+		return nil
+	}
+	return *u.failed.Load()
 }
 
 // keep makes the response one that outlives the attempt: when its body has been read

@@ -105,8 +105,8 @@ func (x *exchange) attempt(ctx context.Context) error {
 
 // failed is what an attempt without a response means.
 func (x *exchange) failed(err error) error {
-	if x.upload != nil && x.upload.err != nil {
-		return x.t.final(&notSentError{x.upload.err}) // no fault of the host's
+	if own := x.upload.err(); own != nil {
+		return x.t.final(&notSentError{own}) // no fault of the host's
 	}
 	if !idempotent(x.req) || !x.repeatable() {
 		return x.t.final(err)

@@ -215,6 +215,39 @@ func TestOwnFailuresOpenNoBreaker(t *testing.T) {
 	})
 }
 
+// pipe is a body that gives nothing until it is closed, and fails then.
+type pipe struct{ closed chan struct{} }
+
+func (p pipe) Read([]byte) (int, error) { <-p.closed; return 0, io.ErrClosedPipe }
+func (p pipe) Close() error             { close(p.closed); return nil }
+
+// A body that can't be read because the attempt is over has not failed by itself. With
+// HTTP/2, where it may still be read when the attempt has ended.
+func TestUploadCutOff(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) }))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	var attempts atomic.Int32
+	rt := transport.MustNew(transport.Config{
+		Base: base(func(req *http.Request) (*http.Response, error) {
+			attempts.Add(1)
+			return server.Client().Transport.RoundTrip(req)
+		}),
+		Retrier: retry.MustNew(retry.Policy{AttemptTimeout: 20 * time.Millisecond, MaxRetries: 2, InitialDelay: 1, MaxDelay: 1}),
+	})
+	for range 5 {
+		attempts.Store(0)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL, pipe{make(chan struct{})})
+		require.NoError(t, err)
+		req.GetBody = func() (io.ReadCloser, error) { return pipe{make(chan struct{})}, nil }
+		_, err = rt.RoundTrip(req)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.EqualValues(t, 3, attempts.Load())
+	}
+	server.Client().CloseIdleConnections()
+}
+
 func TestRateLimitFields(t *testing.T) {
 	for field, want := range map[string]time.Duration{
 		"limit=100, remaining=0, reset=30":             30 * time.Second,
