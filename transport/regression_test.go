@@ -216,15 +216,24 @@ func TestOwnFailuresOpenNoBreaker(t *testing.T) {
 }
 
 // pipe is a body that gives nothing until it is closed, and fails then.
-type pipe struct{ closed chan struct{} }
+type pipe struct {
+	once   *sync.Once
+	closed chan struct{}
+}
+
+func newPipe() pipe { return pipe{new(sync.Once), make(chan struct{})} }
 
 func (p pipe) Read([]byte) (int, error) { <-p.closed; return 0, io.ErrClosedPipe }
-func (p pipe) Close() error             { close(p.closed); return nil }
+func (p pipe) Close() error             { p.once.Do(func() { close(p.closed) }); return nil }
 
 // A body that can't be read because the attempt is over has not failed by itself. With
 // HTTP/2, where it may still be read when the attempt has ended.
 func TestUploadCutOff(t *testing.T) {
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body) }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		w.(http.Flusher).Flush()
+		<-r.Context().Done() // and no body comes
+	}))
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
@@ -238,9 +247,10 @@ func TestUploadCutOff(t *testing.T) {
 	})
 	for range 5 {
 		attempts.Store(0)
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL, pipe{make(chan struct{})})
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, server.URL, newPipe())
 		require.NoError(t, err)
-		req.GetBody = func() (io.ReadCloser, error) { return pipe{make(chan struct{})}, nil }
+		req.ContentLength = 100
+		req.GetBody = func() (io.ReadCloser, error) { return newPipe(), nil }
 		_, err = rt.RoundTrip(req)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.EqualValues(t, 3, attempts.Load())
