@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/ratelimit"
 )
 
@@ -49,6 +50,10 @@ func (x *exchange) bothLimits(ctx context.Context, host string) error {
 			return err
 		}
 		err := x.attempt(ctx)
+		if _, refused := answer.Refused(err); refused { // the host never got it
+			_, _ = l.Return(1), x.t.limiter.Return(1) // 1 is a valid amount
+			return err
+		}
 		l.Feedback(err)
 		return err
 	})

@@ -215,6 +215,30 @@ func TestOwnFailuresOpenNoBreaker(t *testing.T) {
 	})
 }
 
+// Nor does it cost a token, of either limiter.
+func TestOwnFailuresCostNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 2})
+		hosts := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 2}, 0)
+		rt := transport.MustNew(transport.Config{Limiter: all, PerHost: hosts, Base: base(func(req *http.Request) (*http.Response, error) {
+			_, err := io.ReadAll(req.Body)
+			_ = req.Body.Close()
+			return nil, err
+		})})
+		for range 5 {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://host.test/", brokenFile{})
+			require.NoError(t, err)
+			_, err = rt.RoundTrip(req)
+			require.ErrorContains(t, err, "disk failure")
+		}
+		assert.EqualValues(t, 2, all.AvailableTokens())
+		require.NoError(t, hosts.Use("host.test", func(l *ratelimit.Limiter) error {
+			assert.EqualValues(t, 2, l.AvailableTokens())
+			return nil
+		}))
+	})
+}
+
 // pipe is a body that gives nothing until it is closed, and fails then.
 type pipe struct {
 	once   *sync.Once
