@@ -35,14 +35,14 @@ func (l *Limiter) lockForOne() (*bucket, time.Duration) {
 // late wake-up, so most calls need not wait at all. In virtual time all wake-ups are
 // free, and exact.
 const (
-	batchTime   = 300 * time.Microsecond // less than the millisecond that timers oversleep anyway
-	batchRate   = 10 * time.Microsecond  // between two tokens, at the most
-	batchMostly = 2 * time.Millisecond   // how late the timer may be before others serve
+	batchTime = 300 * time.Microsecond // less than the millisecond that timers oversleep anyway
+	batchRate = 10 * time.Microsecond  // between two tokens, at the most
+	batchLate = 2 * time.Millisecond   // how late the timer may be before others serve
 )
 
 // left reports whether it is left to the timer to serve those who are due.
 func (q *line) left(now time.Duration) bool {
-	return q.armed && q.batched && now < q.armedFor+batchMostly
+	return q.armed && q.batched && now < q.armedFor+batchLate
 }
 
 // hold takes the lock and the TAT with it, and reads the clock.
