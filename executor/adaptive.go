@@ -1,0 +1,224 @@
+package executor
+
+import (
+	"iter"
+	"math"
+	"time"
+)
+
+// The controller's pace, found by simulation: docs/adaptive-concurrency.md tells
+// what each buys and costs.
+const (
+	// leastCalls is the fewest calls that a decision is made on.
+	leastCalls = 6
+	// manyCalls times the squared variation of calls is how many of them make a
+	// mean good enough to act on, where that is more than a round.
+	manyCalls = 40
+	// firstGrowth is how many times as many calls a round may have as the one
+	// before as long as nothing degrades at all, laterGrowth when something has.
+	firstGrowth = 2.5
+	laterGrowth = 2.0
+	// probeEvery is how many rounds of calls lie between two steps up.
+	probeEvery = 5.0
+	// refineAfter is how many windows lie before the first look at unloaded
+	// calls; the pauses grow up to refineRarely windows.
+	refineAfter  = 8.0
+	refineRarely = 200.0
+	// headroom is the line that is kept at the service so that its slots are
+	// never idle, and noiseRoom how much more where calls vary, relative to the
+	// variation.
+	headroom  = 0.03
+	noiseRoom = 0.15
+	// slack is how much longer than unloaded calls may take while they grow in
+	// number.
+	slack = 0.2
+)
+
+// mode says what the latest change of the limit was for.
+type mode int
+
+const (
+	growing  mode = iota // multiplied round by round while it pays
+	holding              // at the level that Little's law asks for
+	probing              // a step above it
+	dipping              // far below, to tell a slow service from a long line
+	refining             // a little below, to measure unloaded calls
+)
+
+// adaptive finds how many calls in flight a service rewards, and keeps to it
+// while the service changes. It is a state machine without clock and goroutine:
+// it is told how attempts end, and answers with a limit.
+//
+// It starts with a few and multiplies them round by round. When calls begin to
+// take longer by as much as there are more of them, a line has formed, and the
+// limit goes where Little's law says that it just does not: throughput × what
+// an unloaded call takes, plus headroom. Then it holds, and asks questions: a
+// step up now and then, judged by a sequential test; a little below, to measure
+// unloaded calls again, ever more rarely; far below when calls suddenly take
+// long, since that tells a service that got slower from one with less room.
+// Losses cap it. Little's law: L = λW (Little, 1961); the gain of the start and
+// the probing around a model of the path are those of BBR (Cardwell et al.,
+// 2016) carried over from bytes in flight to calls whose times vary.
+type adaptive struct {
+	floor, ceiling int // bounds on the limit, at least 1
+	limit          int // in force
+	saturated      bool
+
+	mode   mode
+	cold   bool    // nothing but the first growth has happened
+	level  float64 // the limit before rounding, trials aside
+	carry  float64 // what rounding has left over
+	rate   float64 // ln of calls per second, filtered; 0 before it is known
+	growth float64
+
+	base      unloaded
+	noise     float64 // coefficient of variation of a call's time
+	congested bool    // more calls in flight were seen to achieve less
+	losses    lossCap
+	window    window
+	epoch     int64
+
+	before measurement // the round before in growing, the level left by a dip
+	usual  measurement // at the level: ln of in flight and time, fading
+	odds   float64     // for calls not waiting for each other, by the steps up
+	rounds float64     // since the last step up
+	faster int         // windows in which calls took less than unloaded
+	refine struct{ windows, times float64 }
+}
+
+// newAdaptive starts at first calls in flight and stays from floor to ceiling.
+func newAdaptive(first, floor, ceiling int, now time.Duration) *adaptive {
+	a := &adaptive{floor: max(1, floor), cold: true, growth: firstGrowth}
+	a.ceiling = max(a.floor, ceiling)
+	a.limit = max(a.floor, min(first, a.ceiling))
+	a.window = window{since: now, fresh: true}
+	return a
+}
+
+// alone takes what a call took that nothing else was in flight with.
+func (a *adaptive) alone(took time.Duration) {
+	if a.base.mean == 0 {
+		a.base.reset(took.Seconds(), 1)
+	}
+}
+
+// begin returns what is to be kept of an attempt that begins as the last of inFlight.
+func (a *adaptive) begin(now time.Duration, inFlight int) attempt {
+	return attempt{began: now, inFlight: inFlight, epoch: a.epoch, items: 1}
+}
+
+// done takes an attempt that ended, but for a loss, and reports whether there
+// is enough for a review.
+func (a *adaptive) done(now time.Duration, c attempt) (due bool) {
+	a.losses.success(a.limit, float64(max(1, c.items)))
+	return a.window.add(now, c, a.base.mean) && a.window.calls >= a.need()
+}
+
+// need returns how many calls must have ended for a review.
+func (a *adaptive) need() float64 {
+	limit := float64(a.limit)
+	switch {
+	case a.mode == refining:
+		return max(leastCalls, 2*limit)
+	case a.window.fresh: // not for the last few: they may take very long
+		return max(leastCalls, limit*7/8)
+	default:
+		return max(leastCalls, limit, manyCalls*a.noise*a.noise)
+	}
+}
+
+// lose takes an attempt that the service refused or left unanswered; throttled
+// says that it refused for being asked too often. It reports whether the limit
+// has changed.
+func (a *adaptive) lose(now time.Duration, c attempt, throttled bool) (changed bool) {
+	a.losses.loss(now, c, a.limit, throttled, a.mode == growing, a.cold)
+	a.mode, a.cold = holding, false
+	if a.rate == 0 && a.base.mean > 0 {
+		a.rate = math.Log(a.losses.most / a.base.mean)
+	}
+	before := a.limit
+	if float64(a.limit) > a.losses.most {
+		a.set(now, a.losses.most)
+	}
+	return a.limit != before
+}
+
+// bound sets the most that the limit may be.
+func (a *adaptive) bound(ceiling int) { a.ceiling = max(a.floor, ceiling) }
+
+// set changes the limit and begins a window. A fraction is met on average.
+func (a *adaptive) set(now time.Duration, n float64) {
+	n = max(float64(a.floor), min(a.losses.bound(n), float64(a.ceiling)))
+	limit := int(n + a.carry + 1e-9)
+	a.carry = max(0, min(n+a.carry-float64(limit), 1))
+	change := math.Abs(float64(limit - a.limit))
+	raised := limit > a.limit
+	a.limit = limit
+	a.epoch++
+	a.window = window{
+		since: now, epoch: a.epoch, raised: raised,
+		fresh: change > 1 && 10*change > float64(a.limit),
+	}
+}
+
+// review draws conclusions from the window; open are the attempts in flight.
+func (a *adaptive) review(now time.Duration, open iter.Seq[attempt]) {
+	fresh := a.window.fresh
+	m := a.window.measure(now, a.base.mean, open)
+	if m.time <= 0 {
+		m.time = 1e-9
+	}
+	a.learnNoise(m, fresh)
+	if m.inFlight < 1.2 { // alone: that is what a call takes
+		a.learnAlone(m)
+	}
+	switch a.mode {
+	case growing:
+		a.grow(now, m)
+	case probing:
+		a.probed(now, m)
+	case dipping:
+		a.dipped(now, m)
+	case refining:
+		a.refined(now, m)
+	default:
+		a.hold(now, m)
+	}
+}
+
+// learnNoise follows the variation of calls, relative to unloaded ones: a line
+// adds to the time and not to its variation.
+func (a *adaptive) learnNoise(m measurement, fresh bool) {
+	cv := m.cv
+	if a.base.mean > 0 {
+		cv *= max(1, m.time/a.base.mean)
+	}
+	cv = min(1, cv)
+	switch {
+	case a.noise == 0, fresh && cv < 0.1:
+		a.noise = cv
+	case !fresh: // the long calls of a fresh window have not ended
+		a.noise += 0.2 * (cv - a.noise)
+	}
+}
+
+func (a *adaptive) learnAlone(m measurement) {
+	if a.base.weight <= 4 || math.Abs(math.Log(m.time/a.base.mean)) > 3*a.error(m) {
+		a.base.reset(m.time, m.calls)
+	} else {
+		a.base.merge(m.time, m.calls)
+	}
+}
+
+// error returns the relative standard error of a measurement.
+func (a *adaptive) error(m measurement) float64 { return a.noise / math.Sqrt(m.calls) }
+
+// doubt returns that of its ratio to the base.
+func (a *adaptive) doubt(m measurement) float64 {
+	return math.Hypot(a.error(m), a.base.error(a.noise))
+}
+
+// used reports whether the limit was what bounded the calls in flight: if not,
+// there were too few items, or policies held them back, and a higher limit would
+// change nothing.
+func (a *adaptive) used(m measurement) bool { return m.inFlight > 0.8*float64(a.limit) }

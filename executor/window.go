@@ -1,0 +1,93 @@
+package executor
+
+import (
+	"iter"
+	"math"
+	"time"
+)
+
+// attempt is a call of the service, as it is known when it begins.
+type attempt struct {
+	began    time.Duration
+	inFlight int   // with it
+	epoch    int64 // counts the changes of the limit
+	items    int   // that it is for
+}
+
+// window adds up the calls that ended since the limit last changed.
+type window struct {
+	since    time.Duration
+	epoch    int64
+	raised   bool    // the limit was raised
+	fresh    bool    // it was changed by much: only calls count that began since
+	calls    float64 // that have ended
+	seconds  float64 // that they took
+	squares  float64
+	inFlight float64 // added up over the calls
+	peak     float64 // most in flight
+}
+
+// add takes a call that has ended, and reports whether it counts. An attempt for
+// many items counts as so many calls, one after the other.
+func (w *window) add(now time.Duration, c attempt, base float64) bool {
+	if w.fresh && !w.began(c, base) {
+		return false
+	}
+	n := float64(max(1, c.items))
+	took := (now - c.began).Seconds() / n
+	w.calls += n
+	w.seconds += n * took
+	w.squares += n * took * took
+	w.inFlight += n * float64(c.inFlight)
+	w.peak = max(w.peak, float64(c.inFlight))
+	return true
+}
+
+// began reports whether c began in the window, or so shortly before the limit
+// was raised that it makes no difference: where calls end in bursts, a burst
+// would else be cut in two.
+func (w *window) began(c attempt, base float64) bool {
+	return c.epoch == w.epoch || w.raised && c.began >= w.since-time.Duration(base*1e8)
+}
+
+// measurement is what a window has shown.
+type measurement struct {
+	calls    float64 // that it is from
+	time     float64 // mean seconds of a call
+	inFlight float64 // mean number of calls in flight as they began
+	cv       float64 // coefficient of variation of a call's time
+}
+
+// measure returns what the window has shown. open are the attempts in flight.
+func (w *window) measure(now time.Duration, base float64, open iter.Seq[attempt]) measurement {
+	m := measurement{calls: w.calls, time: w.seconds / w.calls, inFlight: w.inFlight / w.calls}
+	m.cv = math.Sqrt(max(0, w.squares/w.calls-m.time*m.time)) / max(m.time, 1e-12)
+	if w.fresh {
+		m.inFlight = w.peak // the first ones began when there were few
+		m.time = w.uncensored(now, base, m, open)
+	}
+	return m
+}
+
+// uncensored estimates the mean time of a call from calls of which some have
+// not ended: those are the long ones. The time spent in all of them is divided
+// by how many of them it was worth: a call still open counts as the share of it
+// that is over, which is certain if all calls take the same time, and as nothing
+// if their time is memoryless (exponential; cv 1): then time spent says nothing
+// about time left.
+func (w *window) uncensored(now time.Duration, base float64, m measurement, open iter.Seq[attempt]) float64 {
+	mean, sure := m.time, 1-min(1, m.cv*m.cv)
+	for range 3 { // the share over follows from the mean: a fixed point
+		seconds, calls := w.seconds, w.calls
+		for c := range open {
+			if w.began(c, base) {
+				n := float64(max(1, c.items))
+				age := (now - c.began).Seconds() / n
+				seconds += n * age
+				calls += n * sure * min(1, age/mean)
+			}
+		}
+		mean = seconds / calls
+	}
+	return mean
+}
