@@ -20,6 +20,10 @@ const (
 	laterGrowth = 2.0
 	// probeEvery is how many rounds of calls lie between two steps up.
 	probeEvery = 5.0
+	// patience is how long nothing may end before the first calls are joined by
+	// as many: that long a call does not come from a service that a few more
+	// would slow down by much.
+	patience = 25 * time.Millisecond
 	// refineAfter is how many windows lie before the first look at unloaded
 	// calls; the pauses grow up to refineRarely windows.
 	refineAfter  = 8.0
@@ -84,6 +88,9 @@ type adaptive struct {
 	rounds float64     // since the last step up
 	faster int         // windows in which calls took less than unloaded
 	refine struct{ windows, times float64 }
+
+	latest measurement // as of the latest review
+	reason string      // why the limit changed, for a person; whoever reads it clears it
 }
 
 // newAdaptive starts at first calls in flight and stays from floor to ceiling.
@@ -93,6 +100,17 @@ func newAdaptive(first, floor, ceiling int, now time.Duration) *adaptive {
 	a.limit = max(a.floor, min(first, a.ceiling))
 	a.window = window{since: now, fresh: true}
 	return a
+}
+
+// silence doubles the first calls, once, if none of them has ended in patience.
+func (a *adaptive) silence(now time.Duration) (changed bool) {
+	if !a.cold || a.epoch > 0 || a.window.calls > 0 || now-a.window.since < patience || a.saturated {
+		return false
+	}
+	before, since := a.limit, a.window.since
+	a.set(now, 2*float64(a.limit))
+	a.window.fresh, a.window.since = true, since // the first calls count too
+	return a.limit != before
 }
 
 // alone takes what a call took that nothing else was in flight with.
@@ -121,7 +139,7 @@ func (a *adaptive) need() float64 {
 	case a.mode == refining:
 		return max(leastCalls, 2*limit)
 	case a.window.fresh: // not for the last few: they may take very long
-		return max(leastCalls, limit*7/8)
+		return max(leastCalls, limit*3/4)
 	default:
 		return max(leastCalls, limit, manyCalls*a.noise*a.noise)
 	}
@@ -138,6 +156,7 @@ func (a *adaptive) lose(now time.Duration, c attempt, throttled bool) (changed b
 	}
 	before := a.limit
 	if float64(a.limit) > a.losses.most {
+		a.reason = "calls were refused"
 		a.set(now, a.losses.most)
 	}
 	return a.limit != before
@@ -168,6 +187,7 @@ func (a *adaptive) review(now time.Duration, open iter.Seq[attempt]) {
 	if m.time <= 0 {
 		m.time = 1e-9
 	}
+	a.latest = m
 	a.learnNoise(m, fresh)
 	if m.inFlight < 1.2 { // alone: that is what a call takes
 		a.learnAlone(m)

@@ -52,6 +52,7 @@ type worker struct {
 	attempts int             // calls of the function for the item being run
 	policed  policed         // what the policies take, during the sample
 
+	gate     *gate // to be told of attempts, nil if there is none
 	runner   runner
 	claimed  span          // the range being run
 	seat     int           // index in the pool's list
@@ -192,10 +193,11 @@ func (b *batches[T, R]) fail(_ *worker, lost span, err error) error {
 
 func (b *batches[T, R]) call(ctx context.Context) (err error) {
 	b.w.attempts++
-	entered := b.w.policed.enter()
+	items := b.span.hi - b.span.lo
+	entered := b.w.enter(items)
 	// The capacity ends with the batch: an append by fn cannot reach the next one.
 	b.result, err = b.fn(ctx, b.items[b.span.lo:b.span.hi:b.span.hi])
-	b.w.policed.leave(entered)
+	b.w.leave(entered, items, err)
 	return err
 }
 

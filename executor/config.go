@@ -45,6 +45,9 @@ type Config struct {
 	// MaxWorkers bounds how many calls run at once; 0 is no bound but the
 	// optimizer's own.
 	MaxWorkers int
+	// MinWorkers is how many calls run at once at the least, if there are so many
+	// items: 0 and 1 are no bound.
+	MinWorkers int
 	// ChunkSize fixes how many items a worker claims at a time, and for batches
 	// how many items a call is given; 0 finds out.
 	ChunkSize int
@@ -99,6 +102,7 @@ func (c *Config) Validate() error {
 	}{
 		{"Workers", c.Workers, 0},
 		{"MaxWorkers", c.MaxWorkers, 0},
+		{"MinWorkers", c.MinWorkers, 0},
 		{"ChunkSize", c.ChunkSize, 0},
 		{"MaxChunkSize", c.MaxChunkSize, 0},
 		{"SampleSize", c.SampleSize, sampling.MaxItems},
@@ -137,6 +141,10 @@ func (c *Config) contradiction() error {
 	switch {
 	case c.Workers > 0 && c.MaxWorkers > 0 && c.Workers > c.MaxWorkers:
 		return &ConfigError{"Workers", c.Workers, fmt.Sprintf("at most %d, the bound given on workers", c.MaxWorkers)}
+	case c.MinWorkers > 0 && c.MaxWorkers > 0 && c.MinWorkers > c.MaxWorkers:
+		return &ConfigError{"MinWorkers", c.MinWorkers, fmt.Sprintf("at most %d, the upper bound given on workers", c.MaxWorkers)}
+	case c.MinWorkers > 0 && c.Workers > 0:
+		return &ConfigError{"MinWorkers", c.MinWorkers, fmt.Sprintf("unset where the number of workers is fixed (%d)", c.Workers)}
 	case c.ChunkSize > 0 && c.TargetChunk > 0:
 		return &ConfigError{"ChunkSize", c.ChunkSize, fmt.Sprintf("unset where a chunk's duration is given (%v)", c.TargetChunk)}
 	case c.ChunkSize > 0 && c.MaxChunkSize > 0:
@@ -160,7 +168,7 @@ func (c *Config) watched() bool {
 func (c *Config) constraints(items int) optimizer.Constraints {
 	return optimizer.Constraints{
 		Items:   items,
-		Workers: c.Workers, MaxWorkers: c.MaxWorkers,
+		Workers: c.Workers, MaxWorkers: c.MaxWorkers, MinWorkers: c.MinWorkers,
 		ChunkSize: c.ChunkSize, TargetChunk: c.TargetChunk,
 		MemoryLimit: c.MemoryLimit,
 		ComputeOnly: c.ComputeOnly, LoadAware: c.LoadAware,

@@ -69,6 +69,7 @@ func (p *pool) finish() error {
 	if p.unwatch != nil {
 		p.unwatch()
 	}
+	p.gate.delist(p)
 	p.cancel(nil)
 	p.ended = clock.Now()
 	slices.SortFunc(p.faults.failed, func(a, b fault) int { return a.lo - b.lo })

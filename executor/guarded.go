@@ -19,10 +19,11 @@ type policed struct {
 	waited   time.Duration // in the policies, since it was last asked
 
 	// What others may look at.
-	inside   atomic.Bool  // the function is being called
-	entered  atomic.Int64 // when
-	ownItems atomic.Int64 // items measured, and the time in the function for them
-	ownTime  atomic.Int64
+	measuring atomic.Bool  // an item is being measured
+	inside    atomic.Bool  // the function is being called
+	entered   atomic.Int64 // when
+	ownItems  atomic.Int64 // items measured, and the time in the function for them
+	ownTime   atomic.Int64
 }
 
 // leastWait is what policies may take without it being called waiting: that much
@@ -33,7 +34,8 @@ const leastWait = 10 * time.Microsecond
 func (w *worker) beginPoliced() (now time.Duration) {
 	p := &w.policed
 	p.inside.Store(false) // a policy may have recovered a panic of the call
-	p.measured = p.sampling || w.itemNanos > float64(leastWait)
+	p.measured = p.sampling || w.gate != nil || w.itemNanos > float64(leastWait)
+	p.measuring.Store(p.measured)
 	if p.measured {
 		p.own, now = 0, clock.Now()
 	}
@@ -52,20 +54,31 @@ func (p *policed) end(began time.Duration) {
 	}
 }
 
-// enter and leave are called around an attempt.
-func (p *policed) enter() (now time.Duration) {
-	if p.measured {
-		now = clock.Now()
-		p.entered.Store(int64(now))
-		p.inside.Store(true)
+// enter and leave are called around an attempt for so many items.
+func (w *worker) enter(items int) (now time.Duration) {
+	p := &w.policed
+	if !p.measured {
+		return 0
+	}
+	now = clock.Now()
+	p.entered.Store(int64(now))
+	p.inside.Store(true)
+	if w.gate != nil {
+		w.gate.enter(&w.account, now, items)
 	}
 	return now
 }
 
-func (p *policed) leave(entered time.Duration) {
-	if p.measured {
-		p.inside.Store(false)
-		p.own += clock.Now() - entered
+func (w *worker) leave(entered time.Duration, items int, err error) {
+	p := &w.policed
+	if !p.measured {
+		return
+	}
+	now := clock.Now()
+	p.inside.Store(false)
+	p.own += now - entered
+	if w.gate != nil {
+		w.gate.leave(&w.account, now, items, err)
 	}
 }
 
@@ -103,13 +116,13 @@ func (g *guarded[T, R]) usesContext() bool { return true }
 // call is the innermost link: one attempt at the current item.
 func (g *guarded[T, R]) call(ctx context.Context) (err error) {
 	g.w.attempts++
-	entered := g.w.policed.enter()
+	entered := g.w.enter(1)
 	if g.fn.Plain != nil {
 		g.result, err = g.fn.Plain(g.item)
 	} else {
 		g.result, err = g.fn.Context(ctx, g.item)
 	}
-	g.w.policed.leave(entered)
+	g.w.leave(entered, 1, err)
 	return err
 }
 

@@ -33,6 +33,7 @@ func (a *adaptive) grow(now time.Duration, m measurement) {
 		a.level = float64(a.limit)
 		if next = a.level; !a.saturated {
 			next *= a.growth
+			a.reason = "the throughput follows"
 		}
 	}
 	a.set(now, next)
@@ -64,6 +65,7 @@ func (a *adaptive) leaveGrowth(now time.Duration, m measurement, longer, doubt f
 	a.rate = math.Log(m.inFlight / m.time)
 	a.mode, a.cold = holding, false
 	a.before.calls, a.rounds = 0, 0
+	a.reason = "calls began to wait for each other"
 	if longer > max(0.7, doubt) && a.base.weight <= 4 {
 		a.dip(now, m)
 		return
@@ -159,6 +161,7 @@ func (a *adaptive) gotFaster(now time.Duration, m measurement) bool {
 	much := m.time < 0.7*a.base.mean
 	a.base.reset(m.time, m.calls)
 	if much {
+		a.reason = "calls take less than they did"
 		a.mode, a.growth = growing, laterGrowth
 		a.set(now, m.inFlight*laterGrowth)
 	}
@@ -194,6 +197,7 @@ func (a *adaptive) probed(now time.Duration, m measurement) {
 	if own := math.Exp(a.usual.time); own > a.base.mean {
 		a.base.reset(own, a.usual.calls)
 	}
+	a.reason = "a few more calls were not kept waiting"
 	a.mode, a.growth = growing, laterGrowth
 	a.before, a.level = m, m.inFlight
 	a.set(now, 1.5*m.inFlight)
@@ -231,12 +235,14 @@ func (a *adaptive) dipped(now time.Duration, m measurement) {
 		a.rate = math.Log(max(held, rate))
 		a.settle(now)
 	case m.time < a.base.mean*(1.25+2*a.doubt(m)) && a.base.weight > 4:
-		a.rate = math.Log(rate) // there is less room
+		a.rate = math.Log(rate)
+		a.reason = "the service has less room than it had"
 		a.settle(now)
 	case math.Log(m.time/before.time) > 0.5*math.Log(m.inFlight/before.inFlight):
 		// Calls take as long with fewer in flight: that is what they take now.
 		a.base.reset(m.time, m.calls)
 		a.rate = math.Log(held)
+		a.reason = "calls take longer than they did, however few"
 		a.mode, a.growth = growing, laterGrowth
 		a.level = held * a.base.mean
 		a.set(now, a.level)

@@ -70,8 +70,6 @@ func (p *pool) revise(o observation) *optimizer.Plan {
 	switch {
 	case p.look.known:
 		sample.CPUShare = p.look.share
-	case p.control.waits && o.cores >= 0: // the cores were next to idle
-		sample.CPUShare = min(1, o.cores/float64(max(1, o.running)))
 	default:
 		return nil
 	}
@@ -86,10 +84,31 @@ func (p *pool) revise(o observation) *optimizer.Plan {
 			sample.ItemNanos = float64(own) / float64(items)
 		}
 	}
+	return p.replan(sample)
+}
+
+// replan makes the plan again, once. mu is held.
+func (p *pool) replan(sample sampling.Sample) *optimizer.Plan {
 	p.revised = true
 	p.plan = optimizer.New(sample, p.plan.Host, p.cfg.constraints(p.total))
 	plan := p.plan
 	return &plan
+}
+
+// reviseWaiting is revise for calls that wait, once it is known what one takes.
+func (p *pool) reviseWaiting(base time.Duration) *optimizer.Plan {
+	sample := p.plan.Sample
+	if p.revised || base <= 0 || sample.CPUKnown && !p.surprised {
+		return nil
+	}
+	sample.ItemNanos = float64(base)
+	if !sample.CPUKnown {
+		sample.CPUShare, sample.CPUKnown = 0, true
+		if p.look.known {
+			sample.CPUShare = p.look.share
+		}
+	}
+	return p.replan(sample)
 }
 
 // ownTime returns the time that the workers spent in the function, and not waiting

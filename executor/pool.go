@@ -26,6 +26,7 @@ type pool struct {
 	cancel  context.CancelCauseFunc
 	runner  runner
 	batches bool
+	tells   bool // the runner tells the gate of attempts itself
 	events  *events
 	faults  faults
 	unwatch func() // ends watching the caller's context, nil before watch
@@ -49,6 +50,10 @@ type pool struct {
 	needed   atomic.Int64 // how many make a review worthwhile at once
 	reviewAt atomic.Int64
 
+	// adapts says that the calls wait: the gate decides, and control does not.
+	adapts atomic.Bool
+	gate   *gate
+
 	reviewing sync.Mutex  // tried, never waited for
 	due       atomic.Bool // a review is
 
@@ -57,7 +62,7 @@ type pool struct {
 
 	// mu is never held while user code runs or anything waits.
 	mu      sync.Mutex
-	control controller
+	control computing
 	workers []*worker
 	running atomic.Int64 // len(workers), for readers without mu
 	closed  bool
@@ -71,11 +76,19 @@ type pool struct {
 		cpu      time.Duration
 		cpuKnown bool
 	}
-	staff   headcount
-	revised bool // the plan has been revised, or needs no revision
-	ended   time.Duration
-	unknown atomic.Bool // the CPU share of the calls, and nobody is measuring it
-	look    look
+	memory struct { // as the calls began to be bound by the gate
+		claimed   int64
+		allocated uint64
+		most      int // calls in flight that it allows
+	}
+	busyCores bool // no core was idle lately
+	told      int  // the limit as last told
+	story     story
+	staff     headcount
+	revised   bool // the plan has been revised, or needs no revision
+	ended     time.Duration
+	unknown   atomic.Bool // the CPU share of the calls, and nobody is measuring it
+	look      look
 }
 
 // newPool prepares the rest of a run whose opening is over. Nothing has been
@@ -86,6 +99,7 @@ func newPool(o *opening) *pool {
 		cfg: &o.cfg, parent: o.ctx, ctx: o.calls, cancel: o.cancel,
 		runner: o.runner, batches: o.batches, events: o.events, caller: &o.w, doomed: &o.doomed,
 		start: o.start, total: o.total, idle: make(chan struct{}),
+		tells: o.batches || len(o.cfg.Policies) > 0, gate: new(gate),
 	}
 	if p.cancel == nil {
 		p.ctx, p.cancel = context.WithCancelCause(o.ctx)
@@ -101,6 +115,9 @@ func newPool(o *opening) *pool {
 		if took := o.underWay(p.ended); took > 0 {
 			sample.ItemNanos = max(sample.ItemNanos, float64(took)/float64(o.span.hi-o.span.lo))
 		}
+	}
+	if !sample.CPUKnown && clock.Virtual(p.start) { // virtual time passes only while nothing computes
+		sample.CPUShare, sample.CPUKnown = 0, true
 	}
 	p.plan = p.makePlan(sample)
 	p.sizer = newSizer(p.cfg, &p.plan, o.batches)
@@ -150,7 +167,14 @@ func (p *pool) takeOver(s span, err error, began time.Duration) {
 // arrive sees to the outcome of what the caller was in the midst of when the
 // pool was made around it.
 func (p *pool) arrive(s span, err error) {
-	p.finishClaim(p.caller, time.Duration(p.caller.began.Load()), p.followUp(p.caller, s, err))
+	began := time.Duration(p.caller.began.Load())
+	if took := clock.Now() - began; err == nil && s.hi-s.lo == 1 && p.caller.returned {
+		if p.tells {
+			took = p.caller.policed.own
+		}
+		p.gate.alone(took)
+	}
+	p.finishClaim(p.caller, began, p.followUp(p.caller, s, err))
 }
 
 // fullHostFrom is the work ahead from which the full facts of the host, which

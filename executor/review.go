@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"math"
 	"runtime"
 	"time"
 
@@ -68,9 +69,38 @@ func (p *pool) decide(now time.Duration) (change *Change, plan *optimizer.Plan, 
 		return nil, nil, false
 	}
 	cut = p.cutLate(now)
+	if !p.adapts.Load() {
+		change, plan = p.decideComputing(now)
+	}
+	if p.adapts.Load() {
+		c, revised := p.decideWaiting(now)
+		if c != nil {
+			change = c
+		}
+		if revised != nil {
+			plan = revised
+		}
+	}
+	p.grow()
+	return change, plan, cut
+}
+
+// decideComputing leaves the number of workers to control, until the calls are
+// found to wait. mu is held.
+func (p *pool) decideComputing(now time.Duration) (change *Change, plan *optimizer.Plan) {
 	o := p.observe(now)
 	plan = p.revise(o)
 	d := p.control.next(o)
+	if d.waits {
+		base, calls := o.mean(), o.items
+		if p.tells {
+			own, items := p.ownTime()
+			base, calls = own/time.Duration(max(1, items)), int(items)
+		}
+		p.openGate(now, max(optimizer.FirstWindow, p.control.level), base, calls)
+		d.limit, d.reason, d.newEpoch = int(p.limit.Load()), "the calls wait, cores are idle", true
+		p.limit.Store(0)
+	}
 	if plan == nil { // what the controller has just found out counts too
 		plan = p.revise(o)
 	}
@@ -83,14 +113,70 @@ func (p *pool) decide(now time.Duration) (change *Change, plan *optimizer.Plan, 
 	if d.newEpoch {
 		p.newEpoch(now)
 	}
-	// Not enough yet? Then not before some more has been seen.
-	need := p.control.need()
-	p.needed.Store(max(int64(need), p.arrivals.Load()+1+int64(need/8)))
-	if p.arrivals.Load() >= p.needed.Load() { // they came while this was going on
-		p.due.Store(true)
+	return change, plan
+}
+
+// decideWaiting has the gate look at how the calls go, and takes this run's part
+// of what it allows. mu is held.
+func (p *pool) decideWaiting(now time.Duration) (change *Change, plan *optimizer.Plan) {
+	p.needed.Store(math.MaxInt64)
+	p.boundByMemory()
+	moment, reason := p.gate.review(now, p.saturated(now))
+	limit := p.gate.share(p)
+	held := 0
+	if p.tells {
+		held = p.heldBack()
 	}
-	p.grow()
-	return change, plan, cut
+	p.story.add(now-p.start, moment, limit, held)
+	if reason != "" && limit != p.told {
+		change = p.staff.note(Change{At: now - p.start, Workers: limit, Reason: reason})
+		p.told = limit
+	}
+	// Who waits in a policy is not in flight: others may take their place, as
+	// many again, so that backing off does not idle the service. More would only
+	// wait too.
+	p.limit.Store(int64(limit + min(held, limit)))
+	return change, p.reviseWaiting(moment.Base)
+}
+
+// saturated reports whether no core is idle. mu is held.
+func (p *pool) saturated(now time.Duration) bool {
+	age := now - p.mark.at
+	if age < sampling.ProcessResolution {
+		return p.busyCores
+	}
+	if cpu, ok := sampling.ProcessCPU(); ok && p.mark.cpuKnown {
+		p.busyCores = float64(cpu-p.mark.cpu) > 0.9*float64(runtime.GOMAXPROCS(0))*float64(age)
+	}
+	p.newEpoch(now)
+	return p.busyCores
+}
+
+// heldBack returns how many workers wait in policies. mu is held.
+func (p *pool) heldBack() (n int) {
+	for _, w := range p.workers {
+		if w.size.Load() > 0 && w.policed.measuring.Load() && !w.policed.inside.Load() {
+			n++
+		}
+	}
+	return n
+}
+
+// boundByMemory sets the most calls in flight that the memory allows, by what
+// calls have been seen to allocate. The sample tells it of short calls only.
+// mu is held.
+func (p *pool) boundByMemory() {
+	claimed := p.claims.next.Load() - p.memory.claimed
+	allocated, known := sampling.HeapAllocated()
+	if !known || claimed < 8 {
+		return
+	}
+	perCall := float64(allocated-p.memory.allocated) / float64(claimed)
+	most := optimizer.MemoryWorkers(available(p.cfg, &p.plan), perCall+optimizer.StackBytes, p.ceiling())
+	if p.memory.most == 0 || most < p.memory.most || most > p.memory.most*5/4 {
+		p.memory.most = most
+		p.gate.bound(most)
+	}
 }
 
 // cutLate tells workers whose chunk takes much longer than foreseen to hand the

@@ -6,6 +6,7 @@ import (
 
 	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
 )
 
 // staffUp registers the caller as a worker and starts the helpers and the supervisor.
@@ -15,15 +16,19 @@ func (p *pool) staffUp() {
 	fixed := p.cfg.Workers > 0
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ceiling := p.plan.MaxWorkers
-	if p.cfg.Plan == nil {
-		ceiling = optimizer.Ceiling(p.plan.Sample, p.plan.Host, p.cfg.constraints(p.total))
-	}
-	p.control = newController(p.plan, ceiling, fixed, now)
+	ceiling := p.ceiling()
+	p.control = newComputing(p.plan, p.cfg.MinWorkers, ceiling, fixed, now)
 	if p.surprised {
 		p.control.forgetBase()
 	}
-	p.limit.Store(int64(p.plan.Workers))
+	p.limit.Store(int64(p.control.level))
+	if !fixed && p.plan.Workload != sampling.CPUBound && ceiling > p.plan.Host.Procs {
+		base, calls := p.plan.Sample.ItemTime(), p.plan.Sample.Items
+		if p.surprised {
+			calls = 0
+		}
+		p.openGate(now, max(p.cfg.MinWorkers, p.plan.Workers), base, calls)
+	}
 	p.newEpoch(now)
 	p.unknown.Store(!p.revised && !p.plan.Sample.CPUKnown)
 	p.caller.runner = p.runner
@@ -33,6 +38,28 @@ func (p *pool) staffUp() {
 	p.group.Go(p.supervise)
 }
 
+// ceiling returns the most workers that the run may have.
+func (p *pool) ceiling() int {
+	if p.cfg.Plan != nil {
+		return max(p.plan.MaxWorkers, p.cfg.MinWorkers)
+	}
+	return max(p.cfg.MinWorkers, optimizer.Ceiling(p.plan.Sample, p.plan.Host, p.cfg.constraints(p.total)))
+}
+
+// openGate leaves the number of workers to the gate. base is what a call takes
+// alone, as known from so many calls. mu is held.
+func (p *pool) openGate(now time.Duration, first int, base time.Duration, calls int) {
+	p.gate.open(now, first, p.cfg.MinWorkers, p.ceiling(), base, calls)
+	p.gate.enlist(p)
+	p.adapts.Store(true)
+	p.memory.claimed = p.claims.next.Load()
+	p.memory.allocated, _ = sampling.HeapAllocated()
+	for _, w := range p.workers {
+		p.gate.join(&w.account)
+	}
+	p.limit.Store(int64(p.gate.share(p)))
+}
+
 // enter counts a worker in. mu is held.
 func (p *pool) enter(w *worker) {
 	if p.halted.Load() {
@@ -40,6 +67,9 @@ func (p *pool) enter(w *worker) {
 	}
 	w.seat, w.seated = len(p.workers), true
 	p.workers = append(p.workers, w)
+	if p.adapts.Load() {
+		p.gate.join(&w.account)
+	}
 	p.count()
 }
 
@@ -51,6 +81,7 @@ func (p *pool) exit(w *worker) {
 	p.workers[last] = nil
 	p.workers = p.workers[:last]
 	w.seated = false
+	p.gate.part(&w.account)
 	p.count()
 	p.settle(w)
 }
@@ -87,7 +118,7 @@ func (p *pool) grow() {
 	for len(p.workers) < want && !p.closed && !p.halted.Load() {
 		w := &worker{}
 		if !p.control.fixed {
-			if w.admitted = helpers.admit(p.control.waits, procs); w.admitted == nil {
+			if w.admitted = helpers.admit(p.adapts.Load(), procs); w.admitted == nil {
 				return
 			}
 		}

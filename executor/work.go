@@ -28,8 +28,29 @@ func (p *pool) claim(w *worker, now time.Duration) (end time.Duration, ok bool) 
 	}
 	w.claimed = s
 	w.begin(p.epoch.Load(), s.hi-s.lo, now)
-	done := p.followUp(w, s, w.runner.run(p.ctx, w, s))
+	done := p.followUp(w, s, p.runClaim(w, s, now))
 	return p.finishClaim(w, now, done), true
+}
+
+// runClaim runs s. Where calls wait, the gate is told.
+func (p *pool) runClaim(w *worker, s span, now time.Duration) error {
+	if !p.adapts.Load() {
+		return w.runner.run(p.ctx, w, s)
+	}
+	w.gate = p.gate
+	if p.tells {
+		err := w.runner.run(p.ctx, w, s)
+		p.gate.drop(&w.account) // a call that panicked
+		return err
+	}
+	p.gate.enter(&w.account, now, s.hi-s.lo)
+	err := w.runner.run(p.ctx, w, s)
+	ran := w.at - s.lo
+	if err != nil && !isContextError(p.ctx, err) {
+		ran++ // the item that failed
+	}
+	p.gate.leave(&w.account, clock.Now(), ran, err)
+	return err
 }
 
 // finishClaim accounts for a claim of w of which items were run.
@@ -41,7 +62,7 @@ func (p *pool) finishClaim(w *worker, began time.Duration, items int) (now time.
 		p.events.chunk(items, now-began)
 	}
 	// A review is due when enough has been seen, and every now and then.
-	if counts && p.arrivals.Add(1) >= p.needed.Load() || now >= time.Duration(p.reviewAt.Load()) {
+	if p.gate.due.Load() || counts && p.arrivals.Add(1) >= p.needed.Load() || now >= time.Duration(p.reviewAt.Load()) {
 		p.review(now)
 	}
 	return now

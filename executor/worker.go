@@ -17,6 +17,15 @@ type account struct {
 	began atomic.Int64 // when
 	size  atomic.Int64 // items in it, 0 between chunks
 
+	// The attempt under way, as a gate is told: of a call, or of a chunk of them.
+	attempt struct {
+		items    atomic.Int64 // that it is for, 0 between attempts
+		began    atomic.Int64
+		epoch    atomic.Int64
+		inFlight int // with it
+	}
+	watched int // one more than the index in the gate's list, 0 if not there
+
 	// The chunks that began in the epoch, as added up by the worker.
 	epoch struct {
 		number  atomic.Int64

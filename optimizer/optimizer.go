@@ -40,8 +40,8 @@ const (
 // (about 4 KiB each, and the connections they hold) begins to matter.
 const MaxWaiting = 1 << 14
 
-// stackBytes is what a worker needs of memory for itself.
-const stackBytes = 16 << 10
+// StackBytes is what a worker needs of memory for itself.
+const StackBytes = 16 << 10
 
 // New makes the plan for a run whose first sample.Items items have been
 // measured. It never fails: what is unknown is left out and named in Warnings.
@@ -129,7 +129,7 @@ func (p *planner) boundByMemory(add func(string, int)) {
 	if available == 0 {
 		return
 	}
-	need := float64(stackBytes)
+	need := float64(StackBytes)
 	if p.sample.AllocKnown {
 		need += p.sample.AllocBytes
 	}
@@ -217,7 +217,7 @@ func (p *planner) predictWaiting(workers int) time.Duration {
 		}
 		rounds++
 		left -= window
-		window = min(window*RampFactor, workers)
+		window = min(int(float64(window)*RampFactor), workers)
 	}
 	waiting := rounds * p.sample.ItemNanos
 	return duration(max(waiting, computing) + float64(spawnCost)*float64(workers))

@@ -52,6 +52,8 @@ type Constraints struct {
 	Workers int `json:"workers,omitempty"`
 	// MaxWorkers bounds it; 0 is no bound.
 	MaxWorkers int `json:"max_workers,omitempty"`
+	// MinWorkers is the least number of workers; 0 is no bound.
+	MinWorkers int `json:"min_workers,omitempty"`
 	// ChunkSize fixes the items of a claim; 0 leaves them open.
 	ChunkSize int `json:"chunk_size,omitempty"`
 	// TargetChunk is how long a chunk should take; 0 is [DefaultTargetChunk].

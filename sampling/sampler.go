@@ -213,7 +213,7 @@ func (s *Sampler) beginLook() {
 		s.glanced, s.stats = s.stats.average, blockStats{}
 	}
 	s.look.begun, s.look.items = true, 0
-	s.look.alloc, s.look.allocKnown = heapAllocated()
+	s.look.alloc, s.look.allocKnown = HeapAllocated()
 	s.look.cpu, s.look.cpuKnown = s.look.thread.CPU()
 	s.look.start = clock.Now()
 	s.last = s.look.start
@@ -228,7 +228,7 @@ func (s *Sampler) endLook(now time.Duration) {
 	if s.look.cpuKnown = s.look.cpuKnown && ok && wall >= CPUResolution; s.look.cpuKnown {
 		s.look.share = max(s.look.share, min(1, float64(cpu-s.look.cpu)/float64(wall)))
 	}
-	bytes, ok := heapAllocated()
+	bytes, ok := HeapAllocated()
 	if s.look.allocKnown = s.look.allocKnown && ok && s.look.items > 0; s.look.allocKnown {
 		s.look.allocBytes = float64(bytes-s.look.alloc) / float64(s.look.items)
 	}

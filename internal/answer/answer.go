@@ -4,7 +4,10 @@
 package answer
 
 import (
+	"context"
 	"errors"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -34,4 +37,43 @@ func Refused(err error) (time.Duration, bool) {
 		return 0, false
 	}
 	return max(0, refused.Refused()), true
+}
+
+// Lost reports whether err says that the service has no room for more calls: a
+// status 429, 502, 503 or 504, a timeout, a refused connection, a refusal for
+// lack of resources (SQLSTATE class 53), or the answer to come back later;
+// throttled, that it counts calls: they are too many, not too heavy.
+func Lost(err error) (lost, throttled bool) {
+	if err == nil {
+		return false, false
+	}
+	if code, ok := status(err); ok {
+		return code == 429 || code == 502 || code == 503 || code == 504, code == 429
+	}
+	if _, answered := RetryAfter(err); answered {
+		return true, true
+	}
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		return true, false
+	}
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) && strings.HasPrefix(state.SQLState(), "53") {
+		return true, false
+	}
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, connectionRefused), false
+}
+
+// status returns the HTTP status that err carries, by the methods that HTTP
+// clients and SDKs commonly give their errors.
+func status(err error) (code int, ok bool) {
+	var plain interface{ StatusCode() int }
+	var prefixed interface{ HTTPStatusCode() int }
+	switch {
+	case errors.As(err, &plain):
+		code = plain.StatusCode()
+	case errors.As(err, &prefixed):
+		code = prefixed.HTTPStatusCode()
+	}
+	return code, code != 0
 }

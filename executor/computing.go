@@ -9,7 +9,7 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// The controller's patience. Each figure is argued in docs/how-it-works.md.
+// The patience of a [computing]. Each figure is argued in docs/how-it-works.md.
 const (
 	// minEpoch is the shortest time over which rates are compared.
 	minEpoch = 1 * time.Millisecond
@@ -97,36 +97,31 @@ type phase int
 
 const (
 	hold    phase = iota // keep the level, and measure it
-	ramp                 // grow round by round while it pays
 	probe                // try another level
 	confirm              // back at the level, to compare like with like
 )
 
-// controller decides how many workers run. It is a state machine without
-// clock and goroutine: fed with observations, it answers with decisions.
+// computing decides how many workers run calls that compute. It is a state
+// machine without clock and goroutine: fed with observations, it answers with
+// decisions.
 //
-// Work that computes starts with the planned number. What half of it would
-// achieve is tried out now and then, first if company seems useless and after
-// firstCheck, then ever more rarely: a trial costs a millisecond of one worker.
-// Work that waits grows round by round while the throughput follows, then
-// tries a step up or down at a time.
+// It starts with the planned number. What half of it would achieve is tried out
+// now and then, first if company seems useless and after firstCheck, then ever
+// more rarely: a trial costs a millisecond of one worker. A trial compares rates
+// before, during and after it (ABA), so that items that get dearer or cheaper on
+// the way do not count for or against it.
 //
-// A trial compares rates before, during and after it (ABA), so that items that
-// get dearer or cheaper on the way do not count for or against it.
-type controller struct {
+// Calls that turn out to wait are the business of [adaptive].
+type computing struct {
 	fixed   bool
+	floor   int     // never fewer than this
 	ceiling int     // never more than this
-	waits   bool    // calls wait: more of them than cores may pay
 	told    bool    // the calls were measured and found to wait
 	base    float64 // items per second of one worker alone, 0 if unknown
 
 	phase phase
 	level int // the limit in force, or to go back to from a trial
 
-	before struct { // the level before the latest step of the ramp
-		level int
-		rate  float64
-	}
 	trial struct {
 		level       int
 		rate        float64 // found during the trial
@@ -143,66 +138,48 @@ type controller struct {
 type decision struct {
 	limit    int
 	newEpoch bool   // forget what was observed so far
+	waits    bool   // the calls wait: leave it to others
 	reason   string // why the limit changed
 }
 
-// newController starts with the plan and may go up to ceiling.
-func newController(plan optimizer.Plan, ceiling int, fixed bool, now time.Duration) controller {
-	c := controller{fixed: fixed, ceiling: max(1, ceiling), level: max(1, plan.Workers)}
-	c.waits = plan.Workload != sampling.CPUBound && ceiling > plan.Host.Procs
+// newComputing starts with the plan and stays from floor to ceiling. A ceiling
+// above the cores is for calls that turn out to wait.
+func newComputing(plan optimizer.Plan, floor, ceiling int, fixed bool, now time.Duration) computing {
+	c := computing{fixed: fixed, floor: max(1, floor), ceiling: max(1, floor, ceiling)}
+	c.level = max(c.floor, plan.Workers)
 	perItem := plan.Sample.ItemNanos
 	if perItem > 0 {
 		c.base = 1e9 / perItem
-	}
-	c.before.level, c.before.rate = 1, c.base
-	if c.waits && c.level > 1 {
-		c.phase = ramp
 	}
 	c.rest(now, time.Duration(perItem))
 	return c
 }
 
 // forgetBase is for a plan whose cost of an item is only a guess.
-func (c *controller) forgetBase() { c.base, c.before.rate = 0, 0 }
-
-// need returns how many claims must end before there is something to decide.
-func (c *controller) need() int {
-	if c.phase == ramp {
-		return max(1, c.level*3/4) // some calls were under way when the round began
-	}
-	return math.MaxInt32
-}
+func (c *computing) forgetBase() { c.base = 0 }
 
 // rest schedules the next trial, long enough after now for the cost of a trial
 // of minItems calls to stay near 1 %.
-func (c *controller) rest(now, callTime time.Duration) {
+func (c *computing) rest(now, callTime time.Duration) {
 	c.pause = max(firstCheck, 50*minItems*callTime)
-	if c.waits {
-		c.pause = max(firstCheck, 10*callTime)
-	}
 	c.checkAt = now + c.pause
 }
 
 // most returns the highest limit that makes sense now.
-func (c *controller) most(o observation) int {
-	if c.waits {
-		return c.ceiling
-	}
-	return max(1, min(c.ceiling, o.procs))
+func (c *computing) most(o observation) int {
+	return max(c.floor, min(c.ceiling, o.procs))
 }
 
 // next takes an observation and answers with a decision.
-func (c *controller) next(o observation) decision {
+func (c *computing) next(o observation) decision {
 	if c.fixed {
 		return decision{limit: c.level}
 	}
 	if most := c.most(o); c.level > most {
 		c.level, c.phase = most, hold
-		return decision{most, true, fmt.Sprintf("%d cores left", most)}
+		return decision{limit: most, newEpoch: true, reason: fmt.Sprintf("%d cores left", most)}
 	}
 	switch c.phase {
-	case ramp:
-		return c.climb(o)
 	case probe:
 		return c.judge(o)
 	case confirm:
@@ -213,17 +190,11 @@ func (c *controller) next(o observation) decision {
 }
 
 // watch keeps the level until there is a reason to try another one.
-func (c *controller) watch(o observation) decision {
+func (c *computing) watch(o observation) decision {
 	if c.discoverWaiting(o) {
-		c.waits, c.phase = true, ramp
-		c.before.level, c.before.rate = max(1, o.running), c.observedRate(o)
-		return c.moveTo(min(max(optimizer.FirstWindow, c.level), c.ceiling), "the calls wait, cores are idle")
+		return decision{limit: c.level, waits: true}
 	}
-	tolerance := 0.05
-	if c.waits {
-		tolerance = 0.1
-	}
-	if !o.settled(tolerance) {
+	if !o.settled(0.05) {
 		return decision{limit: c.level}
 	}
 	doubtful := !c.trial.doubted && c.level > 1 && c.base > 0 && o.rate() < 1.25*c.base
@@ -235,15 +206,15 @@ func (c *controller) watch(o observation) decision {
 }
 
 // learn takes what the calls have been found to spend their time on.
-func (c *controller) learn(w sampling.Workload) {
-	c.told = c.told || !c.fixed && !c.waits && w != sampling.CPUBound
+func (c *computing) learn(w sampling.Workload) {
+	c.told = c.told || !c.fixed && w != sampling.CPUBound
 }
 
 // discoverWaiting reports whether calls that were taken for computing wait:
 // the cores are next to idle although all workers are in a call, or partly idle
 // although every worker so far has paid in full (under a shared lock none does).
-func (c *controller) discoverWaiting(o observation) bool {
-	if c.waits || o.running < 1 || c.ceiling <= c.level {
+func (c *computing) discoverWaiting(o observation) bool {
+	if o.running < 1 || c.ceiling <= max(c.level, o.procs) {
 		return false
 	}
 	if c.told || o.idle() > 0.7 {
@@ -253,15 +224,8 @@ func (c *controller) discoverWaiting(o observation) bool {
 		c.base > 0 && o.rate() > 0.75*c.base*float64(c.level)
 }
 
-func (c *controller) observedRate(o observation) float64 {
-	if o.items >= minItems {
-		return o.rate()
-	}
-	return c.base * float64(max(1, o.running))
-}
-
 // try begins a trial of another level.
-func (c *controller) try(o observation) decision {
+func (c *computing) try(o observation) decision {
 	level := c.candidate(o)
 	if level == c.level {
 		c.checkAt = o.now + c.pause
@@ -269,20 +233,13 @@ func (c *controller) try(o observation) decision {
 	}
 	c.phase = probe
 	c.trial.level, c.trial.before, c.trial.callTime = level, o.rate(), o.mean()
-	return decision{level, true, ""}
+	return decision{limit: level, newEpoch: true}
 }
 
-// candidate returns the level to try: half or double for work that computes, a
-// quarter less or half more for work that waits; down and up in turn.
-func (c *controller) candidate(o observation) int {
+// candidate returns the level to try: half or double, down and up in turn.
+func (c *computing) candidate(o observation) int {
 	down, up := c.level/2, c.level*2
-	if c.waits {
-		down, up = c.level*3/4, c.level+max(1, c.level/2)
-		if o.idle() < 0.1 { // the cores are the limit: more calls in flight are only more memory
-			up = c.level
-		}
-	}
-	down, up = max(1, down), min(up, c.most(o), c.level+min(up, o.left))
+	down, up = max(c.floor, down), min(up, c.most(o), c.level+min(up, o.left))
 	if c.trial.upwardsNext && up > c.level || down == c.level {
 		return up
 	}
@@ -290,7 +247,7 @@ func (c *controller) candidate(o observation) int {
 }
 
 // judge ends a trial as soon as its outcome is clear.
-func (c *controller) judge(o observation) decision {
+func (c *computing) judge(o observation) decision {
 	if !o.settled(0.05) {
 		if o.age > max(20*time.Millisecond, 4*minItems*c.trial.callTime) {
 			return c.reject(o)
@@ -307,12 +264,12 @@ func (c *controller) judge(o observation) decision {
 		return c.reject(o)
 	}
 	c.phase = confirm
-	return decision{c.level, true, ""}
+	return decision{limit: c.level, newEpoch: true}
 }
 
 // compare ends a trial whose outcome was not clear, after a second look at the
 // level that it is compared with.
-func (c *controller) compare(o observation) decision {
+func (c *computing) compare(o observation) decision {
 	if !o.settled(0.05) {
 		if o.age > max(40*time.Millisecond, 8*minItems*c.trial.callTime) {
 			return c.reject(o)
@@ -327,7 +284,7 @@ func (c *controller) compare(o observation) decision {
 }
 
 // accept makes the tried level the level.
-func (c *controller) accept(o observation) decision {
+func (c *computing) accept(o observation) decision {
 	up := c.trial.level > c.level
 	reason := fmt.Sprintf("%d workers achieve no more", c.level)
 	if up {
@@ -336,54 +293,14 @@ func (c *controller) accept(o observation) decision {
 	c.phase, c.level = hold, c.trial.level
 	c.trial.upwardsNext = up || c.level == 1
 	c.rest(o.now, c.trial.callTime)
-	return decision{c.level, true, reason}
+	return decision{limit: c.level, newEpoch: true, reason: reason}
 }
 
 // reject goes back to the level and calls it into question less often.
-func (c *controller) reject(o observation) decision {
+func (c *computing) reject(o observation) decision {
 	c.phase = hold
 	c.trial.upwardsNext = c.trial.level < c.level
-	c.pause *= 4
-	if c.waits {
-		c.pause /= 3
-	}
-	c.pause = min(c.pause, max(maxCheck, 50*minItems*c.trial.callTime))
+	c.pause = min(4*c.pause, max(maxCheck, 50*minItems*c.trial.callTime))
 	c.checkAt = o.now + c.pause
-	return decision{c.level, true, ""}
-}
-
-// climb grows the level after each round of calls while the throughput follows
-// it: the elasticity d ln(rate) / d ln(level) says how well.
-func (c *controller) climb(o observation) decision {
-	if o.items < 3*min(c.level, o.running)/4 || 2*o.reporting < o.running {
-		return decision{limit: c.level}
-	}
-	// Workers whose call is still under way are taken to be like the others.
-	rate := o.rate() * float64(o.running) / float64(o.reporting)
-	elasticity := 1.0
-	if c.before.rate > 0 && c.before.level < o.running {
-		elasticity = math.Log(rate/c.before.rate) / math.Log(float64(o.running)/float64(c.before.level))
-	}
-	saturated := o.cores >= 0 && o.cores > 0.9*float64(o.procs)
-	switch {
-	case elasticity < 0.4 && rate < 1.1*c.before.rate:
-		c.phase, c.level = hold, c.before.level
-		c.rest(o.now, o.mean())
-		return decision{c.level, true, "more workers achieve no more"}
-	case elasticity < 0.4 || saturated || c.level >= c.ceiling:
-		c.phase = hold
-		c.rest(o.now, o.mean())
-		return decision{limit: c.level, newEpoch: true}
-	}
-	factor := 2
-	if elasticity > 0.85 {
-		factor = optimizer.RampFactor
-	}
-	c.before.level, c.before.rate = o.running, rate
-	return c.moveTo(min(c.level*factor, c.ceiling), "the throughput follows")
-}
-
-func (c *controller) moveTo(level int, reason string) decision {
-	c.level = level
-	return decision{level, true, reason}
+	return decision{limit: c.level, newEpoch: true}
 }

@@ -16,7 +16,7 @@ type law func(workers int) time.Duration
 
 // simulate feeds a controller with what workers under the law would show, for a
 // time, and returns the mean limit over the second half, and the highest.
-func simulate(c controller, procs int, cores func(workers int) float64, item law, long time.Duration) (mean float64, peak int) {
+func simulate(c computing, procs int, cores func(workers int) float64, item law, long time.Duration) (mean float64, peak int) {
 	const step = 2 * time.Millisecond
 	limit, epoch := c.level, time.Duration(0)
 	var sum, n float64
@@ -55,75 +55,60 @@ func busy(procs int) func(int) float64 {
 	return func(workers int) float64 { return float64(min(workers, procs)) }
 }
 
-func TestControllerComputing(t *testing.T) {
+func TestComputingComputing(t *testing.T) {
 	const item = 100 * time.Microsecond
-	c := newController(planFor(8, 8, sampling.CPUBound, item), 8, false, 0)
+	c := newComputing(planFor(8, 8, sampling.CPUBound, item), 0, 8, false, 0)
 	mean, peak := simulate(c, 8, busy(8), func(int) time.Duration { return item }, 10*time.Second)
 	require.InDelta(t, 8, mean, 0.1, "all cores, but for trials")
 	require.Equal(t, 8, peak, "never more than the cores")
 }
 
 // Under a shared lock each worker waits for all others: company is useless.
-func TestControllerSharedLock(t *testing.T) {
+func TestComputingSharedLock(t *testing.T) {
 	const item = 100 * time.Microsecond
 	lock := func(workers int) time.Duration {
 		return time.Duration(float64(item) * float64(workers) * (1 + 0.1*float64(workers-1)))
 	}
 	one := func(int) float64 { return 1 }
-	c := newController(planFor(8, 8, sampling.CPUBound, item), 8, false, 0)
+	c := newComputing(planFor(8, 8, sampling.CPUBound, item), 0, 8, false, 0)
 	mean, _ := simulate(c, 8, one, lock, 10*time.Second)
 	require.InDelta(t, 1, mean, 0.1)
 }
 
 // Memory bandwidth for four: more workers achieve no more.
-func TestControllerMemoryBound(t *testing.T) {
+func TestComputingMemoryBound(t *testing.T) {
 	const item = 100 * time.Microsecond
 	bus := func(workers int) time.Duration {
 		return time.Duration(float64(item) * max(1, float64(workers)/3.9) * (1 + 0.02*max(0, float64(workers-4))))
 	}
-	c := newController(planFor(8, 8, sampling.CPUBound, item), 8, false, 0)
+	c := newComputing(planFor(8, 8, sampling.CPUBound, item), 0, 8, false, 0)
 	mean, _ := simulate(c, 8, busy(8), bus, 10*time.Second)
 	require.InDelta(t, 4, mean, 1)
 }
 
-// Calls that wait, on a service without limit: up to the ceiling in few rounds.
-func TestControllerWaiting(t *testing.T) {
-	const item = 20 * time.Millisecond
-	c := newController(planFor(optimizer.FirstWindow, 2, sampling.IOBound, item), 4096, false, 0)
-	mean, _ := simulate(c, 2, func(int) float64 { return 0.1 }, func(int) time.Duration { return item }, 4*time.Second)
-	require.Greater(t, mean, 3500.0)
-}
-
-// A service for 16 calls at a time: no more than a few times that.
-func TestControllerCapacity(t *testing.T) {
-	const item = 20 * time.Millisecond
-	service := func(workers int) time.Duration { return time.Duration(float64(item) * max(1, float64(workers)/16)) }
-	c := newController(planFor(optimizer.FirstWindow, 2, sampling.IOBound, item), 4096, false, 0)
-	mean, peak := simulate(c, 2, func(int) float64 { return 0.1 }, service, 20*time.Second)
-	require.GreaterOrEqual(t, mean, 14.0)
-	require.LessOrEqual(t, mean, 48.0)
-	require.LessOrEqual(t, peak, 4*optimizer.FirstWindow)
-}
-
 // Calls taken for computing that leave the cores idle are found to wait.
-func TestControllerDiscoversWaiting(t *testing.T) {
-	const item = 50 * time.Millisecond
-	c := newController(planFor(2, 2, sampling.CPUBound, item), 1000, false, 0)
-	mean, _ := simulate(c, 2, func(int) float64 { return 0.05 }, func(int) time.Duration { return item }, 5*time.Second)
-	require.Greater(t, mean, 500.0)
+func TestComputingDiscoversWaiting(t *testing.T) {
+	c := newComputing(planFor(2, 2, sampling.CPUBound, 50*time.Millisecond), 0, 1000, false, 0)
+	o := observation{now: 30 * time.Millisecond, age: 30 * time.Millisecond, running: 2, cores: 0.05, procs: 2}
+	require.True(t, c.next(o).waits)
+	o.cores = 1.9
+	require.False(t, c.next(o).waits)
+	c = newComputing(planFor(2, 2, sampling.CPUBound, 50*time.Millisecond), 0, 2, false, 0)
+	o.cores = 0.05
+	require.False(t, c.next(o).waits, "no more than the cores are allowed")
 }
 
-func TestControllerFixed(t *testing.T) {
-	c := newController(planFor(5, 2, sampling.CPUBound, time.Millisecond), 1000, true, 0)
+func TestComputingFixed(t *testing.T) {
+	c := newComputing(planFor(5, 2, sampling.CPUBound, time.Millisecond), 0, 1000, true, 0)
 	mean, peak := simulate(c, 2, func(int) float64 { return 0.01 }, func(n int) time.Duration { return time.Duration(n) * time.Second }, 5*time.Second)
 	require.InDelta(t, 5, mean, 0)
 	require.Equal(t, 5, peak)
 }
 
 // GOMAXPROCS lowered while running.
-func TestControllerFollowsProcs(t *testing.T) {
+func TestComputingFollowsProcs(t *testing.T) {
 	const item = 100 * time.Microsecond
-	c := newController(planFor(8, 8, sampling.CPUBound, item), 8, false, 0)
+	c := newComputing(planFor(8, 8, sampling.CPUBound, item), 0, 8, false, 0)
 	d := c.next(observation{now: time.Second, age: time.Second, running: 8, procs: 3, cores: 3})
 	require.Equal(t, 3, d.limit)
 	require.True(t, d.newEpoch)

@@ -1,0 +1,7 @@
+//go:build !windows
+
+package answer
+
+import "syscall"
+
+const connectionRefused = syscall.ECONNREFUSED
