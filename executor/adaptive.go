@@ -98,7 +98,7 @@ func newAdaptive(first, floor, ceiling int, now time.Duration) *adaptive {
 	a := &adaptive{floor: max(1, floor), cold: true, growth: firstGrowth}
 	a.ceiling = max(a.floor, ceiling)
 	a.limit = max(a.floor, min(first, a.ceiling))
-	a.window = window{since: now, fresh: true}
+	a.window = window{since: now, limit: a.limit, raised: true, fresh: true}
 	return a
 }
 
@@ -175,7 +175,7 @@ func (a *adaptive) set(now time.Duration, n float64) {
 	a.limit = limit
 	a.epoch++
 	a.window = window{
-		since: now, epoch: a.epoch, raised: raised,
+		since: now, epoch: a.epoch, limit: limit, raised: raised,
 		fresh: change > 1 && 10*change > float64(a.limit),
 	}
 }

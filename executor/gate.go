@@ -76,7 +76,7 @@ func (g *gate) part(w *account) {
 // enter notes that an attempt for so many items begins.
 func (g *gate) enter(w *account, now time.Duration, items int) {
 	g.drop(w) // a policy may have recovered a panic of the call
-	w.attempt.inFlight = int(g.inFlight.Add(1))
+	w.attempt.inFlight.Store(g.inFlight.Add(1))
 	w.attempt.epoch.Store(g.epoch.Load())
 	w.attempt.began.Store(int64(now))
 	w.attempt.items.Store(int64(items))
@@ -101,7 +101,7 @@ func (g *gate) leave(w *account, now time.Duration, items int, err error) {
 		return // the call was not made
 	}
 	c := attempt{
-		began: time.Duration(w.attempt.began.Load()), inFlight: w.attempt.inFlight,
+		began: time.Duration(w.attempt.began.Load()), inFlight: int(w.attempt.inFlight.Load()),
 		epoch: w.attempt.epoch.Load(), items: items,
 	}
 	lost, throttled := answer.Lost(err)
@@ -111,6 +111,7 @@ func (g *gate) leave(w *account, now time.Duration, items int, err error) {
 	case lost:
 		if g.adaptive.lose(now, c, throttled) {
 			g.publish()
+			g.due.Store(true) // runs must hear of it at once
 		}
 	case g.adaptive.done(now, c):
 		g.due.Store(true)
@@ -165,7 +166,7 @@ func (g *gate) attempts() iter.Seq[attempt] {
 			if items == 0 {
 				continue
 			}
-			c := attempt{began: time.Duration(w.attempt.began.Load()), epoch: w.attempt.epoch.Load(), items: int(items)}
+			c := attempt{began: time.Duration(w.attempt.began.Load()), epoch: w.attempt.epoch.Load(), items: int(items), inFlight: int(w.attempt.inFlight.Load())}
 			if !yield(c) {
 				return
 			}

@@ -10,11 +10,11 @@ const (
 	lossCut = 0.03
 	// The cap rises such that this share of calls is lost where it is what
 	// bounds: fewer where the service is overloaded than where it only counts.
-	overloadShare = 0.003
+	overloadShare = 0.002
 	throttleShare = 0.01
 	// regrowth is by how much the cap rises in a round of calls after a burst
 	// hit it that was larger than anything tried before.
-	regrowth = 0.05
+	regrowth = 0.02
 )
 
 // lossCap is the number of calls in flight at which the service refuses some.

@@ -1,288 +1,259 @@
 package executor
 
 import (
-	"fmt"
 	"maps"
 	"math"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/amorsize/amorsize/internal/queueing"
+	"github.com/amorsize/amorsize/internal/scenarios"
 )
 
-// scenario is a service over time, and what is asked of it.
-type scenario struct {
-	name   string
-	calls  int // until so many have ended well
-	phases []phaseOf
-	first  int
-	skip   int
-	until  time.Duration
+// seeds is how often every scenario is played.
+const seeds = 20
+
+// chooser sets the limit of a simulated run.
+type chooser interface {
+	most() int
+	begin(now time.Duration, inFlight int) attempt
+	done(now time.Duration, c attempt, open map[int]attempt)
+	lose(now time.Duration, c attempt, throttled bool)
 }
 
-type phaseOf struct {
-	from       time.Duration
-	conditions queueing.Conditions
+// fixed is a limit that someone chose.
+type fixed int
+
+func (f fixed) most() int                                         { return int(f) }
+func (f fixed) begin(now time.Duration, _ int) attempt            { return attempt{began: now} }
+func (f fixed) done(time.Duration, attempt, map[int]attempt)      {}
+func (f fixed) lose(now time.Duration, c attempt, throttled bool) {}
+
+// ours is the controller, as the engine uses it.
+type ours struct{ *adaptive }
+
+func (o ours) most() int { return o.limit }
+
+func (o ours) done(now time.Duration, c attempt, open map[int]attempt) {
+	if c.began < alarmAfter { // the first call, alone
+		o.alone(now - c.began)
+		return
+	}
+	if o.adaptive.done(now, c) {
+		o.review(now, func(yield func(attempt) bool) { // in an order that is always the same
+			for _, id := range slices.Sorted(maps.Keys(open)) {
+				if !yield(open[id]) {
+					return
+				}
+			}
+		})
+	}
 }
 
-type point struct {
-	at              time.Duration
-	limit, inFlight int
-	took            time.Duration
-	lost            bool
+func (o ours) lose(now time.Duration, c attempt, throttled bool) { o.adaptive.lose(now, c, throttled) }
+
+func newOurs() ours { return ours{newAdaptive(16, 1, 1<<14, alarmAfter)} }
+
+// ended is a call of a simulated run that has ended.
+type ended struct {
+	at       time.Duration
+	took     time.Duration
+	inFlight int
+	lost     bool
 }
 
-// play runs a scenario against whatever sets the limit.
-func play(s scenario, seed uint64, limit func() int, begin func(time.Duration, int) attempt, done func(now time.Duration, c attempt, open map[int]attempt), lose func(now time.Duration, c attempt, throttled bool) bool) (trace []point) {
-	server := queueing.New(s.phases[0].conditions, seed)
-	phases := s.phases[1:]
-	began := map[int]attempt{}
-	now := time.Duration(0)
-	good, inFlight := 0, 0
+// play runs a scenario: one call alone until the alarm, then as many as c says.
+// A call that is lost is made again. It takes a microsecond a call, and the same
+// events in the same order every time.
+func play(s scenarios.Scenario, seed uint64, c chooser) (trace []ended) {
+	server := queueing.New(s.Phases[0].Conditions, seed)
+	phases := s.Phases[1:]
+	open := map[int]attempt{}
+	now, good := time.Duration(0), 0
 	fill := func() {
-		most := limit()
-		if now < time.Millisecond {
+		most := c.most()
+		if now < alarmAfter {
 			most = 1
 		}
-		for inFlight < most && good+inFlight < s.calls {
-			inFlight++
-			began[server.Arrive(now)] = begin(now, inFlight)
+		for len(open) < most && (s.Calls == 0 || good+len(open) < s.Calls) {
+			open[server.Arrive(now)] = c.begin(now, len(open)+1)
 		}
 	}
-	for good < s.calls {
-		fill()
+	for fill(); s.Calls == 0 || good < s.Calls; fill() {
 		next, ok := server.Next()
-		if len(phases) > 0 && (!ok || phases[0].from < next) {
-			now = phases[0].from
-			server.Change(now, phases[0].conditions)
+		switch {
+		case now < alarmAfter && (!ok || next > alarmAfter):
+			now = alarmAfter
+			continue
+		case len(phases) > 0 && (!ok || phases[0].From < next):
+			now = phases[0].From
+			server.Change(now, phases[0].Conditions)
 			phases = phases[1:]
 			continue
-		}
-		if now < time.Millisecond && (!ok || next > time.Millisecond) {
-			now = time.Millisecond
-			continue
-		}
-		if !ok {
-			panic("nothing happens")
-		}
-		if s.until > 0 && next > s.until {
-			break
+		case !ok || s.Length > 0 && next > s.Length:
+			return trace
 		}
 		now = next
 		for _, reply := range server.Advance(now) {
-			c := began[reply.Call]
-			took := now - c.began
-			delete(began, reply.Call)
-			if reply.Err != nil {
-				lose(now, c, reply.Err.(*queueing.RefusedError).Reason == queueing.Throttled)
+			call := open[reply.Call]
+			trace = append(trace, ended{now, now - call.began, len(open), reply.Err != nil})
+			if refused, lost := reply.Err.(*queueing.RefusedError); lost {
+				c.lose(now, call, refused.Reason == queueing.Throttled)
 			} else {
 				good++
-				done(now, c, began)
+				c.done(now, call, open)
 			}
-			inFlight--
-			trace = append(trace, point{now, limit(), inFlight, took, reply.Err != nil})
+			delete(open, reply.Call)
 			fill()
 		}
 	}
 	return trace
 }
 
-func playAdaptive(s scenario, seed uint64) []point {
-	first := s.first
-	if first == 0 {
-		first = 16
-	}
-	// the first call alone
-	a := newAdaptive(first, 1, 1<<14, time.Millisecond)
-	return play(s, seed, func() int { return a.limit }, a.begin, func(now time.Duration, c attempt, open map[int]attempt) {
-		if c.began < time.Millisecond {
-			a.alone(now - c.began)
-			return
-		}
-		if a.done(now, c) {
-			a.review(now, maps.Values(open))
-		}
-	}, a.lose)
+// outcome is what a run achieved.
+type outcome struct {
+	share, lost, p99, inFlight float64
+	rounds                     []float64 // of each phase until goodput is what it can be
 }
 
-func playFixed(s scenario, seed uint64, n int) []point {
-	return play(s, seed, func() int { return n }, func(now time.Duration, n int) attempt { return attempt{began: now} },
-		func(time.Duration, attempt, map[int]attempt) {}, func(time.Duration, attempt, bool) bool { return false })
-}
-
-func one(c queueing.Conditions) []phaseOf { return []phaseOf{{0, c}} }
-
-func TestSim(t *testing.T) {
-	ms := time.Millisecond
-	logn := queueing.Lognormal(20*ms, 0.5)
-	exp := queueing.Exponential(20 * ms)
-	con := queueing.Constant(20 * ms)
-	for _, s := range []struct {
-		scenario
-		oracle int
-	}{
-		{scenario{name: "16 const", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: con})}, 16},
-		{scenario{name: "16 exp", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: exp})}, 16},
-		{scenario{name: "16 logn", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: logn})}, 16},
-		{scenario{name: "16 const cong", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: con, Congestion: 0.7})}, 16},
-		{scenario{name: "16 exp cong", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: exp, Congestion: 0.7})}, 16},
-		{scenario{name: "16 logn cong", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: logn, Congestion: 0.7})}, 16},
-		{scenario{name: "16 const line 64", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: con, Line: 64, Refusal: ms})}, 16},
-		{scenario{name: "16 logn line 64", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: logn, Line: 64, Refusal: ms})}, 16},
-		{scenario{name: "16 const line 4", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: con, Line: 4, Refusal: ms})}, 16},
-		{scenario{name: "16 exp line 4", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: exp, Line: 4, Refusal: ms})}, 16},
-		{scenario{name: "16 logn line 4", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: logn, Line: 4, Refusal: ms})}, 16},
-		{scenario{name: "30ms + 16 const", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: con, Network: 30 * ms})}, 40},
-		{scenario{name: "30ms + 16 logn", calls: 4000, phases: one(queueing.Conditions{Slots: 16, Latency: logn, Network: 30 * ms})}, 48},
-		{scenario{name: "1 const", calls: 400, skip: 20, phases: one(queueing.Conditions{Slots: 1, Latency: con})}, 1},
-		{scenario{name: "1 logn", calls: 400, skip: 20, phases: one(queueing.Conditions{Slots: 1, Latency: logn})}, 1},
-		{scenario{name: "2 logn", calls: 800, skip: 40, phases: one(queueing.Conditions{Slots: 2, Latency: logn})}, 2},
-		{scenario{name: "2 const cong", calls: 800, skip: 40, phases: one(queueing.Conditions{Slots: 2, Latency: con, Congestion: 0.7})}, 2},
-		{scenario{name: "100 logn", calls: 20000, skip: 2000, phases: one(queueing.Conditions{Slots: 100, Latency: logn})}, 100},
-		{scenario{name: "1000 logn", calls: 60000, skip: 20000, phases: one(queueing.Conditions{Slots: 1000, Latency: logn})}, 1000},
-		{scenario{name: "500/s 429 .1", calls: 4000, phases: one(queueing.Conditions{Rate: 500, Burst: 10, Latency: queueing.Lognormal(20*ms, 0.1), Refusal: ms})}, 10},
-		{scenario{name: "500/s 429 .5", calls: 4000, phases: one(queueing.Conditions{Rate: 500, Burst: 10, Latency: logn, Refusal: ms})}, 10},
-		{scenario{name: "2% 50x slower", calls: 50000, phases: one(queueing.Conditions{Latency: queueing.Mixture(con, queueing.Constant(time.Second), 0.02)})}, 4096},
-		{scenario{name: "100x100", calls: 100, phases: one(queueing.Conditions{Latency: queueing.Constant(100 * ms)})}, 100},
-		{scenario{name: "1000x100", calls: 1000, phases: one(queueing.Conditions{Latency: queueing.Constant(100 * ms)})}, 1000},
-		{scenario{name: "10000x100", calls: 10000, phases: one(queueing.Conditions{Latency: queueing.Constant(100 * ms)})}, 10000},
-	} {
-		if want := os.Getenv("SIM"); want != "" && !strings.HasPrefix(s.name+"$", want) {
-			continue
-		}
-		if seed := os.Getenv("SEED"); seed != "" {
-			n, _ := strconv.Atoi(seed)
-			playAdaptive(s.scenario, uint64(n))
-			continue
-		}
-		var shares, p99s, means []float64
-		worstLoss := 0.0
-		for seed := range uint64(20) {
-			trace := playAdaptive(s.scenario, seed)
-			best := playFixed(s.scenario, seed, s.oracle)
-			shares = append(shares, span2(best, s.skip).Seconds()/span2(trace, s.skip).Seconds())
-			if os.Getenv("EACH") != "" {
-				fmt.Println("seed", seed, shares[len(shares)-1])
+func TestSteadyServices(t *testing.T) {
+	for _, s := range scenarios.Steady() {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			var all []outcome
+			for seed := range uint64(seeds) {
+				got, best := play(s, seed, newOurs()), play(s, seed, fixed(s.Phases[0].Best))
+				all = append(all, outcome{
+					share: timeOf(best, s.Skip).Seconds() / timeOf(got, s.Skip).Seconds(),
+					lost:  lostShare(got), p99: p99(got) / p99(best),
+					inFlight: meanInFlight(got) / float64(s.Phases[0].Best),
+				})
 			}
-			p99s = append(p99s, p99(trace)/p99(best))
-			lost, sum := 0.0, 0.0
-			for _, p := range trace {
-				if p.lost {
-					lost++
-				}
-				sum += float64(p.inFlight)
-			}
-			worstLoss = max(worstLoss, lost/float64(len(trace)))
-			means = append(means, sum/float64(len(trace)))
-		}
-		slices.Sort(shares)
-		slices.Sort(p99s)
-		slices.Sort(means)
-		fmt.Printf("%-20s median %.3f worst %.3f  p99 ×%.2f  loss %.2f%% mean n %.1f..%.1f..%.1f\n", s.name, shares[10], shares[0], p99s[10], 100*worstLoss, means[0], means[10], means[19])
+			meets(t, s.Demand, all)
+		})
 	}
 }
 
-// TestPhases: services that change.
-func TestPhases(t *testing.T) {
-	ms := time.Millisecond
-	type phase struct {
-		long time.Duration
-		c    queueing.Conditions
-		rate float64
-	}
-	slots := func(n int, l queueing.Law) queueing.Conditions { return queueing.Conditions{Slots: n, Latency: l} }
-	for _, sc := range []struct {
-		name   string
-		phases []phase
-	}{
-		{"5-50-5 const", []phase{{2 * time.Second, slots(64, queueing.Constant(5*ms)), 12800}, {10 * time.Second, slots(64, queueing.Constant(50*ms)), 1280}, {2 * time.Second, slots(64, queueing.Constant(5*ms)), 12800}}},
-		{"5-50-5 logn.2", []phase{{2 * time.Second, slots(64, queueing.Lognormal(5*ms, .2)), 12800}, {10 * time.Second, slots(64, queueing.Lognormal(50*ms, .2)), 1280}, {2 * time.Second, slots(64, queueing.Lognormal(5*ms, .2)), 12800}}},
-		{"5-50-5 logn.5", []phase{{2 * time.Second, slots(64, queueing.Lognormal(5*ms, .5)), 12800}, {10 * time.Second, slots(64, queueing.Lognormal(50*ms, .5)), 1280}, {2 * time.Second, slots(64, queueing.Lognormal(5*ms, .5)), 12800}}},
-		{"16-4-32 const", []phase{{4 * time.Second, slots(16, queueing.Constant(20*ms)), 800}, {4 * time.Second, slots(4, queueing.Constant(20*ms)), 200}, {4 * time.Second, slots(32, queueing.Constant(20*ms)), 1600}}},
-		{"16-4-32 logn.2", []phase{{4 * time.Second, slots(16, queueing.Lognormal(20*ms, .2)), 800}, {4 * time.Second, slots(4, queueing.Lognormal(20*ms, .2)), 200}, {4 * time.Second, slots(32, queueing.Lognormal(20*ms, .2)), 1600}}},
-		{"16-4-32 logn.5", []phase{{4 * time.Second, slots(16, queueing.Lognormal(20*ms, .5)), 800}, {4 * time.Second, slots(4, queueing.Lognormal(20*ms, .5)), 200}, {4 * time.Second, slots(32, queueing.Lognormal(20*ms, .5)), 1600}}},
-		{"incident logn.2", []phase{{10 * time.Second, slots(16, queueing.Lognormal(20*ms, .2)), 800}, {1800 * time.Second, slots(16, queueing.Lognormal(200*ms, .2)), 80}, {10 * time.Second, slots(16, queueing.Lognormal(20*ms, .2)), 800}}},
-	} {
-		if want := os.Getenv("SIM"); want != "" && !strings.HasPrefix(sc.name, want) {
-			continue
-		}
-		seeds := 20
-		first := 0
-		if seed := os.Getenv("SEED"); seed != "" {
-			first, _ = strconv.Atoi(seed)
-			seeds = 1
-		}
-		var shares []float64
-		settle := make([][]float64, len(sc.phases))
-		for seed := range uint64(seeds) {
-			s := scenario{calls: 1 << 30}
-			at, most := time.Duration(0), 0.0
-			for _, p := range sc.phases {
-				s.phases = append(s.phases, phaseOf{at, p.c})
-				at += p.long
-				most += p.rate * p.long.Seconds()
-			}
-			s.until = at
-			trace := playAdaptive(s, seed+uint64(first))
-			shares = append(shares, float64(len(trace))/most)
-			if os.Getenv("EACH") != "" {
-				fmt.Println("seed", seed, shares[len(shares)-1])
-			}
-			at = 0
-			for i, p := range sc.phases {
-				// the first time that as many calls ended in the latest three rounds as should
-				round := time.Duration(float64(p.c.Slots) / p.rate * 1e9)
-				var ends []time.Duration
-				for _, q := range trace {
-					if q.at >= at && q.at < at+p.long {
-						ends = append(ends, q.at)
+func TestChangingServices(t *testing.T) {
+	for _, s := range scenarios.Changing() {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			var all []outcome
+			for seed := range uint64(seeds) {
+				got := play(s, seed, newOurs())
+				o := outcome{lost: lostShare(got)}
+				best := 0.0
+				for i, p := range s.Phases {
+					until := s.Length
+					if i+1 < len(s.Phases) {
+						until = s.Phases[i+1].From
 					}
+					best += p.Rate * (until - p.From).Seconds()
+					o.rounds = append(o.rounds, settled(got, p, until))
 				}
-				k := int(0.9 * 3 * float64(p.c.Slots))
-				for j := k; j < len(ends); j++ {
-					if ends[j]-ends[j-k] <= 3*round {
-						settle[i] = append(settle[i], float64(ends[j]-at)/float64(round))
-						break
-					}
-				}
-				at += p.long
+				o.share = float64(len(got)) / best
+				all = append(all, o)
 			}
-		}
-		slices.Sort(shares)
-		fmt.Printf("%-20s median %.3f worst %.3f settle (rounds)", sc.name, shares[len(shares)/2], shares[0])
-		for _, s := range settle {
-			slices.Sort(s)
-			fmt.Printf(" %.1f [%.1f]", s[len(s)/2], s[len(s)-1])
-		}
-		fmt.Println()
+			meets(t, s.Demand, all)
+		})
 	}
 }
 
-func span2(trace []point, skip int) time.Duration {
-	good := 0
-	var from time.Duration
-	for _, p := range trace {
-		if !p.lost {
-			good++
-			if good == skip {
-				from = p.at
-			}
+// meets asserts what is demanded over all seeds.
+func meets(t *testing.T, d scenarios.Demand, all []outcome) {
+	of := func(what func(outcome) float64) (values []float64) {
+		for _, o := range all {
+			values = append(values, what(o))
+		}
+		slices.Sort(values)
+		return values
+	}
+	middle := len(all) / 2
+	share := of(func(o outcome) float64 { return o.share })
+	lost := of(func(o outcome) float64 { return o.lost })
+	p99 := of(func(o outcome) float64 { return o.p99 })
+	inFlight := of(func(o outcome) float64 { return o.inFlight })
+	t.Logf("goodput %.3f [%.3f] of the best, lost %.2f %% [%.2f %%], p99 × %.2f, in flight × %.2f",
+		share[middle], share[0], 100*lost[middle], 100*lost[len(all)-1], p99[middle], inFlight[middle])
+	require.GreaterOrEqual(t, share[middle], d.Median, "median share of the best goodput")
+	require.GreaterOrEqual(t, share[0], d.Worst, "worst share of the best goodput")
+	require.LessOrEqual(t, lost[middle], d.Lost, "median share of calls lost")
+	if d.P99 > 0 {
+		require.LessOrEqual(t, p99[middle], d.P99, "p99 latency relative to the best")
+	}
+	if d.InFlight > 0 {
+		require.LessOrEqual(t, inFlight[middle], d.InFlight, "calls in flight relative to the best")
+	}
+	for i := range all[0].rounds {
+		rounds := of(func(o outcome) float64 { return o.rounds[i] })
+		t.Logf("phase %d: within 10 %% after %.1f rounds [%.1f]", i, rounds[middle], rounds[len(all)-1])
+		require.LessOrEqual(t, rounds[middle], d.Rounds, "median rounds until settled in phase %d", i)
+	}
+}
+
+// timeOf is the time from the skipped calls to the last one.
+func timeOf(trace []ended, skip int) time.Duration {
+	good, from := 0, time.Duration(0)
+	for _, e := range trace {
+		if e.lost {
+			continue
+		}
+		if good++; good == skip {
+			from = e.at
 		}
 	}
 	return trace[len(trace)-1].at - from
 }
 
-func p99(trace []point) float64 {
-	var tooks []float64
-	for _, p := range trace[len(trace)/2:] {
-		if !p.lost {
-			tooks = append(tooks, p.took.Seconds())
+// settled returns after how many rounds of calls three rounds in a row, taken
+// together, reached 90 % of what the phase can do.
+func settled(trace []ended, p scenarios.Phase, until time.Duration) float64 {
+	round := float64(p.Best) / p.Rate
+	enough := int(0.9 * 3 * float64(p.Best))
+	var ends []float64
+	for _, e := range trace {
+		if !e.lost && e.at >= p.From && e.at < until {
+			ends = append(ends, (e.at - p.From).Seconds())
 		}
 	}
-	slices.Sort(tooks)
-	return tooks[int(math.Ceil(0.99*float64(len(tooks))))-1]
+	for i := enough; i < len(ends); i++ {
+		if ends[i]-ends[i-enough] <= 3*round {
+			return ends[i] / round
+		}
+	}
+	return math.Inf(1)
+}
+
+func lostShare(trace []ended) float64 {
+	lost := 0
+	for _, e := range trace {
+		if e.lost {
+			lost++
+		}
+	}
+	return float64(lost) / float64(len(trace))
+}
+
+// p99 is over the second half: once settled.
+func p99(trace []ended) float64 {
+	var took []float64
+	for _, e := range trace[len(trace)/2:] {
+		if !e.lost {
+			took = append(took, e.took.Seconds())
+		}
+	}
+	slices.Sort(took)
+	return took[int(math.Ceil(0.99*float64(len(took))))-1]
+}
+
+func meanInFlight(trace []ended) float64 {
+	area, last := 0.0, time.Duration(0)
+	for _, e := range trace {
+		area += float64(e.inFlight) * (e.at - last).Seconds()
+		last = e.at
+	}
+	return area / last.Seconds()
 }

@@ -18,7 +18,8 @@ type attempt struct {
 type window struct {
 	since    time.Duration
 	epoch    int64
-	raised   bool    // the limit was raised
+	limit    int     // then in force
+	raised   bool    // it was raised
 	fresh    bool    // it was changed by much: only calls count that began since
 	calls    float64 // that have ended
 	seconds  float64 // that they took
@@ -47,7 +48,10 @@ func (w *window) add(now time.Duration, c attempt, base float64) bool {
 // was raised that it makes no difference: where calls end in bursts, a burst
 // would else be cut in two.
 func (w *window) began(c attempt, base float64) bool {
-	return c.epoch == w.epoch || w.raised && c.began >= w.since-time.Duration(base*1e8)
+	if w.raised {
+		return c.epoch == w.epoch || c.began >= w.since-time.Duration(base*1e8)
+	}
+	return c.epoch == w.epoch && 10*c.inFlight <= 11*w.limit+10
 }
 
 // measurement is what a window has shown.

@@ -22,7 +22,7 @@ type account struct {
 		items    atomic.Int64 // that it is for, 0 between attempts
 		began    atomic.Int64
 		epoch    atomic.Int64
-		inFlight int // with it
+		inFlight atomic.Int64 // with it
 	}
 	watched int // one more than the index in the gate's list, 0 if not there
 

@@ -1,0 +1,22 @@
+// Package amorsizetest simulates the services that batch code calls, so that
+// minutes of rate limits, congestion and outages are tested in milliseconds.
+//
+// A [Service] has slots that serve a call each, a line in front of them, a law
+// by which calls take their time, and limits; all of it may change while it is
+// used. It runs in the virtual time of [testing/synctest] and keeps a [Timeline]
+// of every call, to be asked and asserted:
+//
+//	func TestNightlyBatch(t *testing.T) {
+//		synctest.Test(t, func(t *testing.T) {
+//			service := amorsizetest.New(amorsizetest.Conditions{
+//				Slots: 16, Latency: amorsizetest.Lognormal(20*time.Millisecond, 0.5), Line: 64,
+//			}, 1)
+//			service.At(time.Minute, amorsizetest.Conditions{Outage: amorsizetest.Refusing})
+//			service.At(time.Minute+4*time.Second, service.Conditions())
+//
+//			batch(t.Context(), service.Call) // the code under test
+//
+//			service.Timeline().AssertLost(t, 0.01)
+//		})
+//	}
+package amorsizetest

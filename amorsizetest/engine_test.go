@@ -1,0 +1,85 @@
+package amorsizetest_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/amorsizetest"
+	"github.com/amorsize/amorsize/internal/scenarios"
+)
+
+// run has the engine make calls of a simulated service, in virtual time.
+func run(t *testing.T, s scenarios.Scenario, seed uint64, calls int, opts ...amorsize.Option) (timeline amorsizetest.Timeline, report amorsize.Report) {
+	synctest.Test(t, func(t *testing.T) {
+		service := amorsizetest.New(s.Phases[0].Conditions, seed)
+		for _, p := range s.Phases[1:] {
+			service.At(p.From, p.Conditions)
+		}
+		ctx := t.Context()
+		if s.Length > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, s.Length)
+			defer cancel()
+		}
+		opts := append(opts, amorsize.WithReport(&report), amorsize.WithErrors(amorsize.Collect))
+		_, _ = amorsize.ExecuteContext(ctx, func(ctx context.Context, _ struct{}) (struct{}, error) {
+			return struct{}{}, service.Call(ctx)
+		}, make([]struct{}, calls), opts...)
+		timeline = service.Timeline()
+	})
+	return timeline, report
+}
+
+// TestSteadyServices holds the engine itself, goroutines and all, against what
+// is demanded of its controller.
+func TestSteadyServices(t *testing.T) {
+	for _, s := range scenarios.Steady() {
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			seeds := uint64(3)
+			var shares, lost []float64
+			for seed := range seeds {
+				got, _ := run(t, s, seed, s.Calls)
+				best, _ := run(t, s, seed, s.Calls, amorsize.WithWorkers(s.Phases[0].Best))
+				shares = append(shares, got.After(s.Skip).Goodput()/best.After(s.Skip).Goodput())
+				lost = append(lost, got.Lost())
+			}
+			slices.Sort(shares)
+			slices.Sort(lost)
+			t.Logf("goodput %.3f [%.3f] of the best, lost %.2f %%", shares[seeds/2], shares[0], 100*lost[seeds/2])
+			require.GreaterOrEqual(t, shares[seeds/2], s.Demand.Median)
+			require.GreaterOrEqual(t, shares[0], s.Demand.Worst)
+			require.LessOrEqual(t, lost[seeds/2], s.Demand.Lost)
+		})
+	}
+}
+
+// TestChangingServices is the same for services that change.
+func TestChangingServices(t *testing.T) {
+	for _, s := range scenarios.Changing() {
+		if s.Length > time.Minute {
+			continue // the controller alone is tried on that
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			most := 0.0
+			for i, p := range s.Phases {
+				until := s.Length
+				if i+1 < len(s.Phases) {
+					until = s.Phases[i+1].From
+				}
+				most += p.Rate * (until - p.From).Seconds()
+			}
+			got, report := run(t, s, 1, int(2*most))
+			share := float64(got.Succeeded()) / most
+			t.Logf("goodput %.3f of the best\n%s", share, &report)
+			require.GreaterOrEqual(t, share, s.Demand.Worst)
+		})
+	}
+}
