@@ -77,6 +77,9 @@ type Config struct {
 	// excludes Workers and SampleSize.
 	Plan *optimizer.Plan
 
+	// Session, if not nil, is shared with other runs of the same function.
+	Session *Session
+
 	// Report, if not nil, is written before the run returns or panics.
 	Report *Report
 	// Progress is called as items complete, at most once per ProgressInterval

@@ -72,6 +72,7 @@ func (p *pool) finish() error {
 	p.gate.delist(p)
 	p.cancel(nil)
 	p.ended = clock.Now()
+	p.cfg.Session.end(p, 0)
 	slices.SortFunc(p.faults.failed, func(a, b fault) int { return a.lo - b.lo })
 	notRun := append(p.cut, p.claims.unclaimed()...)
 	err := p.err(len(notRun) > 0)
@@ -126,6 +127,7 @@ func (p *pool) report(notRun []span, err error) {
 		PredictedDuration: p.plan.PredictedDuration,
 		PeakWorkers:       p.staff.peak, Chunks: p.totals.chunks,
 		Changes: p.staff.changes, Warnings: p.plan.Warnings,
+		Bound: p.bound(), Timeline: p.story.moments, Latency: p.latencies.summary(p.story.last.Base),
 	}
 	if cpu, ok := sampling.ProcessCPU(); ok {
 		r.CPUTime = cpu - p.cpuStart
@@ -143,6 +145,20 @@ func (p *pool) report(notRun []span, err error) {
 		*p.cfg.Report = r
 	}
 	p.events.finished(&r)
+}
+
+// bound returns what kept the run from having more calls in flight.
+func (p *pool) bound() Bound {
+	switch {
+	case p.adapts.Load():
+		return p.story.bound()
+	case p.cfg.Workers > 0, p.cfg.MaxWorkers > 0 && p.plan.MaxWorkers == p.cfg.MaxWorkers && p.plan.Workload != sampling.CPUBound:
+		return BoundByCaller
+	case p.plan.Workers < p.plan.MaxWorkers || p.plan.MaxWorkers < p.plan.Host.Procs && p.plan.Constraints.Items <= p.plan.MaxWorkers:
+		return BoundByItems
+	default:
+		return BoundByCores
+	}
 }
 
 // finished tells the end of the run.

@@ -105,6 +105,9 @@ func (g *gate) leave(w *account, now time.Duration, items int, err error) {
 		epoch: w.attempt.epoch.Load(), items: items,
 	}
 	lost, throttled := answer.Lost(err)
+	if !lost {
+		w.latencies.record(now-c.began, items)
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
@@ -155,6 +158,14 @@ func (g *gate) review(now time.Duration, saturated bool) (moment Moment, reason 
 	}
 	moment.Limit, moment.InFlight, moment.Base = a.limit, int(g.inFlight.Load()), seconds(a.base.mean)
 	reason, a.reason = a.reason, ""
+	switch {
+	case saturated:
+		moment.Bound = BoundByCores
+	case a.limit >= a.ceiling:
+		moment.Bound = BoundByCaller
+	case !a.cold && a.mode != growing:
+		moment.Bound = BoundByService
+	}
 	return moment, reason
 }
 

@@ -67,6 +67,7 @@ var openings = sync.Pool{New: func() any { return new(opening) }}
 
 // newOpening begins a run.
 func newOpening(ctx context.Context, r runner, total int, cfg Config, batches bool) *opening {
+	cfg.Session.begin(&cfg)
 	sampler := sampling.Start(total, cfg.SampleSize)
 	var o *opening
 	if clock.Virtual(sampler.Started()) {
@@ -242,6 +243,9 @@ func (o *opening) release() {
 	o.sampler.Stop()
 	if o.cancel != nil {
 		o.cancel(nil)
+	}
+	if !o.pooled {
+		o.cfg.Session.end(nil, o.span.hi)
 	}
 	if o.pooled || clock.Virtual(o.start) {
 		return

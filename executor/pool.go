@@ -84,6 +84,7 @@ type pool struct {
 	busyCores bool // no core was idle lately
 	told      int  // the limit as last told
 	story     story
+	latencies *latencies
 	staff     headcount
 	revised   bool // the plan has been revised, or needs no revision
 	ended     time.Duration
@@ -100,6 +101,12 @@ func newPool(o *opening) *pool {
 		runner: o.runner, batches: o.batches, events: o.events, caller: &o.w, doomed: &o.doomed,
 		start: o.start, total: o.total, idle: make(chan struct{}),
 		tells: o.batches || len(o.cfg.Policies) > 0, gate: new(gate),
+	}
+	if p.cfg.Session != nil {
+		p.gate = &p.cfg.Session.gate
+	}
+	if p.cfg.Report != nil || len(p.cfg.Observers) > 0 {
+		p.latencies = newLatencies()
 	}
 	if p.cancel == nil {
 		p.ctx, p.cancel = context.WithCancelCause(o.ctx)
@@ -200,7 +207,9 @@ func (p *pool) givenPlan(plan optimizer.Plan) optimizer.Plan {
 		plan.Warnings = append(plan.Warnings[:len(plan.Warnings):len(plan.Warnings)],
 			"the plan was made for another host: "+difference)
 	}
-	plan.Reason = "given: " + plan.Reason
+	if p.cfg.Session == nil {
+		plan.Reason = "given: " + plan.Reason
+	}
 	plan.MaxWorkers = max(plan.Workers, plan.MaxWorkers)
 	if p.cfg.MaxWorkers > 0 {
 		plan.MaxWorkers = min(plan.MaxWorkers, p.cfg.MaxWorkers)

@@ -42,6 +42,14 @@ type Report struct {
 	// Changes are the decisions on the number of workers, the first
 	// [MaxChanges] of them.
 	Changes []Change
+	// Bound is what kept the run from having more calls in flight, for most of
+	// its time.
+	Bound Bound
+	// Latency and Timeline tell of calls that wait how long they took and how the
+	// run went over time, in at most 512 moments. They are empty if the calls
+	// compute or their number was fixed.
+	Latency  Latencies
+	Timeline []Moment
 	// Warnings are the plan's and the run's.
 	Warnings []string
 	// Err is what the run returned. A run that ended in a panic or a Goexit of
@@ -118,6 +126,11 @@ func (r *Report) String() string {
 		fmt.Fprintf(&b, "; %.3g cores used", float64(r.CPUTime)/float64(r.Elapsed))
 	}
 	b.WriteByte('\n')
+	fmt.Fprintf(&b, "  bound by  %s\n", r.Bound)
+	if l := r.Latency; l.Max > 0 {
+		fmt.Fprintf(&b, "  latency   %s unloaded; half took up to %s, 90 %% %s, 99 %% %s, the longest %s\n",
+			short(l.Base), short(l.P50), short(l.P90), short(l.P99), short(l.Max))
+	}
 	for _, c := range r.Changes {
 		fmt.Fprintf(&b, "  at %-7s %d workers: %s\n", short(c.At), c.Workers, c.Reason)
 	}

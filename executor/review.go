@@ -127,7 +127,9 @@ func (p *pool) decideWaiting(now time.Duration) (change *Change, plan *optimizer
 	if p.tells {
 		held = p.heldBack()
 	}
-	p.story.add(now-p.start, moment, limit, held)
+	moment.At, moment.Limit, moment.Held = now-p.start, limit, held
+	moment.Bound = p.boundOf(moment)
+	p.story.add(moment)
 	if reason != "" && limit != p.told {
 		change = p.staff.note(Change{At: now - p.start, Workers: limit, Reason: reason})
 		p.told = limit
@@ -137,6 +139,24 @@ func (p *pool) decideWaiting(now time.Duration) (change *Change, plan *optimizer
 	// wait too.
 	p.limit.Store(int64(limit + min(held, limit)))
 	return change, p.reviseWaiting(moment.Base)
+}
+
+// boundOf returns what bounds the calls in flight at a moment: the gate knows
+// of the service and of a ceiling, not of what the ceiling is for, nor of what
+// keeps calls from it.
+func (p *pool) boundOf(m Moment) Bound {
+	ceiling := m.Bound == BoundByCaller
+	switch {
+	case p.claims.left() == 0:
+		return BoundByItems
+	case m.Held > 0 && 5*m.InFlight < 4*m.Limit || m.Held > m.Limit/2:
+		return BoundByPolicies
+	case ceiling && p.memory.most > 0 && p.memory.most <= m.Limit:
+		return BoundByMemory
+	case ceiling && (p.cfg.MaxWorkers == 0 || m.Limit < p.cfg.MaxWorkers):
+		return BoundByItems
+	}
+	return m.Bound
 }
 
 // saturated reports whether no core is idle. mu is held.

@@ -37,7 +37,7 @@ func (p *pool) runClaim(w *worker, s span, now time.Duration) error {
 	if !p.adapts.Load() {
 		return w.runner.run(p.ctx, w, s)
 	}
-	w.gate = p.gate
+	w.gate, w.latencies = p.gate, p.latencies
 	if p.tells {
 		err := w.runner.run(p.ctx, w, s)
 		p.gate.drop(&w.account) // a call that panicked

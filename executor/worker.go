@@ -24,7 +24,8 @@ type account struct {
 		epoch    atomic.Int64
 		inFlight atomic.Int64 // with it
 	}
-	watched int // one more than the index in the gate's list, 0 if not there
+	latencies *latencies
+	watched   int // one more than the index in the gate's list, 0 if not there
 
 	// The chunks that began in the epoch, as added up by the worker.
 	epoch struct {
