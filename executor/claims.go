@@ -14,7 +14,8 @@ type span struct{ lo, hi int }
 type claims struct {
 	next  atomic.Int64
 	total int64
-	_     [48]byte // the counter is written by all workers: keep it on a line of its own
+	feed  *feed    // where items come from that were not there from the start, nil if all were
+	_     [40]byte // the counter is written by all workers: keep it on a line of its own
 
 	returns  atomic.Int64 // items handed back and not claimed again
 	mu       sync.Mutex
@@ -29,6 +30,9 @@ func (c *claims) start(first, total int) {
 
 // left returns how many items nobody has claimed.
 func (c *claims) left() int {
+	if c.feed != nil {
+		return c.feed.left(c.next.Load()) + int(c.returns.Load())
+	}
 	return int(max(0, c.total-c.next.Load()) + c.returns.Load())
 }
 
@@ -38,6 +42,9 @@ func (c *claims) take(size int) (s span, ok bool) {
 		if s, ok = c.takeReturned(size); ok {
 			return s, true
 		}
+	}
+	if c.feed != nil {
+		return c.feed.take(c, size)
 	}
 	if c.next.Load() >= c.total {
 		return span{}, false // also keeps the counter from running away
@@ -85,6 +92,9 @@ func (c *claims) unclaimed() []span {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	out := append([]span(nil), c.returned...)
+	if c.feed != nil {
+		c.total = c.feed.produced.Load()
+	}
 	if next := c.next.Load(); next < c.total {
 		out = append(out, span{int(next), int(c.total)})
 	}

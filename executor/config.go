@@ -77,6 +77,12 @@ type Config struct {
 	// excludes Workers and SampleSize.
 	Plan *optimizer.Plan
 
+	// Window bounds how many items of a [Stream] may have been taken from its input
+	// and not been yielded; 0 is [DefaultWindow].
+	Window int
+	// Unordered yields the results of a [Stream] as they complete.
+	Unordered bool
+
 	// Session, if not nil, is shared with other runs of the same function.
 	Session *Session
 
@@ -109,6 +115,7 @@ func (c *Config) Validate() error {
 		{"ChunkSize", c.ChunkSize, 0},
 		{"MaxChunkSize", c.MaxChunkSize, 0},
 		{"SampleSize", c.SampleSize, sampling.MaxItems},
+		{"Window", c.Window, 1 << 20},
 	} {
 		switch {
 		case n.value < 0:

@@ -72,6 +72,9 @@ func (p *pool) finish() error {
 	p.gate.delist(p)
 	p.cancel(nil)
 	p.ended = clock.Now()
+	if p.claims.feed != nil {
+		p.total = int(p.claims.feed.produced.Load())
+	}
 	p.cfg.Session.end(p, 0)
 	slices.SortFunc(p.faults.failed, func(a, b fault) int { return a.lo - b.lo })
 	notRun := append(p.cut, p.claims.unclaimed()...)
@@ -137,6 +140,10 @@ func (p *pool) report(notRun []span, err error) {
 		failed[i] = f.span
 	}
 	r.setInvalid(notRun, failed)
+	if p.claims.feed != nil {
+		told := int(p.claims.feed.failed.Load())
+		r.Failed, r.Succeeded = r.Failed+told, r.Succeeded-told
+	}
 	if r.Elapsed > 0 {
 		r.Speedup = float64(r.Busy) / float64(r.Elapsed)
 		r.MeanWorkers = p.staff.area / float64(r.Elapsed)

@@ -90,7 +90,7 @@ func (p *pool) revise(o observation) *optimizer.Plan {
 // replan makes the plan again, once. mu is held.
 func (p *pool) replan(sample sampling.Sample) *optimizer.Plan {
 	p.revised = true
-	p.plan = optimizer.New(sample, p.plan.Host, p.cfg.constraints(p.total))
+	p.plan = p.newPlan(sample, p.plan.Host)
 	plan := p.plan
 	return &plan
 }

@@ -28,6 +28,7 @@ type opening struct {
 	runner  runner
 	total   int
 	batches bool
+	feed    *feed // of a stream, nil otherwise
 	start   time.Duration
 	events  *events
 

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -100,7 +101,7 @@ func newPool(o *opening) *pool {
 		cfg: &o.cfg, parent: o.ctx, ctx: o.calls, cancel: o.cancel,
 		runner: o.runner, batches: o.batches, events: o.events, caller: &o.w, doomed: &o.doomed,
 		start: o.start, total: o.total, idle: make(chan struct{}),
-		tells: o.batches || len(o.cfg.Policies) > 0, gate: new(gate),
+		tells: o.batches || o.feed != nil || len(o.cfg.Policies) > 0, gate: new(gate),
 	}
 	if p.cfg.Session != nil {
 		p.gate = &p.cfg.Session.gate
@@ -111,6 +112,9 @@ func newPool(o *opening) *pool {
 	if p.cancel == nil {
 		p.ctx, p.cancel = context.WithCancelCause(o.ctx)
 	}
+	if p.claims.feed = o.feed; o.feed != nil {
+		o.feed.done = p.ctx.Done()
+	}
 	p.cpuStart, _ = sampling.ProcessCPU()
 	p.ended = clock.Now()
 	p.staff.begin(p.start, p.ended)
@@ -118,7 +122,9 @@ func newPool(o *opening) *pool {
 	if p.totals.items = sample.Items; sample.Items > 0 {
 		p.totals.chunks, p.totals.busy = 1, sample.Elapsed
 	}
-	if p.surprised = o.state.Load() == taken; p.surprised { // the block under way has taken this long already
+	p.surprised = o.feed != nil
+	if o.state.Load() == taken {
+		p.surprised = true // the block under way has taken this long already
 		if took := o.underWay(p.ended); took > 0 {
 			sample.ItemNanos = max(sample.ItemNanos, float64(took)/float64(o.span.hi-o.span.lo))
 		}
@@ -197,7 +203,29 @@ func (p *pool) makePlan(sample sampling.Sample) optimizer.Plan {
 	if large || p.cfg.LoadAware || sample.AllocKnown && sample.AllocBytes >= 1<<20 {
 		host = sampling.CurrentHost()
 	}
-	return optimizer.New(sample, host, p.cfg.constraints(p.total))
+	return p.newPlan(sample, host)
+}
+
+// newPlan makes a plan. How many items a stream has is not known, and so no
+// time can be predicted, nor whether a second worker would pay: it is tried.
+func (p *pool) newPlan(sample sampling.Sample, host sampling.Host) optimizer.Plan {
+	plan := optimizer.New(sample, host, p.cfg.constraints(p.total))
+	if p.claims.feed == nil {
+		return plan
+	}
+	if p.cfg.Workers == 0 {
+		plan.Mode, plan.Workers = optimizer.Parallel, min(plan.MaxWorkers, max(1, host.Procs))
+		plan.Reason = "the items of a stream: one worker per core until it is known what the calls do"
+		if plan.Workload != sampling.CPUBound {
+			plan.Workers = min(plan.MaxWorkers, optimizer.FirstWindow)
+			plan.Reason = "the calls wait: as many in flight as pay"
+		}
+	}
+	plan.ChunkSize = max(1, p.cfg.ChunkSize)
+	plan.PredictedDuration, plan.PredictedSpeedup, plan.Candidates = 0, 0, nil
+	plan.Limits = slices.DeleteFunc(plan.Limits, func(l optimizer.Limit) bool { return l.Name == "items" })
+	plan.Constraints.Items = 0
+	return plan
 }
 
 // givenPlan adopts a plan that was made before, perhaps elsewhere.

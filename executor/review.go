@@ -232,6 +232,9 @@ func (p *pool) observe(now time.Duration) observation {
 	epoch := p.epoch.Load()
 	for _, w := range p.workers {
 		w.observe(epoch, &o)
+		if p.claims.feed != nil && w.size.Load() == 0 {
+			o.running-- // it waits for an item
+		}
 	}
 	if o.age < sampling.ProcessResolution {
 		return o

@@ -134,3 +134,13 @@ func execute(ctx context.Context, r runner, total int, cfg Config, batches bool)
 	}
 	return o.goOn()
 }
+
+// executeFeed runs the items of a feed, as they arrive. There is no opening:
+// the caller's goroutine would wait for items where it should measure them.
+func executeFeed(ctx context.Context, r runner, f *feed, cfg Config) (err error) {
+	o := newOpening(ctx, r, manyItems, cfg, false)
+	o.feed, o.skip = f, true
+	defer o.close(&err)
+	o.begin()
+	return o.goOn()
+}

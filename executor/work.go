@@ -26,6 +26,9 @@ func (p *pool) claim(w *worker, now time.Duration) (end time.Duration, ok bool) 
 	if !ok {
 		return now, false
 	}
+	if p.claims.feed != nil { // it may have waited for an item
+		now = clock.Now()
+	}
 	w.claimed = s
 	w.begin(p.epoch.Load(), s.hi-s.lo, now)
 	done := p.followUp(w, s, p.runClaim(w, s, now))

@@ -1,0 +1,68 @@
+package executor
+
+import (
+	"math"
+	"sync/atomic"
+)
+
+// feed is where the items of a stream come from, as the engine sees it: a
+// number of items that have arrived, of which claims are made.
+type feed struct {
+	produced atomic.Int64  // items that have arrived
+	ended    atomic.Bool   // no more will come
+	arrived  chan struct{} // a token: there may be something to claim
+	done     <-chan struct{} // of the run: it is over
+	failed   atomic.Int64 // items whose failure was told in the stream
+}
+
+func newFeed() *feed { return &feed{arrived: make(chan struct{}, 1)} }
+
+// poke leaves a token, unless there is one.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// end says that no more items will come.
+func (f *feed) end() {
+	f.ended.Store(true)
+	poke(f.arrived)
+}
+
+// take claims up to size items that have arrived, and waits for one if there is
+// none. ok is false if no more will come, or the run is over.
+func (f *feed) take(c *claims, size int) (s span, ok bool) {
+	for {
+		ended := f.ended.Load() // before the count: items may come, then the end
+		lo, produced := c.next.Load(), f.produced.Load()
+		switch {
+		case lo < produced:
+			hi := min(produced, lo+int64(size))
+			if !c.next.CompareAndSwap(lo, hi) {
+				continue
+			}
+			if hi < produced {
+				poke(f.arrived)
+			}
+			return span{int(lo), int(hi)}, true
+		case ended:
+			poke(f.arrived) // for the others
+			return span{}, false
+		}
+		select {
+		case <-f.arrived:
+		case <-f.done:
+			return span{}, false
+		}
+	}
+}
+
+// left returns how many items there are to claim, many as long as more may come.
+func (f *feed) left(next int64) int {
+	if f.ended.Load() {
+		return int(max(0, f.produced.Load()-next))
+	}
+	return math.MaxInt32
+}

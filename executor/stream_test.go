@@ -1,0 +1,394 @@
+package executor_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor"
+)
+
+func double(_ context.Context, i int) (int, error) { return 2 * i, nil }
+
+func sleepyDouble(_ context.Context, i int) (int, error) {
+	time.Sleep(time.Duration(1+i%7) * time.Millisecond)
+	return 2 * i, nil
+}
+
+func count(n int) iter.Seq[int] { return slices.Values(sequence(n)) }
+
+func withContext(fn func(context.Context, int) (int, error)) executor.Func[int, int] {
+	return executor.Func[int, int]{Context: fn}
+}
+
+// Every item once, in order or not, whatever the calls do.
+func TestStreamYieldsAll(t *testing.T) {
+	for _, n := range []int{0, 1, 2, 100, 5000} {
+		for _, unordered := range []bool{false, true} {
+			for _, window := range []int{0, 1, 7} {
+				t.Run(fmt.Sprintf("%d unordered %v window %d", n, unordered, window), func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						var report executor.Report
+						cfg := executor.Config{Unordered: unordered, Window: window, Report: &report}
+						var got []int
+						for r := range executor.Stream(t.Context(), withContext(sleepyDouble), count(n), cfg) {
+							require.NoError(t, r.Err)
+							require.Equal(t, 2*r.Index, r.Value)
+							require.Equal(t, r.Index, r.Item)
+							got = append(got, r.Index)
+						}
+						if !unordered {
+							require.True(t, slices.IsSorted(got))
+						}
+						slices.Sort(got)
+						require.Equal(t, sequence(n), append([]int{}, got...))
+						require.Equal(t, n, report.Items)
+						require.Equal(t, n, report.Succeeded, "%s", &report)
+					})
+				})
+			}
+		}
+	}
+}
+
+func TestStreamRealTime(t *testing.T) {
+	n := 0
+	for r := range executor.Stream(t.Context(), withContext(double), count(50_000), executor.Config{}) {
+		require.NoError(t, r.Err)
+		require.Equal(t, n, r.Index)
+		n++
+	}
+	require.Equal(t, 50_000, n)
+}
+
+// No more items are taken from the input than the window allows, though one
+// result holds up all others; and those behind it are run meanwhile.
+func TestStreamWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var taken, done atomic.Int64
+		input := func(yield func(int) bool) {
+			for i := range 1000 {
+				taken.Add(1)
+				if !yield(i) {
+					return
+				}
+			}
+		}
+		slow := withContext(func(_ context.Context, i int) (int, error) {
+			if i == 0 {
+				time.Sleep(time.Minute)
+			}
+			time.Sleep(time.Millisecond)
+			done.Add(1)
+			return i, nil
+		})
+		next, stop := iter.Pull(executor.Stream(t.Context(), slow, input, executor.Config{Window: 50}))
+		defer stop()
+		time.AfterFunc(30*time.Second, func() {
+			require.EqualValues(t, 51, taken.Load(), "one more is held by the iterator's side")
+			require.EqualValues(t, 49, done.Load(), "all but the one that takes a minute")
+		})
+		for i := range 1000 {
+			r, ok := next()
+			require.True(t, ok)
+			require.Equal(t, i, r.Index)
+		}
+		_, ok := next()
+		require.False(t, ok)
+	})
+}
+
+// A stream that is left, by break or by a panic, leaves nothing running.
+func TestStreamBreak(t *testing.T) {
+	for _, panics := range []bool{false, true} {
+		for _, unordered := range []bool{false, true} {
+			t.Run(fmt.Sprintf("panics %v unordered %v", panics, unordered), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var running atomic.Int64
+					var stops, causes atomic.Int64
+					input := func(yield func(int) bool) {
+						defer stops.Add(1)
+						for i := 0; yield(i); i++ {
+						}
+					}
+					fn := withContext(func(ctx context.Context, i int) (int, error) {
+						defer running.Add(running.Add(1) - running.Load() - 1)
+						select {
+						case <-ctx.Done():
+							causes.Add(1)
+							return 0, ctx.Err()
+						case <-time.After(time.Duration(1+i) * time.Millisecond):
+							return i, nil
+						}
+					})
+					leave := func() {
+						for r := range executor.Stream(t.Context(), fn, input, executor.Config{Unordered: unordered}) {
+							if r.Index == 20 {
+								if panics {
+									panic("enough")
+								}
+								break
+							}
+						}
+					}
+					if panics {
+						require.PanicsWithValue(t, "enough", leave)
+					} else {
+						leave()
+					}
+					require.EqualValues(t, 1, stops.Load(), "the input is left once")
+					require.Positive(t, causes.Load(), "calls under way were told")
+				})
+			})
+		}
+	}
+}
+
+func TestStreamFailFast(t *testing.T) {
+	for _, unordered := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var started atomic.Int64
+			fn := withContext(func(ctx context.Context, i int) (int, error) {
+				started.Add(1)
+				time.Sleep(time.Duration(i%3+1) * time.Millisecond)
+				if i == 40 {
+					return 0, errOdd
+				}
+				return i, nil
+			})
+			var last executor.Result[int, int]
+			n := 0
+			for r := range executor.Stream(t.Context(), fn, count(100_000), executor.Config{Unordered: unordered}) {
+				require.NoError(t, last.Err, "the failure comes last")
+				last = r
+				n++
+			}
+			require.ErrorIs(t, last.Err, errOdd)
+			require.Equal(t, 40, last.Index)
+			require.Equal(t, 40, last.Item)
+			var item *executor.ItemError
+			require.ErrorAs(t, last.Err, &item)
+			require.Equal(t, 40, item.Index)
+			require.Greater(t, n, 20, "what was completed is yielded")
+			require.Less(t, started.Load(), int64(2000), "no new item after the failure")
+		})
+	}
+}
+
+func TestStreamCollect(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fn := withContext(func(_ context.Context, i int) (int, error) {
+			time.Sleep(time.Millisecond)
+			if i%3 == 0 {
+				return 7, errOdd
+			}
+			return i, nil
+		})
+		var report executor.Report
+		next, failed := 0, 0
+		for r := range executor.Stream(t.Context(), fn, count(300), executor.Config{Errors: executor.Collect, Report: &report}) {
+			require.Equal(t, next, r.Index)
+			next++
+			if r.Index%3 == 0 {
+				failed++
+				require.ErrorIs(t, r.Err, errOdd)
+				require.Zero(t, r.Value)
+			} else {
+				require.NoError(t, r.Err)
+			}
+		}
+		require.Equal(t, 300, next)
+		require.Equal(t, 100, failed)
+		require.Equal(t, 100, report.Failed)
+		require.Equal(t, 200, report.Succeeded)
+		require.NoError(t, report.Err)
+	})
+}
+
+func TestStreamCancel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		why := errors.New("no more")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(50*time.Millisecond, func() { cancel(why) })
+		var last executor.Result[int, int]
+		endless := func(yield func(int) bool) {
+			for i := 0; yield(i); i++ {
+			}
+		}
+		for r := range executor.Stream(ctx, withContext(sleepyDouble), endless, executor.Config{}) {
+			last = r
+		}
+		require.Equal(t, -1, last.Index)
+		require.ErrorIs(t, last.Err, context.Canceled)
+		require.ErrorIs(t, last.Err, why)
+	})
+}
+
+func TestStreamPanics(t *testing.T) {
+	boom := errors.New("boom")
+	for name, run := range map[string]func(*testing.T){
+		"in the function": func(t *testing.T) {
+			for range executor.Stream(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+				time.Sleep(time.Millisecond)
+				if i == 30 {
+					panic(boom)
+				}
+				return i, nil
+			}), count(1000), executor.Config{}) {
+			}
+		},
+		"in the input": func(t *testing.T) {
+			input := func(yield func(int) bool) {
+				for i := range 30 {
+					if !yield(i) {
+						return
+					}
+				}
+				panic(boom)
+			}
+			for range executor.Stream(t.Context(), withContext(sleepyDouble), input, executor.Config{}) {
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				defer func() {
+					e, ok := recover().(*executor.PanicError)
+					require.True(t, ok)
+					require.ErrorIs(t, e, boom)
+					require.Equal(t, 30, e.Index)
+					require.NotEmpty(t, e.Stack)
+				}()
+				run(t)
+			})
+		})
+	}
+}
+
+// runtime.Goexit in a call is its error, in the input the end of it.
+func TestStreamGoexit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var last executor.Result[int, int]
+		for r := range executor.Stream(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+			time.Sleep(time.Millisecond)
+			if i == 3 {
+				runtime.Goexit()
+			}
+			return i, nil
+		}), count(100), executor.Config{}) {
+			last = r
+		}
+		require.ErrorIs(t, last.Err, executor.ErrGoexit)
+	})
+}
+
+// Items that come slowly are run as they come, and the limit does not grow for them.
+func TestStreamSlowInput(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		input := func(yield func(int) bool) {
+			for i := range 400 {
+				time.Sleep(10 * time.Millisecond)
+				if !yield(i) {
+					return
+				}
+			}
+		}
+		var report executor.Report
+		start := time.Now()
+		for r := range executor.Stream(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+			time.Sleep(20 * time.Millisecond)
+			return i, nil
+		}), input, executor.Config{Report: &report}) {
+			late := time.Since(start) - time.Duration(r.Index+1)*10*time.Millisecond
+			require.LessOrEqual(t, late, 21*time.Millisecond, "item %d", r.Index)
+		}
+		require.LessOrEqual(t, report.PeakWorkers, 33, "%s", report.Explain())
+		require.Equal(t, executor.BoundByItems, report.Bound, "%s", report.Explain())
+	})
+}
+
+// FuzzStream holds streams of random cost, failures, windows and breaks against
+// what is promised.
+func FuzzStream(f *testing.F) {
+	for seed := range uint64(40) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		synctest.Test(t, func(t *testing.T) { streamHolds(t, rand.New(rand.NewPCG(seed, 11))) })
+	})
+}
+
+func streamHolds(t *testing.T, random *rand.Rand) {
+	n := random.IntN(300)
+	cost := make([]time.Duration, n)
+	fails := make([]bool, n)
+	failing := []float64{0, 0.01, 0.2}[random.IntN(3)]
+	for i := range n {
+		cost[i] = time.Duration(random.ExpFloat64() * float64([]time.Duration{0, time.Microsecond, 5 * time.Millisecond}[random.IntN(3)]))
+		fails[i] = random.Float64() < failing
+	}
+	cfg := executor.Config{
+		Unordered: random.IntN(2) == 0, Window: []int{0, 1, 5, 64}[random.IntN(4)],
+		Errors: executor.ErrorMode(random.IntN(2)), Workers: []int{0, 0, 1, 4}[random.IntN(4)],
+	}
+	left := random.IntN(2 * (n + 1))
+	var running, inputs atomic.Int32
+	runs := make([]atomic.Int32, n)
+	input := func(yield func(int) bool) {
+		inputs.Add(1)
+		defer inputs.Add(-1)
+		for i := range n {
+			time.Sleep(cost[(i+7)%n] / 4)
+			if !yield(i) {
+				return
+			}
+		}
+	}
+	seen, ended := map[int]bool{}, false
+	for r := range executor.Stream(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+		running.Add(1)
+		defer running.Add(-1)
+		runs[i].Add(1)
+		time.Sleep(cost[i])
+		if fails[i] {
+			return 0, errOdd
+		}
+		return i + 1, nil
+	}), input, cfg) {
+		require.False(t, ended, "a failure is the last result")
+		require.False(t, seen[r.Index])
+		if !cfg.Unordered && cfg.Errors == executor.Collect {
+			require.Equal(t, len(seen), r.Index)
+		}
+		seen[r.Index] = true
+		require.Equal(t, fails[r.Index], r.Err != nil)
+		if r.Err == nil {
+			require.Equal(t, r.Index+1, r.Value)
+		}
+		ended = r.Err != nil && cfg.Errors == executor.FailFast
+		if len(seen) > left {
+			break
+		}
+	}
+	require.Zero(t, running.Load())
+	require.Zero(t, inputs.Load())
+	for i := range n {
+		require.LessOrEqual(t, runs[i].Load(), int32(1), "item %d was run twice", i)
+		if seen[i] {
+			require.EqualValues(t, 1, runs[i].Load())
+		}
+	}
+	if left >= n && !ended {
+		require.Len(t, seen, n)
+	}
+}
