@@ -103,6 +103,12 @@ type (
 	Host = sampling.Host
 	// Report tells what a run did. Report.String is for a person.
 	Report = executor.Report
+	// Moment is what a run of calls that wait was like at a time.
+	Moment = executor.Moment
+	// Latencies are how long the calls of a run took.
+	Latencies = executor.Latencies
+	// Bound names what kept a run from having more calls in flight.
+	Bound = executor.Bound
 	// Progress tells how far a run is.
 	Progress = executor.Progress
 	// Observer is told the events of a run.
@@ -117,7 +123,8 @@ type (
 	ErrorMode = executor.ErrorMode
 )
 
-// The values of a plan's Mode and Workload, of [WithErrors], and the events of a run.
+// The values of a plan's Mode and Workload, of a report's Bound, of [WithErrors],
+// and the events of a run.
 const (
 	Serial   = optimizer.Serial
 	Parallel = optimizer.Parallel
@@ -125,6 +132,13 @@ const (
 	CPUBound = sampling.CPUBound
 	Mixed    = sampling.Mixed
 	IOBound  = sampling.IOBound
+
+	BoundByCores    = executor.BoundByCores
+	BoundByMemory   = executor.BoundByMemory
+	BoundByPolicies = executor.BoundByPolicies
+	BoundByService  = executor.BoundByService
+	BoundByItems    = executor.BoundByItems
+	BoundByCaller   = executor.BoundByCaller
 
 	FailFast = executor.FailFast
 	Collect  = executor.Collect

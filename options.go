@@ -24,6 +24,12 @@ func WithMaxWorkers(n int) Option {
 	return set(n > 0, "MaxWorkers", n, "at least 1", func(c *executor.Config) { c.MaxWorkers = n })
 }
 
+// WithMinWorkers has at least n calls run at once, at least 1, if there are so
+// many items: it is the floor of what is found out.
+func WithMinWorkers(n int) Option {
+	return set(n > 0, "MinWorkers", n, "at least 1", func(c *executor.Config) { c.MinWorkers = n })
+}
+
 // WithChunkSize fixes how many items a worker claims at a time, and for
 // [ExecuteBatches] how many items each call gets; at least 1.
 func WithChunkSize(n int) Option {
@@ -91,6 +97,19 @@ func WithPolicies(policies ...Policy) Option {
 	return func(c *executor.Config) error { c.Policies = append(c.Policies, policies...); return nil }
 }
 
+// WithWindow bounds how many items of a [Stream] may have been taken from its
+// input and not been yielded, 1 to 1048576; the default is 4096. It also bounds
+// the calls in flight.
+func WithWindow(n int) Option {
+	return set(n > 0 && n <= 1<<20, "Window", n, "1 to 1048576", func(c *executor.Config) { c.Window = n })
+}
+
+// WithUnordered has a [Stream] yield results as they complete, so that a slow
+// item does not hold up others.
+func WithUnordered() Option {
+	return func(c *executor.Config) error { c.Unordered = true; return nil }
+}
+
 // WithPlan starts the run with a plan that was made before, by [Optimize] or
 // an earlier run, instead of a sample. On a host that differs from the plan's
 // the run goes on and the report carries a warning. The engine still adapts to
@@ -139,17 +158,21 @@ func set(valid bool, field string, value any, want string, apply func(*executor.
 	}
 }
 
-func configure(opts []Option) (executor.Config, error) {
-	var cfg executor.Config
+func configure(opts []Option) (cfg executor.Config, err error) {
+	err = apply(&cfg, opts)
+	return cfg, err
+}
+
+func apply(cfg *executor.Config, opts []Option) error {
 	for _, opt := range opts {
 		if opt == nil {
 			continue
 		}
-		if err := opt(&cfg); err != nil {
-			return cfg, named(err)
+		if err := opt(cfg); err != nil {
+			return named(err)
 		}
 	}
-	return cfg, nil
+	return nil
 }
 
 // optionOf names the option of a field where it is not "With" and the field's name.

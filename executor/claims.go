@@ -38,13 +38,13 @@ func (c *claims) left() int {
 
 // take claims up to size items, at least one; ok is false if none is left.
 func (c *claims) take(size int) (s span, ok bool) {
+	if c.feed != nil {
+		return c.takeArrived(size)
+	}
 	if c.returns.Load() > 0 {
 		if s, ok = c.takeReturned(size); ok {
 			return s, true
 		}
-	}
-	if c.feed != nil {
-		return c.feed.take(c, size)
 	}
 	if c.next.Load() >= c.total {
 		return span{}, false // also keeps the counter from running away
@@ -56,6 +56,20 @@ func (c *claims) take(size int) (s span, ok bool) {
 		return span{}, false
 	}
 	return span{int(lo), int(min(hi, c.total))}, true
+}
+
+// takeArrived is take for a feed: it waits for items.
+func (c *claims) takeArrived(size int) (s span, ok bool) {
+	for ok = true; ok && s.lo == s.hi; {
+		if c.returns.Load() > 0 {
+			if s, ok = c.takeReturned(size); ok {
+				poke(c.feed.arrived)
+				return s, true
+			}
+		}
+		s, ok = c.feed.take(c, size)
+	}
+	return s, ok
 }
 
 func (c *claims) takeReturned(size int) (span, bool) {
@@ -85,6 +99,9 @@ func (c *claims) giveBack(s span) {
 	defer c.mu.Unlock()
 	c.returned = append(c.returned, s)
 	c.returns.Add(int64(s.hi - s.lo))
+	if c.feed != nil {
+		poke(c.feed.arrived)
+	}
 }
 
 // unclaimed returns the items that nobody has run, once all workers are gone.

@@ -8,11 +8,11 @@ import (
 // feed is where the items of a stream come from, as the engine sees it: a
 // number of items that have arrived, of which claims are made.
 type feed struct {
-	produced atomic.Int64  // items that have arrived
-	ended    atomic.Bool   // no more will come
-	arrived  chan struct{} // a token: there may be something to claim
+	produced atomic.Int64    // items that have arrived
+	ended    atomic.Bool     // no more will come
+	arrived  chan struct{}   // a token: there may be something to claim
 	done     <-chan struct{} // of the run: it is over
-	failed   atomic.Int64 // items whose failure was told in the stream
+	failed   atomic.Int64    // items whose failure was told in the stream
 }
 
 func newFeed() *feed { return &feed{arrived: make(chan struct{}, 1)} }
@@ -31,31 +31,27 @@ func (f *feed) end() {
 	poke(f.arrived)
 }
 
-// take claims up to size items that have arrived, and waits for one if there is
-// none. ok is false if no more will come, or the run is over.
+// take claims up to size items that have arrived. If there is none, it waits
+// until there may be something to claim; ok is false if nothing will come any
+// more, or the run is over.
 func (f *feed) take(c *claims, size int) (s span, ok bool) {
-	for {
-		ended := f.ended.Load() // before the count: items may come, then the end
-		lo, produced := c.next.Load(), f.produced.Load()
-		switch {
-		case lo < produced:
-			hi := min(produced, lo+int64(size))
-			if !c.next.CompareAndSwap(lo, hi) {
-				continue
-			}
-			if hi < produced {
-				poke(f.arrived)
-			}
+	ended := f.ended.Load() // before the count: items may come, then the end
+	for lo := c.next.Load(); lo < f.produced.Load(); lo = c.next.Load() {
+		hi := min(f.produced.Load(), lo+int64(size))
+		if c.next.CompareAndSwap(lo, hi) {
+			poke(f.arrived) // there may be more
 			return span{int(lo), int(hi)}, true
-		case ended:
-			poke(f.arrived) // for the others
-			return span{}, false
 		}
-		select {
-		case <-f.arrived:
-		case <-f.done:
-			return span{}, false
-		}
+	}
+	if ended {
+		poke(f.arrived) // the others must hear of it too
+		return span{}, false
+	}
+	select {
+	case <-f.arrived:
+		return span{}, true
+	case <-f.done:
+		return span{}, false
 	}
 }
 

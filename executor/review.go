@@ -3,6 +3,7 @@ package executor
 import (
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/clock"
@@ -147,7 +148,7 @@ func (p *pool) decideWaiting(now time.Duration) (change *Change, plan *optimizer
 func (p *pool) boundOf(m Moment) Bound {
 	ceiling := m.Bound == BoundByCaller
 	switch {
-	case p.claims.left() == 0:
+	case p.claims.left() == 0 || p.claims.feed != nil && p.starved():
 		return BoundByItems
 	case m.Held > 0 && 5*m.InFlight < 4*m.Limit || m.Held > m.Limit/2:
 		return BoundByPolicies
@@ -157,6 +158,11 @@ func (p *pool) boundOf(m Moment) Bound {
 		return BoundByItems
 	}
 	return m.Bound
+}
+
+// starved reports whether workers wait for items. mu is held.
+func (p *pool) starved() bool {
+	return slices.ContainsFunc(p.workers, func(w *worker) bool { return w.size.Load() == 0 })
 }
 
 // saturated reports whether no core is idle. mu is held.

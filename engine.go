@@ -1,0 +1,120 @@
+package amorsize
+
+import (
+	"context"
+	"iter"
+
+	"github.com/amorsize/amorsize/executor"
+)
+
+// Result is what became of an item of a stream: Index, Item and Value, or Err.
+type Result[T, R any] = executor.Result[T, R]
+
+// Stream calls fn once for every item, as they come, and yields the results in
+// the order of the items, or with [WithUnordered] as they complete. Memory is
+// bounded: at most so many items as [WithWindow] says, 4096 by default, have been
+// taken from items and not been yielded.
+//
+//	for r := range amorsize.Stream(ctx, fetch, urls) {
+//		if r.Err != nil {
+//			return r.Err
+//		}
+//		use(r.Value)
+//	}
+//
+// The first failure ends the stream: what was completed is still yielded, then,
+// last, the failure. With [WithErrors]([Collect]) a failure is a result like any
+// other. If ctx ends, the last result's Err is a [*CanceledError]; if an option is
+// invalid, the only one's is a [*ConfigError]. A panic of fn or of items is
+// carried to the loop as a [*PanicError].
+//
+// items is iterated in a goroutine of its own. When the loop is over or is left,
+// nothing of fn or items is running any more: leaving it ends the contexts of the
+// calls under way and waits for them, and for items to yield or return.
+func Stream[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items iter.Seq[T], opts ...Option) iter.Seq[Result[T, R]] {
+	cfg, err := configure(opts)
+	return stream(ctx, fn, items, cfg, err)
+}
+
+func stream[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items iter.Seq[T], cfg executor.Config, err error) iter.Seq[Result[T, R]] {
+	return func(yield func(Result[T, R]) bool) {
+		if err != nil {
+			yield(Result[T, R]{Index: -1, Err: err})
+			return
+		}
+		for r := range executor.Stream(ctx, executor.Func[T, R]{Context: fn}, items, cfg) {
+			if r.Err = named(r.Err); !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// Engine runs one function over many inputs and keeps what it learns from one
+// run to the next: the plan, and of calls that wait how many in flight the
+// service rewards. Runs at the same time share that limit, so that ten requests
+// that each fan out over the same service do not ask ten times too much of it.
+// It is immutable and safe for concurrent use; it holds no goroutine and need not
+// be closed.
+type Engine[T, R any] struct {
+	fn      func(context.Context, T) (R, error)
+	cfg     executor.Config
+	session *executor.Session
+}
+
+// Stats tells what an [Engine] has seen and learned.
+type Stats = executor.Stats
+
+// New makes an engine. The options hold for all of its runs. Of those that are
+// for one run only, [WithReport] and [WithProgress] are better given to [Engine.Run]:
+// runs at the same time would write the same report.
+func New[T, R any](fn func(context.Context, T) (R, error), opts ...Option) (*Engine[T, R], error) {
+	cfg, err := configure(opts)
+	switch {
+	case err != nil:
+		return nil, err
+	case fn == nil:
+		return nil, &ConfigError{Field: "fn", Value: nil, Range: "a function"}
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, named(err)
+	}
+	return &Engine[T, R]{fn: fn, cfg: cfg, session: new(executor.Session)}, nil
+}
+
+// Run is [ExecuteContext] with what earlier runs have learned. Options add to
+// those of the engine, for this run.
+func (e *Engine[T, R]) Run(ctx context.Context, items []T, opts ...Option) ([]R, error) {
+	cfg, err := e.configure(opts)
+	if err != nil {
+		return nil, err
+	}
+	out, err := executor.Run(ctx, executor.Func[T, R]{Context: e.fn}, items, cfg)
+	return out, named(err)
+}
+
+// Stream is [Stream] with what earlier runs have learned. Options add to those
+// of the engine, for this run.
+func (e *Engine[T, R]) Stream(ctx context.Context, items iter.Seq[T], opts ...Option) iter.Seq[Result[T, R]] {
+	cfg, err := e.configure(opts)
+	return stream(ctx, e.fn, items, cfg, err)
+}
+
+// Plan returns the plan that the next run starts with, and whether there is one:
+// not before a run has been long enough to make it.
+func (e *Engine[T, R]) Plan() (Plan, bool) { return e.session.Plan() }
+
+// Stats tells what the engine has seen and learned so far.
+func (e *Engine[T, R]) Stats() Stats { return e.session.Stats() }
+
+func (e *Engine[T, R]) configure(opts []Option) (executor.Config, error) {
+	cfg := e.cfg
+	// Options append: they must not write into the engine's own slices.
+	cfg.Policies = cfg.Policies[:len(cfg.Policies):len(cfg.Policies)]
+	cfg.Observers = cfg.Observers[:len(cfg.Observers):len(cfg.Observers)]
+	if err := apply(&cfg, opts); err != nil {
+		return cfg, err
+	}
+	cfg.Session = e.session
+	return cfg, nil
+}
