@@ -25,6 +25,8 @@ type lossCap struct {
 	share    float64 // of calls to be lost
 	calm     float64 // successes since the latest loss
 	failing  int     // losses since the latest success
+	before   float64 // most, before them
+	dead     bool    // there were nothing but losses for long
 	regrow   bool    // the first burst is all that is known
 	burst    bool
 	burstEnd time.Duration // losses of calls begun by then are the same event
@@ -38,11 +40,17 @@ func (l *lossCap) bound(n float64) float64 {
 	return n
 }
 
-// success raises the cap a little. limit is the calls in flight allowed at present.
-func (l *lossCap) success(limit int, n float64) {
+// success raises the cap a little. limit is the calls in flight allowed at
+// present. It reports whether the service is back after an outage: what was lost
+// in it tells nothing about how much is too much.
+func (l *lossCap) success(limit int, n float64) (back bool) {
 	l.failing = 0
+	if l.dead {
+		l.dead, l.most = false, l.before
+		return true
+	}
 	if l.most == 0 {
-		return
+		return false
 	}
 	l.calm += n
 	k := l.calm * l.share
@@ -51,11 +59,15 @@ func (l *lossCap) success(limit int, n float64) {
 		rise += regrowth / float64(limit)
 	}
 	l.most = min(l.most*math.Exp(min(rise*n, 1)), 1e9)
+	return false
 }
 
 // loss lowers the cap. exploring says that the limit was being raised beyond
 // what had been tried; first, that nothing was known at all.
 func (l *lossCap) loss(now time.Duration, c attempt, limit int, throttled, exploring, first bool) {
+	if l.failing == 0 && !l.dead {
+		l.before = l.most
+	}
 	l.failing++
 	l.calm = 0
 	if l.share = overloadShare; throttled {
@@ -68,8 +80,7 @@ func (l *lossCap) loss(now time.Duration, c attempt, limit int, throttled, explo
 		return
 	case l.failing > 2*max(4, limit): // nothing but losses
 		l.failing = 0
-		l.most = max(1, float64(limit)/2)
-		l.regrow = true
+		l.most, l.dead = max(1, float64(limit)/2), true
 	case exploring:
 		l.most, l.regrow = tolerated, first
 	default:

@@ -152,7 +152,7 @@ func (p *pool) boundOf(m Moment) Bound {
 		return BoundByItems
 	case m.Held > 0 && 5*m.InFlight < 4*m.Limit || m.Held > m.Limit/2:
 		return BoundByPolicies
-	case ceiling && p.memory.most > 0 && p.memory.most <= m.Limit:
+	case ceiling && p.memory.most > 0 && p.memory.most < p.ceiling():
 		return BoundByMemory
 	case ceiling && (p.cfg.MaxWorkers == 0 || m.Limit < p.cfg.MaxWorkers):
 		return BoundByItems
