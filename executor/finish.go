@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
 
@@ -156,16 +157,28 @@ func (p *pool) report(notRun []span, err error) {
 
 // bound returns what kept the run from having more calls in flight.
 func (p *pool) bound() Bound {
-	switch {
-	case p.adapts.Load():
+	if p.adapts.Load() {
 		return p.story.bound()
-	case p.cfg.Workers > 0, p.cfg.MaxWorkers > 0 && p.plan.MaxWorkers == p.cfg.MaxWorkers && p.plan.Workload != sampling.CPUBound:
+	}
+	at := slices.IndexFunc(p.plan.Limits, func(l optimizer.Limit) bool { return l.Binding })
+	switch {
+	case p.cfg.Workers > 0:
 		return BoundByCaller
-	case p.plan.Workers < p.plan.MaxWorkers || p.plan.MaxWorkers < p.plan.Host.Procs && p.plan.Constraints.Items <= p.plan.MaxWorkers:
-		return BoundByItems
-	default:
+	case at < 0:
 		return BoundByCores
 	}
+	switch p.plan.Limits[at].Name {
+	case "WithMaxWorkers":
+		return BoundByCaller
+	case "memory", "WithMemoryLimit":
+		return BoundByMemory
+	case "items":
+		return BoundByItems
+	}
+	if p.plan.Mode == optimizer.Serial && p.plan.Host.Procs > 1 {
+		return BoundByItems // too little work for company
+	}
+	return BoundByCores
 }
 
 // finished tells the end of the run.

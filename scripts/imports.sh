@@ -32,13 +32,16 @@ forbid ratelimit retry circuitbreaker
 forbid retry ratelimit circuitbreaker
 forbid circuitbreaker ratelimit retry
 forbid transport "" executor optimizer sampling
+forbid amorsizetest "" executor optimizer sampling ratelimit retry circuitbreaker transport
 
-# What the core imports itself: the standard library, x/sync and gopsutil v3.
-for package in . executor optimizer sampling ratelimit retry circuitbreaker transport internal/clock internal/answer internal/callback internal/invalid internal/keyed; do
+# What the core imports itself: the standard library, x/sync, gopsutil v3 and, for
+# percentiles, HdrHistogram (the standard library only).
+for package in . executor optimizer sampling ratelimit retry circuitbreaker transport amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed; do
   [ -d "$package" ] || continue
   while read -r import; do
     case $import in
     "$module" | "$module"/* | golang.org/x/sync/* | github.com/shirou/gopsutil/v3/*) ;;
+    github.com/HdrHistogram/hdrhistogram-go) [ "$package" = executor ] || failed=1 ;; # percentiles
     *.*/*)
       echo "imports: $package must not import $import"
       failed=1

@@ -19,6 +19,9 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("transport: %d %s", e.Code, http.StatusText(e.Code))
 }
 
+// StatusCode returns the status, by which the engine knows refusals.
+func (e *StatusError) StatusCode() int { return e.Code }
+
 // ThrottledError is a [StatusError] by which a host says to come back later.
 type ThrottledError struct {
 	StatusError

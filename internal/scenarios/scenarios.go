@@ -71,6 +71,8 @@ func Steady() []Scenario {
 			conditions{Slots: 16, Latency: queueing.Constant(base), Congestion: 0.7}),
 		steady("16 slots, lognormal, congestion", 4000, 16, Demand{Median: 0.85, Worst: 0.70, P99: 2.5},
 			conditions{Slots: 16, Latency: queueing.Lognormal(base, 0.5), Congestion: 0.7}),
+		steady("16 slots, exponential, congestion", 4000, 16, Demand{Median: 0.65, Worst: 0.40, P99: 2.5},
+			conditions{Slots: 16, Latency: queueing.Exponential(base), Congestion: 0.7}),
 		steady("16 slots behind 30 ms of network", 4000, 40, Demand{Median: 0.97, Worst: 0.92},
 			conditions{Slots: 16, Latency: queueing.Constant(base), Network: 30 * ms}),
 		steady("16 slots behind 30 ms of network, lognormal", 4000, 44, Demand{Median: 0.97, Worst: 0.90},
