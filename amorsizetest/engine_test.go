@@ -36,10 +36,17 @@ func run(t *testing.T, s scenarios.Scenario, seed uint64, calls int, opts ...amo
 	return timeline, report
 }
 
+// manyCalls is what takes the race detector long: the controller alone is tried
+// on more, with all seeds, in package executor.
+const manyCalls = 10_000
+
 // TestSteadyServices holds the engine itself, goroutines and all, against what
 // is demanded of its controller.
 func TestSteadyServices(t *testing.T) {
 	for _, s := range scenarios.Steady() {
+		if s.Calls > manyCalls {
+			continue
+		}
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			seeds := uint64(3)
@@ -63,8 +70,8 @@ func TestSteadyServices(t *testing.T) {
 // TestChangingServices is the same for services that change.
 func TestChangingServices(t *testing.T) {
 	for _, s := range scenarios.Changing() {
-		if s.Length > time.Minute {
-			continue // the controller alone is tried on that
+		if s.Length > time.Minute || s.Phases[0].Rate > manyCalls {
+			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()

@@ -79,7 +79,7 @@ func Steady() []Scenario {
 			conditions{Slots: 16, Latency: queueing.Lognormal(base, 0.5), Network: 30 * ms}),
 	)
 	for _, n := range []int{1, 2, 100, 1000} {
-		s := steady(strconv.Itoa(n)+" slots, lognormal", 400*min(n, 100)+20*n, n, Demand{Median: 0.93, Worst: 0.90},
+		s := steady(strconv.Itoa(n)+" slots, lognormal", max(400*min(n, 20), 20*n)+20*n, n, Demand{Median: 0.93, Worst: 0.90},
 			conditions{Slots: n, Latency: queueing.Lognormal(base, 0.5)})
 		s.Skip = 20 * n
 		all = append(all, s)
@@ -87,7 +87,7 @@ func Steady() []Scenario {
 	return append(all,
 		steady("500/s, answered by 429", 4000, 10, Demand{Median: 0.97, Worst: 0.95, Lost: 0.03, InFlight: 1.5},
 			conditions{Rate: 500, Burst: 10, Latency: queueing.Lognormal(base, 0.1), Refusal: ms}),
-		steady("no limit, one call in 50 takes 50 times as long", 50_000, 4096, Demand{Median: 0.93, Worst: 0.90},
+		steady("no limit, one call in 50 takes 50 times as long", 20_000, 4096, Demand{Median: 0.93, Worst: 0.90},
 			conditions{Latency: queueing.Mixture(queueing.Constant(base), queueing.Constant(50*base), 0.02)}),
 	)
 }
@@ -109,13 +109,13 @@ func Changing() []Scenario {
 		demand := Demand{Median: 0.95, Worst: 0.90, Rounds: 15}
 		all = append(all,
 			changing("64 slots, 5, 50, 5 ms, "+law.name, demand,
-				2*time.Second, slots(64, 5*ms, law.sigma), 10*time.Second, slots(64, 50*ms, law.sigma), 2*time.Second, slots(64, 5*ms, law.sigma)),
+				time.Second, slots(64, 5*ms, law.sigma), 5*time.Second, slots(64, 50*ms, law.sigma), time.Second, slots(64, 5*ms, law.sigma)),
 			changing("16, 4, 32 slots, "+law.name, demand,
 				4*time.Second, slots(16, base, law.sigma), 4*time.Second, slots(4, base, law.sigma), 4*time.Second, slots(32, base, law.sigma)))
 	}
 	incident := Demand{Median: 0.95, Worst: 0.90, Rounds: 30}
 	return append(all, changing("half an hour of ten times the latency", incident,
-		10*time.Second, slots(16, base, 0.2), 30*time.Minute, slots(16, 10*base, 0.2), 10*time.Second, slots(16, base, 0.2)))
+		10*time.Second, slots(4, base, 0.2), 30*time.Minute, slots(4, 10*base, 0.2), 10*time.Second, slots(4, base, 0.2)))
 }
 
 func steady(name string, calls, best int, d Demand, c conditions) Scenario {
