@@ -40,6 +40,11 @@ func run(t *testing.T, s scenarios.Scenario, seed uint64, calls int, opts ...amo
 // on more, with all seeds, in package executor.
 const manyCalls = 10_000
 
+// scheduling is what chance may cost here: goroutines are not scheduled the same
+// way twice, and there are few seeds. What is demanded is asserted without it on
+// the controller, where every event has its place.
+const scheduling = 0.03
+
 // TestSteadyServices holds the engine itself, goroutines and all, against what
 // is demanded of its controller.
 func TestSteadyServices(t *testing.T) {
@@ -60,9 +65,9 @@ func TestSteadyServices(t *testing.T) {
 			slices.Sort(shares)
 			slices.Sort(lost)
 			t.Logf("goodput %.3f [%.3f] of the best, lost %.2f %%", shares[seeds/2], shares[0], 100*lost[seeds/2])
-			require.GreaterOrEqual(t, shares[seeds/2], s.Demand.Median)
-			require.GreaterOrEqual(t, shares[0], s.Demand.Worst)
-			require.LessOrEqual(t, lost[seeds/2], s.Demand.Lost)
+			require.GreaterOrEqual(t, shares[seeds/2], s.Demand.Median-scheduling)
+			require.GreaterOrEqual(t, shares[0], s.Demand.Worst-2*scheduling)
+			require.LessOrEqual(t, lost[seeds/2], s.Demand.Lost+scheduling/2)
 		})
 	}
 }
@@ -86,7 +91,7 @@ func TestChangingServices(t *testing.T) {
 			got, report := run(t, s, 1, int(2*most))
 			share := float64(got.Succeeded()) / most
 			t.Logf("goodput %.3f of the best\n%s", share, &report)
-			require.GreaterOrEqual(t, share, s.Demand.Worst)
+			require.GreaterOrEqual(t, share, s.Demand.Worst-scheduling)
 		})
 	}
 }

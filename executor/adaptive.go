@@ -64,9 +64,11 @@ const (
 // the probing around a model of the path are those of BBR (Cardwell et al.,
 // 2016) carried over from bytes in flight to calls whose times vary.
 type adaptive struct {
-	floor, ceiling int // bounds on the limit, at least 1
-	limit          int // in force
-	saturated      bool
+	floor, ceiling int  // bounds on the limit, at least 1
+	limit          int  // in force
+	previous       int  // the one before
+	saturated      bool // no core is idle
+	held           bool // policies hold calls back
 
 	mode   mode
 	cold   bool    // nothing but the first growth has happened
@@ -175,7 +177,7 @@ func (a *adaptive) set(now time.Duration, n float64) {
 	a.carry = max(0, min(n+a.carry-float64(limit), 1))
 	change := math.Abs(float64(limit - a.limit))
 	raised := limit > a.limit
-	a.limit = limit
+	a.previous, a.limit = a.limit, limit
 	a.epoch++
 	a.window = window{
 		since: now, epoch: a.epoch, limit: limit, raised: raised,

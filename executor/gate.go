@@ -138,13 +138,14 @@ func (g *gate) alone(took time.Duration) {
 }
 
 // review has the adaptive draw its conclusions, if it can, and reports why the
-// limit has changed. saturated says that no core is idle.
-func (g *gate) review(now time.Duration, saturated bool) (moment Moment, reason string) {
+// limit has changed. saturated says that no core is idle, held that policies hold
+// calls back.
+func (g *gate) review(now time.Duration, saturated, held bool) (moment Moment, reason string) {
 	due := g.due.Swap(false)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a := g.adaptive
-	a.saturated = saturated
+	a.saturated, a.held = saturated, held
 	before := a.limit
 	switch {
 	case due && a.window.calls >= a.need():

@@ -93,6 +93,13 @@ func (a *adaptive) lawful() float64 {
 
 // hold keeps to the level, and questions it now and then.
 func (a *adaptive) hold(now time.Duration, m measurement) {
+	// Too few items: nothing follows from what they achieve. (Calls that end in a
+	// window began in the one before it.)
+	if !a.held && m.inFlight < 0.8*float64(min(a.limit, a.previous)) {
+		a.mode = holding
+		a.set(now, max(a.level, float64(min(a.limit, a.previous))))
+		return
+	}
 	a.followRate(m)
 	if a.gotFaster(now, m) {
 		return

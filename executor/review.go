@@ -122,12 +122,12 @@ func (p *pool) decideComputing(now time.Duration) (change *Change, plan *optimiz
 func (p *pool) decideWaiting(now time.Duration) (change *Change, plan *optimizer.Plan) {
 	p.needed.Store(math.MaxInt64)
 	p.boundByMemory()
-	moment, reason := p.gate.review(now, p.saturated(now))
-	limit := p.gate.share(p)
 	held := 0
 	if p.tells {
 		held = p.heldBack()
 	}
+	moment, reason := p.gate.review(now, p.saturated(now), held > 0)
+	limit := p.gate.share(p)
 	moment.At, moment.Limit, moment.Held = now-p.start, limit, held
 	moment.Bound = p.boundOf(moment)
 	p.story.add(moment)
