@@ -118,7 +118,7 @@ func (a *adaptive) silence(now time.Duration) (changed bool) {
 // alone takes what a call took that nothing else was in flight with.
 func (a *adaptive) alone(took time.Duration) {
 	if a.base.mean == 0 {
-		a.base.reset(took.Seconds(), 1)
+		a.base.reset(max(instant, took.Seconds()), 1)
 	}
 }
 
@@ -167,9 +167,6 @@ func (a *adaptive) lose(now time.Duration, c attempt, throttled bool) (changed b
 	return a.limit != before
 }
 
-// bound sets the most that the limit may be.
-func (a *adaptive) bound(ceiling int) { a.ceiling = max(a.floor, ceiling) }
-
 // set changes the limit and begins a window. A fraction is met on average.
 func (a *adaptive) set(now time.Duration, n float64) {
 	n = max(float64(a.floor), min(a.losses.bound(n), float64(a.ceiling)))
@@ -189,9 +186,6 @@ func (a *adaptive) set(now time.Duration, n float64) {
 func (a *adaptive) review(now time.Duration, open iter.Seq[attempt]) {
 	fresh := a.window.fresh
 	m := a.window.measure(now, a.base.mean, open)
-	if m.time <= 0 {
-		m.time = 1e-9
-	}
 	a.latest = m
 	a.learnNoise(m, fresh)
 	if m.inFlight < 1.2 { // alone: that is what a call takes

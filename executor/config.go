@@ -86,6 +86,8 @@ type Config struct {
 	// Session, if not nil, is shared with other runs of the same function.
 	Session *Session
 
+	learned *learned // by the session
+
 	// Report, if not nil, is written before the run returns or panics.
 	Report *Report
 	// Progress is called as items complete, at most once per ProgressInterval

@@ -28,7 +28,7 @@ type Event struct {
 	Kind      EventKind
 	Elapsed   time.Duration // since the start of the run
 	Completed int           // items that were run, failures included
-	Total     int
+	Total     int           // items; -1 of a stream whose input has not ended
 
 	Fraction float64         // Planning
 	Plan     *optimizer.Plan // Planned, Finished
@@ -55,15 +55,19 @@ func (f ObserverFunc) Observe(e Event) { f(e) }
 
 // Progress tells how far a run is.
 type Progress struct {
-	Completed, Total int           // items; Completed counts failures too
+	Completed, Total int           // items; Completed counts failures too; Total is -1 if it is not known yet
 	Elapsed          time.Duration // since the start of the run
 	Rate             float64       // items per second so far
 	Remaining        time.Duration // at that rate; 0 if there is none yet
 	Workers          int           // running now
 }
 
-// Fraction returns how much of the items is done, 0 to 1; 1 for no items.
+// Fraction returns how much of the items is done, 0 to 1; 1 for no items, 0 if
+// their number is not known yet.
 func (p Progress) Fraction() float64 {
+	if p.Total < 0 {
+		return 0
+	}
 	if p.Total == 0 {
 		return 1
 	}
@@ -76,10 +80,11 @@ func Every(interval time.Duration, report func(Progress)) func(Progress) {
 	var last time.Duration
 	complete := false
 	return func(p Progress) {
-		if complete || p.Completed < p.Total && p.Elapsed-last < interval {
+		unfinished := p.Total < 0 || p.Completed < p.Total
+		if complete || unfinished && p.Elapsed-last < interval {
 			return
 		}
-		last, complete = p.Elapsed, p.Completed >= p.Total
+		last, complete = p.Elapsed, !unfinished
 		report(p)
 	}
 }
@@ -91,6 +96,7 @@ type events struct {
 	ending    func(Progress)
 	log       *slog.Logger
 	total     int
+	stream    bool // the number of items was not known from the start
 	start     time.Duration
 	completed atomic.Int64
 	running   atomic.Int64 // workers
@@ -169,7 +175,7 @@ func (e *events) deliver(event Event) {
 	case e.progress == nil:
 	case event.Kind == ChunkDone:
 		e.progress(e.progressOf(event))
-	case event.Kind == Finished && (event.Completed < event.Total || event.Total == 0):
+	case event.Kind == Finished && (event.Completed < event.Total || event.Total == 0 || e.stream):
 		e.ending(e.progressOf(event)) // not all was run: the end is told nevertheless
 	}
 }
@@ -179,10 +185,20 @@ func (e *events) progressOf(event Event) Progress {
 	if p.Elapsed > 0 {
 		p.Rate = float64(p.Completed) / p.Elapsed.Seconds()
 	}
-	if p.Rate > 0 {
+	if p.Rate > 0 && p.Total >= 0 {
 		p.Remaining = time.Duration(float64(p.Total-p.Completed) / p.Rate * float64(time.Second))
 	}
 	return p
+}
+
+// counted sets the number of items, -1 as long as it is not known.
+func (e *events) counted(total int) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.total, e.stream = total, true
 }
 
 // staffed notes how many workers there are.

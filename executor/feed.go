@@ -12,6 +12,7 @@ type feed struct {
 	ended    atomic.Bool     // no more will come
 	arrived  chan struct{}   // a token: there may be something to claim
 	done     <-chan struct{} // of the run: it is over
+	waiting  atomic.Int64    // workers that wait for an item
 	failed   atomic.Int64    // items whose failure was told in the stream
 }
 
@@ -47,6 +48,8 @@ func (f *feed) take(c *claims, size int) (s span, ok bool) {
 		poke(f.arrived) // the others must hear of it too
 		return span{}, false
 	}
+	f.waiting.Add(1)
+	defer f.waiting.Add(-1)
 	select {
 	case <-f.arrived:
 		return span{}, true

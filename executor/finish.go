@@ -26,6 +26,9 @@ type fault struct {
 
 // fail takes note of a failure, and stops the run if it is to fail fast.
 func (p *pool) fail(err error, lost span) {
+	if p.claims.feed != nil && p.cfg.Errors == Collect {
+		return // it is a result of the stream
+	}
 	p.faults.mu.Lock()
 	p.faults.failed = append(p.faults.failed, fault{lost, err})
 	p.faults.mu.Unlock()
@@ -73,12 +76,13 @@ func (p *pool) finish() error {
 	p.gate.delist(p)
 	p.cancel(nil)
 	p.ended = clock.Now()
-	if p.claims.feed != nil {
-		p.total = int(p.claims.feed.produced.Load())
-	}
-	p.cfg.Session.end(p, 0)
 	slices.SortFunc(p.faults.failed, func(a, b fault) int { return a.lo - b.lo })
 	notRun := append(p.cut, p.claims.unclaimed()...)
+	if p.claims.feed != nil {
+		p.total = int(p.claims.total)
+		p.events.counted(p.total)
+	}
+	p.cfg.Session.end(p, 0)
 	err := p.err(len(notRun) > 0)
 	func() {
 		defer p.catch() // an observer may panic at the end too

@@ -26,21 +26,39 @@ type gate struct {
 	runs     []*pool    // that share the limit
 }
 
-// open lets first calls at a time begin, from which the limit goes its own way.
-// base is what one call takes alone as far as is known from so many calls. A
-// gate that is open stays as it is but for the bounds.
-func (g *gate) open(now time.Duration, first, floor, ceiling int, base time.Duration, calls int) {
+// open lets first calls at a time begin, from which the limit goes its own way,
+// within the bounds of the runs that are enlisted. base is what one call takes
+// alone as far as is known from so many calls. A gate that is open stays as it is.
+func (g *gate) open(now time.Duration, first int, base time.Duration, calls int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.adaptive == nil {
+		floor, ceiling := g.bounds()
 		g.adaptive = newAdaptive(first, floor, ceiling, now)
 		if calls > 0 {
-			g.adaptive.base.reset(base.Seconds(), float64(calls))
+			g.adaptive.base.reset(max(instant, base.Seconds()), float64(calls))
 		}
 	}
-	g.adaptive.floor = max(1, floor)
-	g.adaptive.bound(ceiling)
+	g.rebound()
 	g.publish()
+}
+
+// bounds returns what the runs allow at the least and at the most: the most that
+// any of them does. mu is held.
+func (g *gate) bounds() (floor, ceiling int) {
+	floor, ceiling = 1, 1
+	for _, p := range g.runs {
+		floor = max(floor, p.cfg.MinWorkers)
+		ceiling = max(ceiling, int(p.most.Load()))
+	}
+	return floor, ceiling
+}
+
+// rebound applies them. mu is held.
+func (g *gate) rebound() {
+	if len(g.runs) > 0 && g.adaptive != nil {
+		g.adaptive.floor, g.adaptive.ceiling = g.bounds()
+	}
 }
 
 // publish makes the limit known. mu is held.
@@ -121,11 +139,12 @@ func (g *gate) leave(w *account, now time.Duration, items int, err error) {
 	}
 }
 
-// bound sets the most that the limit may be.
-func (g *gate) bound(ceiling int) {
+// bound sets how many calls p may have in flight.
+func (g *gate) bound(p *pool, most int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.adaptive.bound(ceiling)
+	p.most.Store(int64(most))
+	g.rebound()
 }
 
 // alone takes what the first call took, that nothing else was in flight with.
@@ -191,6 +210,7 @@ func (g *gate) enlist(p *pool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.runs = append(g.runs, p)
+	g.rebound()
 }
 
 func (g *gate) delist(p *pool) {
@@ -199,32 +219,44 @@ func (g *gate) delist(p *pool) {
 	for i, other := range g.runs {
 		if other == p {
 			g.runs = append(g.runs[:i], g.runs[i+1:]...)
+			g.rebound()
 			return
 		}
 	}
 }
 
-// share returns how many of the calls p may have in flight: what the other runs
-// leave, and a fair part at least. Room is not taken before another run has left it.
+// share returns how many calls p may have in flight, within its own bounds: what
+// the other runs leave, and a fair part at least. Room is not taken before another
+// run has left it.
 func (g *gate) share(p *pool) int {
+	most := max(p.cfg.MinWorkers, int(p.most.Load()))
 	limit := int(g.limit.Load())
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.runs) < 2 {
-		return limit
+		return min(limit, most)
 	}
 	fair := max(1, limit/len(g.runs))
 	mine, running := limit, 0
 	for _, other := range g.runs {
-		has := int(other.running.Load())
+		has, wants := other.demand()
 		running += has
 		if other != p {
-			mine -= min(fair, has+other.claims.left())
+			mine -= min(fair, has+wants, int(other.most.Load()))
 		}
 	}
-	mine = max(fair, mine)
-	has := int(p.running.Load())
-	return max(1, min(mine, has+max(0, limit-running)))
+	has, _ := p.demand()
+	mine = min(max(fair, mine), has+max(0, limit-running))
+	return max(1, p.cfg.MinWorkers, min(mine, most))
+}
+
+// demand returns how many workers are busy, and for how many more there are items.
+func (p *pool) demand() (busy, more int) {
+	busy = int(p.running.Load())
+	if f := p.claims.feed; f != nil {
+		return busy - int(f.waiting.Load()), int(max(0, f.produced.Load()-p.claims.next.Load()))
+	}
+	return busy, p.claims.left()
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -49,14 +49,14 @@ func (p *pool) lookClosely(w *worker) {
 func (p *pool) measureShare(w *worker) (share float64, ok bool) {
 	thread := sampling.CurrentThread()
 	before, known := thread.CPU()
-	start := clock.Now()
-	for now := start; now-start < lookTime; {
+	start := w.busy // and not the clock: a worker of a stream may wait for items
+	for now := clock.Now(); w.busy-start < lookTime; {
 		if now, ok = p.claim(w, now); !ok {
 			return 0, false
 		}
 	}
 	after, stillKnown := thread.CPU()
-	return min(1, float64(after-before)/float64(clock.Now()-start)), known && stillKnown
+	return min(1, float64(after-before)/float64(w.busy-start)), known && stillKnown
 }
 
 // revise makes the plan again as soon as the run has shown what the sample

@@ -84,7 +84,7 @@ func newOpening(ctx context.Context, r runner, total int, cfg Config, batches bo
 	o.w.done = ctx.Done()
 	o.w.policed.sampling = len(cfg.Policies) > 0
 	// What a fixed number or an earlier plan has decided needs no sample.
-	o.skip = cfg.Workers > 0 || cfg.Plan != nil || batches && cfg.ChunkSize > 0
+	o.skip = cfg.Workers > 0 || cfg.Plan != nil || cfg.learned != nil || batches && cfg.ChunkSize > 0
 	if cfg.watched() {
 		o.sampler.Precise()
 		o.events = newEvents(&o.cfg, total, o.start)

@@ -67,6 +67,7 @@ type pool struct {
 	workers []*worker
 	running atomic.Int64 // len(workers), for readers without mu
 	closed  bool
+	staffed bool   // helpers and supervisor were started
 	cut     []span // items that were claimed and not run
 	totals  struct {
 		items, chunks int
@@ -82,8 +83,9 @@ type pool struct {
 		allocated uint64
 		most      int // calls in flight that it allows
 	}
-	busyCores bool // no core was idle lately
-	told      int  // the limit as last told
+	most      atomic.Int64 // calls in flight that this run may have
+	busyCores bool         // no core was idle lately
+	told      int          // the limit as last told
 	story     story
 	latencies *latencies
 	staff     headcount
@@ -195,8 +197,11 @@ func (p *pool) arrive(s span, err error) {
 const fullHostFrom = 20 * time.Millisecond
 
 func (p *pool) makePlan(sample sampling.Sample) optimizer.Plan {
-	if p.cfg.Plan != nil {
+	switch {
+	case p.cfg.Plan != nil:
 		return p.givenPlan(*p.cfg.Plan)
+	case p.cfg.learned != nil:
+		return p.learnedPlan(*p.cfg.learned)
 	}
 	host := sampling.QuickHost()
 	large := sample.Estimate(p.total-sample.Items) >= fullHostFrom
@@ -228,6 +233,17 @@ func (p *pool) newPlan(sample sampling.Sample, host sampling.Host) optimizer.Pla
 	return plan
 }
 
+// learnedPlan makes a plan from what earlier runs of the session have shown.
+func (p *pool) learnedPlan(l learned) optimizer.Plan {
+	plan := p.newPlan(l.sample, sampling.QuickHost())
+	if plan.Mode == optimizer.Parallel && plan.Workload == sampling.CPUBound {
+		plan.Workers = max(1, min(l.workers, plan.MaxWorkers))
+	}
+	plan.Reason = "learned from earlier runs: " + plan.Reason
+	p.revised, p.surprised = true, false
+	return plan
+}
+
 // givenPlan adopts a plan that was made before, perhaps elsewhere.
 func (p *pool) givenPlan(plan optimizer.Plan) optimizer.Plan {
 	host := sampling.CurrentHost()
@@ -235,9 +251,7 @@ func (p *pool) givenPlan(plan optimizer.Plan) optimizer.Plan {
 		plan.Warnings = append(plan.Warnings[:len(plan.Warnings):len(plan.Warnings)],
 			"the plan was made for another host: "+difference)
 	}
-	if p.cfg.Session == nil {
-		plan.Reason = "given: " + plan.Reason
-	}
+	plan.Reason = "given: " + plan.Reason
 	plan.MaxWorkers = max(plan.Workers, plan.MaxWorkers)
 	if p.cfg.MaxWorkers > 0 {
 		plan.MaxWorkers = min(plan.MaxWorkers, p.cfg.MaxWorkers)
@@ -263,8 +277,11 @@ func (p *pool) run(takeUp func()) (err error) {
 	if p.parent.Err() != nil {
 		p.halt()
 	}
-	if !p.caller.seated && p.claims.left() > 0 && !p.halted.Load() {
+	if !p.staffed && p.claims.left() > 0 && !p.halted.Load() {
 		p.staffUp()
+	}
+	if p.claims.feed != nil {
+		p.wait()
 	}
 	if p.caller.seated {
 		p.caller.done = nil // from here on a signal comes instead
@@ -293,6 +310,9 @@ func (p *pool) abandon(v any) error {
 		p.faults.exited = true // an observer called it
 	}
 	p.halt()
+	if p.claims.feed != nil {
+		p.cancel(ErrGoexit) // who waits for an item must hear of it
+	}
 	p.wait()
 	return p.finish()
 }
@@ -329,6 +349,8 @@ func (p *pool) wait() {
 	p.mu.Lock()
 	if p.caller.seated {
 		p.exit(p.caller)
+	}
+	if p.staffed {
 		p.closeIfEmpty()
 	}
 	p.mu.Unlock()

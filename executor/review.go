@@ -146,7 +146,7 @@ func (p *pool) decideWaiting(now time.Duration) (change *Change, plan *optimizer
 // of the service and of a ceiling, not of what the ceiling is for, nor of what
 // keeps calls from it.
 func (p *pool) boundOf(m Moment) Bound {
-	ceiling := m.Bound == BoundByCaller
+	ceiling := m.Bound == BoundByCaller || m.Limit >= int(p.most.Load())
 	switch {
 	case p.claims.left() == 0 || p.claims.feed != nil && p.starved():
 		return BoundByItems
@@ -201,7 +201,7 @@ func (p *pool) boundByMemory() {
 	most := optimizer.MemoryWorkers(available(p.cfg, &p.plan), perCall+optimizer.StackBytes, p.ceiling())
 	if p.memory.most == 0 || most < p.memory.most || most > p.memory.most*5/4 {
 		p.memory.most = most
-		p.gate.bound(most)
+		p.gate.bound(p, most)
 	}
 }
 

@@ -71,7 +71,7 @@ func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config
 	if len(cfg.Policies) > 0 {
 		r = newGuarded(c, cfg.Policies)
 	}
-	cfg.Plan, cfg.Workers = nil, 0
+	cfg.Plan, cfg.Workers, cfg.Session = nil, 0, nil
 	o := newOpening(ctx, r, len(items), cfg, false)
 	defer o.release()
 	defer func() {
@@ -140,6 +140,7 @@ func execute(ctx context.Context, r runner, total int, cfg Config, batches bool)
 func executeFeed(ctx context.Context, r runner, f *feed, cfg Config) (err error) {
 	o := newOpening(ctx, r, manyItems, cfg, false)
 	o.feed, o.skip = f, true
+	o.events.counted(-1)
 	defer o.close(&err)
 	o.begin()
 	return o.goOn()

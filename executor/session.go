@@ -1,11 +1,11 @@
 package executor
 
 import (
-	"math"
 	"sync"
 	"time"
 
 	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
 )
 
 // Session is what runs of the same function have in common if Config.Session
@@ -16,9 +16,16 @@ import (
 type Session struct {
 	gate gate
 
-	mu    sync.Mutex
-	plan  *optimizer.Plan // nil before a run has shown anything
-	stats Stats
+	mu      sync.Mutex
+	plan    optimizer.Plan // of the latest run that made one
+	learned *learned       // nil before a run has shown anything
+	stats   Stats
+}
+
+// learned is what a run has shown that the next one can begin with.
+type learned struct {
+	sample  sampling.Sample
+	workers int // for calls that compute
 }
 
 // Stats tells what a session has seen and learned.
@@ -52,17 +59,16 @@ func (s *Session) Stats() Stats {
 	return stats
 }
 
-// Plan returns the plan that the next run starts with, and whether there is one.
+// Plan returns the plan of the latest run that made one, and whether there is
+// one. The next run plans with what it was made from, for its own items and
+// settings.
 func (s *Session) Plan() (optimizer.Plan, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.plan == nil {
-		return optimizer.Plan{}, false
-	}
-	return *s.plan, true
+	return s.plan, s.learned != nil
 }
 
-// begin gives a run the plan that was learned, unless its caller decides.
+// begin gives a run what was learned, unless its caller decides.
 func (s *Session) begin(cfg *Config) {
 	if s == nil {
 		return
@@ -71,8 +77,8 @@ func (s *Session) begin(cfg *Config) {
 	defer s.mu.Unlock()
 	s.stats.Runs++
 	s.stats.Active++
-	if s.plan != nil && cfg.Plan == nil && cfg.Workers == 0 && cfg.SampleSize == 0 {
-		cfg.Plan = s.plan
+	if cfg.Plan == nil && cfg.Workers == 0 && cfg.SampleSize == 0 {
+		cfg.learned = s.learned
 	}
 }
 
@@ -92,14 +98,21 @@ func (s *Session) end(p *pool, items int) {
 	for _, f := range p.faults.failed {
 		s.stats.Failed += int64(f.hi - f.lo)
 	}
-	if p.cfg.Workers > 0 || p.totals.items < minItems {
+	if p.claims.feed != nil {
+		s.stats.Failed += p.claims.feed.failed.Load()
+	}
+	if p.cfg.Workers > 0 || !p.staffed || p.totals.items < minItems {
 		return
 	}
-	plan := p.plan
-	plan.Reason = "learned from earlier runs"
-	plan.MaxWorkers = optimizer.Ceiling(plan.Sample, plan.Host, p.cfg.constraints(math.MaxInt32))
-	if !p.adapts.Load() {
-		plan.Workers, plan.MaxWorkers = p.control.level, max(p.control.level, p.plan.MaxWorkers)
+	sample := p.plan.Sample
+	if base := p.story.last.Base; base > 0 {
+		sample.ItemNanos = float64(base)
 	}
-	s.plan = &plan
+	if sample.ItemNanos <= 0 {
+		return
+	}
+	sample.Items, sample.Elapsed = 0, 0 // none of the next run's
+	s.learned = &learned{sample, p.control.level}
+	s.plan = p.plan
+	s.plan.Warnings = nil
 }

@@ -32,7 +32,10 @@ func (p *pool) staffUp() {
 	p.newEpoch(now)
 	p.unknown.Store(!p.revised && !p.plan.Sample.CPUKnown)
 	p.caller.runner = p.runner
-	p.enter(p.caller)
+	p.staffed = true
+	if p.claims.feed == nil { // else a Goexit of an item would end the stream's own goroutine
+		p.enter(p.caller)
+	}
 	p.grow()
 	p.reviewAt.Store(int64(now + reviewEvery))
 	p.group.Go(p.supervise)
@@ -42,15 +45,16 @@ func (p *pool) staffUp() {
 func (p *pool) ceiling() int {
 	if p.cfg.Plan != nil {
 		return max(p.plan.MaxWorkers, p.cfg.MinWorkers)
-	}
+	} // a learned plan has its limits from this run's own settings
 	return max(p.cfg.MinWorkers, optimizer.Ceiling(p.plan.Sample, p.plan.Host, p.cfg.constraints(p.total)))
 }
 
 // openGate leaves the number of workers to the gate. base is what a call takes
 // alone, as known from so many calls. mu is held.
 func (p *pool) openGate(now time.Duration, first int, base time.Duration, calls int) {
-	p.gate.open(now, first, p.cfg.MinWorkers, p.ceiling(), base, calls)
+	p.most.Store(int64(p.ceiling()))
 	p.gate.enlist(p)
+	p.gate.open(now, first, base, calls)
 	p.adapts.Store(true)
 	p.memory.claimed = p.claims.next.Load()
 	p.memory.allocated, _ = sampling.HeapAllocated()
@@ -117,7 +121,9 @@ func (p *pool) grow() {
 	want := min(int(p.limit.Load()), len(p.workers)+p.claims.left())
 	for len(p.workers) < want && !p.closed && !p.halted.Load() {
 		w := &worker{}
-		if !p.control.fixed {
+		// A stream's items are run by helpers only: one of them is not admitted
+		// like the others, but takes the place of the caller.
+		if !p.control.fixed && (p.claims.feed == nil || len(p.workers) > 0) {
 			if w.admitted = helpers.admit(p.adapts.Load(), procs); w.admitted == nil {
 				return
 			}

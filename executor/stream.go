@@ -157,25 +157,36 @@ func (s *stream[T, R]) produce() {
 	returned := false
 	defer func() {
 		if v := recover(); v != nil || !returned {
+			e := &PanicError{Index: int(s.feed.produced.Load()), Value: v, Stack: debug.Stack()}
 			s.mu.Lock()
-			s.panicked = &PanicError{Index: int(s.feed.produced.Load()), Value: v, Stack: debug.Stack()}
+			s.panicked = e
 			s.mu.Unlock()
-			s.cancel(s.panicked)
+			s.cancel(e)
 		}
 		s.feed.end()
 	}()
 	done := s.ctx.Done()
-	for item := range s.items {
+	makeRoom := func() bool { // before an item is taken
 		select {
 		case s.room <- struct{}{}:
+			return true
 		case <-done:
-			returned = true
-			return
+			return false
 		}
+	}
+	if !makeRoom() {
+		returned = true
+		return
+	}
+	for item := range s.items {
 		i := int(s.feed.produced.Load())
 		s.slot(i).item = item
 		s.feed.produced.Add(1)
 		poke(s.feed.arrived)
+		if !makeRoom() {
+			returned = true
+			return
+		}
 	}
 	returned, s.exhausted = true, true
 }
@@ -188,13 +199,16 @@ func (s *stream[T, R]) run() {
 		if v := recover(); v != nil {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if e, ok := v.(*PanicError); ok {
+			e, ok := v.(*PanicError)
+			if !ok {
+				e = asPanic(v)
+			}
+			if e.before(s.panicked) {
 				s.panicked = e
-			} else {
-				s.panicked = asPanic(v)
 			}
 		}
 	}()
+	s.err = ErrGoexit // unless it returns
 	s.err = executeFeed(s.ctx, newStreaming(s), s.feed, s.cfg)
 }
 
@@ -289,10 +303,17 @@ func (r *streaming[T, R]) failed(at int, _ span) span { return span{at, at + 1} 
 
 func (r *streaming[T, R]) fail(w *worker, lost span, err error) error {
 	e := &ItemError{Index: lost.lo, Attempts: max(1, w.attempts), Err: err}
-	item := r.slot(lost.lo).item
+	at := r.slot(lost.lo)
+	item := at.item
+	if r.cfg.Errors == Collect { // a Goexit: any other failure is a result already
+		at.result = Result[T, R]{Index: lost.lo, Item: item, Err: e}
+		r.feed.failed.Add(1)
+		r.publish(lost.lo, at)
+		return e
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.cfg.Errors == FailFast && (r.failure == nil || lost.lo < r.failure.Index) {
+	if r.failure == nil || lost.lo < r.failure.Index {
 		r.failure = &Result[T, R]{Index: lost.lo, Item: item, Err: e}
 	}
 	return e
@@ -335,17 +356,30 @@ func (r *streaming[T, R]) run(ctx context.Context, w *worker, s span) error {
 	return nil
 }
 
+// publish lets the loop have a result. In order a token only says that there is
+// something to look for, and there may be stale ones.
+func (r *streaming[T, R]) publish(i int, at *slot[T, R]) {
+	at.ready.Store(true)
+	if r.cfg.Unordered {
+		r.ready <- i // there is room
+		return
+	}
+	select {
+	case r.ready <- i:
+	default:
+	}
+}
+
 // handOver hands over the result of item i.
 func (r *streaming[T, R]) handOver(i int, began time.Duration, err error) {
 	at := r.slot(i)
 	at.result = Result[T, R]{Index: i, Item: r.item, Value: r.value, Duration: clock.Now() - began}
 	if err != nil {
 		at.result.Value = *new(R)
-		at.result.Err = r.fail(r.w, span{i, i + 1}, err)
+		at.result.Err = &ItemError{Index: i, Attempts: max(1, r.w.attempts), Err: err}
 		r.feed.failed.Add(1)
 	}
-	at.ready.Store(true)
-	r.ready <- i // there is room
+	r.publish(i, at)
 }
 
 // manyItems stands for a number of items that is not known.

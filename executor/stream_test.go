@@ -95,7 +95,7 @@ func TestStreamWindow(t *testing.T) {
 		next, stop := iter.Pull(executor.Stream(t.Context(), slow, input, executor.Config{Window: 50}))
 		defer stop()
 		time.AfterFunc(30*time.Second, func() {
-			require.EqualValues(t, 51, taken.Load(), "one more is held by the iterator's side")
+			require.EqualValues(t, 50, taken.Load())
 			require.EqualValues(t, 49, done.Load(), "all but the one that takes a minute")
 		})
 		for i := range 1000 {
@@ -389,6 +389,198 @@ func streamHolds(t *testing.T, random *rand.Rand) {
 		}
 	}
 	if left >= n && !ended {
-		require.Len(t, seen, n)
+		require.Len(t, seen, n, "%+v", cfg)
 	}
+}
+
+func endless(yield func(int) bool) {
+	for i := 0; yield(i); i++ {
+	}
+}
+
+func sleeping(d time.Duration) func(context.Context, int) (int, error) {
+	return func(_ context.Context, i int) (int, error) { time.Sleep(d); return i, nil }
+}
+
+// peak tells the most calls in flight of fn.
+func peak(fn func(context.Context, int) (int, error)) (func(context.Context, int) (int, error), *atomic.Int64) {
+	var running, most atomic.Int64
+	return func(ctx context.Context, i int) (int, error) {
+		n := running.Add(1)
+		defer running.Add(-1)
+		for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
+		}
+		return fn(ctx, i)
+	}, &most
+}
+
+// A slow loop leaves stale tokens behind; leaving it must not wait for them.
+func TestStreamBreakAfterSlowBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for r := range executor.Stream(t.Context(), withContext(sleeping(time.Millisecond)), endless, executor.Config{Window: 4, Workers: 8}) {
+			if r.Index == 0 || r.Index == 4 {
+				time.Sleep(time.Second)
+			}
+			if r.Index == 4 {
+				break
+			}
+		}
+	})
+}
+
+// A Goexit of a call is its result when failures are collected, in order or not,
+// with helpers to spare or not.
+func TestStreamGoexitCollecting(t *testing.T) {
+	for _, workers := range []int{0, 1, 4} {
+		for _, unordered := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				seen := map[int]error{}
+				cfg := executor.Config{Errors: executor.Collect, Window: 8, Workers: workers, Unordered: unordered}
+				for r := range executor.Stream(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+					time.Sleep(time.Millisecond)
+					if i%30 == 3 {
+						runtime.Goexit()
+					}
+					return i, nil
+				}), count(100), cfg) {
+					seen[r.Index] = r.Err
+				}
+				require.Len(t, seen, 100)
+				for i, err := range seen {
+					require.Equal(t, i%30 == 3, errors.Is(err, executor.ErrGoexit), "item %d: %v", i, err)
+				}
+			})
+		}
+	}
+}
+
+// The input is never more than Window ahead of the loop.
+func TestStreamWindowIsExact(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var taken, yielded, most atomic.Int64
+		input := func(yield func(int) bool) {
+			for i := range 50 {
+				most.Store(max(most.Load(), taken.Add(1)-yielded.Load()))
+				if !yield(i) {
+					return
+				}
+			}
+		}
+		for range executor.Stream(t.Context(), withContext(sleeping(time.Millisecond)), input, executor.Config{Window: 1}) {
+			yielded.Add(1)
+			time.Sleep(10 * time.Millisecond)
+		}
+		require.EqualValues(t, 1, most.Load())
+	})
+}
+
+func TestStreamReportsWhenStopped(t *testing.T) {
+	for range 200 {
+		var report executor.Report
+		good := 0
+		for r := range executor.Stream(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+			if i == 50 {
+				return 0, errOdd
+			}
+			return i, nil
+		}), endless, executor.Config{Report: &report, Workers: 2, Window: 1 << 16}) {
+			if r.Err == nil {
+				good++
+			}
+		}
+		require.Equal(t, good, report.Succeeded)
+	}
+}
+
+func TestStreamProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all []executor.Progress
+		for range executor.Stream(t.Context(), withContext(sleeping(time.Millisecond)), count(100), executor.Config{
+			Progress: func(p executor.Progress) { all = append(all, p) }, ProgressInterval: 1}) {
+		}
+		require.NotEmpty(t, all)
+		require.Negative(t, all[0].Total)
+		require.Zero(t, all[0].Remaining)
+		require.Zero(t, all[0].Fraction())
+		last := all[len(all)-1]
+		require.Equal(t, 100, last.Total)
+		require.Equal(t, 100, last.Completed)
+	})
+}
+
+// Settings of one run of a session are no other's.
+func TestSessionKeepsSettingsApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(executor.Session)
+		run := func(n int, cfg executor.Config) int64 {
+			fn, most := peak(sleeping(10 * time.Millisecond))
+			cfg.Session = s
+			_, err := executor.Run(t.Context(), withContext(fn), sequence(n), cfg)
+			require.NoError(t, err)
+			return most.Load()
+		}
+		require.LessOrEqual(t, run(200, executor.Config{MaxWorkers: 2}), int64(2))
+		require.Greater(t, run(5000, executor.Config{}), int64(100), "the bound was of the run before")
+		require.LessOrEqual(t, run(2000, executor.Config{MaxWorkers: 5}), int64(5))
+		plan, known := s.Plan()
+		require.True(t, known)
+		require.Positive(t, plan.Workers)
+	})
+}
+
+// A run with a bound does not hold back others at the same time.
+func TestSessionBoundsAreNotShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(executor.Session)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range executor.Stream(ctx, withContext(sleeping(10*time.Millisecond)), endless, executor.Config{Session: s, Unordered: true, Window: 500}) {
+			}
+		}()
+		time.Sleep(2 * time.Second)
+		_, err := executor.Run(t.Context(), withContext(sleeping(10*time.Millisecond)), sequence(500), executor.Config{Session: s, MaxWorkers: 20})
+		require.NoError(t, err)
+		time.Sleep(time.Second)
+		require.Greater(t, s.Stats().Limit, 100)
+		cancel()
+		<-done
+	})
+}
+
+// A stream that waits for items, or for its loop, takes no room from others.
+func TestSessionIdleStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(executor.Session)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for r := range executor.Stream(ctx, withContext(sleeping(10*time.Millisecond)), endless, executor.Config{Session: s}) {
+				if r.Index == 5000 {
+					<-ctx.Done()
+				}
+			}
+		}()
+		time.Sleep(30 * time.Second)
+		start := time.Now()
+		_, err := executor.Run(t.Context(), withContext(sleeping(10*time.Millisecond)), sequence(2000), executor.Config{Session: s})
+		require.NoError(t, err)
+		require.Less(t, time.Since(start), time.Second)
+		cancel()
+		<-done
+	})
+}
+
+func TestSessionCountsFailuresOfStreams(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := new(executor.Session)
+		for range executor.Stream(t.Context(), withContext(func(context.Context, int) (int, error) { return 0, errOdd }), count(100),
+			executor.Config{Session: s, Errors: executor.Collect}) {
+		}
+		require.EqualValues(t, 100, s.Stats().Failed)
+		require.EqualValues(t, 100, s.Stats().Items)
+		require.Zero(t, s.Stats().Active)
+	})
 }

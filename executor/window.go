@@ -62,10 +62,14 @@ type measurement struct {
 	cv       float64 // coefficient of variation of a call's time
 }
 
+// instant is the least time of a call, in seconds: the clock's unit. In virtual
+// time calls may take none at all.
+const instant = 1e-9
+
 // measure returns what the window has shown. open are the attempts in flight.
 func (w *window) measure(now time.Duration, base float64, open iter.Seq[attempt]) measurement {
-	m := measurement{calls: w.calls, time: w.seconds / w.calls, inFlight: w.inFlight / w.calls}
-	m.cv = math.Sqrt(max(0, w.squares/w.calls-m.time*m.time)) / max(m.time, 1e-12)
+	m := measurement{calls: w.calls, time: max(instant, w.seconds/w.calls), inFlight: w.inFlight / w.calls}
+	m.cv = math.Sqrt(max(0, w.squares/w.calls-m.time*m.time)) / m.time
 	if w.fresh {
 		m.inFlight = w.peak // the first ones began when there were few
 		m.time = w.uncensored(now, base, m, open)

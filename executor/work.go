@@ -28,6 +28,10 @@ func (p *pool) claim(w *worker, now time.Duration) (end time.Duration, ok bool) 
 	}
 	if p.claims.feed != nil { // it may have waited for an item
 		now = clock.Now()
+		if p.running.Load() > p.limit.Load() { // meanwhile the limit has fallen
+			p.claims.giveBack(s) // before anybody leaves: someone must be there to run it
+			return now, true
+		}
 	}
 	w.claimed = s
 	w.begin(p.epoch.Load(), s.hi-s.lo, now)
