@@ -95,7 +95,7 @@ func (w *window) uncensored(now time.Duration, base float64, m measurement, open
 				calls += n * sure * min(1, age/mean)
 			}
 		}
-		mean = seconds / calls
+		mean = max(instant, seconds/calls)
 	}
 	return mean
 }

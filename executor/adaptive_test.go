@@ -1,0 +1,106 @@
+package executor
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzAdaptive has the controller told anything that can happen, and nothing
+// that makes sense: its limit stays within its bounds and its figures are numbers.
+func FuzzAdaptive(f *testing.F) {
+	for seed := range uint64(50) {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		random := rand.New(rand.NewPCG(seed, 5))
+		floor := 1 + random.IntN(4)
+		a := newAdaptive(random.IntN(40), floor, floor+random.IntN(2000), 0)
+		now := time.Duration(0)
+		var open []attempt
+		spread := []time.Duration{0, 1, time.Microsecond, time.Second, 1000 * time.Hour}[random.IntN(5)]
+		lost := []float64{0, 0.01, 0.5, 1}[random.IntN(4)]
+		for range 3000 {
+			for len(open) < a.limit && random.IntN(8) > 0 && len(open) < 50 {
+				c := a.begin(now, len(open)+1)
+				c.items = random.IntN(3)
+				open = append(open, c)
+			}
+			now += time.Duration(random.ExpFloat64() * float64(spread))
+			a.saturated, a.held = random.IntN(20) == 0, random.IntN(20) == 0
+			switch random.IntN(100) {
+			case 0:
+				a.ceiling = max(a.floor, random.IntN(3000))
+			case 1:
+				a.silence(now)
+			case 2:
+				a.alone(time.Duration(random.ExpFloat64() * float64(spread)))
+			}
+			if len(open) == 0 {
+				continue
+			}
+			i := random.IntN(len(open))
+			c := open[i]
+			open = slices.Delete(open, i, i+1)
+			if random.Float64() < lost {
+				a.lose(now, c, random.IntN(2) == 0)
+			} else if a.done(now, c) {
+				a.review(now, slices.Values(open))
+			}
+			require.GreaterOrEqual(t, a.limit, 1)
+			require.False(t, math.IsNaN(a.base.mean) || math.IsInf(a.base.mean, 0) || a.base.mean < 0, "base %v", a.base)
+			require.False(t, math.IsNaN(a.level) || math.IsNaN(a.rate) || math.IsNaN(a.noise) || math.IsNaN(a.losses.most))
+		}
+		a.set(now, float64(a.limit))
+		require.GreaterOrEqual(t, a.limit, floor)
+		require.LessOrEqual(t, a.limit, a.ceiling)
+	})
+}
+
+// What must not count: attempts of another limit, and too few of them.
+func TestWindow(t *testing.T) {
+	w := window{since: time.Second, epoch: 3, limit: 10, fresh: true}
+	require.False(t, w.add(2*time.Second, attempt{began: 0, inFlight: 5, epoch: 2}, 1), "it began under another limit")
+	require.False(t, w.add(2*time.Second, attempt{began: time.Second, inFlight: 40, epoch: 3}, 1), "too many were still in flight")
+	require.True(t, w.add(2*time.Second, attempt{began: time.Second, inFlight: 10, epoch: 3}, 1))
+	w.raised = true
+	require.True(t, w.add(2*time.Second, attempt{began: 950 * time.Millisecond, inFlight: 5, epoch: 2}, 1), "just before a raise")
+	m := w.measure(2*time.Second, 1, slices.Values([]attempt(nil)))
+	require.InDelta(t, 1.025, m.time, 1e-9)
+	require.InDelta(t, 10, m.inFlight, 0)
+
+	// Ten calls at once that all take a second: those that have not ended count
+	// as far as they have come. Memoryless ones count as time spent only.
+	alike := window{fresh: true, calls: 5, seconds: 5, squares: 5, peak: 10}
+	open := slices.Values(slices.Repeat([]attempt{{}}, 5))
+	require.InDelta(t, 1, alike.measure(time.Second, 1, open).time, 1e-9)
+	memoryless := window{fresh: true, calls: 5, seconds: 5, squares: 10, peak: 10}
+	require.InDelta(t, 2, memoryless.measure(time.Second, 1, open).time, 1e-9)
+}
+
+func TestLossCap(t *testing.T) {
+	var l lossCap
+	require.InDelta(t, 100, l.bound(100), 0, "no cap before a loss")
+	l.success(10, 1)
+	for n := 40; n > 20; n-- { // a burst: 20 were tolerated
+		l.loss(time.Second, attempt{began: 0, inFlight: n}, 40, false, true, true)
+	}
+	require.InDelta(t, 20, l.most, 0)
+	l.loss(3*time.Second, attempt{began: 2 * time.Second, inFlight: 18}, 18, false, false, false)
+	require.InDelta(t, 18*(1-lossCut), l.most, 1e-9)
+	before := l.most
+	for range 1000 {
+		l.success(17, 1)
+	}
+	require.Greater(t, l.most, before)
+	for i := range 100 { // an outage
+		l.loss(time.Duration(10+i)*time.Second, attempt{began: time.Duration(9+i)*time.Second + 1, inFlight: 4}, 4, false, false, false)
+	}
+	require.LessOrEqual(t, l.most, 4.0)
+	require.True(t, l.success(2, 1), "the service is back")
+	require.Greater(t, l.most, before, "as before the outage")
+}
