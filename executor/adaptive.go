@@ -105,14 +105,13 @@ func newAdaptive(first, floor, ceiling int, now time.Duration) *adaptive {
 }
 
 // silence doubles the first calls, once, if none of them has ended in patience.
-func (a *adaptive) silence(now time.Duration) (changed bool) {
+func (a *adaptive) silence(now time.Duration) {
 	if !a.cold || a.epoch > 0 || a.window.calls > 0 || now-a.window.since < patience || a.saturated {
-		return false
+		return
 	}
-	before, since := a.limit, a.window.since
+	since := a.window.since
 	a.set(now, 2*float64(a.limit))
 	a.window.fresh, a.window.since = true, since // the first calls count too
-	return a.limit != before
 }
 
 // alone takes what a call took that nothing else was in flight with.

@@ -46,8 +46,8 @@ func simulate(c computing, procs int, cores func(workers int) float64, item law,
 	return sum / n, peak
 }
 
-func planFor(workers, procs int, w sampling.Workload, item time.Duration) optimizer.Plan {
-	return optimizer.Plan{Workers: workers, Workload: w,
+func planFor(workers, procs int, item time.Duration) optimizer.Plan {
+	return optimizer.Plan{Workers: workers, Workload: sampling.CPUBound,
 		Host: sampling.Host{Procs: procs}, Sample: sampling.Sample{Items: 10, ItemNanos: float64(item)}}
 }
 
@@ -57,7 +57,7 @@ func busy(procs int) func(int) float64 {
 
 func TestComputingComputing(t *testing.T) {
 	const item = 100 * time.Microsecond
-	c := newComputing(planFor(8, 8, sampling.CPUBound, item), 0, 8, false, 0)
+	c := newComputing(planFor(8, 8, item), 0, 8, false, 0)
 	mean, peak := simulate(c, 8, busy(8), func(int) time.Duration { return item }, 10*time.Second)
 	require.InDelta(t, 8, mean, 0.1, "all cores, but for trials")
 	require.Equal(t, 8, peak, "never more than the cores")
@@ -70,7 +70,7 @@ func TestComputingSharedLock(t *testing.T) {
 		return time.Duration(float64(item) * float64(workers) * (1 + 0.1*float64(workers-1)))
 	}
 	one := func(int) float64 { return 1 }
-	c := newComputing(planFor(8, 8, sampling.CPUBound, item), 0, 8, false, 0)
+	c := newComputing(planFor(8, 8, item), 0, 8, false, 0)
 	mean, _ := simulate(c, 8, one, lock, 10*time.Second)
 	require.InDelta(t, 1, mean, 0.1)
 }
@@ -81,25 +81,25 @@ func TestComputingMemoryBound(t *testing.T) {
 	bus := func(workers int) time.Duration {
 		return time.Duration(float64(item) * max(1, float64(workers)/3.9) * (1 + 0.02*max(0, float64(workers-4))))
 	}
-	c := newComputing(planFor(8, 8, sampling.CPUBound, item), 0, 8, false, 0)
+	c := newComputing(planFor(8, 8, item), 0, 8, false, 0)
 	mean, _ := simulate(c, 8, busy(8), bus, 10*time.Second)
 	require.InDelta(t, 4, mean, 1)
 }
 
 // Calls taken for computing that leave the cores idle are found to wait.
 func TestComputingDiscoversWaiting(t *testing.T) {
-	c := newComputing(planFor(2, 2, sampling.CPUBound, 50*time.Millisecond), 0, 1000, false, 0)
+	c := newComputing(planFor(2, 2, 50*time.Millisecond), 0, 1000, false, 0)
 	o := observation{now: 30 * time.Millisecond, age: 30 * time.Millisecond, running: 2, cores: 0.05, procs: 2}
 	require.True(t, c.next(o).waits)
 	o.cores = 1.9
 	require.False(t, c.next(o).waits)
-	c = newComputing(planFor(2, 2, sampling.CPUBound, 50*time.Millisecond), 0, 2, false, 0)
+	c = newComputing(planFor(2, 2, 50*time.Millisecond), 0, 2, false, 0)
 	o.cores = 0.05
 	require.False(t, c.next(o).waits, "no more than the cores are allowed")
 }
 
 func TestComputingFixed(t *testing.T) {
-	c := newComputing(planFor(5, 2, sampling.CPUBound, time.Millisecond), 0, 1000, true, 0)
+	c := newComputing(planFor(5, 2, time.Millisecond), 0, 1000, true, 0)
 	mean, peak := simulate(c, 2, func(int) float64 { return 0.01 }, func(n int) time.Duration { return time.Duration(n) * time.Second }, 5*time.Second)
 	require.InDelta(t, 5, mean, 0)
 	require.Equal(t, 5, peak)
@@ -108,7 +108,7 @@ func TestComputingFixed(t *testing.T) {
 // GOMAXPROCS lowered while running.
 func TestComputingFollowsProcs(t *testing.T) {
 	const item = 100 * time.Microsecond
-	c := newComputing(planFor(8, 8, sampling.CPUBound, item), 0, 8, false, 0)
+	c := newComputing(planFor(8, 8, item), 0, 8, false, 0)
 	d := c.next(observation{now: time.Second, age: time.Second, running: 8, procs: 3, cores: 3})
 	require.Equal(t, 3, d.limit)
 	require.True(t, d.newEpoch)

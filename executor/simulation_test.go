@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"errors"
 	"maps"
 	"math"
 	"slices"
@@ -100,7 +101,7 @@ func play(s scenarios.Scenario, seed uint64, c chooser) (trace []ended) {
 		for _, reply := range server.Advance(now) {
 			call := open[reply.Call]
 			trace = append(trace, ended{now, now - call.began, len(open), reply.Err != nil})
-			if refused, lost := reply.Err.(*queueing.RefusedError); lost {
+			if refused, lost := errors.AsType[*queueing.RefusedError](reply.Err); lost {
 				c.lose(now, call, refused.Reason == queueing.Throttled)
 			} else {
 				good++

@@ -60,11 +60,11 @@ func (s *Server) Arrive(now time.Duration) (call int) {
 	call = s.next
 	s.next++
 	c := &s.conditions
-	switch {
-	case c.Outage == Refusing:
+	switch c.Outage {
+	case Refusing:
 		s.refuse(now, call, Unavailable, 0)
 		return call
-	case c.Outage == Hanging:
+	case Hanging:
 		s.hanging = append(s.hanging, call)
 		return call
 	}
