@@ -72,6 +72,11 @@ func (w *window) measure(now time.Duration, base float64, open iter.Seq[attempt]
 	m.cv = math.Sqrt(max(0, w.squares/w.calls-m.time*m.time)) / m.time
 	if w.fresh {
 		m.inFlight = w.peak // the first ones began when there were few
+		for c := range open {
+			if w.began(c, base) {
+				m.inFlight = max(m.inFlight, float64(c.inFlight))
+			}
+		}
 		m.time = w.uncensored(now, base, m, open)
 	}
 	return m
