@@ -104,3 +104,21 @@ func TestLossCap(t *testing.T) {
 	require.True(t, l.success(2, 1), "the service is back")
 	require.Greater(t, l.most, before, "as before the outage")
 }
+
+// An attempt costs no allocation.
+func TestGateAllocations(t *testing.T) {
+	g := new(gate)
+	g.open(0, 16, time.Millisecond, 10)
+	w := &worker{}
+	g.join(&w.account)
+	now := time.Duration(0)
+	require.Zero(t, testing.AllocsPerRun(1000, func() {
+		g.enter(&w.account, now, 1)
+		now += time.Millisecond
+		g.leave(&w.account, now, 1, nil)
+		if g.due.Load() {
+			g.review(now, false, false)
+		}
+	}))
+	require.Zero(t, g.inFlight.Load())
+}

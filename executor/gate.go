@@ -115,8 +115,10 @@ func (g *gate) leave(w *account, now time.Duration, items int, err error) {
 	if !g.drop(w) || items == 0 {
 		return
 	}
-	if _, refused := answer.Refused(err); refused && err != nil {
-		return // the call was not made
+	if err != nil {
+		if _, refused := answer.Refused(err); refused {
+			return // the call was not made
+		}
 	}
 	c := attempt{
 		began: time.Duration(w.attempt.began.Load()), inFlight: int(w.attempt.inFlight.Load()),
