@@ -73,7 +73,7 @@ func TestRateLimitLearnedFromRefusals(t *testing.T) {
 			slices.Sort(goodput)
 			slices.Sort(lost)
 			t.Logf("goodput %.3f, lost %.4f", goodput, lost)
-			require.GreaterOrEqual(t, goodput[2], c.least)
+			require.GreaterOrEqual(t, goodput[2], c.least-scheduling)
 			require.LessOrEqual(t, lost[2], 0.03)
 		})
 	}
@@ -182,12 +182,12 @@ func TestDeadServiceCollecting(t *testing.T) {
 		service := amorsizetest.New(amorsizetest.Conditions{Slots: 64, Latency: amorsizetest.Constant(20 * ms)}, 1)
 		service.At(time.Second, amorsizetest.Conditions{Outage: amorsizetest.Refusing, Refusal: 20 * ms})
 		service.At(3*time.Second, amorsizetest.Conditions{Slots: 64, Latency: amorsizetest.Constant(20 * ms)})
-		_, err := amorsize.ExecuteContext(t.Context(), call(service), make([]int, 6000), amorsize.WithErrors(amorsize.Collect))
+		_, err := amorsize.ExecuteContext(t.Context(), call(service), make([]int, 12_000), amorsize.WithErrors(amorsize.Collect))
 		require.Error(t, err)
 		dead := service.Timeline().Between(1300*ms, 3*time.Second)
 		require.LessOrEqual(t, dead.MeanInFlight(), 3.0)
 		back := service.Timeline().Between(4*time.Second, 4500*ms)
-		back.AssertGoodput(t, 0.9*3200)
+		back.AssertGoodput(t, 0.85*3200)
 	})
 }
 
