@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"math"
 	"sync/atomic"
 )
 
@@ -63,5 +62,5 @@ func (f *feed) left(next int64) int {
 	if f.ended.Load() {
 		return int(max(0, f.produced.Load()-next))
 	}
-	return math.MaxInt32
+	return manyItems
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"math"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -382,5 +381,6 @@ func (r *streaming[T, R]) handOver(i int, began time.Duration, err error) {
 	r.publish(i, at)
 }
 
-// manyItems stands for a number of items that is not known.
-const manyItems = math.MaxInt32
+// manyItems stands for a number of items that is not known: many, and still far
+// from the largest int of any machine.
+const manyItems = 1 << 30
