@@ -98,7 +98,11 @@ func (p *pool) decideComputing(now time.Duration) (change *Change, plan *optimiz
 			own, items := p.ownTime()
 			base, calls = own/time.Duration(max(1, items)), int(items)
 		}
-		p.openGate(now, max(optimizer.FirstWindow, p.control.level), base, calls)
+		sample := sampling.Sample{CPUKnown: true} // the cores were next to idle
+		if p.control.told {
+			sample.CPUShare = p.look.share
+		}
+		p.openGate(now, max(optimizer.First(sample, o.procs), p.control.level), base, calls)
 		d.limit, d.reason, d.newEpoch = int(p.limit.Load()), "the calls wait, cores are idle", true
 		p.limit.Store(0)
 	}

@@ -35,6 +35,16 @@ const (
 	RampFactor  = 4
 )
 
+// First returns how many calls like the sampled ones run at once to begin with, if
+// they wait: as many as keep so many cores busy, and FirstWindow if they do little
+// but wait.
+func First(s sampling.Sample, procs int) int {
+	if s.Workload() == sampling.IOBound {
+		return FirstWindow
+	}
+	return min(FirstWindow, int(math.Ceil(float64(max(1, procs))/s.ComputeShare())))
+}
+
 // MaxWaiting is the most workers that a run of waiting calls is given unless
 // the caller fixes a number: beyond it the memory of the goroutines themselves
 // (about 4 KiB each, and the connections they hold) begins to matter.
@@ -240,7 +250,7 @@ func (p *planner) plan() Plan {
 	if p.best.Workers > 1 {
 		out.Mode, out.Workers = Parallel, p.best.Workers
 		if p.workload != sampling.CPUBound && p.c.Workers == 0 && !p.c.ComputeOnly {
-			out.Workers = min(out.Workers, FirstWindow)
+			out.Workers = min(out.Workers, First(p.sample, p.host.Procs))
 		}
 	}
 	out.ChunkSize = p.chunk(out.Workers)

@@ -270,3 +270,11 @@ func ExampleNew() {
 	// parallel 4 CPU-bound
 	// the calls compute (100 % of their time on a core): bound by cores
 }
+
+// Calls that compute for half of their time begin with two a core.
+func TestFirst(t *testing.T) {
+	for share, want := range map[float64]int{0: optimizer.FirstWindow, 0.29: optimizer.FirstWindow, 0.5: 4, 0.4: 5} {
+		require.Equal(t, want, optimizer.First(sampling.Sample{CPUShare: share, CPUKnown: true}, 2))
+	}
+	require.Equal(t, optimizer.FirstWindow, optimizer.First(sampling.Sample{CPUShare: 0.5, CPUKnown: true}, 64))
+}
