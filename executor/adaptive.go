@@ -129,7 +129,7 @@ func (a *adaptive) begin(now time.Duration, inFlight int) attempt {
 // done takes an attempt that ended, but for a loss, and reports whether there
 // is enough for a review.
 func (a *adaptive) done(now time.Duration, c attempt) (due bool) {
-	if a.losses.success(a.limit, float64(max(1, c.items))) {
+	if a.losses.success(a.limit) {
 		a.mode, a.growth, a.before.calls = growing, laterGrowth, 0
 		a.reason = "the service is back"
 	}

@@ -85,7 +85,7 @@ func TestWindow(t *testing.T) {
 func TestLossCap(t *testing.T) {
 	var l lossCap
 	require.InDelta(t, 100, l.bound(100), 0, "no cap before a loss")
-	l.success(10, 1)
+	l.success(10)
 	for n := 40; n > 20; n-- { // a burst: 20 were tolerated
 		l.loss(time.Second, attempt{began: 0, inFlight: n}, 40, false, true, true)
 	}
@@ -94,14 +94,14 @@ func TestLossCap(t *testing.T) {
 	require.InDelta(t, 18*(1-lossCut), l.most, 1e-9)
 	before := l.most
 	for range 1000 {
-		l.success(17, 1)
+		l.success(17)
 	}
 	require.Greater(t, l.most, before)
 	for i := range 100 { // an outage
 		l.loss(time.Duration(10+i)*time.Second, attempt{began: time.Duration(9+i)*time.Second + 1, inFlight: 4}, 4, false, false, false)
 	}
 	require.LessOrEqual(t, l.most, 4.0)
-	require.True(t, l.success(2, 1), "the service is back")
+	require.True(t, l.success(2), "the service is back")
 	require.Greater(t, l.most, before, "as before the outage")
 }
 

@@ -52,7 +52,8 @@ type worker struct {
 	attempts int             // calls of the function for the item being run
 	policed  policed         // what the policies take, during the sample
 
-	gate     *gate // to be told of attempts, nil if there is none
+	ctx      context.Context // of the run, set with gate
+	gate     *gate           // to be told of attempts, nil if there is none
 	runner   runner
 	claimed  span          // the range being run
 	seat     int           // index in the pool's list

@@ -131,6 +131,7 @@ func (g *gate) leave(w *account, now time.Duration, items int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
+	case err != nil && !lost: // how long a failure takes says nothing about the others
 	case lost:
 		if g.adaptive.lose(now, c, throttled) {
 			g.publish()

@@ -77,7 +77,11 @@ func (w *worker) leave(entered time.Duration, items int, err error) {
 	now := clock.Now()
 	p.inside.Store(false)
 	p.own += now - entered
-	if w.gate != nil {
+	switch {
+	case w.gate == nil:
+	case err != nil && isContextError(w.ctx, err): // the run is over
+		w.gate.drop(&w.account)
+	default:
 		w.gate.leave(&w.account, now, items, err)
 	}
 }

@@ -100,6 +100,9 @@ func (a *adaptive) hold(now time.Duration, m measurement) {
 		a.set(now, max(a.level, float64(min(a.limit, a.previous))))
 		return
 	}
+	if a.base.mean == 0 { // all that came so far was lost
+		a.base.reset(m.time, 1)
+	}
 	a.followRate(m)
 	if a.gotFaster(now, m) {
 		return
@@ -240,6 +243,10 @@ func (a *adaptive) dipped(now time.Duration, m measurement) {
 	switch {
 	case m.inFlight < 1.5:
 		a.rate = math.Log(max(held, rate))
+		a.settle(now)
+	case m.inFlight > 0.9*before.inFlight: // the floor is in the way
+		a.base.reset(m.time, m.calls)
+		a.rate = math.Log(rate)
 		a.settle(now)
 	case m.time < a.base.mean*(1.25+2*a.doubt(m)) && a.base.weight > 4:
 		a.rate = math.Log(rate)

@@ -19,17 +19,27 @@ const (
 
 // lossCap is the number of calls in flight at which the service refuses some.
 // It falls with every loss and rises with every success, so slowly that a small
-// share of calls is lost; the longer all goes well, the faster.
+// share of calls is lost; the longer all goes well, the faster. Where fewer calls
+// in flight do not lower the share that is lost, losses have nothing to do with
+// them, and that share is what is put up with.
 type lossCap struct {
-	most     float64 // 0 is no cap: nothing was lost
-	share    float64 // of calls to be lost
-	calm     float64 // successes since the latest loss
-	failing  int     // losses since the latest success
-	before   float64 // most, before them
-	dead     bool    // there were nothing but losses for long
-	regrow   bool    // the first burst is all that is known
-	burst    bool
-	burstEnd time.Duration // losses of calls begun by then are the same event
+	most       float64 // 0 is no cap: nothing was lost
+	share      float64 // of calls to be lost
+	background float64 // share of calls lost however few are in flight
+	calm       float64 // successes since the latest loss
+	failing    int     // losses since the latest success
+	before     float64 // most, before them
+	round      int     // the limit, as they began
+	dead       bool    // there were nothing but losses for a round
+	regrow     bool    // the first burst is all that is known
+	burst      bool
+	burstEnd   time.Duration // losses of calls begun by then are the same event
+
+	fall struct { // of the cap, step by step
+		from          float64
+		losses, calls float64
+		upper         float64 // share lost in the upper half of it, 0 before it is over
+	}
 }
 
 // bound returns n or the cap, if that is less.
@@ -43,7 +53,7 @@ func (l *lossCap) bound(n float64) float64 {
 // success raises the cap a little. limit is the calls in flight allowed at
 // present. It reports whether the service is back after an outage: what was lost
 // in it tells nothing about how much is too much.
-func (l *lossCap) success(limit int, n float64) (back bool) {
+func (l *lossCap) success(limit int) (back bool) {
 	l.failing = 0
 	if l.dead {
 		l.dead, l.most = false, l.before
@@ -52,13 +62,14 @@ func (l *lossCap) success(limit int, n float64) (back bool) {
 	if l.most == 0 {
 		return false
 	}
-	l.calm += n
+	l.calm++
+	l.fall.calls++
 	k := l.calm * l.share
 	rise := lossCut * l.share * (1 + k*k)
 	if l.regrow {
 		rise += regrowth / float64(limit)
 	}
-	l.most = min(l.most*math.Exp(min(rise*n, 1)), 1e9)
+	l.most = min(l.most*math.Exp(min(rise, 1)), 1e9)
 	return false
 }
 
@@ -66,26 +77,51 @@ func (l *lossCap) success(limit int, n float64) (back bool) {
 // what had been tried; first, that nothing was known at all.
 func (l *lossCap) loss(now time.Duration, c attempt, limit int, throttled, exploring, first bool) {
 	if l.failing == 0 && !l.dead {
-		l.before = l.most
+		l.before, l.round = l.most, limit
 	}
 	l.failing++
 	l.calm = 0
 	if l.share = overloadShare; throttled {
 		l.share = throttleShare
 	}
-	tolerated := max(1, float64(c.inFlight-1))
+	l.share = max(l.share, l.background)
+	// A call that takes long to be lost began when there were few: that alone
+	// does not mean that few are too many.
+	tolerated := max(1, float64(c.inFlight-1), float64(limit)/2)
 	switch {
-	case l.burst && c.began <= l.burstEnd: // lost with others, before any could be held back
-		l.most = min(l.most, tolerated)
+	case l.failing >= max(4, l.round): // nothing but losses
+		l.failing, l.round = 0, max(1, limit/2)
+		l.most, l.dead = float64(l.round), true
 		return
-	case l.failing > 2*max(4, limit): // nothing but losses
-		l.failing = 0
-		l.most, l.dead = max(1, float64(limit)/2), true
+	case l.burst && c.began <= l.burstEnd: // lost with others, before any could be held back
+		l.most = l.bound(tolerated)
+		return
 	case exploring:
 		l.most, l.regrow = tolerated, first
+		l.fall.from = 0
 	default:
-		l.most = max(1, l.bound(float64(c.inFlight))*(1-lossCut))
-		l.regrow = false
+		l.cut(l.bound(float64(max(c.inFlight, limit/2))))
 	}
 	l.burst, l.burstEnd = true, now
+}
+
+// cut lowers the cap by a step, and looks whether that helps.
+func (l *lossCap) cut(most float64) {
+	f := &l.fall
+	if f.from < most {
+		f.from, f.losses, f.calls, f.upper = most, 0, 0, 0
+	}
+	f.losses++
+	l.regrow = false
+	l.most = max(1, most*(1-lossCut))
+	switch lost := f.losses / (f.losses + f.calls); {
+	case f.upper == 0 && l.most < f.from*0.71:
+		f.upper, f.losses, f.calls = lost, 0, 0
+	case f.upper > 0 && l.most < f.from/2 && lost > f.upper/2:
+		l.background = min(2*lost, 0.5)
+		l.share = max(l.share, l.background)
+		l.most, f.from = f.from, 0
+	case f.upper > 0 && l.most < f.from/2:
+		f.from = 0 // it helps
+	}
 }

@@ -52,6 +52,9 @@ func (s *story) add(m Moment) {
 	if m.Rate == 0 {
 		m.Rate, m.Latency = s.last.Rate, s.last.Latency
 	}
+	if m.At < s.last.At {
+		return // reviews may overtake each other
+	}
 	if s.last.Bound != "" {
 		if s.bounds == nil {
 			s.bounds = map[Bound]time.Duration{}

@@ -29,17 +29,16 @@ type window struct {
 }
 
 // add takes a call that has ended, and reports whether it counts. An attempt for
-// many items counts as so many calls, one after the other.
+// many items counts by the time of one of them, and still as one observation.
 func (w *window) add(now time.Duration, c attempt, base float64) bool {
 	if w.fresh && !w.began(c, base) {
 		return false
 	}
-	n := float64(max(1, c.items))
-	took := (now - c.began).Seconds() / n
-	w.calls += n
-	w.seconds += n * took
-	w.squares += n * took * took
-	w.inFlight += n * float64(c.inFlight)
+	took := (now - c.began).Seconds() / float64(max(1, c.items))
+	w.calls++
+	w.seconds += took
+	w.squares += took * took
+	w.inFlight += float64(c.inFlight)
 	w.peak = max(w.peak, float64(c.inFlight))
 	return true
 }
@@ -94,10 +93,9 @@ func (w *window) uncensored(now time.Duration, base float64, m measurement, open
 		seconds, calls := w.seconds, w.calls
 		for c := range open {
 			if w.began(c, base) {
-				n := float64(max(1, c.items))
-				age := (now - c.began).Seconds() / n
-				seconds += n * age
-				calls += n * sure * min(1, age/mean)
+				age := (now - c.began).Seconds() / float64(max(1, c.items))
+				seconds += age
+				calls += sure * min(1, age/mean)
 			}
 		}
 		mean = max(instant, seconds/calls)

@@ -44,10 +44,10 @@ func (p *pool) runClaim(w *worker, s span, now time.Duration) error {
 	if !p.adapts.Load() {
 		return w.runner.run(p.ctx, w, s)
 	}
-	w.gate, w.latencies = p.gate, p.latencies
+	w.gate, w.ctx, w.latencies = p.gate, p.ctx, p.latencies
 	if p.tells {
 		err := w.runner.run(p.ctx, w, s)
-		p.gate.drop(&w.account) // a call that panicked
+		p.gate.drop(&w.account) // of a call that panicked
 		return err
 	}
 	p.gate.enter(&w.account, now, s.hi-s.lo)
@@ -87,7 +87,7 @@ func (p *pool) followUp(w *worker, s span, err error) int {
 		if s.lo = lost.hi; s.lo == s.hi {
 			break
 		}
-		err = w.runner.run(p.ctx, w, s)
+		err = p.runClaim(w, s, clock.Now())
 	}
 	return s.hi - first
 }

@@ -6,6 +6,7 @@ package answer
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"syscall"
 	"time"
@@ -40,7 +41,7 @@ func Refused(err error) (time.Duration, bool) {
 }
 
 // Lost reports whether err says that the service has no room for more calls: a
-// status 429, 502, 503 or 504, a timeout, a refused connection, a refusal for
+// status 429, 502, 503 or 504, a timeout, a refused or broken connection, a refusal for
 // lack of resources (SQLSTATE class 53), or the answer to come back later;
 // throttled, that it counts calls: they are too many, not too heavy.
 func Lost(err error) (lost, throttled bool) {
@@ -61,7 +62,12 @@ func Lost(err error) (lost, throttled bool) {
 	if errors.As(err, &state) && strings.HasPrefix(state.SQLState(), "53") {
 		return true, false
 	}
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, connectionRefused), false
+	for _, cause := range []error{syscall.ECONNREFUSED, connectionRefused, syscall.ECONNRESET, syscall.EPIPE, io.ErrUnexpectedEOF} {
+		if errors.Is(err, cause) {
+			return true, false
+		}
+	}
+	return false, false
 }
 
 // status returns the HTTP status that err carries, by the methods that HTTP
