@@ -42,7 +42,7 @@ func TestLossesUnrelatedToLoad(t *testing.T) {
 			}
 			return 0, nil
 		}, make([]int, 20_000), amorsize.WithErrors(amorsize.Collect), amorsize.WithMaxWorkers(200))
-		require.Less(t, time.Since(start), 90*time.Second, "10 s without losses, half an hour at one call in flight")
+		require.Less(t, time.Since(start), 5*time.Minute, "10 s without losses, half an hour at one call in flight")
 	})
 }
 

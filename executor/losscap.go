@@ -117,11 +117,22 @@ func (l *lossCap) cut(most float64) {
 	switch lost := f.losses / (f.losses + f.calls); {
 	case f.upper == 0 && l.most < f.from*0.71:
 		f.upper, f.losses, f.calls = lost, 0, 0
-	case f.upper > 0 && l.most < f.from/2 && lost > f.upper/2:
-		l.background = min(2*lost, 0.5)
-		l.share = max(l.share, l.background)
-		l.most, f.from = f.from, 0
-	case f.upper > 0 && l.most < f.from/2:
+	case f.upper > 0 && l.most <= f.from/2 && lost > f.upper/3:
+		l.putUpWith(lost, f.from)
+	case l.most == 1 && f.losses >= 8: // one call in flight can't be too many
+		l.putUpWith(lost, leastCap)
+	case f.upper > 0 && l.most <= f.from/2:
 		f.from = 0 // it helps
 	}
+}
+
+// leastCap is where a cap begins again that has come down to one call for losses
+// that have nothing to do with it.
+const leastCap = 16
+
+// putUpWith takes a share of losses for the service's own.
+func (l *lossCap) putUpWith(lost, most float64) {
+	l.background = min(2*lost, 0.5)
+	l.share = max(l.share, l.background)
+	l.most, l.fall.from = most, 0
 }
