@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"iter"
 	"math"
 	"time"
 )
@@ -182,7 +181,7 @@ func (a *adaptive) set(now time.Duration, n float64) {
 }
 
 // review draws conclusions from the window; open are the attempts in flight.
-func (a *adaptive) review(now time.Duration, open iter.Seq[attempt]) {
+func (a *adaptive) review(now time.Duration, open []attempt) {
 	fresh := a.window.fresh
 	m := a.window.measure(now, a.base.mean, open)
 	a.latest = m

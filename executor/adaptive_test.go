@@ -49,7 +49,7 @@ func FuzzAdaptive(f *testing.F) {
 			if random.Float64() < lost {
 				a.lose(now, c, random.IntN(2) == 0)
 			} else if a.done(now, c) {
-				a.review(now, slices.Values(open))
+				a.review(now, open)
 			}
 			require.GreaterOrEqual(t, a.limit, 1)
 			require.False(t, math.IsNaN(a.base.mean) || math.IsInf(a.base.mean, 0) || a.base.mean < 0, "base %v", a.base)
@@ -69,14 +69,14 @@ func TestWindow(t *testing.T) {
 	require.True(t, w.add(2*time.Second, attempt{began: time.Second, inFlight: 10, epoch: 3}, 1))
 	w.raised = true
 	require.True(t, w.add(2*time.Second, attempt{began: 950 * time.Millisecond, inFlight: 5, epoch: 2}, 1), "just before a raise")
-	m := w.measure(2*time.Second, 1, slices.Values([]attempt(nil)))
+	m := w.measure(2*time.Second, 1, nil)
 	require.InDelta(t, 1.025, m.time, 1e-9)
 	require.InDelta(t, 10, m.inFlight, 0)
 
 	// Ten calls at once that all take a second: those that have not ended count
 	// as far as they have come. Memoryless ones count as time spent only.
 	alike := window{fresh: true, calls: 5, seconds: 5, squares: 5, peak: 10}
-	open := slices.Values(slices.Repeat([]attempt{{}}, 5))
+	open := slices.Repeat([]attempt{{}}, 5)
 	require.InDelta(t, 1, alike.measure(time.Second, 1, open).time, 1e-9)
 	memoryless := window{fresh: true, calls: 5, seconds: 5, squares: 10, peak: 10}
 	require.InDelta(t, 2, memoryless.measure(time.Second, 1, open).time, 1e-9)

@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"iter"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +23,7 @@ type gate struct {
 	adaptive *adaptive
 	workers  []*account // whose attempts are watched
 	runs     []*pool    // that share the limit
+	listed   []attempt  // reused by attempts
 }
 
 // open lets first calls at a time begin, from which the limit goes its own way,
@@ -192,20 +192,18 @@ func (g *gate) review(now time.Duration, saturated, held bool) (moment Moment, r
 	return moment, reason
 }
 
-// attempts lists what is in flight. mu is held.
-func (g *gate) attempts() iter.Seq[attempt] {
-	return func(yield func(attempt) bool) {
-		for _, w := range g.workers {
-			items := w.attempt.items.Load()
-			if items == 0 {
-				continue
-			}
-			c := attempt{began: time.Duration(w.attempt.began.Load()), epoch: w.attempt.epoch.Load(), items: int(items), inFlight: int(w.attempt.inFlight.Load())}
-			if !yield(c) {
-				return
-			}
+// attempts lists what is in flight. mu is held; the list is good until the next one.
+func (g *gate) attempts() []attempt {
+	g.listed = g.listed[:0]
+	for _, w := range g.workers {
+		if items := w.attempt.items.Load(); items > 0 {
+			g.listed = append(g.listed, attempt{
+				began: time.Duration(w.attempt.began.Load()), epoch: w.attempt.epoch.Load(),
+				items: int(items), inFlight: int(w.attempt.inFlight.Load()),
+			})
 		}
 	}
+	return g.listed
 }
 
 // enlist and delist begin and end a run's part in the limit.

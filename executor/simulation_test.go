@@ -44,13 +44,11 @@ func (o ours) done(now time.Duration, c attempt, open map[int]attempt) {
 		return
 	}
 	if o.adaptive.done(now, c) {
-		o.review(now, func(yield func(attempt) bool) { // in an order that is always the same
-			for _, id := range slices.Sorted(maps.Keys(open)) {
-				if !yield(open[id]) {
-					return
-				}
-			}
-		})
+		var list []attempt // in an order that is always the same
+		for _, id := range slices.Sorted(maps.Keys(open)) {
+			list = append(list, open[id])
+		}
+		o.review(now, list)
 	}
 }
 

@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"iter"
 	"math"
 	"time"
 )
@@ -66,12 +65,12 @@ type measurement struct {
 const instant = 1e-9
 
 // measure returns what the window has shown. open are the attempts in flight.
-func (w *window) measure(now time.Duration, base float64, open iter.Seq[attempt]) measurement {
+func (w *window) measure(now time.Duration, base float64, open []attempt) measurement {
 	m := measurement{calls: w.calls, time: max(instant, w.seconds/w.calls), inFlight: w.inFlight / w.calls}
 	m.cv = math.Sqrt(max(0, w.squares/w.calls-m.time*m.time)) / m.time
 	if w.fresh {
 		m.inFlight = w.peak // the first ones began when there were few
-		for c := range open {
+		for _, c := range open {
 			if w.began(c, base) {
 				m.inFlight = max(m.inFlight, float64(c.inFlight))
 			}
@@ -87,11 +86,11 @@ func (w *window) measure(now time.Duration, base float64, open iter.Seq[attempt]
 // that is over, which is certain if all calls take the same time, and as nothing
 // if their time is memoryless (exponential; cv 1): then time spent says nothing
 // about time left.
-func (w *window) uncensored(now time.Duration, base float64, m measurement, open iter.Seq[attempt]) float64 {
+func (w *window) uncensored(now time.Duration, base float64, m measurement, open []attempt) float64 {
 	mean, sure := m.time, 1-min(1, m.cv*m.cv)
 	for range 3 { // the share over follows from the mean: a fixed point
 		seconds, calls := w.seconds, w.calls
-		for c := range open {
+		for _, c := range open {
 			if w.began(c, base) {
 				age := (now - c.began).Seconds() / float64(max(1, c.items))
 				seconds += age
