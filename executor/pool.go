@@ -108,9 +108,6 @@ func newPool(o *opening) *pool {
 	if p.cfg.Session != nil {
 		p.gate = &p.cfg.Session.gate
 	}
-	if p.cfg.Report != nil || len(p.cfg.Observers) > 0 {
-		p.latencies = newLatencies()
-	}
 	if p.cancel == nil {
 		p.ctx, p.cancel = context.WithCancelCause(o.ctx)
 	}

@@ -92,6 +92,7 @@ func (p *pool) decideComputing(now time.Duration) (change *Change, plan *optimiz
 	o := p.observe(now)
 	plan = p.revise(o)
 	d := p.control.next(o)
+	changed := d.waits || d.limit != int(p.limit.Load())
 	if d.waits {
 		base, calls := o.mean(), o.items
 		if p.tells {
@@ -104,12 +105,11 @@ func (p *pool) decideComputing(now time.Duration) (change *Change, plan *optimiz
 		}
 		p.openGate(now, max(optimizer.First(sample, o.procs), p.control.level), base, calls)
 		d.limit, d.reason, d.newEpoch = int(p.limit.Load()), "the calls wait, cores are idle", true
-		p.limit.Store(0)
 	}
 	if plan == nil { // what the controller has just found out counts too
 		plan = p.revise(o)
 	}
-	if d.limit != int(p.limit.Load()) {
+	if changed {
 		p.limit.Store(int64(d.limit))
 		if d.reason != "" {
 			change = p.staff.note(Change{At: now - p.start, Workers: d.limit, Reason: d.reason})

@@ -52,6 +52,9 @@ func (p *pool) ceiling() int {
 // openGate leaves the number of workers to the gate. base is what a call takes
 // alone, as known from so many calls. mu is held.
 func (p *pool) openGate(now time.Duration, first int, base time.Duration, calls int) {
+	if p.cfg.Report != nil || len(p.cfg.Observers) > 0 {
+		p.latencies = newLatencies()
+	}
 	p.most.Store(int64(p.ceiling()))
 	p.gate.enlist(p)
 	p.gate.open(now, first, base, calls)
