@@ -194,16 +194,32 @@ func (p *pool) heldBack() (n int) {
 
 // boundByMemory sets the most calls in flight that the memory allows, by what
 // calls have been seen to allocate. The sample tells it of short calls only.
-// mu is held.
+// All that was allocated, over the calls that finished, is at least what a call
+// needs; over all that were claimed it is at most that. The bound rises by the
+// first and falls by the second: calls that were claimed and have not begun must
+// not pass for small ones. mu is held.
 func (p *pool) boundByMemory() {
 	claimed := p.claims.next.Load() - p.memory.claimed
+	finished := claimed
+	for _, w := range p.workers {
+		finished -= w.size.Load()
+	}
 	allocated, known := sampling.HeapAllocated()
-	if !known || claimed < 8 {
+	if !known || finished < 8 {
 		return
 	}
-	perCall := float64(allocated-p.memory.allocated) / float64(claimed)
-	most := optimizer.MemoryWorkers(available(p.cfg, &p.plan), perCall+optimizer.StackBytes, p.ceiling())
-	if p.memory.most == 0 || most < p.memory.most || most > p.memory.most*5/4 {
+	fit := func(calls int64) int {
+		perCall := float64(allocated-p.memory.allocated) / float64(calls)
+		return optimizer.MemoryWorkers(available(p.cfg, &p.plan), perCall+optimizer.StackBytes, p.ceiling())
+	}
+	most := p.memory.most
+	switch least := fit(finished); {
+	case most == 0 || least > most*5/4:
+		most = least
+	default:
+		most = min(most, fit(claimed))
+	}
+	if most != p.memory.most {
 		p.memory.most = most
 		p.gate.bound(p, most)
 	}
