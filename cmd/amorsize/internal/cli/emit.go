@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
+)
+
+// emitter passes on what jobs wrote, one job after the other.
+type emitter struct {
+	term    *ui.Terminal
+	tag     *template.Template
+	results *template.Template // of a file's name; nil writes to standard output
+	drop    bool
+	buffer  []byte
+}
+
+func newEmitter(term *ui.Terminal, o outputFlags, scope template.Scope, drop bool) (*emitter, error) {
+	e := &emitter{term: term, drop: drop}
+	if o.tag != "" {
+		t, err := template.Parse(strings.ReplaceAll(o.tag, `\t`, "\t"), scope)
+		if err != nil {
+			return nil, usage(err)
+		}
+		e.tag = &t
+	}
+	if o.results != "" {
+		text := o.results
+		t, err := template.Parse(text, scope)
+		if err == nil && t.Constant() {
+			if err := os.MkdirAll(text, 0o755); err != nil {
+				return nil, usagef("--results: %w", err)
+			}
+			t, err = template.Parse(filepath.Join(text, "{#}.out"), scope)
+		}
+		if err != nil {
+			return nil, usage(err)
+		}
+		e.results = &t
+	}
+	return e, nil
+}
+
+// emit writes what the job wrote.
+func (e *emitter) emit(j *jobs.Job) error {
+	if e.drop {
+		return nil
+	}
+	tag := ""
+	if e.tag != nil {
+		var err error
+		if tag, err = e.tag.Expand(j.First(), 0, nil); err != nil {
+			return err
+		}
+	}
+	if e.results != nil {
+		return e.toFiles(j)
+	}
+	if j.Out.Size() > 0 {
+		err := e.term.Result(func(w *os.File) error { return e.write(w, &j.Out, tag) })
+		if err != nil {
+			return err
+		}
+	}
+	if j.Outcome.Err.Size() > 0 {
+		return e.term.Aside(func(w *os.File) error { return e.write(w, &j.Outcome.Err, tag) })
+	}
+	return nil
+}
+
+func (e *emitter) write(w *os.File, c *process.Capture, tag string) error {
+	if tag == "" {
+		return c.SendTo(w)
+	}
+	if e.buffer == nil {
+		e.buffer = make([]byte, 0, 2*tagBlock)
+	}
+	return tagged(w, c.Reader(), tag, e.buffer)
+}
+
+// tagBlock is how much is tagged at a time.
+const tagBlock = 256 << 10
+
+// tagged copies lines, each behind a tag, without looking at single bytes.
+func tagged(w io.Writer, r io.Reader, tag string, out []byte) error {
+	in := bufio.NewReaderSize(r, tagBlock)
+	out = out[:0]
+	start := true // of a line
+	for {
+		piece, err := in.ReadSlice('\n')
+		if len(piece) > 0 {
+			if start {
+				out = append(out, tag...)
+			}
+			out = append(out, piece...)
+			start = piece[len(piece)-1] == '\n'
+		}
+		end := err != nil && !errors.Is(err, bufio.ErrBufferFull)
+		if len(out) >= tagBlock || end {
+			if _, err := w.Write(out); err != nil {
+				return err
+			}
+			out = out[:0]
+		}
+		if end {
+			if err == io.EOF {
+				return nil
+			}
+			return err
+		}
+	}
+}
+
+// toFiles writes a job's output to a file of its own, and what it wrote to
+// standard error beside it, if anything.
+func (e *emitter) toFiles(j *jobs.Job) error {
+	name, err := e.results.Expand(j.First(), 0, fileName)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	if err := toFile(name, &j.Out); err != nil {
+		return err
+	}
+	if j.Outcome.Err.Size() == 0 {
+		return nil
+	}
+	return toFile(strings.TrimSuffix(name, ".out")+".err", &j.Outcome.Err)
+}
+
+func toFile(name string, c *process.Capture) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.SendTo(f), f.Close())
+}
+
+// fileName makes an item a part of a file's name: no directory, and not empty.
+func fileName(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r == '/' || r == '\\' || r == 0 {
+			return '_'
+		}
+		return r
+	}, text)
+	if text == "" || text == "." || text == ".." {
+		return "_" + text
+	}
+	if len(text) > 200 {
+		return text[:200]
+	}
+	return text
+}
+
+// line passes on a line that a command is writing.
+func (e *emitter) line(item string, line []byte, stderr bool) error {
+	if e.tag == nil {
+		return e.term.Text(line, stderr)
+	}
+	var b bytes.Buffer
+	b.WriteString(item)
+	b.Write(line)
+	return e.term.Text(b.Bytes(), stderr)
+}
+
+// shell writes an argument as a shell would have to be given it.
+func shell(arg string) string {
+	if arg != "" && strings.IndexFunc(arg, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,/:@%{}#", r)
+	}) < 0 {
+		return arg
+	}
+	if strings.ContainsFunc(arg, func(r rune) bool { return r < ' ' }) {
+		return "$" + strings.ReplaceAll(strconv.Quote(arg), `"`, "'")
+	}
+	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+}
+
+func shellLine(argv []string) string {
+	parts := make([]string, len(argv))
+	for i, arg := range argv {
+		parts[i] = shell(arg)
+	}
+	return strings.Join(parts, " ")
+}

@@ -1,0 +1,80 @@
+// Package cli is the command line: its sub-commands, flags and statuses.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+)
+
+// Main runs the command line and returns the status to exit with.
+func Main(args []string) int {
+	if len(args) > 0 && args[0] == process.GuardArgument {
+		process.BeGuard()
+		return exitOK
+	}
+	if len(args) > 0 && args[0] == "--" { // amorsize -- command is amorsize run -- command
+		args = append([]string{"run"}, args...)
+	}
+	root := newRoot()
+	args, err := withDefaults(root, args)
+	if err == nil {
+		root.SetArgs(args)
+		err = root.Execute()
+	}
+	if err == nil {
+		return exitOK
+	}
+	var exit *exitError
+	if !errors.As(err, &exit) {
+		exit = &exitError{exitUsage, err} // cobra's own: an unknown flag or command
+	}
+	if exit.err != nil {
+		complain(os.Stderr, exit.err)
+	}
+	return exit.code
+}
+
+// complain writes an error, its first line marked.
+func complain(w io.Writer, err error) {
+	_, _ = fmt.Fprintf(w, "amorsize: %s\n", strings.TrimSpace(err.Error()))
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "amorsize",
+		Short: "Run a command, a request or a Go function over many items, as many at a time as pay",
+		Long: `Run a command, a request or a Go function over many items: as many at a time as
+pay, which is measured, and under the limits of whatever is called.
+
+  ls *.png | amorsize run -- optipng -quiet {}
+  amorsize http --rate 50/s 'https://api.example.com/v1/users/{}' < ids
+  amorsize profile ./pkg.Func --range 1000
+
+amorsize -- command is short for amorsize run -- command.`,
+		SilenceErrors: true, SilenceUsage: true,
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+	}
+	root.AddGroup(
+		&cobra.Group{ID: "run", Title: "Run:"},
+		&cobra.Group{ID: "measure", Title: "Measure:"},
+		&cobra.Group{ID: "past", Title: "Past runs:"},
+	)
+	for group, commands := range map[string][]*cobra.Command{
+		"run": {newRun()},
+	} {
+		for _, c := range commands {
+			c.GroupID = group
+			root.AddCommand(c)
+		}
+	}
+	return root
+}
+
+func withDefaults(_ *cobra.Command, args []string) ([]string, error) { return args, nil }

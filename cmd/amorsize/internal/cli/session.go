@@ -1,0 +1,412 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
+)
+
+// runFlags are those that run, http and exec have in common.
+type runFlags struct {
+	input  inputFlags
+	size   sizeFlags
+	policy policyFlags
+	output outputFlags
+	grace  time.Duration
+}
+
+// session is one run of items from the command line, whatever a job is.
+type session struct {
+	flags *runFlags
+	name  string   // of the sub-command
+	what  string   // a job is, for a person
+	args  []string // to be kept in the log
+	given [][2]string
+
+	source  items.Source
+	input   *items.Input
+	scope   template.Scope
+	size    jobs.Size
+	batch   jobs.BatchSize
+	set     *policies.Set
+	halt    policies.Halt
+	term    *ui.Terminal
+	control *jobs.Control
+	groups  process.Groups
+	state   jobs.State
+	emitter *emitter
+	collect *summary.Collector
+	log     *joblog.Log
+	done    *joblog.Finished
+	skipped int
+	note    noteBox
+}
+
+// open checks all flags and opens the input: nothing has been run or written
+// after an error.
+func (f *runFlags) open(c *cobra.Command, name string, args []string, list []string, given bool) (*session, error) {
+	s := &session{flags: f, name: name, args: args}
+	c.Flags().Visit(func(flag *pflag.Flag) { s.given = append(s.given, [2]string{flag.Name, flag.Value.String()}) })
+	var err error
+	if s.source, err = f.input.check(list, given); err != nil {
+		return nil, err
+	}
+	if s.size, err = jobs.ParseSize(f.size.jobs); err != nil {
+		return nil, usage(err)
+	}
+	if s.batch, err = jobs.ParseBatch(f.size.batch); err != nil {
+		return nil, usage(err)
+	}
+	if s.set, s.halt, err = f.policy.check(); err != nil {
+		return nil, err
+	}
+	if err = f.output.check(); err != nil {
+		return nil, err
+	}
+	if f.size.bisect && f.output.order {
+		return nil, usagef("--bisect runs parts of a batch later: it excludes --order")
+	}
+	if f.grace < 0 {
+		return nil, usagef("--grace %v: want a time above 0", f.grace)
+	}
+	s.term = ui.NewTerminal(os.Stdout, os.Stderr, ui.Color(f.output.color))
+	if s.input, err = s.source.Open(os.Stdin); err != nil {
+		return nil, usage(err)
+	}
+	s.scope = template.Scope{Columns: s.input.Columns(), Names: s.input.Names(), Any: s.input.Records()}
+	return s, nil
+}
+
+// resume reads which items are over, and opens the log.
+func (s *session) resume() error {
+	o := s.flags.output
+	if o.log == "" {
+		return nil
+	}
+	again := o.resume || o.again
+	if again {
+		content, err := joblog.Read(o.log)
+		switch {
+		case errors.Is(err, os.ErrNotExist): // the first run
+		case err != nil:
+			return usage(err)
+		default:
+			s.done = content.Finished(o.again)
+		}
+	}
+	log, err := joblog.Create(o.log, again)
+	if err != nil {
+		return usage(err)
+	}
+	s.log = log
+	host, _ := os.Hostname()
+	dir, _ := os.Getwd()
+	return s.write(joblog.Header{
+		Type: "run", V: joblog.Version, Command: s.name, Args: s.args, Flags: s.given, Names: s.input.Names(),
+		Dir: dir, Host: host, Started: time.Now().UTC().Truncate(time.Millisecond), Version: version(),
+	})
+}
+
+// write adds a line to the log.
+func (s *session) write(line any) error {
+	if err := s.log.Write(line); err != nil {
+		return usagef("can't write the log: %w; free some room and continue with --resume", err)
+	}
+	return nil
+}
+
+// pending returns the items that are not over.
+func (s *session) pending() iter.Seq[items.Item] {
+	if s.done == nil {
+		return s.input.All()
+	}
+	return func(yield func(items.Item) bool) {
+		for it := range s.input.All() {
+			if s.done.Skip(it) {
+				s.skipped++
+				s.state.Total.Add(-1)
+				continue
+			}
+			if !yield(it) {
+				return
+			}
+		}
+	}
+}
+
+// run runs the items, and returns how the command ends.
+func (s *session) run(cfg jobs.Config) error {
+	defer func() { _ = s.input.Close() }()
+	if err := s.resume(); err != nil {
+		return err
+	}
+	s.control = jobs.NewControl(context.Background())
+	s.collect = summary.NewCollector(&s.state, s.set)
+	cfg.Items, cfg.Total, cfg.Control, cfg.Set = s.counted(), s.input.Total(), s.control, s.set
+	cfg.Size, cfg.Batch, cfg.Ordered, cfg.Bisect = s.size, s.batch, s.flags.output.order, s.flags.size.bisect
+	cfg.Planned, cfg.Tried, cfg.Over = s.planned, s.tried, s.over
+	if s.flags.policy.deadline > 0 {
+		timer := time.AfterFunc(s.flags.policy.deadline, func() { s.control.Stopf(jobs.ErrDeadline, "%v", s.flags.policy.deadline) })
+		defer timer.Stop()
+	}
+	stopSignals := s.handleSignals()
+	stopProgress := s.showProgress()
+	result := jobs.Run(cfg, &s.state)
+	stopProgress()
+	stopSignals()
+	return s.finish(result)
+}
+
+// counted returns the items and learns their number when they are all read.
+func (s *session) counted() iter.Seq[items.Item] {
+	return func(yield func(items.Item) bool) {
+		n := int64(0)
+		for it := range s.pending() {
+			n++
+			if !yield(it) {
+				return
+			}
+		}
+		s.state.Total.CompareAndSwap(-1, n)
+		if err := s.input.Err(); err != nil {
+			s.control.Stop(err)
+		}
+	}
+}
+
+func (s *session) planned(p jobs.Plan) {
+	if s.flags.output.quiet || s.note.get() != "" {
+		return
+	}
+	s.term.Say(s.term.Plan(summary.Brief(s.what, 100), s.input.Total(), p, s.rateText()))
+	if s.flags.output.explain {
+		s.term.Say(s.term.Explain(p))
+	}
+}
+
+func (s *session) rateText() string {
+	switch {
+	case s.set.Adapts():
+		return "the rate is to be found"
+	case s.set.Limiter != nil:
+		return fmt.Sprintf("%.4g/s", s.set.Limiter.Rate())
+	}
+	return "no rate given"
+}
+
+func (s *session) tried(j *jobs.Job, err error) error {
+	s.collect.Tried(j)
+	if err == nil {
+		return nil
+	}
+	if s.flags.output.verbose {
+		s.term.Sayf("  #%d %q try %d: %v", j.First().N, summary.Brief(j.First().Text, 60), j.Tries, err)
+	}
+	if s.log == nil {
+		return nil
+	}
+	return s.record("try", j, err)
+}
+
+// record writes a line for each item of a job.
+func (s *session) record(kind string, j *jobs.Job, err error) error {
+	e := joblog.Entry{
+		Type: kind, OK: err == nil, Tries: j.Tries, At: time.Since(s.state.Began).Seconds(), Wall: j.Wall.Seconds(),
+		CPU: j.CPU.Seconds(), Memory: j.Memory,
+	}
+	if len(j.Batch) > 1 {
+		e.Batch = len(j.Batch)
+	}
+	if kind == "item" {
+		e.Took = j.Took.Seconds()
+	}
+	if err != nil {
+		failed := *j
+		failed.Err = err
+		e.Why, e.Err = summary.Why(err, j.Status), summary.Message(&failed)
+	}
+	for _, it := range j.Batch {
+		e.Item, e.Item64 = nil, ""
+		e.Describe(it)
+		if err := s.write(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// over passes on a job that is over.
+func (s *session) over(j *jobs.Job) {
+	defer j.Release()
+	if err := s.emitter.emit(j); err != nil {
+		s.outputFailed(err)
+	}
+	if s.log != nil {
+		if err := s.record("item", j, j.Err); err != nil {
+			s.control.Stop(errors.Join(jobs.ErrLog, err))
+		}
+	}
+	s.collect.Over(j)
+	if j.Err != nil && s.halt.Reached(int(s.state.Failed.Load()), int(s.state.Done.Load())) {
+		s.control.Stopf(jobs.ErrHalted, "--halt %s", s.flags.policy.halt)
+		if s.flags.policy.haltNow {
+			s.groups.Raise(process.Asked)
+		}
+	}
+}
+
+func (s *session) outputFailed(err error) {
+	if ui.ErrPipe(err) {
+		s.control.Stop(jobs.ErrPipe)
+		s.groups.Raise(process.Asked)
+		return
+	}
+	s.control.Stop(errors.Join(jobs.ErrOutput, err))
+}
+
+// finish tells what came of the run.
+func (s *session) finish(result jobs.Result) error {
+	sum := s.collect.Summary(s.name, result, s.skipped)
+	if s.input.Total() >= 0 {
+		sum.Total = s.input.Total()
+	}
+	sum.Exit = code(result.Err, sum.Failed)
+	if s.flags.output.exitZero && sum.Exit == exitFailed {
+		sum.Exit = exitOK
+	}
+	sum.Log = s.flags.output.log
+	var failure error
+	if s.log != nil {
+		failure = s.endLog(sum)
+	}
+	if !s.flags.output.quiet && !errors.Is(result.Err, jobs.ErrPipe) {
+		s.term.Say(s.term.Summary(sum, s.again(sum)))
+	}
+	if err := s.export(sum); err != nil {
+		return err
+	}
+	switch {
+	case failure != nil && sum.Exit <= exitFailed:
+		return usagef("%w", failure)
+	case sum.Exit == exitUsage:
+		return usage(result.Err)
+	case sum.Exit != exitOK:
+		return &exitError{code: sum.Exit}
+	}
+	return nil
+}
+
+func (s *session) endLog(sum summary.Summary) error {
+	raw, err := json.Marshal(sum)
+	if err == nil {
+		err = s.log.Write(joblog.End{Type: "end", Summary: raw})
+	}
+	return errors.Join(err, s.log.Close())
+}
+
+// export writes the summary as JSON where it was asked for.
+func (s *session) export(sum summary.Summary) error {
+	sum.Timeline, sum.Histogram = nil, nil
+	raw, err := json.Marshal(sum)
+	if err != nil {
+		return err
+	}
+	raw = append(raw, '\n')
+	if file := s.flags.output.summary; file != "" {
+		if err := os.WriteFile(file, raw, 0o644); err != nil {
+			return usagef("--summary: %w", err)
+		}
+	}
+	if s.flags.output.json {
+		return s.term.Text(raw, false)
+	}
+	return nil
+}
+
+// again returns how to run again what failed or was left.
+func (s *session) again(sum summary.Summary) string {
+	switch {
+	case sum.Failed == 0 && sum.Stopped == "":
+		return ""
+	case sum.Log == "":
+		return "add --log run.jsonl, then amorsize retry run.jsonl runs what failed"
+	case sum.Stopped != "":
+		return "the same command with --resume goes on with what is left"
+	}
+	return "amorsize retry " + shell(sum.Log)
+}
+
+// showProgress keeps a line of progress, or writes one now and then, until it is
+// told to stop.
+func (s *session) showProgress() (stop func()) {
+	mode := s.flags.output.progress
+	if mode == "auto" {
+		mode = "log"
+		if s.term.Interactive() {
+			mode = "tty"
+		}
+	}
+	if s.flags.output.quiet && s.flags.output.progress == "auto" {
+		mode = "none"
+	}
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(100 * time.Millisecond)
+		defer ticker.Stop()
+		next := 10 * time.Second
+		for {
+			select {
+			case <-quit:
+				s.term.Progress("")
+				return
+			case now := <-ticker.C:
+				s.collect.Tick(now)
+				s.progress(mode, now, &next)
+			}
+		}
+	}()
+	return func() {
+		close(quit)
+		<-ended
+		s.collect.Tick(time.Now())
+	}
+}
+
+func (s *session) progress(mode string, now time.Time, next *time.Duration) {
+	view := ui.View{State: &s.state, Set: s.set, Width: s.term.Width(), Note: s.note.get()}
+	switch mode {
+	case "tty":
+		s.term.Progress(view.Line(now))
+	case "log", "json":
+		elapsed := now.Sub(s.state.Began)
+		if elapsed < *next {
+			return
+		}
+		if *next += 10 * time.Second; elapsed > time.Minute {
+			*next = elapsed + 30*time.Second
+		}
+		if mode == "json" {
+			s.term.Say(view.JSON(now))
+			return
+		}
+		s.term.Say("amorsize:" + strings.TrimRight(view.Line(now), " "))
+	}
+}

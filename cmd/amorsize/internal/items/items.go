@@ -1,0 +1,108 @@
+// Package items reads the items of a run: lines, columns, records, ranges.
+package items
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// Item is one unit of the input.
+type Item struct {
+	N      int      // its place in the input, from 1
+	Text   string   // as it stands in the input, without its delimiter
+	Fields []string // its columns, of CSV and TSV; else nil
+	names  *names   // of the columns
+	record map[string]json.RawMessage
+}
+
+// names tells which column has a name.
+type names struct {
+	list []string
+	at   map[string]int
+}
+
+func newNames(list []string) *names {
+	n := &names{list: list, at: make(map[string]int, len(list))}
+	for i, name := range list {
+		if _, taken := n.at[name]; !taken {
+			n.at[name] = i
+		}
+	}
+	return n
+}
+
+// Of returns the item of a text that stands for itself.
+func Of(n int, text string) Item { return Item{N: n, Text: text} }
+
+// Column returns column i, counted from 1. A line without columns is its own
+// first one.
+func (it Item) Column(i int) (string, bool) {
+	if it.Fields == nil {
+		return it.Text, i == 1
+	}
+	if i < 1 || i > len(it.Fields) {
+		return "", false
+	}
+	return it.Fields[i-1], true
+}
+
+// Named returns the column, or the member of the JSON object, of that name: a
+// JSON string as its text, any other value as JSON.
+func (it Item) Named(name string) (string, bool) {
+	if it.record != nil {
+		raw, ok := it.record[name]
+		if !ok {
+			return "", false
+		}
+		var text string
+		if json.Unmarshal(raw, &text) == nil && !bytes.Equal(raw, []byte("null")) {
+			return text, true
+		}
+		return string(raw), true
+	}
+	if it.names == nil {
+		return "", false
+	}
+	i, ok := it.names.at[name]
+	if !ok || i >= len(it.Fields) {
+		return "", false
+	}
+	return it.Fields[i], true
+}
+
+// JSON returns the item as JSON: a record as it is, columns as an object or an
+// array, a line as a string.
+func (it Item) JSON() []byte {
+	switch {
+	case it.record != nil:
+		return []byte(it.Text)
+	case it.names != nil:
+		var b bytes.Buffer
+		b.WriteByte('{')
+		for i, name := range it.names.list {
+			if i >= len(it.Fields) {
+				break
+			}
+			if i > 0 {
+				b.WriteByte(',')
+			}
+			b.Write(quote(name))
+			b.WriteByte(':')
+			b.Write(quote(it.Fields[i]))
+		}
+		b.WriteByte('}')
+		return b.Bytes()
+	case it.Fields != nil:
+		raw, _ := json.Marshal(it.Fields)
+		return raw
+	}
+	return quote(it.Text)
+}
+
+func quote(text string) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(text) // a string can always be written
+	return bytes.TrimRight(b.Bytes(), "\n")
+}

@@ -1,0 +1,124 @@
+package items
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"strings"
+)
+
+// readCSV yields records of comma separated values. All must have as many fields.
+func (in *Input) readCSV(r io.Reader) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		reader, n := csv.NewReader(r), 0
+		header := in.source.Header
+		for {
+			fields, err := reader.Read()
+			if err == io.EOF {
+				return
+			}
+			if err != nil {
+				yield(Item{}, csvError(err))
+				return
+			}
+			if header {
+				header, in.names = false, newNames(fields)
+				continue
+			}
+			n++
+			if !yield(Item{N: n, Text: joinCSV(fields), Fields: fields, names: in.names}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func csvError(err error) error {
+	var parse *csv.ParseError
+	if errors.As(err, &parse) {
+		return fmt.Errorf("%w: line %d is no valid CSV: %w", ErrInput, parse.Line, parse.Err)
+	}
+	return fmt.Errorf("%w: can't read the items: %w", ErrInput, err)
+}
+
+// joinCSV writes fields as they could stand in a file: that is the text of the item.
+func joinCSV(fields []string) string {
+	var b strings.Builder
+	w := csv.NewWriter(&b)
+	_ = w.Write(fields) // a builder takes everything
+	w.Flush()
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// readTSV yields records of tab separated values, which know no quotes.
+func (in *Input) readTSV(r io.Reader) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		n, line, columns := 0, 0, 0
+		header := in.source.Header
+		for text, err := range cut(r, '\n') {
+			if err != nil {
+				yield(Item{}, err)
+				return
+			}
+			line++
+			fields := strings.Split(strings.TrimSuffix(text, "\r"), "\t")
+			if columns == 0 {
+				columns = len(fields)
+			}
+			if len(fields) != columns {
+				yield(Item{}, fmt.Errorf("%w: line %d has %d columns, the first one has %d", ErrInput, line, len(fields), columns))
+				return
+			}
+			if header {
+				header, in.names = false, newNames(fields)
+				continue
+			}
+			n++
+			if !yield(Item{N: n, Text: text, Fields: fields, names: in.names}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// readJSON yields the values of JSON lines. Empty lines are none.
+func (in *Input) readJSON(r io.Reader) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		n, line := 0, 0
+		for text, err := range cut(r, '\n') {
+			if err != nil {
+				yield(Item{}, err)
+				return
+			}
+			line++
+			if strings.TrimSpace(text) == "" {
+				continue
+			}
+			n++
+			item := Item{N: n, Text: strings.TrimSuffix(text, "\r")}
+			if err := item.decode(); err != nil {
+				yield(Item{}, fmt.Errorf("%w: line %d is no valid JSON: %w", ErrInput, line, err))
+				return
+			}
+			if !yield(item, nil) {
+				return
+			}
+		}
+	}
+}
+
+// decode reads the members of an object. Other values have none.
+func (it *Item) decode() error {
+	var raw json.RawMessage
+	if err := json.Unmarshal([]byte(it.Text), &raw); err != nil {
+		return err
+	}
+	it.record = map[string]json.RawMessage{}
+	if strings.HasPrefix(strings.TrimSpace(it.Text), "{") {
+		return json.Unmarshal(raw, &it.record)
+	}
+	return nil
+}

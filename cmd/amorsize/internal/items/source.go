@@ -1,0 +1,350 @@
+package items
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Format says how an input is cut into items.
+type Format int
+
+// The formats of an input.
+const (
+	Lines Format = iota // separated by Source.Delimiter
+	CSV                 // RFC 4180
+	TSV                 // the same with tabs, and no quoting
+	JSONL               // a JSON value a line
+)
+
+// ErrInput is what every error of an input is: nothing has been run.
+var ErrInput = errors.New("input")
+
+// Source says where items come from. The zero value reads lines of standard input.
+type Source struct {
+	File      string // "" and "-" are standard input
+	Args      []string
+	UseArgs   bool   // the items are Args
+	Range     string // "10" is 1 to 10, "5-10", "0-100/10"
+	Format    Format
+	Delimiter byte // of Lines; '\n' by default
+	NUL       bool // the delimiter is the NUL byte
+	Header    bool // the first record of CSV and TSV names the columns
+	SkipEmpty bool
+	Limit     int // of the items; 0 is none
+	Shuffle   bool
+}
+
+// Input is a source that has been opened. It is read once.
+type Input struct {
+	source Source
+	open   func() iter.Seq2[Item, error]
+	close  func() error
+	names  *names
+	total  int // -1 if it is not known
+	err    error
+}
+
+// Open opens the source and checks all there is to check before anything runs:
+// that the file can be read, that every JSON line and every record is valid. What
+// is checked and can't be read twice is kept in an unlinked file meanwhile.
+func (s Source) Open(stdin io.Reader) (*Input, error) {
+	in := &Input{source: s, total: -1, close: func() error { return nil }}
+	switch {
+	case s.UseArgs:
+		in.total, in.open = len(s.Args), func() iter.Seq2[Item, error] { return literal(s.Args) }
+	case s.Range != "":
+		from, to, step, err := parseRange(s.Range)
+		if err != nil {
+			return nil, err
+		}
+		in.total = int((to-from)/step) + 1
+		in.open = func() iter.Seq2[Item, error] { return counting(from, step, in.total) }
+	default:
+		if err := in.openFile(stdin); err != nil {
+			return nil, err
+		}
+	}
+	if s.Limit > 0 && in.total >= 0 {
+		in.total = min(in.total, s.Limit)
+	}
+	return in, nil
+}
+
+// Total returns the number of items, or -1 if it is not known before they are read.
+func (in *Input) Total() int { return in.total }
+
+// Names returns the names that columns have, nil if they have none.
+func (in *Input) Names() []string {
+	if in.names == nil {
+		return nil
+	}
+	return in.names.list
+}
+
+// Records reports whether items are JSON values.
+func (in *Input) Records() bool { return in.source.Format == JSONL }
+
+// Columns reports whether items have columns.
+func (in *Input) Columns() bool { return in.source.Format == CSV || in.source.Format == TSV }
+
+// Close releases what the input holds.
+func (in *Input) Close() error { return in.close() }
+
+// Err returns why All ended early, nil if it did not.
+func (in *Input) Err() error { return in.err }
+
+// All returns the items. If it ends early, Err tells why.
+func (in *Input) All() iter.Seq[Item] {
+	all := in.selected()
+	if !in.source.Shuffle {
+		return all
+	}
+	return func(yield func(Item) bool) {
+		var list []Item
+		for item := range all {
+			list = append(list, item)
+		}
+		rand.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+		for _, item := range list {
+			if !yield(item) {
+				return
+			}
+		}
+	}
+}
+
+// selected returns the items without the empty ones and beyond the limit.
+func (in *Input) selected() iter.Seq[Item] {
+	return func(yield func(Item) bool) {
+		n := 0
+		for item, err := range in.open() {
+			if err != nil {
+				in.err = err
+				return
+			}
+			if in.source.SkipEmpty && strings.TrimSpace(item.Text) == "" {
+				continue
+			}
+			n++
+			item.N = n
+			if !yield(item) || n == in.source.Limit {
+				return
+			}
+		}
+	}
+}
+
+func literal(args []string) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for i, arg := range args {
+			if !yield(Of(i+1, arg), nil) {
+				return
+			}
+		}
+	}
+}
+
+func counting(from, step int64, total int) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for i := range total {
+			if !yield(Of(i+1, strconv.FormatInt(from+int64(i)*step, 10)), nil) {
+				return
+			}
+		}
+	}
+}
+
+// parseRange reads "10", "5-10" and "0-100/10".
+func parseRange(text string) (from, to, step int64, err error) {
+	bad := func() (int64, int64, int64, error) {
+		return 0, 0, 0, fmt.Errorf("%w: --range %q is no range: write 10 for 1 to 10, 5-10, or 0-100/10 for steps of 10", ErrInput, text)
+	}
+	span, stepText, stepped := strings.Cut(text, "/")
+	step = 1
+	if stepped {
+		if step, err = strconv.ParseInt(stepText, 10, 32); err != nil || step < 1 {
+			return bad()
+		}
+	}
+	first, last, both := strings.Cut(span, "-")
+	if !both {
+		first, last = "1", span
+	}
+	if from, err = strconv.ParseInt(first, 10, 62); err != nil {
+		return bad()
+	}
+	if to, err = strconv.ParseInt(last, 10, 62); err != nil || to < from || (to-from)/step >= 1<<31-1 {
+		return bad()
+	}
+	return from, to, step, nil
+}
+
+// openFile opens a file or standard input, and checks its records.
+func (in *Input) openFile(stdin io.Reader) error {
+	var file *os.File
+	if name := in.source.File; name == "" || name == "-" {
+		if f, ok := stdin.(*os.File); ok {
+			file = f
+		}
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("%w: can't read the items: %w", ErrInput, err)
+		}
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			_ = f.Close()
+			return fmt.Errorf("%w: can't read the items: %s is a directory; list its files instead: ls %s | amorsize run …", ErrInput, name, name)
+		}
+		file, in.close = f, f.Close
+	}
+	var r io.Reader = stdin
+	if file != nil {
+		r = file
+	}
+	if in.source.Format == Lines {
+		in.count(file)
+		in.open = func() iter.Seq2[Item, error] { return in.read(r) }
+		return nil
+	}
+	start, again, err := in.seekable(file, r)
+	if err != nil {
+		return err
+	}
+	total := 0
+	for _, err := range in.read(again) {
+		if err != nil {
+			return err
+		}
+		total++
+	}
+	if _, err := again.Seek(start, io.SeekStart); err != nil {
+		return fmt.Errorf("%w: can't read the items again: %w", ErrInput, err)
+	}
+	in.total = total
+	in.open = func() iter.Seq2[Item, error] { return in.read(again) }
+	return nil
+}
+
+// countable is the largest file whose lines are counted before the run, which
+// takes a few hundred milliseconds then.
+const countable = 256 << 20
+
+// count counts the lines of a regular file, so that progress can tell how far it is.
+func (in *Input) count(file *os.File) {
+	if file == nil || in.source.SkipEmpty {
+		return
+	}
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() > countable {
+		return
+	}
+	start, err := file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return
+	}
+	n, last, buffer := 0, in.delimiter(), make([]byte, 256<<10)
+	for {
+		k, err := file.Read(buffer)
+		if n += bytes.Count(buffer[:k], []byte{in.delimiter()}); k > 0 {
+			last = buffer[k-1]
+		}
+		if err != nil {
+			break
+		}
+	}
+	if last != in.delimiter() {
+		n++
+	}
+	if _, err := file.Seek(start, io.SeekStart); err == nil {
+		in.total = n
+	}
+}
+
+// seekable returns the input as a file that can be read twice, and where it starts.
+func (in *Input) seekable(file *os.File, r io.Reader) (int64, *os.File, error) {
+	if file != nil {
+		if at, err := file.Seek(0, io.SeekCurrent); err == nil {
+			if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+				return at, file, nil
+			}
+		}
+	}
+	spool, err := os.CreateTemp("", "amorsize-items-")
+	if err != nil {
+		return 0, nil, fmt.Errorf("%w: can't keep the items: %w", ErrInput, err)
+	}
+	before := in.close
+	in.close = func() error { return errors.Join(spool.Close(), ignoreMissing(os.Remove(spool.Name())), before()) }
+	_ = os.Remove(spool.Name()) // where that fails (Windows), close does it
+	if _, err := io.Copy(spool, r); err != nil {
+		return 0, nil, errors.Join(fmt.Errorf("%w: can't keep the items: %w", ErrInput, err), in.close())
+	}
+	_, err = spool.Seek(0, io.SeekStart)
+	return 0, spool, err
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (in *Input) delimiter() byte {
+	switch {
+	case in.source.NUL:
+		return 0
+	case in.source.Delimiter != 0:
+		return in.source.Delimiter
+	}
+	return '\n'
+}
+
+func (in *Input) read(r io.Reader) iter.Seq2[Item, error] {
+	switch in.source.Format {
+	case CSV:
+		return in.readCSV(r)
+	case TSV:
+		return in.readTSV(r)
+	case JSONL:
+		return in.readJSON(r)
+	}
+	return func(yield func(Item, error) bool) {
+		n := 0
+		for line, err := range cut(r, in.delimiter()) {
+			n++
+			if !yield(Of(n, line), err) {
+				return
+			}
+		}
+	}
+}
+
+// cut yields what lies between delimiters. A last piece without a delimiter counts.
+func cut(r io.Reader, delimiter byte) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		b := bufio.NewReaderSize(r, 64<<10)
+		for {
+			piece, err := b.ReadString(delimiter)
+			if err != nil && err != io.EOF {
+				yield("", fmt.Errorf("%w: can't read the items: %w", ErrInput, err))
+				return
+			}
+			if err == io.EOF && piece == "" {
+				return
+			}
+			if !yield(strings.TrimSuffix(piece, string(delimiter)), nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,274 @@
+// Package joblog keeps what became of each item in a file of JSON lines, so that a
+// run can be continued, what failed run again, and a report drawn.
+package joblog
+
+import (
+	"bufio"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+)
+
+// Version is that of the format. It changes when a field changes its meaning; new
+// ones may come with any release.
+const Version = 1
+
+// Header is the first line of a run.
+type Header struct {
+	Type    string      `json:"type"` // "run"
+	V       int         `json:"v"`
+	Command string      `json:"command"` // run, http or exec
+	Args    []string    `json:"args"`    // what follows the flags
+	Flags   [][2]string `json:"flags"`   // those that were given, with their values
+	Names   []string    `json:"names,omitempty"`
+	Dir     string      `json:"dir"`
+	Host    string      `json:"host"`
+	Started time.Time   `json:"started"`
+	Version string      `json:"version"`
+}
+
+// Entry is a failed attempt ("try"), or an item that is over ("item").
+type Entry struct {
+	Type   string  `json:"type"`
+	N      int     `json:"n"`
+	ID     string  `json:"id"`
+	Item   *string `json:"item,omitempty"`   // its text if it is short, or failed
+	Item64 string  `json:"item64,omitempty"` // the same in base64, if it is no UTF-8
+	OK     bool    `json:"ok"`
+	Tries  int     `json:"tries"`
+	Why    string  `json:"why,omitempty"` // exit:22, signal, timeout, spawn, throttled, …
+	Err    string  `json:"err,omitempty"` // with the last lines of standard error
+	At     float64 `json:"at_s"`          // its end, since the start of the run
+	Wall   float64 `json:"wall_s"`        // of the attempt
+	Took   float64 `json:"took_s,omitempty"`
+	CPU    float64 `json:"cpu_s,omitempty"`
+	Memory int64   `json:"rss_bytes,omitempty"`
+	Batch  int     `json:"batch,omitempty"` // items of the job, if it is more than one
+}
+
+// Text returns the item's text, false if it is not in the log.
+func (e Entry) Text() (string, bool) {
+	if e.Item != nil {
+		return *e.Item, true
+	}
+	raw, err := base64.StdEncoding.DecodeString(e.Item64)
+	return string(raw), err == nil && e.Item64 != ""
+}
+
+// short is up to which length the text of an item that succeeded is kept.
+const short = 1 << 10
+
+// Describe sets what identifies an item.
+func (e *Entry) Describe(it items.Item) {
+	e.N, e.ID = it.N, it.Identity()
+	switch {
+	case e.OK && len(it.Text) > short:
+	case utf8.ValidString(it.Text):
+		e.Item = &it.Text
+	default:
+		e.Item64 = base64.StdEncoding.EncodeToString([]byte(it.Text))
+	}
+}
+
+// End is the last line of a run.
+type End struct {
+	Type    string          `json:"type"` // "end"
+	Summary json.RawMessage `json:"summary"`
+}
+
+// Log is written to line by line, so that no line is lost that was written before
+// a crash. It is safe for concurrent use.
+type Log struct {
+	mu   sync.Mutex
+	file *os.File
+}
+
+// Create opens a log, to be continued if it is there and that is wanted.
+func Create(path string, again bool) (*Log, error) {
+	mode := os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	if !again {
+		mode |= os.O_TRUNC
+	}
+	file, err := os.OpenFile(path, mode, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("can't write the log: %w", err)
+	}
+	return &Log{file: file}, nil
+}
+
+// Write adds a line.
+func (l *Log) Write(line any) error {
+	raw, err := json.Marshal(line)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, err = l.file.Write(append(raw, '\n'))
+	return err
+}
+
+// Sync puts what was written onto the disk.
+func (l *Log) Sync() error { return ignoreUnsupported(l.file.Sync()) }
+
+// Close closes the log.
+func (l *Log) Close() error { return errors.Join(l.Sync(), l.file.Close()) }
+
+// ignoreUnsupported forgives files that can't be synced, as pipes and /dev/null.
+func ignoreUnsupported(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) && !errors.Is(err, os.ErrClosed) {
+		if info, statErr := os.Stat(path.Path); statErr != nil || !info.Mode().IsRegular() {
+			return nil
+		}
+	}
+	return err
+}
+
+// Content is a log as it was read.
+type Content struct {
+	Header  Header // of the first run in it
+	Entries []Entry
+	End     json.RawMessage // summary of the last run that ended, nil if none did
+}
+
+// ErrLog is what every error of reading a log is.
+var ErrLog = errors.New("log")
+
+// Read reads a log. A last line that was cut off is left out.
+func Read(path string) (*Content, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrLog, err)
+	}
+	defer func() { _ = file.Close() }()
+	c := &Content{}
+	lines := bufio.NewReaderSize(file, 64<<10)
+	for n := 1; ; n++ {
+		line, err := lines.ReadBytes('\n')
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrLog, err)
+		}
+		if err := c.add(line); err != nil {
+			return nil, fmt.Errorf("%w: %s line %d is not of a log that amorsize wrote: %w", ErrLog, path, n, err)
+		}
+	}
+	if c.Header.V == 0 {
+		return nil, fmt.Errorf("%w: %s is not a log that amorsize wrote: write one with --log", ErrLog, path)
+	}
+	return c, nil
+}
+
+func (c *Content) add(line []byte) error {
+	var kind struct {
+		Type string `json:"type"`
+		V    int    `json:"v"`
+	}
+	if err := json.Unmarshal(line, &kind); err != nil {
+		return err
+	}
+	switch kind.Type {
+	case "run":
+		if kind.V > Version {
+			return fmt.Errorf("version %d is newer than this amorsize, which knows %d", kind.V, Version)
+		}
+		if c.Header.V == 0 {
+			return json.Unmarshal(line, &c.Header)
+		}
+	case "try", "item":
+		var e Entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return err
+		}
+		c.Entries = append(c.Entries, e)
+	case "end":
+		var end End
+		if err := json.Unmarshal(line, &end); err != nil {
+			return err
+		}
+		c.End = end.Summary
+	default:
+		return fmt.Errorf("type %q is unknown", kind.Type)
+	}
+	return nil
+}
+
+// Failed returns the items that failed and did not succeed later, in the order in
+// which they failed.
+func (c *Content) Failed() []Entry {
+	last := map[string][]int{} // open failures by identity
+	var failed []*Entry
+	for i := range c.Entries {
+		e := &c.Entries[i]
+		if e.Type != "item" {
+			continue
+		}
+		if !e.OK {
+			last[e.ID] = append(last[e.ID], len(failed))
+			failed = append(failed, e)
+			continue
+		}
+		if open := last[e.ID]; len(open) > 0 {
+			failed[open[0]] = nil
+			last[e.ID] = open[1:]
+		}
+	}
+	var list []Entry
+	for _, e := range failed {
+		if e != nil {
+			list = append(list, *e)
+		}
+	}
+	return list
+}
+
+// Finished tells which items need not be run again: each identity as often as it
+// is over. With again, those that failed are not among them.
+type Finished struct {
+	count map[string]int
+}
+
+// Finished returns the items that are over.
+func (c *Content) Finished(again bool) *Finished {
+	f := &Finished{count: map[string]int{}}
+	open := map[string]int{} // failures that count, and may be made good
+	for _, e := range c.Entries {
+		switch {
+		case e.Type != "item":
+		case !e.OK:
+			open[e.ID]++
+		default:
+			f.count[e.ID]++
+			if open[e.ID] > 0 {
+				open[e.ID]--
+			}
+		}
+	}
+	if !again {
+		for id, n := range open {
+			f.count[id] += n
+		}
+	}
+	return f
+}
+
+// Skip reports whether the item is over, and counts it off.
+func (f *Finished) Skip(it items.Item) bool {
+	id := it.Identity()
+	if f.count[id] == 0 {
+		return false
+	}
+	f.count[id]--
+	return true
+}

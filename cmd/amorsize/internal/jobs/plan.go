@@ -1,0 +1,270 @@
+package jobs
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// Cost is what jobs were seen to cost. Jobs of several items tell the start of
+// one from its items.
+type Cost struct {
+	Jobs, Items int
+	Elapsed     time.Duration // of all, one after the other
+	Wall        time.Duration // of a job
+	CPU         time.Duration // of a job
+	Memory      int64         // of the largest
+	Start, Item time.Duration // of a job of n items: Start + n × Item; both 0 if not known
+	CV          float64       // coefficient of variation of the wall time
+}
+
+// Share returns the part of a job that is spent on a core, 0 to 1.
+func (c Cost) Share() float64 {
+	if c.Wall <= 0 {
+		return 1
+	}
+	return min(1, float64(c.CPU)/float64(c.Wall))
+}
+
+// Class returns what kind of work the jobs are.
+func (c Cost) Class() sampling.Workload {
+	return sampling.Sample{CPUShare: c.Share(), CPUKnown: true}.Workload()
+}
+
+// observe adds the sample of one job.
+type observations struct {
+	n, wall, cpu []float64 // items, seconds, seconds
+	memory       int64
+	elapsed      time.Duration
+}
+
+func (o *observations) add(j *Job) {
+	o.n = append(o.n, float64(len(j.Batch)))
+	o.wall = append(o.wall, j.Wall.Seconds())
+	o.cpu = append(o.cpu, j.CPU.Seconds())
+	o.memory = max(o.memory, j.Memory)
+	o.elapsed += j.Took
+}
+
+// cost sums up. The first job is often cold, and left out if there are three.
+func (o *observations) cost() Cost {
+	n, wall, cpu := o.n, o.wall, o.cpu
+	c := Cost{Jobs: len(n), Memory: o.memory, Elapsed: o.elapsed, Items: int(sum(n))}
+	if len(n) > 2 {
+		n, wall, cpu = n[1:], wall[1:], cpu[1:]
+	}
+	if len(n) == 0 {
+		return c
+	}
+	k := float64(len(n))
+	c.Wall, c.CPU = seconds(sum(wall)/k), seconds(sum(cpu)/k)
+	for _, w := range wall {
+		c.CV += (w - sum(wall)/k) * (w - sum(wall)/k)
+	}
+	if k > 1 && sum(wall) > 0 {
+		c.CV = math.Sqrt(c.CV/(k-1)) / (sum(wall) / k)
+	}
+	c.Start, c.Item = fit(n, wall)
+	return c
+}
+
+// fit is the straight line through times by least squares: what a job costs to
+// start, and each of its items.
+func fit(n, wall []float64) (start, item time.Duration) {
+	k := float64(len(n))
+	meanN, meanW := sum(n)/k, sum(wall)/k
+	var covariance, variance float64
+	for i := range n {
+		covariance += (n[i] - meanN) * (wall[i] - meanW)
+		variance += (n[i] - meanN) * (n[i] - meanN)
+	}
+	if variance == 0 {
+		return 0, 0
+	}
+	slope := max(0, covariance/variance)
+	return seconds(max(0, meanW-slope*meanN)), seconds(slope)
+}
+
+func sum(list []float64) (total float64) {
+	for _, x := range list {
+		total += x
+	}
+	return total
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// The batch is as large as makes its start 2 % of it, if so many items are there
+// for every slot to have four batches, and no longer than half a second.
+const (
+	startShare   = 0.02
+	longestBatch = 500 * time.Millisecond
+	leastBatches = 4
+)
+
+// batch returns how many items a job should have; left is -1 if it is not known.
+func (c Cost) batch(left, slots, most int) int {
+	item := max(c.Item, time.Microsecond)
+	size := float64(c.Start) / (startShare * float64(item))
+	size = min(size, float64(longestBatch)/float64(item), float64(most))
+	if left >= 0 {
+		size = min(size, float64(left)/float64(leastBatches*slots))
+	}
+	return max(1, int(size))
+}
+
+// Limit is one thing that bounds the number of slots.
+type Limit struct {
+	Name  string `json:"name"`
+	Slots int    `json:"slots"`
+}
+
+// Plan is how a run goes on after its sample, and why.
+type Plan struct {
+	Slots   int     `json:"workers"`
+	Most    int     `json:"most"`
+	Batch   int     `json:"batch"`
+	Fixed   bool    `json:"fixed"` // the caller's number
+	Binding string  `json:"binding"`
+	Limits  []Limit `json:"limits"`
+	Cost    Cost    `json:"-"`
+	Cores   int     `json:"cores"`
+	// Expected is how long the rest should take, and Serial one at a time; 0 if
+	// the number of items is not known.
+	Expected, Serial time.Duration `json:"-"`
+}
+
+// Caps are bounds that don't come from the sample.
+type Caps struct {
+	Files int // slots that open files allow; 0 is none
+}
+
+// makePlan computes the slots that keep the cores busy: cores × wall / CPU, and
+// what bounds them.
+func makePlan(c Cost, size Size, batch BatchSize, left int, caps Caps, perSecond float64) Plan {
+	host := sampling.CurrentHost()
+	cores := max(1, host.Procs)
+	p := Plan{Cost: c, Cores: cores, Batch: max(1, batch.Fixed), Most: optimizer.MaxWaiting}
+	p.Slots = optimizer.MaxWaiting
+	limit := func(name string, slots int) {
+		slots = max(1, slots)
+		p.Limits = append(p.Limits, Limit{name, slots})
+		if slots < p.Slots {
+			p.Slots, p.Binding = slots, name
+		}
+	}
+	limit("cpu", cpuSlots(cores, c.Share()))
+	if bytes := host.Available(); bytes > 0 && c.Memory > 0 {
+		limit("memory", optimizer.MemoryWorkers(bytes, float64(c.Memory), optimizer.MaxWaiting))
+		p.Most = min(p.Most, p.Limits[len(p.Limits)-1].Slots)
+	}
+	if caps.Files > 0 {
+		limit("files", caps.Files)
+		p.Most = min(p.Most, caps.Files)
+	}
+	if size.Most > 0 {
+		limit("--jobs", size.Most)
+		p.Most = min(p.Most, size.Most)
+	}
+	if perSecond > 0 { // Little's law
+		limit("rate", int(math.Ceil(perSecond*c.Wall.Seconds()))+1)
+	}
+	if batch.Auto {
+		p.Batch = c.batch(left, p.Slots, cmpOr(batch.Most, mostItems))
+	}
+	if left >= 0 {
+		limit("items", (left+p.Batch-1)/p.Batch)
+	}
+	if size.Fixed > 0 {
+		p.Slots, p.Most, p.Fixed, p.Binding = size.Fixed, size.Fixed, true, "--jobs"
+	}
+	p.predict(left, perSecond)
+	return p
+}
+
+func cmpOr(a, b int) int {
+	if a != 0 {
+		return a
+	}
+	return b
+}
+
+// cpuSlots is how many jobs keep the cores busy. Below a hundredth of a core a
+// job's share is mostly noise.
+func cpuSlots(cores int, share float64) int {
+	return int(math.Round(float64(cores) / max(share, 0.01)))
+}
+
+func (p *Plan) predict(left int, perSecond float64) {
+	if left < 0 || p.Cost.Jobs == 0 {
+		return
+	}
+	job := p.Cost.Wall
+	if p.Cost.Start+p.Cost.Item > 0 {
+		job = p.Cost.Start + time.Duration(p.Batch)*p.Cost.Item
+	}
+	jobs := float64((left + p.Batch - 1) / p.Batch)
+	p.Serial = time.Duration(jobs*float64(job)) + p.Cost.Elapsed
+	// Slots beyond what the cores feed add nothing.
+	rate := min(float64(p.Slots), float64(cpuSlots(p.Cores, p.Cost.Share())))
+	rest := time.Duration(math.Ceil(jobs/rate) * float64(job))
+	if perSecond > 0 {
+		rest = max(rest, seconds(float64(left)/perSecond))
+	}
+	p.Expected = rest + p.Cost.Elapsed
+}
+
+// engine returns the plan as the engine takes it: it begins with so many calls
+// that wait for processes, of which it knows what one takes alone, and goes on
+// from there by what it sees.
+func (p *Plan) engine() amorsize.Option {
+	if p.Fixed {
+		return amorsize.WithWorkers(p.Slots)
+	}
+	sample := sampling.Sample{
+		Items: p.Cost.Jobs, Elapsed: p.Cost.Elapsed, ItemNanos: float64(p.Cost.Wall), CV: p.Cost.CV, CPUKnown: true,
+	}
+	plan := optimizer.New(sample, sampling.CurrentHost(), optimizer.Constraints{Items: optimizer.MaxWaiting, MaxWorkers: p.Most})
+	plan.Workload = sampling.IOBound // of this process; what the others do is theirs
+	plan.Mode, plan.Workers, plan.MaxWorkers = optimizer.Parallel, p.Slots, p.Most
+	return amorsize.WithPlan(plan)
+}
+
+// Why tells in a sentence what binds the number of slots.
+func (p *Plan) Why() string {
+	if p.Fixed {
+		return "the number was given with --jobs"
+	}
+	c := p.Cost
+	var b strings.Builder
+	fmt.Fprintf(&b, "one job takes %s, of which %s CPU (%.0f %% waiting) -> %d cores can feed about %d",
+		Short(c.Wall), Short(c.CPU), 100*(1-c.Share()), p.Cores, cpuSlots(p.Cores, c.Share()))
+	if c.Memory > 0 {
+		fmt.Fprintf(&b, "; memory %s each", Bytes(c.Memory))
+	}
+	if p.Binding != "cpu" {
+		fmt.Fprintf(&b, "; %s: %d", p.bindingText(), p.Slots)
+	}
+	return b.String()
+}
+
+func (p *Plan) bindingText() string {
+	switch p.Binding {
+	case "memory":
+		return "memory has room for"
+	case "files":
+		return "open files allow"
+	case "rate":
+		return "the rate needs no more than"
+	case "items":
+		return "there are no more than"
+	case "--jobs":
+		return "--jobs allows"
+	}
+	return p.Binding + " allows"
+}

@@ -1,0 +1,247 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/circuitbreaker"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+)
+
+// Config is what a run is made of.
+type Config struct {
+	Items   iter.Seq[items.Item]
+	Total   int // of Items; -1 if it is not known
+	Attempt Attempt
+	Control *Control
+	Set     *policies.Set
+	Extra   []amorsize.Policy // within the others
+	Size    Size
+	Batch   BatchSize
+	Caps    Caps
+	Ordered bool // results come in the order of the items
+	Bisect  bool // batches that fail are run again in halves
+	// Budget is how long the sample may take; 0 is half a second.
+	Budget time.Duration
+
+	// Planned is told the plan, once. Sampled is told that the sample has begun.
+	Planned func(Plan)
+	// Tried is told the outcome of every attempt, by several goroutines; an error
+	// of it ends the run.
+	Tried func(*Job, error) error
+	// Over takes a job that is over, one at a time.
+	Over func(*Job)
+	// Seen completes what there is to judge a failure by.
+	Seen func(*Job, *policies.Seen)
+}
+
+// Result is what came of a run.
+type Result struct {
+	Plan   Plan
+	Report amorsize.Report // of the part after the sample
+	Began  time.Time
+	Took   time.Duration
+	Err    error // why it ended early, nil if it did not
+}
+
+// Run runs the items to their end, or as far as it may. state tells how far it
+// is meanwhile.
+func Run(cfg Config, state *State) (result Result) {
+	r := &run{cfg: cfg, state: state}
+	state.Began = time.Now()
+	state.Total.Store(int64(cfg.Total))
+	next, stop := iter.Pull(cfg.Items)
+	defer stop()
+	r.next = next
+	if cfg.Size.Fixed == 0 || cfg.Batch.Auto {
+		r.sample()
+	}
+	left := -1
+	if cfg.Total >= 0 {
+		left = max(0, cfg.Total-int(state.Done.Load()))
+	}
+	perSecond := 0.0
+	if cfg.Set.Limiter != nil {
+		perSecond = cfg.Set.Limiter.Rate()
+	}
+	if cfg.Set.Adapts() {
+		perSecond = 0 // it will be another one
+	}
+	result.Plan = makePlan(r.observed.cost(), cfg.Size, cfg.Batch, left, cfg.Caps, perSecond)
+	state.Slots.Store(int64(result.Plan.Slots))
+	state.planned.Store(int64(time.Since(state.Began)))
+	state.sampled.Store(state.Done.Load())
+	cfg.Planned(result.Plan)
+	r.stream(r.cut(result.Plan.Batch), &result.Plan, amorsize.WithReport(&result.Report))
+	for cfg.Bisect && len(r.halves) > 0 && cfg.Control.Stopped() == nil {
+		halves := r.halves
+		r.halves = nil
+		r.stream(slices.Values(halves), &result.Plan)
+	}
+	result.Began, result.Took, result.Err = state.Began, time.Since(state.Began), cfg.Control.Stopped()
+	return result
+}
+
+type run struct {
+	cfg      Config
+	state    *State
+	next     func() (items.Item, bool)
+	slots    slots
+	observed observations
+	halves   []*Job
+}
+
+// take returns a job of up to n items; nil at the end.
+func (r *run) take(n int) *Job {
+	var j *Job
+	for range n {
+		item, ok := r.next()
+		if !ok {
+			break
+		}
+		if j == nil {
+			j = &Job{Batch: make([]items.Item, 0, min(n, 64))}
+		}
+		j.Batch = append(j.Batch, item)
+	}
+	return j
+}
+
+// cut makes jobs of the items that are left.
+func (r *run) cut(n int) iter.Seq[*Job] {
+	return func(yield func(*Job) bool) {
+		for j := r.take(n); j != nil; j = r.take(n) {
+			if !yield(j) {
+				return
+			}
+		}
+	}
+}
+
+// The sample: a few jobs, one after the other, and no more once one has taken a
+// fifth of a second, or all half of one.
+const (
+	sampleSlow   = 200 * time.Millisecond
+	sampleBudget = 500 * time.Millisecond
+)
+
+// sample runs the first jobs alone. With batches, some have more items, so that
+// what a job costs can be told from what an item costs.
+func (r *run) sample() {
+	sizes := []int{1, 1, 1, 1, 1, 1}
+	switch {
+	case r.cfg.Batch.Auto:
+		sizes = []int{1, 1, 8, 1, 8, 32}
+	case r.cfg.Batch.Fixed > 1:
+		sizes = []int{r.cfg.Batch.Fixed, r.cfg.Batch.Fixed}
+	}
+	budget := sampleBudget
+	if r.cfg.Budget > 0 {
+		budget = r.cfg.Budget
+	}
+	alone := &Plan{Slots: 1, Fixed: true, Batch: 1, Most: 1}
+	for began := time.Now(); len(sizes) > 0 && time.Since(began) < budget && r.cfg.Control.Stopped() == nil; sizes = sizes[1:] {
+		j := r.take(sizes[0])
+		if j == nil {
+			return
+		}
+		r.stream(slices.Values([]*Job{j}), alone)
+		if r.observed.add(j); j.Wall > sampleSlow {
+			return
+		}
+	}
+}
+
+// window is how many jobs may be in the works: read, running, and run but not
+// passed on. It bounds the memory whatever the number of items.
+func window(p *Plan) int {
+	return max(1024/p.Batch, 16, min(2*p.Slots+2, 1<<15), min(p.Most/p.Batch, 4096))
+}
+
+// stream has the engine run jobs, and passes on what comes of them.
+func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
+	opts = append([]amorsize.Option{
+		p.engine(), amorsize.WithErrors(amorsize.Collect), amorsize.WithWindow(window(p)),
+		amorsize.WithPolicies(slices.Concat(r.cfg.Set.Policies(), r.cfg.Extra)...),
+		amorsize.WithProgress(func(at amorsize.Progress) {
+			if !p.Fixed && at.Workers > 0 {
+				r.state.Slots.Store(int64(at.Workers))
+			}
+		}),
+	}, opts...)
+	if !r.cfg.Ordered {
+		opts = append(opts, amorsize.WithUnordered())
+	}
+	for result := range amorsize.Stream(r.cfg.Control.Context(), r.call, list, opts...) {
+		if result.Index < 0 {
+			if r.cfg.Control.Stopped() == nil {
+				r.cfg.Control.Stop(result.Err)
+			}
+			continue
+		}
+		j := result.Item
+		j.Took = result.Duration
+		r.over(j, result.Err)
+	}
+}
+
+// over passes a job on that is over, unless it was not really run.
+func (r *run) over(j *Job, err error) {
+	var item *amorsize.ItemError
+	if errors.As(err, &item) {
+		err = item.Err
+	}
+	var open *circuitbreaker.OpenError
+	if errors.As(err, &open) {
+		r.cfg.Control.Stopf(ErrGaveUp, "%d items are left", max(0, r.state.Total.Load()-r.state.Done.Load()))
+		j.Release()
+		return
+	}
+	if err != nil && r.cfg.Bisect && len(j.Batch) > 1 {
+		j.Release()
+		half := len(j.Batch) / 2
+		r.halves = append(r.halves, &Job{Batch: j.Batch[:half]}, &Job{Batch: j.Batch[half:]})
+		return
+	}
+	j.Err = err
+	r.state.Done.Add(int64(len(j.Batch)))
+	if err != nil {
+		r.state.Failed.Add(int64(len(j.Batch)))
+	}
+	r.cfg.Over(j)
+}
+
+// call is one attempt at a job.
+func (r *run) call(ctx context.Context, j *Job) (none struct{}, err error) {
+	if err := ctx.Err(); err != nil {
+		return none, err
+	}
+	j.Release()
+	j.Tries++
+	r.state.begin()
+	slot := r.slots.take()
+	err = r.cfg.Attempt(ctx, j, slot)
+	r.slots.give(slot)
+	r.state.end(j, err)
+	if err != nil {
+		seen := policies.Seen{Err: err, Status: j.Status}
+		if r.cfg.Seen != nil {
+			r.cfg.Seen(j, &seen)
+		}
+		err = r.cfg.Set.Judge(seen)
+		if f, ok := policies.AsFailure(err); ok && f.Fatal {
+			r.cfg.Control.Stopf(ErrFatal, "item %d: %v", j.First().N, f.Err)
+		}
+	}
+	if r.cfg.Tried != nil {
+		if failure := r.cfg.Tried(j, err); failure != nil {
+			r.cfg.Control.Stop(errors.Join(ErrLog, failure))
+		}
+	}
+	return none, err
+}

@@ -1,0 +1,63 @@
+package jobs
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// State is how far a run is. It may be read at any time.
+type State struct {
+	Began   time.Time
+	Total   atomic.Int64 // items; -1 if it is not known yet
+	Done    atomic.Int64 // items that are over
+	Failed  atomic.Int64
+	Tries   atomic.Int64 // attempts
+	Slots   atomic.Int64 // jobs that may run at a time, or do
+	Running atomic.Int64 // attempts under way
+	Peak    atomic.Int64
+	CPU     atomic.Int64 // nanoseconds of all attempts
+	Memory  atomic.Int64 // bytes of all attempts under way, as far as known: the largest × how many
+	planned atomic.Int64 // when the sample was over, nanoseconds after Began
+	sampled atomic.Int64 // items that were over then
+	wall    atomic.Int64 // nanoseconds of attempts that ended well
+	ended   atomic.Int64 // attempts that ended well
+}
+
+// Rate returns the items per second since the sample.
+func (s *State) Rate(now time.Time) float64 {
+	took := now.Sub(s.Began) - time.Duration(s.planned.Load())
+	if took <= 0 {
+		return 0
+	}
+	return float64(s.Done.Load()-s.sampled.Load()) / took.Seconds()
+}
+
+// Usual returns what an attempt takes that ends well; 0 as long as fewer than
+// five have.
+func (s *State) Usual() time.Duration {
+	n := s.ended.Load()
+	if n < 5 {
+		return 0
+	}
+	return time.Duration(s.wall.Load() / n)
+}
+
+func (s *State) begin() {
+	s.Tries.Add(1)
+	n := s.Running.Add(1)
+	for peak := s.Peak.Load(); n > peak && !s.Peak.CompareAndSwap(peak, n); {
+		peak = s.Peak.Load()
+	}
+}
+
+func (s *State) end(j *Job, err error) {
+	if err == nil {
+		s.wall.Add(int64(j.Wall))
+		s.ended.Add(1)
+	}
+	s.CPU.Add(int64(j.CPU))
+	if total := j.Memory * s.Running.Load(); total > s.Memory.Load() {
+		s.Memory.Store(total)
+	}
+	s.Running.Add(-1)
+}

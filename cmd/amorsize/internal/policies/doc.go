@@ -1,0 +1,3 @@
+// Package policies makes the library's policies of what was written on the command
+// line, and tells kinds of failures apart.
+package policies

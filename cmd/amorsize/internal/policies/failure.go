@@ -1,0 +1,45 @@
+package policies
+
+import (
+	"errors"
+	"time"
+)
+
+// Failure is what became of an attempt, seen by its kind. It is what policies see
+// and what a failed item has as its error.
+type Failure struct {
+	Err   error
+	Retry bool // worth another attempt
+	Fatal bool // the whole run is to end
+}
+
+func (f *Failure) Error() string { return f.Err.Error() }
+
+// Unwrap returns the error itself.
+func (f *Failure) Unwrap() error { return f.Err }
+
+// Throttled is a Failure by which the service said that calls come too fast. The
+// engine, the limiter and the retrier know it by its method.
+type Throttled struct {
+	Failure
+	After time.Duration // what the service asked to wait; 0 if it gave no number
+}
+
+// RetryAfter returns what the service asked to wait.
+func (t *Throttled) RetryAfter() time.Duration { return t.After }
+
+// Unwrap returns the failure.
+func (t *Throttled) Unwrap() error { return &t.Failure }
+
+// AsFailure returns the failure in err's tree.
+func AsFailure(err error) (*Failure, bool) {
+	var f *Failure
+	ok := errors.As(err, &f)
+	return f, ok
+}
+
+// IsThrottled reports whether err is a service's refusal.
+func IsThrottled(err error) bool {
+	var t *Throttled
+	return errors.As(err, &t)
+}

@@ -1,0 +1,256 @@
+package policies
+
+import (
+	"errors"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/circuitbreaker"
+	"github.com/amorsize/amorsize/executor"
+	"github.com/amorsize/amorsize/ratelimit"
+	"github.com/amorsize/amorsize/retry"
+)
+
+// Options are the flags as they were written. The zero value is no policy.
+type Options struct {
+	Rate          string
+	Burst         int
+	Retries       int
+	Backoff       string // "" is 200ms..30s
+	RetryOn       string // "" is every failure but a command that can't be started
+	ThrottleOn    string // "" is exit 75, EX_TEMPFAIL of sysexits.h
+	FatalOn       string
+	RetryAfter    string
+	RetryBudget   string
+	Timeout       string
+	Breaker       string
+	BreakerWait   time.Duration // how long it stays open; 0 is 5 s
+	BreakerGiveUp time.Duration // how long an item is held back at most; 0 is 10 min
+	// HTTP is set if the calls are requests: what their failures mean is known then.
+	HTTP bool
+}
+
+// Set are the policies of one run, and what they have done.
+type Set struct {
+	Limiter *ratelimit.Limiter
+	Breaker *circuitbreaker.Breaker
+	Timeout Timeout
+
+	policies []executor.Policy
+	adapts   bool
+	retryOn  Spec
+	throttle Spec
+	fatal    Spec
+	after    *RetryAfter
+
+	Retried, Throttled atomic.Int64 // attempts
+	Opened             atomic.Int64 // times the breaker did
+	Waited             atomic.Int64 // nanoseconds, for the rate
+	openSince          atomic.Int64 // 0 while the breaker is closed
+	openFor            atomic.Int64 // nanoseconds, of times that are over
+	why                atomic.Pointer[string]
+}
+
+// New makes the policies of the options.
+func New(o Options) (*Set, error) {
+	s := &Set{}
+	var err error
+	if s.Timeout, err = ParseTimeout(o.Timeout); err != nil {
+		return nil, err
+	}
+	if err = s.specs(o); err != nil {
+		return nil, err
+	}
+	rate, err := ParseRate(o.Rate)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.retrier(o, rate); err != nil {
+		return nil, err
+	}
+	if err := s.breaker(o); err != nil {
+		return nil, err
+	}
+	if rate == (Rate{}) {
+		return s, nil
+	}
+	return s, s.limiter(o, rate)
+}
+
+// Adapts reports whether the rate is to be found.
+func (s *Set) Adapts() bool { return s.adapts }
+
+// Policies returns them, outermost first.
+func (s *Set) Policies() []executor.Policy { return s.policies }
+
+func (s *Set) specs(o Options) (err error) {
+	if o.ThrottleOn == "" {
+		o.ThrottleOn = "exit:75"
+	}
+	if s.retryOn, err = ParseSpec("retry-on", o.RetryOn); err != nil {
+		return err
+	}
+	if s.throttle, err = ParseSpec("throttle-on", o.ThrottleOn); err != nil {
+		return err
+	}
+	if s.fatal, err = ParseSpec("fatal-on", o.FatalOn); err != nil {
+		return err
+	}
+	s.after, err = ParseRetryAfter(o.RetryAfter)
+	return err
+}
+
+// throttledRetries is how often a refused call is made again if the number of
+// retries is left to us and the rate is to be found: being refused is how it is found.
+const throttledRetries = 20
+
+func (s *Set) retrier(o Options, rate Rate) error {
+	retries := o.Retries
+	switch {
+	case retries < 0:
+		return bad("retries", "-1", "0 or more")
+	case retries == 0 && !rate.Auto:
+		return nil
+	}
+	p := retry.Policy{
+		MaxRetries: retries,
+		RetryIf: func(err error) bool {
+			f, ok := AsFailure(err)
+			return ok && f.Retry && (retries > 0 || IsThrottled(err))
+		},
+		OnRetry: func(err error, _ int, _ time.Duration) { s.Retried.Add(1) },
+	}
+	if retries == 0 {
+		p.MaxRetries = throttledRetries
+	}
+	if o.Backoff == "" {
+		o.Backoff = "200ms..30s"
+	}
+	var err error
+	if p.InitialDelay, p.MaxDelay, err = ParseBackoff(o.Backoff); err != nil {
+		return err
+	}
+	if o.RetryBudget != "" {
+		share, err := ParseShare("retry-budget", o.RetryBudget)
+		if err != nil {
+			return err
+		}
+		p.Budget = retry.MustNewBudget(retry.BudgetPolicy{Ratio: share})
+	}
+	r, err := retry.New(p)
+	if err == nil {
+		s.policies = append(s.policies, r)
+	}
+	return err
+}
+
+func (s *Set) breaker(o Options) error {
+	flag, err := parseBreaker(o.Breaker)
+	if err != nil || flag.off {
+		return err
+	}
+	p := circuitbreaker.Policy{
+		FailureThreshold: flag.inARow, FailureRate: flag.share, MinimumCalls: flag.minimum,
+		OpenFor: o.BreakerWait, MaxWait: o.BreakerGiveUp, WhenOpen: circuitbreaker.Wait,
+		SuccessThreshold: 1,
+		IsFailure:        func(err error) bool { return !IsThrottled(err) },
+		OnOpen: func(failures int, last error) {
+			why := last.Error()
+			s.why.Store(&why)
+			s.Opened.Add(1)
+			s.openSince.CompareAndSwap(0, time.Now().UnixNano())
+		},
+		OnClose: func() {
+			if since := s.openSince.Swap(0); since > 0 {
+				s.openFor.Add(time.Now().UnixNano() - since)
+			}
+		},
+	}
+	if p.FailureThreshold == 0 {
+		p.FailureThreshold = math.MaxInt32 // the share decides
+	}
+	if p.OpenFor == 0 {
+		p.OpenFor = 5 * time.Second
+	}
+	if p.MaxWait == 0 {
+		p.MaxWait = 10 * time.Minute
+	}
+	if s.Breaker, err = circuitbreaker.New(p); err == nil {
+		s.policies = append(s.policies, s.Breaker)
+	}
+	return err
+}
+
+func (s *Set) limiter(o Options, rate Rate) error {
+	p := ratelimit.Policy{
+		RequestsPerSecond: rate.PerSecond, BurstSize: o.Burst,
+		OnWait: func(wait time.Duration) { s.Waited.Add(int64(wait)) },
+	}
+	if o.Burst == 0 {
+		p.BurstSize = 1 // an even pace: a service that allows 50 per second may not allow 50 at once
+	}
+	if s.adapts = rate.Auto; rate.Auto {
+		p.RequestsPerSecond = 20
+		p.Adapt = &ratelimit.Adapt{Throttled: IsThrottled, Decrease: 0.85}
+	}
+	var err error
+	if s.Limiter, err = ratelimit.New(p); err == nil {
+		s.policies = append(s.policies, s.Limiter)
+	}
+	return err
+}
+
+// Judge returns the error of an attempt as a *Failure or *Throttled.
+func (s *Set) Judge(seen Seen) error {
+	f := Failure{Err: seen.Err, Fatal: s.fatal.Matches(seen)}
+	var refusal interface{ RetryAfter() time.Duration }
+	after, asked := s.after.Find(seen)
+	switch {
+	case errors.As(seen.Err, &refusal):
+		after, asked = refusal.RetryAfter(), true
+	case s.throttle.Matches(seen):
+		asked = true
+	}
+	if s.retryOn.Empty() {
+		f.Retry = asked || retryable(seen)
+	} else {
+		f.Retry = asked || s.retryOn.Matches(seen)
+	}
+	f.Retry = f.Retry && !f.Fatal
+	if asked && !f.Fatal {
+		s.Throttled.Add(1)
+		return &Throttled{f, after}
+	}
+	return &f
+}
+
+var spawnFailed, _ = ParseSpec("", "spawn,exit:126-127")
+
+// retryable tells what is worth a retry unless the caller says: all but a command
+// that can't be started.
+func retryable(seen Seen) bool { return !spawnFailed.Matches(seen) }
+
+// Open reports whether the breaker holds calls back now, how many wait, and why.
+func (s *Set) Open() (open bool, waiting int, why string) {
+	if s.Breaker == nil {
+		return false, 0, ""
+	}
+	state, counts := s.Breaker.Peek()
+	if state == circuitbreaker.Closed {
+		return false, 0, ""
+	}
+	if text := s.why.Load(); text != nil {
+		why = *text
+	}
+	return true, counts.Waiting, why
+}
+
+// Paused returns how long the breaker has held calls back.
+func (s *Set) Paused() time.Duration {
+	paused := time.Duration(s.openFor.Load())
+	if since := s.openSince.Load(); since > 0 {
+		paused += time.Duration(time.Now().UnixNano() - since)
+	}
+	return paused
+}

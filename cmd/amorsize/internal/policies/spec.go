@@ -1,0 +1,205 @@
+package policies
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+)
+
+// ErrFlag is what every invalid value of a flag is.
+var ErrFlag = errors.New("invalid flag")
+
+// Seen is what there is to judge a failure by.
+type Seen struct {
+	Err    error
+	Status int // of HTTP, 0 otherwise
+	Out    func() []byte
+	Stderr func() []byte
+}
+
+// Spec is a list of conditions on failures, any of which is enough: exit:22,
+// exit:100-120, status:500-599, signal, timeout, spawn, any, out:/re/, err:/re/.
+type Spec struct {
+	conditions []func(Seen) bool
+	text       string
+}
+
+// String returns the spec as it was written.
+func (s Spec) String() string { return s.text }
+
+// Empty reports whether there is no condition.
+func (s Spec) Empty() bool { return len(s.conditions) == 0 }
+
+// Matches reports whether one of the conditions holds.
+func (s Spec) Matches(seen Seen) bool {
+	for _, holds := range s.conditions {
+		if holds(seen) {
+			return true
+		}
+	}
+	return false
+}
+
+const grammar = "a comma-separated list of exit:22, exit:100-120, status:429, signal, timeout, spawn, any, out:/regexp/, err:/regexp/"
+
+// ParseSpec reads a spec, of the flag of that name.
+func ParseSpec(flag, text string) (Spec, error) {
+	spec := Spec{text: text}
+	for rest := text; rest != ""; {
+		var condition string
+		if condition, rest = cutCondition(rest); condition == "" {
+			continue
+		}
+		holds, err := parseCondition(condition)
+		if err != nil {
+			return spec, fmt.Errorf("%w: --%s %q: %w; write %s", ErrFlag, flag, text, err, grammar)
+		}
+		spec.conditions = append(spec.conditions, holds)
+	}
+	return spec, nil
+}
+
+// cutCondition takes the first condition off; a comma within slashes belongs to it.
+func cutCondition(text string) (condition, rest string) {
+	within := false
+	for i := range len(text) {
+		switch {
+		case text[i] == '/' && (i == 0 || text[i-1] != '\\'):
+			within = !within
+		case text[i] == ',' && !within:
+			return strings.TrimSpace(text[:i]), text[i+1:]
+		}
+	}
+	return strings.TrimSpace(text), ""
+}
+
+func parseCondition(text string) (func(Seen) bool, error) {
+	name, value, _ := strings.Cut(text, ":")
+	switch name {
+	case "any":
+		return func(Seen) bool { return true }, nil
+	case "signal":
+		return func(s Seen) bool {
+			var e *process.ExitError
+			return errors.As(s.Err, &e) && e.Signal != ""
+		}, nil
+	case "timeout":
+		return func(s Seen) bool {
+			var e interface{ Timeout() bool }
+			return errors.As(s.Err, &e) && e.Timeout()
+		}, nil
+	case "spawn":
+		return func(s Seen) bool {
+			var e *process.SpawnError
+			return errors.As(s.Err, &e)
+		}, nil
+	case "exit", "status":
+		from, to, err := parseSpan(value)
+		if err != nil {
+			return nil, err
+		}
+		if name == "status" {
+			return func(s Seen) bool { return s.Status >= from && s.Status <= to }, nil
+		}
+		return func(s Seen) bool {
+			var e *process.ExitError
+			return errors.As(s.Err, &e) && e.Signal == "" && e.Code >= from && e.Code <= to
+		}, nil
+	case "out", "err":
+		re, err := parseRegexp(value)
+		if err != nil {
+			return nil, err
+		}
+		return func(s Seen) bool {
+			read := s.Stderr
+			if name == "out" {
+				read = s.Out
+			}
+			return read != nil && re.Match(read())
+		}, nil
+	}
+	return nil, fmt.Errorf("%q is no condition", text)
+}
+
+func parseSpan(text string) (from, to int, err error) {
+	first, last, both := strings.Cut(text, "-")
+	if !both {
+		last = first
+	}
+	from, err = strconv.Atoi(first)
+	if err == nil {
+		to, err = strconv.Atoi(last)
+	}
+	if err != nil || from > to || from < 0 {
+		return 0, 0, fmt.Errorf("%q is no number and no range of numbers", text)
+	}
+	return from, to, nil
+}
+
+// parseRegexp reads /re/ and /re/i.
+func parseRegexp(text string) (*regexp.Regexp, error) {
+	end := strings.LastIndexByte(text, '/')
+	if !strings.HasPrefix(text, "/") || end < 1 {
+		return nil, fmt.Errorf("%q is no regular expression between slashes", text)
+	}
+	pattern := text[1:end]
+	switch text[end+1:] {
+	case "":
+	case "i":
+		pattern = "(?i)" + pattern
+	default:
+		return nil, fmt.Errorf("unknown option %q of a regular expression; there is i", text[end+1:])
+	}
+	return regexp.Compile(pattern)
+}
+
+// RetryAfter finds in the output of a failed command how long to wait: a number
+// of seconds, the first group of a regular expression.
+type RetryAfter struct {
+	re     *regexp.Regexp
+	stderr bool
+}
+
+// ParseRetryAfter reads out:/re/ or err:/re/ with one group.
+func ParseRetryAfter(text string) (*RetryAfter, error) {
+	if text == "" {
+		return nil, nil
+	}
+	name, value, _ := strings.Cut(text, ":")
+	re, err := parseRegexp(value)
+	if err == nil && (name != "out" && name != "err" || re.NumSubexp() < 1) {
+		err = errors.New("it needs a group for the seconds")
+	}
+	if err != nil {
+		return nil, fmt.Errorf(`%w: --retry-after %q: %w; write err:/retry-after: (\d+)/i`, ErrFlag, text, err)
+	}
+	return &RetryAfter{re, name == "err"}, nil
+}
+
+// Find returns the time asked for, 0 if there is none.
+func (r *RetryAfter) Find(seen Seen) (after time.Duration, found bool) {
+	if r == nil {
+		return 0, false
+	}
+	read := seen.Out
+	if r.stderr {
+		read = seen.Stderr
+	}
+	if read == nil {
+		return 0, false
+	}
+	match := r.re.FindSubmatch(read())
+	if match == nil {
+		return 0, false
+	}
+	seconds, err := strconv.ParseFloat(string(match[1]), 64)
+	if err != nil || seconds < 0 || seconds > 1e6 {
+		return 0, false
+	}
+	return time.Duration(seconds * float64(time.Second)), true
+}

@@ -1,0 +1,48 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrCommand is what every error of a command is, for errors.Is.
+var ErrCommand = errors.New("command failed")
+
+// ExitError says that a command ended with a status other than 0, or by a signal.
+type ExitError struct {
+	Code   int    // of the exit; -1 if a signal ended it
+	Signal string // "killed", …; empty if none did
+}
+
+func (e *ExitError) Error() string {
+	if e.Signal != "" {
+		return "signal: " + e.Signal
+	}
+	return fmt.Sprintf("exit %d", e.Code)
+}
+
+// Unwrap returns ErrCommand.
+func (e *ExitError) Unwrap() error { return ErrCommand }
+
+// TimeoutError says that a command took longer than it may, and was ended.
+type TimeoutError struct{ After time.Duration }
+
+func (e *TimeoutError) Error() string { return fmt.Sprintf("timeout %v", e.After) }
+
+// Timeout tells the engine that the service may have too much to do.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// Unwrap returns ErrCommand.
+func (e *TimeoutError) Unwrap() error { return ErrCommand }
+
+// SpawnError says that a command could not be started.
+type SpawnError struct {
+	Program string
+	Err     error
+}
+
+func (e *SpawnError) Error() string { return fmt.Sprintf("can't start %s: %v", e.Program, e.Err) }
+
+// Unwrap returns ErrCommand and the cause.
+func (e *SpawnError) Unwrap() []error { return []error{ErrCommand, e.Err} }

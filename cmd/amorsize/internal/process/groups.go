@@ -1,0 +1,111 @@
+package process
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Groups are the process groups that run. It is safe for concurrent use; the zero
+// value is ready.
+type Groups struct {
+	mu    sync.Mutex
+	live  map[int]*running // by slot
+	level Level
+	guard *Guard
+}
+
+// Level is how much is done to make commands end.
+type Level int
+
+// The levels, each more than the one before.
+const (
+	Untroubled Level = iota
+	Asked            // to end, by SIGTERM
+	Killed
+)
+
+// Running is a command under way.
+type Running struct {
+	Slot  int
+	Pid   int
+	Item  string
+	Since time.Time
+}
+
+type running struct {
+	Running
+	over bool // the process has ended: its number may be another's soon
+}
+
+// Watch has guard kill what runs if this process is killed.
+func (g *Groups) Watch(guard *Guard) { g.guard = guard }
+
+// begin registers a group. If commands are to end, it is told so at once.
+func (g *Groups) begin(slot, pid int, item string) *running {
+	r := &running{Running: Running{Slot: slot, Pid: pid, Item: item, Since: time.Now()}}
+	g.guard.set(slot, pid)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.live == nil {
+		g.live = map[int]*running{}
+	}
+	g.live[slot] = r
+	if g.level > Untroubled {
+		signalGroup(pid, g.level)
+	}
+	return r
+}
+
+// end takes a group out, and returns what has been done to end it.
+func (g *Groups) end(r *running) Level {
+	g.guard.set(r.Slot, 0)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	r.over = true
+	delete(g.live, r.Slot)
+	return g.level
+}
+
+// tell signals one group, if it is still there.
+func (g *Groups) tell(r *running, level Level) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !r.over {
+		signalGroup(r.Pid, level)
+	}
+}
+
+// Raise ends what runs, and what will be started, at this level.
+func (g *Groups) Raise(level Level) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if level <= g.level {
+		return
+	}
+	g.level = level
+	for _, r := range g.live {
+		signalGroup(r.Pid, level)
+	}
+}
+
+// Suspend stops what runs, or lets it go on.
+func (g *Groups) Suspend(stopped bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, r := range g.live {
+		suspendGroup(r.Pid, stopped)
+	}
+}
+
+// List returns what runs, by slot.
+func (g *Groups) List() []Running {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	list := make([]Running, 0, len(g.live))
+	for _, r := range g.live {
+		list = append(list, r.Running)
+	}
+	slices.SortFunc(list, func(a, b Running) int { return a.Slot - b.Slot })
+	return list
+}

@@ -1,0 +1,66 @@
+package process
+
+import (
+	"os"
+	"os/exec"
+	"time"
+)
+
+// Partner is a process that is asked and answers, for as long as it is wanted.
+type Partner struct {
+	Questions *os.File // its standard input
+	Answers   *os.File // its standard output
+	child     *os.Process
+	running   *running
+	s         *Spawner
+}
+
+// Start starts a partner. What it writes to standard error goes to our own.
+func (s *Spawner) Start(c Command) (*Partner, error) {
+	if c.Path == "" {
+		path, err := exec.LookPath(c.Argv[0])
+		if err != nil {
+			return nil, &SpawnError{c.Argv[0], err}
+		}
+		c.Path = path
+	}
+	in, questions, err := os.Pipe()
+	if err != nil {
+		return nil, &SpawnError{c.Argv[0], err}
+	}
+	defer func() { _ = in.Close() }()
+	answers, out, err := os.Pipe()
+	if err != nil {
+		_ = questions.Close()
+		return nil, &SpawnError{c.Argv[0], err}
+	}
+	defer func() { _ = out.Close() }()
+	files := append([]*os.File{in, out, os.Stderr}, c.Files...)
+	child, err := os.StartProcess(c.Path, c.Argv, &os.ProcAttr{
+		Dir: s.cfg.Dir, Env: append(s.env, c.Env...), Files: files, Sys: attributes(),
+	})
+	if err != nil {
+		_, _ = questions.Close(), answers.Close()
+		return nil, &SpawnError{c.Argv[0], err}
+	}
+	return &Partner{questions, answers, child, s.cfg.Groups.begin(c.Slot, child.Pid, c.Item), s}, nil
+}
+
+// End closes the partner's input, which asks it to end, and sees to that it does:
+// it is asked by a signal after the grace, and killed after as long again. It
+// returns how it ended.
+func (p *Partner) End() error {
+	_, _ = p.Questions.Close(), p.Answers.Close()
+	grace := p.s.cfg.Grace
+	ask := time.AfterFunc(grace, func() { p.s.cfg.Groups.tell(p.running, Asked) })
+	kill := time.AfterFunc(2*grace, func() { p.s.cfg.Groups.tell(p.running, Killed) })
+	defer ask.Stop()
+	defer kill.Stop()
+	await(p.child.Pid)
+	p.s.cfg.Groups.end(p.running)
+	state, err := p.child.Wait()
+	if err != nil {
+		return err
+	}
+	return ended(state)
+}

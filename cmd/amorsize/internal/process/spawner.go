@@ -1,0 +1,174 @@
+package process
+
+import (
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"sync/atomic"
+	"time"
+)
+
+// Mode says where the output of commands goes.
+type Mode int
+
+// The modes.
+const (
+	Group Mode = iota // into files, to be passed on when the command has ended
+	Live              // straight to our own
+	Line              // to a function, line by line
+	None              // nowhere
+)
+
+// Config are the settings of a Spawner.
+type Config struct {
+	Mode   Mode
+	Merge  bool // standard error goes where standard output goes
+	Dir    string
+	Env    []string // of every command; nil is our own
+	Nice   int
+	Grace  time.Duration // between asking a command to end and killing it
+	Groups *Groups
+	// Line is given what commands write in mode Line, each line with its end, from
+	// several goroutines. stderr says where it was written to.
+	Line func(item string, line []byte, stderr bool)
+}
+
+// Spawner runs commands. It is safe for concurrent use.
+type Spawner struct {
+	cfg   Config
+	files Files
+	null  *os.File
+	env   []string
+}
+
+// NewSpawner returns a Spawner.
+func NewSpawner(cfg Config) (*Spawner, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	env := cfg.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	return &Spawner{cfg: cfg, null: null, env: env[:len(env):len(env)]}, nil
+}
+
+// Close releases what the spawner holds, when no command runs any more.
+func (s *Spawner) Close() {
+	s.files.Close()
+	_ = s.null.Close()
+}
+
+// Command is one to be run.
+type Command struct {
+	Path    string // of the program; "" looks for Argv[0]
+	Argv    []string
+	Env     []string // besides the spawner's
+	Stdin   []byte
+	Feed    bool   // Stdin is given to it, else nothing is
+	Item    string // what it is for, for a person
+	Slot    int
+	Timeout time.Duration // 0 is none
+	Files   []*os.File    // besides the standard ones, for a partner
+}
+
+// Outcome is what a command did.
+type Outcome struct {
+	Wall, CPU time.Duration
+	Memory    int64 // bytes, at its peak
+	Out, Err  Capture
+}
+
+// Run runs a command to its end. The error is an *ExitError, a *TimeoutError or a
+// *SpawnError; the outcome is to be released by the caller.
+func (s *Spawner) Run(c Command) (Outcome, error) {
+	var o Outcome
+	path := c.Path
+	if path == "" {
+		found, err := exec.LookPath(c.Argv[0])
+		if err != nil {
+			return o, &SpawnError{c.Argv[0], err}
+		}
+		path = found
+	}
+	streams, err := s.open(c)
+	if err != nil {
+		return o, &SpawnError{c.Argv[0], err}
+	}
+	began := time.Now()
+	child, err := os.StartProcess(path, c.Argv, &os.ProcAttr{
+		Dir: s.cfg.Dir, Env: append(s.env, c.Env...), Files: streams.files(), Sys: attributes(),
+	})
+	if err != nil {
+		streams.abandon()
+		var cause *os.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err
+		}
+		return o, &SpawnError{c.Argv[0], err}
+	}
+	streams.started()
+	state, timedOut, shared := s.wait(child, c)
+	o.Wall = time.Since(began)
+	if state != nil {
+		o.CPU, o.Memory = usage(state)
+		err = ended(state)
+	}
+	if timedOut {
+		err = &TimeoutError{c.Timeout}
+	}
+	if failure := streams.finish(&o, shared); err == nil && failure != nil {
+		err = &SpawnError{c.Argv[0], failure}
+	}
+	return o, err
+}
+
+// wait waits for the end of a command, and sees to its end if it takes too long.
+// shared says that others of its group live on.
+func (s *Spawner) wait(child *os.Process, c Command) (state *os.ProcessState, timedOut, shared bool) {
+	r := s.cfg.Groups.begin(c.Slot, child.Pid, c.Item)
+	if s.cfg.Nice != 0 {
+		renice(child.Pid, s.cfg.Nice)
+	}
+	var late atomic.Bool
+	if c.Timeout > 0 {
+		timer := time.AfterFunc(c.Timeout, func() {
+			late.Store(true)
+			s.cfg.Groups.tell(r, Asked)
+		})
+		killer := time.AfterFunc(c.Timeout+s.cfg.Grace, func() { s.cfg.Groups.tell(r, Killed) })
+		defer timer.Stop()
+		defer killer.Stop()
+	}
+	await(child.Pid)
+	level := s.cfg.Groups.end(r)
+	state, _ = child.Wait() // it has ended, or, elsewhere than on Linux, ends here
+	timedOut = late.Load()
+	if timedOut || level > Untroubled {
+		grace := s.cfg.Grace
+		if level == Killed {
+			grace = 0
+		}
+		clearGroup(child.Pid, grace)
+		return state, timedOut, false
+	}
+	return state, false, groupLives(child.Pid)
+}
+
+// feed returns a file that holds text, to be read from its beginning.
+func (s *Spawner) feed(text []byte) (*os.File, error) {
+	file, err := s.files.get()
+	if err != nil {
+		return nil, err
+	}
+	if _, err = file.Write(text); err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		s.files.put(file, true)
+		return nil, err
+	}
+	return file, nil
+}

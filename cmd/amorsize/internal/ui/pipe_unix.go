@@ -1,0 +1,7 @@
+//go:build !windows
+
+package ui
+
+import "syscall"
+
+const brokenPipe = syscall.EPIPE

@@ -1,0 +1,88 @@
+package ui
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+)
+
+// shownFailures is how many failures are shown one by one.
+const shownFailures = 5
+
+// Summary returns what came of a run, for a person. again is how to run again
+// what failed, empty if there is no way.
+func (t *Terminal) Summary(s summary.Summary, again string) string {
+	var b strings.Builder
+	head := "done"
+	if s.Stopped != "" {
+		head = "stopped (" + s.Stopped + ")"
+	}
+	parts := []string{fmt.Sprintf("%s: %s in %s (%s)", head, plural(s.OK+s.Failed, "item"), short(s.Wall), perSecond(s.PerSecond))}
+	parts = append(parts, jobs.Count(s.OK)+" ok")
+	failed := jobs.Count(s.Failed) + " failed"
+	if s.Failed > 0 {
+		failed = t.Paint(Red, failed)
+	}
+	parts = append(parts, failed)
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{s.Retried, "retried"}, {s.Throttled, "throttled"}, {s.Skipped, "skipped, were done"}} {
+		if c.n > 0 {
+			parts = append(parts, jobs.Count(c.n)+" "+c.what)
+		}
+	}
+	if left := s.Total - s.Skipped - s.OK - s.Failed; s.Total >= 0 && left > 0 {
+		parts = append(parts, jobs.Count(left)+" left")
+	}
+	b.WriteString(strings.Join(parts, " · ") + "\n")
+	b.WriteString(t.Paint(Dim, "  "+details(s)) + "\n")
+	for i, f := range s.Failures[:min(len(s.Failures), shownFailures)] {
+		prefix := "          "
+		if i == 0 {
+			prefix = "  failed: "
+		}
+		b.WriteString(prefix + f.Line() + "\n")
+	}
+	if len(s.Failures) > shownFailures {
+		b.WriteString("          " + reasons(s) + "\n")
+	}
+	if again != "" {
+		b.WriteString("  again: " + again + "\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+func details(s summary.Summary) string {
+	parts := []string{fmt.Sprintf("slots %d (peak %d)", s.Plan.Workers, s.Peak.Workers)}
+	if s.Job.Tries > 0 {
+		parts = append(parts, fmt.Sprintf("job p50 %s p95 %s max %s", short(s.Job.P50), short(s.Job.P95), short(s.Job.Max)))
+	}
+	if s.Rate != nil {
+		parts = append(parts, "waiting for the rate "+short(s.Rate.Waited))
+	}
+	if s.Breaker.Opened > 0 {
+		parts = append(parts, fmt.Sprintf("breaker opened %d×, paused %s", s.Breaker.Opened, short(s.Breaker.Paused)))
+	}
+	if s.Job.CPU > 0 {
+		parts = append(parts, "CPU "+short(s.Job.CPU))
+	}
+	if s.Peak.RSS > 0 {
+		parts = append(parts, "peak memory "+jobs.Bytes(s.Peak.RSS))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// reasons counts the failures by kind.
+func reasons(s summary.Summary) string {
+	var parts []string
+	for _, r := range s.Reasons[:min(len(s.Reasons), 6)] {
+		parts = append(parts, fmt.Sprintf("%s ×%s", r.Why, jobs.Count(r.Items)))
+	}
+	return "in all: " + strings.Join(parts, ", ")
+}
+
+func short(s float64) string { return jobs.Short(time.Duration(s * float64(time.Second))) }
