@@ -207,6 +207,7 @@ type outputFlags struct {
 	explain  bool
 	dryRun   bool
 	exitZero bool
+	extend   bool // the log, without leaving anything out
 }
 
 func (f *outputFlags) group() group {

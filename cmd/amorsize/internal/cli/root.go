@@ -67,7 +67,8 @@ amorsize -- command is short for amorsize run -- command.`,
 		&cobra.Group{ID: "past", Title: "Past runs:"},
 	)
 	for group, commands := range map[string][]*cobra.Command{
-		"run": {newRun()},
+		"run":  {newRun(), newHTTP()},
+		"past": {newRetry()},
 	} {
 		for _, c := range commands {
 			c.GroupID = group

@@ -74,10 +74,14 @@ Exit status: 0 all ok, 1 some items failed, 2 flags or input, 4 ended by --halt 
 			return runCommand(c, &f, &cmd, args, nil)
 		},
 	}
+	bindRun(c, &f, &cmd)
+	return c
+}
+
+func bindRun(c *cobra.Command, f *runFlags, cmd *commandFlags) {
 	groups := []group{f.input.group(), cmd.group(&f.grace), f.size.group(true)}
 	groups = append(groups, f.policy.groups(0, "off")...)
 	addGroups(c, append(groups, f.output.group())...)
-	return c
 }
 
 // runCommand is amorsize run. source, if not nil, is where the items come from
@@ -92,11 +96,9 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 		return err
 	}
 	if source != nil {
-		_ = s.input.Close()
-		if s.input, err = source.Open(os.Stdin); err != nil {
-			return usage(err)
+		if err := s.reopen(*source); err != nil {
+			return err
 		}
-		s.scope = template.Scope{Columns: s.input.Columns(), Names: s.input.Names(), Any: s.input.Records()}
 	}
 	defer func() { _ = s.input.Close() }()
 	r := &commandRunner{s: s, flags: cmd}

@@ -94,6 +94,16 @@ func (f *runFlags) open(c *cobra.Command, name string, args []string, list []str
 	return s, nil
 }
 
+// reopen takes the items from elsewhere.
+func (s *session) reopen(source items.Source) (err error) {
+	_ = s.input.Close()
+	if s.input, err = source.Open(os.Stdin); err != nil {
+		return usage(err)
+	}
+	s.scope = template.Scope{Columns: s.input.Columns(), Names: s.input.Names(), Any: s.input.Records()}
+	return nil
+}
+
 // resume reads which items are over, and opens the log.
 func (s *session) resume() error {
 	o := s.flags.output
@@ -101,7 +111,7 @@ func (s *session) resume() error {
 		return nil
 	}
 	again := o.resume || o.again
-	if again {
+	if again && !o.extend {
 		content, err := joblog.Read(o.log)
 		switch {
 		case errors.Is(err, os.ErrNotExist): // the first run
@@ -111,7 +121,7 @@ func (s *session) resume() error {
 			s.done = content.Finished(o.again)
 		}
 	}
-	log, err := joblog.Create(o.log, again)
+	log, err := joblog.Create(o.log, again || o.extend)
 	if err != nil {
 		return usage(err)
 	}
@@ -391,7 +401,7 @@ func (s *session) showProgress() (stop func()) {
 }
 
 func (s *session) progress(mode string, now time.Time, next *time.Duration) {
-	view := ui.View{State: &s.state, Set: s.set, Width: s.term.Width(), Note: s.note.get()}
+	view := ui.View{State: &s.state, Set: s.set, Width: s.term.Width(), Note: s.note.get(), Bar: mode == "tty"}
 	switch mode {
 	case "tty":
 		s.term.Progress(view.Line(now))

@@ -134,6 +134,7 @@ type Plan struct {
 	Limits  []Limit `json:"limits"`
 	Cost    Cost    `json:"-"`
 	Cores   int     `json:"cores"`
+	Reason  string  `json:"-"` // the engine's, of calls whose plan it makes
 	// Expected is how long the rest should take, and Serial one at a time; 0 if
 	// the number of items is not known.
 	Expected, Serial time.Duration `json:"-"`
@@ -158,7 +159,11 @@ func makePlan(c Cost, size Size, batch BatchSize, left int, caps Caps, perSecond
 			p.Slots, p.Binding = slots, name
 		}
 	}
-	limit("cpu", cpuSlots(cores, c.Share()))
+	cpu := cpuSlots(cores, c.Share())
+	limit("cpu", cpu)
+	if c.Jobs > 0 {
+		p.Most = min(p.Most, 2*cpu) // the cores can't feed more, unless the sample was far from usual
+	}
 	if bytes := host.Available(); bytes > 0 && c.Memory > 0 {
 		limit("memory", optimizer.MemoryWorkers(bytes, float64(c.Memory), optimizer.MaxWaiting))
 		p.Most = min(p.Most, p.Limits[len(p.Limits)-1].Slots)
@@ -180,6 +185,9 @@ func makePlan(c Cost, size Size, batch BatchSize, left int, caps Caps, perSecond
 	if left >= 0 {
 		limit("items", (left+p.Batch-1)/p.Batch)
 	}
+	if left < 0 || left > mostAtOnce {
+		limit("start", mostAtOnce)
+	}
 	if size.Fixed > 0 {
 		p.Slots, p.Most, p.Fixed, p.Binding = size.Fixed, size.Fixed, true, "--jobs"
 	}
@@ -194,10 +202,14 @@ func cmpOr(a, b int) int {
 	return b
 }
 
-// cpuSlots is how many jobs keep the cores busy. Below a hundredth of a core a
-// job's share is mostly noise.
+// mostAtOnce is how many slots a run begins with at the most: it gets to more by
+// what it sees.
+const mostAtOnce = 256
+
+// cpuSlots is how many jobs keep the cores busy. Below a thousandth of a core a
+// job's share is noise.
 func cpuSlots(cores int, share float64) int {
-	return int(math.Round(float64(cores) / max(share, 0.01)))
+	return int(math.Round(float64(cores) / max(share, 0.001)))
 }
 
 func (p *Plan) predict(left int, perSecond float64) {
@@ -226,6 +238,9 @@ func (p *Plan) engine() amorsize.Option {
 	if p.Fixed {
 		return amorsize.WithWorkers(p.Slots)
 	}
+	if p.Cost.Jobs == 0 { // the engine makes the plan
+		return amorsize.WithMaxWorkers(p.Most)
+	}
 	sample := sampling.Sample{
 		Items: p.Cost.Jobs, Elapsed: p.Cost.Elapsed, ItemNanos: float64(p.Cost.Wall), CV: p.Cost.CV, CPUKnown: true,
 	}
@@ -239,6 +254,9 @@ func (p *Plan) engine() amorsize.Option {
 func (p *Plan) Why() string {
 	if p.Fixed {
 		return "the number was given with --jobs"
+	}
+	if p.Reason != "" {
+		return p.Reason
 	}
 	c := p.Cost
 	var b strings.Builder
@@ -263,6 +281,8 @@ func (p *Plan) bindingText() string {
 		return "the rate needs no more than"
 	case "items":
 		return "there are no more than"
+	case "start":
+		return "a run begins with no more than"
 	case "--jobs":
 		return "--jobs allows"
 	}

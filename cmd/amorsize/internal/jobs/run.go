@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"runtime"
 	"slices"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 	"github.com/amorsize/amorsize/circuitbreaker"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
 )
 
 // Config is what a run is made of.
@@ -26,7 +29,10 @@ type Config struct {
 	Caps    Caps
 	Ordered bool // results come in the order of the items
 	Bisect  bool // batches that fail are run again in halves
-	// Budget is how long the sample may take; 0 is half a second.
+	// Within is set if jobs run within this process: then the engine measures the
+	// first ones better than we could.
+	Within bool
+	// Budget is how long the sample goes on; 0 is 50 ms, with batches 300 ms.
 	Budget time.Duration
 
 	// Planned is told the plan, once. Sampled is told that the sample has begun.
@@ -58,6 +64,9 @@ func Run(cfg Config, state *State) (result Result) {
 	next, stop := iter.Pull(cfg.Items)
 	defer stop()
 	r.next = next
+	if cfg.Within && cfg.Size.Fixed == 0 && !cfg.Batch.Auto {
+		return r.within()
+	}
 	if cfg.Size.Fixed == 0 || cfg.Batch.Auto {
 		r.sample()
 	}
@@ -84,6 +93,33 @@ func Run(cfg Config, state *State) (result Result) {
 		r.stream(slices.Values(halves), &result.Plan)
 	}
 	result.Began, result.Took, result.Err = state.Began, time.Since(state.Began), cfg.Control.Stopped()
+	return result
+}
+
+// within has the engine do it all, and passes its plan on.
+func (r *run) within() (result Result) {
+	p := Plan{Batch: max(1, r.cfg.Batch.Fixed), Most: cmpOr(r.cfg.Size.Most, optimizer.MaxWaiting), Cores: runtime.GOMAXPROCS(0)}
+	if r.cfg.Caps.Files > 0 {
+		p.Most = min(p.Most, r.cfg.Caps.Files)
+	}
+	p.Slots, p.Binding = min(optimizer.FirstWindow, p.Most), "start"
+	plans := 0
+	r.stream(r.cut(p.Batch), &p, amorsize.WithReport(&result.Report), amorsize.WithObserver(amorsize.ObserverFunc(func(e amorsize.Event) {
+		if e.Kind != amorsize.Planned || plans == 2 {
+			return
+		}
+		// Of a stream nothing is known at first; the second plan says what the calls do.
+		p.Slots, p.Reason = e.Plan.Workers, e.Plan.Reason
+		if plans++; plans == 2 || e.Plan.Workload != sampling.CPUBound {
+			plans = 2
+			r.cfg.Planned(p)
+		}
+	})))
+	if plans < 2 {
+		r.cfg.Planned(p)
+	}
+	result.Plan = p
+	result.Began, result.Took, result.Err = r.state.Began, time.Since(r.state.Began), r.cfg.Control.Stopped()
 	return result
 }
 
@@ -123,24 +159,24 @@ func (r *run) cut(n int) iter.Seq[*Job] {
 	}
 }
 
-// The sample: a few jobs, one after the other, and no more once one has taken a
-// fifth of a second, or all half of one.
+// The sample: a few jobs, one after the other, until that time has passed. It is
+// short because the cores idle meanwhile; where the batch is to be found, it has
+// to be longer to tell what a start costs.
 const (
-	sampleSlow   = 200 * time.Millisecond
-	sampleBudget = 500 * time.Millisecond
+	sampleBudget      = 50 * time.Millisecond
+	sampleBatchBudget = 300 * time.Millisecond
 )
 
 // sample runs the first jobs alone. With batches, some have more items, so that
 // what a job costs can be told from what an item costs.
 func (r *run) sample() {
-	sizes := []int{1, 1, 1, 1, 1, 1}
+	sizes, budget := []int{1, 1, 1, 1, 1, 1}, sampleBudget
 	switch {
 	case r.cfg.Batch.Auto:
-		sizes = []int{1, 1, 8, 1, 8, 32}
+		sizes, budget = []int{1, 1, 8, 1, 8, 32}, sampleBatchBudget
 	case r.cfg.Batch.Fixed > 1:
 		sizes = []int{r.cfg.Batch.Fixed, r.cfg.Batch.Fixed}
 	}
-	budget := sampleBudget
 	if r.cfg.Budget > 0 {
 		budget = r.cfg.Budget
 	}
@@ -151,9 +187,7 @@ func (r *run) sample() {
 			return
 		}
 		r.stream(slices.Values([]*Job{j}), alone)
-		if r.observed.add(j); j.Wall > sampleSlow {
-			return
-		}
+		r.observed.add(j)
 	}
 }
 

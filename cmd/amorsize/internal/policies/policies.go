@@ -38,11 +38,16 @@ type Set struct {
 	Timeout Timeout
 
 	policies []executor.Policy
-	adapts   bool
-	retryOn  Spec
-	throttle Spec
-	fatal    Spec
-	after    *RetryAfter
+	// BreakerPolicy is set instead of Breaker if the calls are requests: each host
+	// has a breaker of its own.
+	BreakerPolicy *circuitbreaker.Policy
+	http          bool
+	Again         func(Seen) bool // what is worth a retry unless the caller says; nil is the usual
+	adapts        bool
+	retryOn       Spec
+	throttle      Spec
+	fatal         Spec
+	after         *RetryAfter
 
 	Retried, Throttled atomic.Int64 // attempts
 	Opened             atomic.Int64 // times the breaker did
@@ -54,7 +59,7 @@ type Set struct {
 
 // New makes the policies of the options.
 func New(o Options) (*Set, error) {
-	s := &Set{}
+	s := &Set{http: o.HTTP}
 	var err error
 	if s.Timeout, err = ParseTimeout(o.Timeout); err != nil {
 		return nil, err
@@ -85,7 +90,7 @@ func (s *Set) Adapts() bool { return s.adapts }
 func (s *Set) Policies() []executor.Policy { return s.policies }
 
 func (s *Set) specs(o Options) (err error) {
-	if o.ThrottleOn == "" {
+	if o.ThrottleOn == "" && !o.HTTP {
 		o.ThrottleOn = "exit:75"
 	}
 	if s.retryOn, err = ParseSpec("retry-on", o.RetryOn); err != nil {
@@ -176,6 +181,12 @@ func (s *Set) breaker(o Options) error {
 	if p.MaxWait == 0 {
 		p.MaxWait = 10 * time.Minute
 	}
+	if s.http {
+		p.IsFailure = nil // the transport knows
+		s.BreakerPolicy = &p
+		_, err = circuitbreaker.New(p)
+		return err
+	}
 	if s.Breaker, err = circuitbreaker.New(p); err == nil {
 		s.policies = append(s.policies, s.Breaker)
 	}
@@ -195,7 +206,7 @@ func (s *Set) limiter(o Options, rate Rate) error {
 		p.Adapt = &ratelimit.Adapt{Throttled: IsThrottled, Decrease: 0.85}
 	}
 	var err error
-	if s.Limiter, err = ratelimit.New(p); err == nil {
+	if s.Limiter, err = ratelimit.New(p); err == nil && !s.http { // the transport's otherwise
 		s.policies = append(s.policies, s.Limiter)
 	}
 	return err
@@ -213,7 +224,11 @@ func (s *Set) Judge(seen Seen) error {
 		asked = true
 	}
 	if s.retryOn.Empty() {
-		f.Retry = asked || retryable(seen)
+		again := s.Again
+		if again == nil {
+			again = retryable
+		}
+		f.Retry = asked || again(seen)
 	} else {
 		f.Retry = asked || s.retryOn.Matches(seen)
 	}
@@ -233,17 +248,17 @@ func retryable(seen Seen) bool { return !spawnFailed.Matches(seen) }
 
 // Open reports whether the breaker holds calls back now, how many wait, and why.
 func (s *Set) Open() (open bool, waiting int, why string) {
-	if s.Breaker == nil {
+	if s.openSince.Load() == 0 {
 		return false, 0, ""
 	}
-	state, counts := s.Breaker.Peek()
-	if state == circuitbreaker.Closed {
-		return false, 0, ""
+	if s.Breaker != nil {
+		_, counts := s.Breaker.Peek()
+		waiting = counts.Waiting
 	}
 	if text := s.why.Load(); text != nil {
 		why = *text
 	}
-	return true, counts.Waiting, why
+	return true, waiting, why
 }
 
 // Paused returns how long the breaker has held calls back.

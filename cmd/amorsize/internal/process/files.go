@@ -110,6 +110,26 @@ func (f *Files) capture(file *os.File, shared bool) (Capture, error) {
 	return c, err
 }
 
+// Keep reads r to its end.
+func (f *Files) Keep(r io.Reader) (Capture, error) {
+	text, err := io.ReadAll(io.LimitReader(r, small+1))
+	if err != nil || len(text) <= small {
+		return Bytes(text), err
+	}
+	file, err := f.get()
+	if err != nil {
+		return Capture{}, err
+	}
+	if _, err = file.Write(text); err == nil {
+		_, err = io.Copy(file, r)
+	}
+	if err != nil {
+		f.put(file, false)
+		return Capture{}, err
+	}
+	return f.capture(file, false)
+}
+
 // Size returns how many bytes were written.
 func (c *Capture) Size() int64 { return c.size }
 

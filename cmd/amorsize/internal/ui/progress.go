@@ -16,6 +16,7 @@ type View struct {
 	Set   *policies.Set
 	Width int
 	Note  string // instead of the usual: draining …
+	Bar   bool
 }
 
 // Line returns the line of progress.
@@ -30,7 +31,7 @@ func (v View) Line(now time.Time) string {
 		return fmt.Sprintf(" %s · paused: the breaker is open (%s) · %d wait", v.count(done, total), why, waiting)
 	}
 	parts := []string{v.count(done, total)}
-	if total > 0 && v.Width >= 70 {
+	if v.Bar && total > 0 && v.Width >= 70 {
 		parts[0] += " " + bar(float64(done)/float64(total), 20) + fmt.Sprintf(" %3.0f %%", 100*float64(done)/float64(total))
 	}
 	if rate > 0 {
