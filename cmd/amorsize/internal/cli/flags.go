@@ -24,12 +24,17 @@ func newGroup(title string) group {
 
 // addGroups adds the flags to a command, and has its help show them by group.
 func addGroups(c *cobra.Command, groups ...group) {
+	addMixed(c, groups...)
+	c.Flags().SetInterspersed(false) // what follows the command is the command's
+}
+
+// addMixed is addGroups for a command whose flags may follow its arguments.
+func addMixed(c *cobra.Command, groups ...group) {
 	for _, g := range groups {
 		g.set.SortFlags = false
 		c.Flags().AddFlagSet(g.set)
 	}
 	c.Flags().SortFlags = false
-	c.Flags().SetInterspersed(false) // what follows the command is the command's
 	c.SetUsageFunc(func(c *cobra.Command) error {
 		var b strings.Builder
 		fmt.Fprintf(&b, "Usage:\n  %s\n", c.UseLine())

@@ -94,7 +94,7 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 		return usagef("--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE")
 	}
 	f.policy.o.HTTP, f.size.batch = true, "1"
-	s, err := f.open(c, "http", args, list, given)
+	s, err := f.open(c, "http", argv, list, given)
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,11 @@ func retryRun(path string, more []string) error {
 		var h httpFlags
 		bindHTTP(c, &f, &h)
 		start = func(source items.Source) error { return runHTTP(c, &f, &h, content.Header.Args, &source) }
+	case "exec":
+		var g goFlags
+		var as string
+		bindExec(c, &f, &g, &as)
+		start = func(source items.Source) error { return execFunction(c, &f, &g, as, content.Header.Args, &source) }
 	default:
 		return usagef("%s is the log of amorsize %s, which retry does not know", path, content.Header.Command)
 	}

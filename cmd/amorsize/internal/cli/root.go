@@ -67,8 +67,9 @@ amorsize -- command is short for amorsize run -- command.`,
 		&cobra.Group{ID: "past", Title: "Past runs:"},
 	)
 	for group, commands := range map[string][]*cobra.Command{
-		"run":  {newRun(), newHTTP()},
-		"past": {newRetry()},
+		"run":     {newRun(), newHTTP(), newExec()},
+		"measure": {newProfile(), newTune()},
+		"past":    {newRetry()},
 	} {
 		for _, c := range commands {
 			c.GroupID = group

@@ -91,7 +91,7 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 	if err := cmd.check(f, argv); err != nil {
 		return err
 	}
-	s, err := f.open(c, "run", args, list, given)
+	s, err := f.open(c, "run", argv, list, given)
 	if err != nil {
 		return err
 	}

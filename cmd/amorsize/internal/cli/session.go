@@ -57,6 +57,7 @@ type session struct {
 	done    *joblog.Finished
 	skipped int
 	note    noteBox
+	killed  func() // ends what runs and is no process group of its own; nil if there is none
 }
 
 // open checks all flags and opens the input: nothing has been run or written

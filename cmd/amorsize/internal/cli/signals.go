@@ -82,6 +82,9 @@ func (s *session) escalate(step int) {
 		s.say(fmt.Sprintf("draining: %d running, nothing more is started; Ctrl-C again terminates them", running))
 	case 2:
 		s.groups.Raise(process.Asked)
+		if s.killed != nil {
+			s.killed()
+		}
 		s.say(fmt.Sprintf("terminating %d; Ctrl-C again kills them", running))
 	default:
 		s.groups.Raise(process.Killed)

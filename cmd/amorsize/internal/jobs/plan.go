@@ -134,6 +134,7 @@ type Plan struct {
 	Limits  []Limit `json:"limits"`
 	Cost    Cost    `json:"-"`
 	Cores   int     `json:"cores"`
+	Left    int     `json:"-"` // items after the sample; -1 if that is not known
 	Reason  string  `json:"-"` // the engine's, of calls whose plan it makes
 	// Expected is how long the rest should take, and Serial one at a time; 0 if
 	// the number of items is not known.
@@ -150,7 +151,7 @@ type Caps struct {
 func makePlan(c Cost, size Size, batch BatchSize, left int, caps Caps, perSecond float64) Plan {
 	host := sampling.CurrentHost()
 	cores := max(1, host.Procs)
-	p := Plan{Cost: c, Cores: cores, Batch: max(1, batch.Fixed), Most: optimizer.MaxWaiting}
+	p := Plan{Cost: c, Left: left, Cores: cores, Batch: max(1, batch.Fixed), Most: optimizer.MaxWaiting}
 	p.Slots = optimizer.MaxWaiting
 	limit := func(name string, slots int) {
 		slots = max(1, slots)
@@ -287,4 +288,17 @@ func (p *Plan) bindingText() string {
 		return "--jobs allows"
 	}
 	return p.Binding + " allows"
+}
+
+// NewPlan makes the plan for a cost that was measured elsewhere; left is -1 if the
+// number of items is not known.
+func NewPlan(c Cost, left int, caps Caps) Plan {
+	return makePlan(c, Size{}, BatchSize{Fixed: 1}, left, caps, 0)
+}
+
+// With returns what the rest would take with so many slots instead.
+func (p Plan) With(slots, left int) time.Duration {
+	p.Slots = slots
+	p.predict(left, 0)
+	return p.Expected
 }

@@ -98,7 +98,7 @@ func Run(cfg Config, state *State) (result Result) {
 
 // within has the engine do it all, and passes its plan on.
 func (r *run) within() (result Result) {
-	p := Plan{Batch: max(1, r.cfg.Batch.Fixed), Most: cmpOr(r.cfg.Size.Most, optimizer.MaxWaiting), Cores: runtime.GOMAXPROCS(0)}
+	p := Plan{Left: -1, Batch: max(1, r.cfg.Batch.Fixed), Most: cmpOr(r.cfg.Size.Most, optimizer.MaxWaiting), Cores: runtime.GOMAXPROCS(0)}
 	if r.cfg.Caps.Files > 0 {
 		p.Most = min(p.Most, r.cfg.Caps.Files)
 	}

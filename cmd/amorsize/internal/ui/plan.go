@@ -31,6 +31,10 @@ func (t *Terminal) Plan(what string, total int, p jobs.Plan, rate string) string
 	}
 	second += ", " + rate
 	third := "  why:  " + p.Why()
+	if p.Left == 0 && !p.Fixed {
+		second, third = "  plan: none: the sample was all", fmt.Sprintf("  why:  one job takes %s, of which %s CPU", jobs.Short(p.Cost.Wall), jobs.Short(p.Cost.CPU))
+		return t.Paint(Bold, first) + "\n" + second + "\n" + third
+	}
 	if p.Expected > 0 {
 		third += fmt.Sprintf(". Expect %s", jobs.Short(p.Expected))
 		if !p.Fixed && p.Serial > p.Expected {

@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
+)
+
+// goFlags name and build a Go function.
+type goFlags struct {
+	fn      string
+	tags    string
+	verbose bool
+}
+
+func (f *goFlags) group() group {
+	g := newGroup("Go function")
+	g.set.StringVar(&f.fn, "fn", "", "an `expression` of a function, in the scope of the package: 'func(n int) int { return hidden(n) }'")
+	g.set.StringVar(&f.tags, "tags", "", "build `tags`")
+	return g
+}
+
+const goHelp = `
+
+A Go function is written PKG.Func, PKG:Func or file.go:Func. It may be exported or
+not, a method of a zero value (./pkg.T.Method), a generic one with its types
+(./pkg.Gen[int]), or any expression with --fn. It takes one item, optionally a
+context before it, and returns a result, an error, both or nothing. Strings and
+bytes are given the line, all else is read as JSON. The package is compiled and
+run as go test does, its init functions too; nothing is written into its tree and
+nothing is fetched.`
+
+// function loads the function, with batch one that takes slices.
+func (f *goFlags) function(ctx context.Context, target string, batch, race bool, verbose io.Writer) (*gofunc.Function, error) {
+	t, err := gofunc.ParseTarget(target, f.fn)
+	if err != nil {
+		return nil, targetError(err)
+	}
+	p, err := gofunc.Load(ctx, t, gofunc.Options{Tags: f.tags, Race: race, Verbose: verbose})
+	if err != nil {
+		return nil, targetError(err)
+	}
+	fn, err := p.Function(batch)
+	return fn, targetError(err)
+}
+
+// targetError ends the command with the status of a function that can't be called.
+func targetError(err error) error {
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, gofunc.ErrTarget) {
+		return &exitError{exitTarget, err}
+	}
+	return err
+}
+
+// buildNote tells how the harness came about.
+func buildNote(b *gofunc.Binary) string {
+	if b.Kept {
+		return "built before"
+	}
+	return "built in " + short(b.Took.Seconds()) + " (overlay; nothing written)"
+}
+
+// output is where the function's own output goes.
+func output(verbose bool) io.Writer {
+	if verbose {
+		return os.Stderr
+	}
+	return nil
+}
+
+// oneTarget returns the function's name among the arguments.
+func oneTarget(args []string, fn string) (string, error) {
+	switch {
+	case len(args) == 1:
+		return args[0], nil
+	case len(args) == 0 && fn != "":
+		return "", nil
+	case len(args) == 0:
+		return "", usagef("name a function, as ./pkg.Func, or a command behind --")
+	}
+	return "", usagef("want one function, got %s; a command is written behind --", strings.Join(args, " "))
+}

@@ -1,0 +1,288 @@
+package gofunc
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The source of the harness.
+var (
+	//go:embed harness/harness.go.txt
+	harnessSource string
+	//go:embed harness/unix.go.txt
+	harnessUnix string
+	//go:embed harness/other.go.txt
+	harnessOther string
+)
+
+// Binary is a harness that has been built.
+type Binary struct {
+	Path  string
+	Took  time.Duration
+	Kept  bool // it was built before, and nothing has changed
+	clean func()
+}
+
+// Close removes what was made for this time only.
+func (b *Binary) Close() {
+	if b.clean != nil {
+		b.clean()
+	}
+}
+
+// plan is what goes into the overlay, and what is built of it.
+type overlay struct {
+	replace map[string]string // path in the tree -> text
+	args    []string          // what to build
+}
+
+// overlay lays the harness out. An exported function of another package than main
+// is called from a main package of its own below it; everything else from a file
+// in the function's own package, since only there it can be named.
+func (f *Function) overlay() (overlay, error) {
+	o := overlay{replace: map[string]string{}}
+	below := filepath.Join(f.Dir, "amorsize_harness")
+	call := fmt.Sprintf("amzHarness(%s(%s))", f.Shape, f.Expr)
+	switch {
+	case f.target.File():
+		o.inPackage(f, f.Dir, call, "main")
+		o.args = []string{f.target.Package}
+		for name := range o.replace {
+			if filepath.Base(name) != filepath.Base(f.target.Package) {
+				o.args = append(o.args, name)
+			}
+		}
+		slices.Sort(o.args[1:])
+		return o, o.renameMain(f)
+	case f.types.Name() == "main":
+		o.inPackage(f, f.Dir, call, "main")
+		o.args = []string{f.target.Package}
+		return o, o.renameMain(f)
+	case f.plain:
+		o.add(below, "main")
+		o.replace[filepath.Join(below, "main.go")] = fmt.Sprintf(
+			"package main\n\nimport amzt %q\n\nfunc main() { amzHarness(%s(amzt.%s)) }\n", f.ImportPath, f.Shape, f.target.Expr)
+	case f.Standard:
+		return o, refuse("%s is not exported, and in the standard library, where no harness can be: write a function that calls it", f.Name)
+	default:
+		o.inPackage(f, f.Dir, call, "AmorsizeHarness")
+		o.replace[filepath.Join(below, "main.go")] = fmt.Sprintf(
+			"package main\n\nimport amzt %q\n\nfunc main() { amzt.AmorsizeHarness() }\n", f.ImportPath)
+	}
+	o.args = []string{below}
+	if f.Standard || f.Module != nil && !f.Module.Main {
+		o.args = []string{f.ImportPath + "/amorsize_harness"}
+	}
+	return o, nil
+}
+
+func (o *overlay) add(dir, pkg string) {
+	for name, text := range map[string]string{"": harnessSource, "_unix": harnessUnix, "_other": harnessOther} {
+		// The names must not end in that of a system, which go build would heed.
+		o.replace[filepath.Join(dir, "zz_amorsize"+name+"_h.go")] = strings.Replace(text, "package PACKAGE", "package "+pkg, 1)
+	}
+}
+
+// inPackage puts the harness into the function's package, to be begun by a
+// function of that name.
+func (o *overlay) inPackage(f *Function, dir, call, name string) {
+	pkg := f.types.Name()
+	o.add(dir, pkg)
+	imports := ""
+	if strings.Contains(f.Expr, "context.") && f.target.Literal {
+		imports = "import \"context\"\n\n"
+	}
+	o.replace[filepath.Join(dir, "zz_amorsize_begin_h.go")] = fmt.Sprintf("package %s\n\n%sfunc %s() { %s }\n", pkg, imports, name, call)
+}
+
+// renameMain gives the user's func main another name in the overlay's copy.
+func (o *overlay) renameMain(f *Function) error {
+	for _, name := range slices.Concat(f.GoFiles, f.CgoFiles) {
+		path := name
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(f.Dir, name)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		fset := token.NewFileSet()
+		tree, err := parser.ParseFile(fset, path, text, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, d := range tree.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "main" {
+				at := fset.PositionFor(fn.Name.Pos(), false).Offset
+				o.replace[path] = string(text[:at]) + "amzUserMain" + string(text[at+len("main"):])
+			}
+		}
+	}
+	return nil
+}
+
+// Build builds the harness, or finds one that has been built of the same.
+func (f *Function) Build(ctx context.Context) (*Binary, error) {
+	began := time.Now()
+	o, err := f.overlay()
+	if err != nil {
+		return nil, err
+	}
+	kept := f.keptPath(o)
+	if kept != "" {
+		if info, err := os.Stat(kept); err == nil && info.Mode().IsRegular() {
+			now := time.Now()
+			_ = os.Chtimes(kept, now, now)
+			return &Binary{Path: kept, Took: time.Since(began), Kept: true}, nil
+		}
+	}
+	dir, err := os.MkdirTemp("", "amorsize-build-")
+	if err != nil {
+		return nil, err
+	}
+	b := &Binary{clean: func() { _ = os.RemoveAll(dir) }}
+	if b.Path, err = f.build(ctx, o, dir); err != nil {
+		b.Close()
+		return nil, err
+	}
+	if kept != "" && keep(b.Path, kept) == nil {
+		b.Close()
+		b.Path, b.clean = kept, nil
+	}
+	b.Took = time.Since(began)
+	return b, nil
+}
+
+func (f *Function) build(ctx context.Context, o overlay, dir string) (string, error) {
+	replace := map[string]string{}
+	n := 0
+	for path, text := range o.replace {
+		file := filepath.Join(dir, fmt.Sprintf("%d_%s", n, filepath.Base(path)))
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			return "", err
+		}
+		replace[path] = file
+		n++
+	}
+	raw, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	list := filepath.Join(dir, "overlay.json")
+	if err := os.WriteFile(list, raw, 0o600); err != nil {
+		return "", err
+	}
+	out := filepath.Join(dir, "harness")
+	if runtime.GOOS == "windows" {
+		out += ".exe"
+	}
+	args := append([]string{"build"}, f.options.flags()...)
+	args = append(args, "-overlay", list, "-o", out)
+	_, errs, err := f.options.goCommand(ctx, append(args, o.args...)...)
+	if err != nil {
+		return "", refuse("%s does not build with its harness:\n%s", f.Name, strings.TrimSpace(string(errs)))
+	}
+	return out, nil
+}
+
+// keptPath is where the harness is kept: its name is a hash of all that it is made
+// of. It is empty if there is no place.
+func (f *Function) keptPath(o overlay) string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	sum := sha256.New()
+	add := func(parts ...string) {
+		for _, part := range parts {
+			_, _ = fmt.Fprintf(sum, "%d:%s\n", len(part), part)
+		}
+	}
+	add(runtime.Version(), f.ImportPath, f.Dir)
+	add(f.options.flags()...)
+	add(os.Getenv("GOFLAGS"), os.Getenv("CGO_ENABLED"), os.Getenv("GOARCH"), os.Getenv("GOEXPERIMENT"))
+	paths := make([]string, 0, len(o.replace))
+	for path := range o.replace {
+		paths = append(paths, path)
+	}
+	slices.Sort(paths)
+	for _, path := range paths {
+		add(path, o.replace[path])
+	}
+	deps := make([]string, 0, len(f.deps))
+	for path := range f.deps {
+		deps = append(deps, path)
+	}
+	slices.Sort(deps)
+	for _, path := range deps {
+		add(path, f.deps[path].Export) // whose name is a hash of what it was made of
+	}
+	for _, name := range slices.Concat(f.GoFiles, f.CgoFiles) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(f.Dir, name)
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return ""
+		}
+		add(name, string(text))
+	}
+	if len(f.CgoFiles) > 0 {
+		return "" // what C files there are is not known here
+	}
+	return filepath.Join(cache, "amorsize", "harness", hex.EncodeToString(sum.Sum(nil)[:16]))
+}
+
+// mostKept is how many harnesses are kept.
+const mostKept = 50
+
+// keep moves a harness to where it is kept, and the oldest ones away.
+func keep(path, kept string) error {
+	dir := filepath.Dir(kept)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	temporary := fmt.Sprintf("%s.%d", kept, os.Getpid())
+	if err := os.WriteFile(temporary, raw, 0o700); err != nil {
+		return err
+	}
+	if err := os.Rename(temporary, kept); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) <= mostKept {
+		return nil //nolint:nilerr // too many are no harm
+	}
+	type aged struct {
+		name string
+		used time.Time
+	}
+	var list []aged
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			list = append(list, aged{e.Name(), info.ModTime()})
+		}
+	}
+	slices.SortFunc(list, func(a, b aged) int { return a.used.Compare(b.used) })
+	for _, old := range list[:max(0, len(list)-mostKept)] {
+		_ = os.Remove(filepath.Join(dir, old.name))
+	}
+	return nil
+}

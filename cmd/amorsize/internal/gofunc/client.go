@@ -1,0 +1,380 @@
+package gofunc
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+)
+
+// record is a line of what the harness tells.
+type record struct {
+	Type    string            `json:"type"`
+	ID      int64             `json:"id"`
+	N       int               `json:"n"`
+	Items   int               `json:"items"`
+	Wall    int64             `json:"wall_ns"`
+	CPU     int64             `json:"cpu_ns"`
+	Bytes   float64           `json:"bytes"`
+	Allocs  float64           `json:"allocs"`
+	Max     int64             `json:"max_ns"`
+	P95     int64             `json:"p95_ns"`
+	Failed  int               `json:"failed"`
+	Err     string            `json:"err"`
+	Panic   bool              `json:"panic"`
+	Frame   string            `json:"frame"`
+	Results []json.RawMessage `json:"results"`
+}
+
+func (r *record) failure() error {
+	if r.Err == "" {
+		return nil
+	}
+	return &CallError{Text: r.Err, Panic: r.Panic, Frame: r.Frame}
+}
+
+// CallError is what the function returned as an error, or panicked with.
+type CallError struct {
+	Text  string
+	Panic bool
+	Frame string // the first place of the user's below a panic
+}
+
+func (e *CallError) Error() string {
+	if e.Frame != "" {
+		return e.Text + " at " + e.Frame
+	}
+	return e.Text
+}
+
+// tail keeps the end of what the function wrote to standard error.
+type tail struct {
+	mu   sync.Mutex
+	text []byte
+	also io.Writer
+}
+
+const tailSize = 64 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.text = append(t.text, p...); len(t.text) > 2*tailSize {
+		t.text = append([]byte(nil), t.text[len(t.text)-tailSize:]...)
+	}
+	if t.also != nil {
+		_, _ = t.also.Write(p)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.text)
+}
+
+// program is a harness that runs.
+type program struct {
+	cmd     *exec.Cmd
+	in      io.WriteCloser
+	out     *bufio.Reader
+	outFile *os.File
+	errs    tail
+}
+
+// start starts the harness. What the function prints goes to also, if that is not nil.
+func (b *Binary) start(ctx context.Context, also io.Writer, dir string, env ...string) (*program, error) {
+	p := &program{cmd: exec.CommandContext(ctx, b.Path)}
+	isolate(p.cmd)
+	p.cmd.Dir = dir
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.WaitDelay = time.Second
+	p.errs.also = also
+	p.cmd.Stderr = &p.errs
+	read, write, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = write.Close() }()
+	if runtime.GOOS == "windows" { // which passes no other files on
+		p.cmd.Stdout = write
+	} else {
+		p.cmd.ExtraFiles = []*os.File{write}
+		if also != nil {
+			p.cmd.Stdout = &p.errs
+		}
+	}
+	if p.in, err = p.cmd.StdinPipe(); err != nil {
+		_ = read.Close()
+		return nil, err
+	}
+	if err := p.cmd.Start(); err != nil {
+		_ = read.Close()
+		return nil, err
+	}
+	p.outFile, p.out = read, bufio.NewReaderSize(read, 64<<10)
+	return p, nil
+}
+
+// next returns the next record, io.EOF after the last.
+func (p *program) next() (*record, error) {
+	line, err := p.out.ReadBytes('\n')
+	if err != nil {
+		return nil, io.EOF
+	}
+	var r record
+	if err := json.Unmarshal(line, &r); err != nil {
+		return nil, fmt.Errorf("the harness told %.100q: %w", line, err)
+	}
+	return &r, nil
+}
+
+// end waits for the end of the program.
+func (p *program) end() error {
+	_, _ = p.in.Close(), p.outFile.Close()
+	return p.cmd.Wait()
+}
+
+// died explains an end that came in the midst of item n.
+func (p *program) died(n int, err error) error {
+	how := "exit 0"
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		how = "exit " + strconv.Itoa(exit.ExitCode())
+		if exit.ExitCode() < 0 {
+			how = exit.String()
+		}
+	} else if err != nil {
+		how = err.Error()
+	}
+	text := strings.TrimSpace(p.errs.String())
+	if at := strings.Index(text, "\ngoroutine "); at > 0 {
+		text = text[:at]
+	}
+	lines := strings.Split(text, "\n")
+	text = strings.Join(lines[max(0, len(lines)-5):], "\n")
+	if text != "" {
+		text = ": " + text
+	}
+	return refuse("item %d ended the process (%s)%s", n, how, text)
+}
+
+func writeItems(w io.WriteCloser, list []items.Item) {
+	b := bufio.NewWriterSize(w, 64<<10)
+	for _, it := range list {
+		if _, err := b.Write(append(bytes.ReplaceAll(it.JSON(), []byte("\n"), []byte(" ")), '\n')); err != nil {
+			break // it has ended: that is told elsewhere
+		}
+	}
+	_ = b.Flush()
+	_ = w.Close()
+}
+
+// Block are calls that were timed together.
+type Block struct {
+	Items int
+	Wall  time.Duration
+}
+
+// Sample is what calls one after the other were seen to cost.
+type Sample struct {
+	Items     int // calls; of a batch function, batches
+	Wall, CPU time.Duration
+	Bytes     float64 // allocated, a call
+	Allocs    float64 // a call
+	Blocks    []Block
+	Failed    int
+	First     error // a failure of the function
+}
+
+// Run is how to run a function to measure it.
+type Run struct {
+	Items   []items.Item
+	Batch   int
+	Workers int
+	Budget  time.Duration
+	Output  io.Writer // of the function; nil drops it
+	Dir     string
+}
+
+func (r Run) env(mode string) []string {
+	return []string{
+		"AMORSIZE_MODE=" + mode, "AMORSIZE_BATCH=" + strconv.Itoa(max(1, r.Batch)),
+		"AMORSIZE_WORKERS=" + strconv.Itoa(r.Workers), "AMORSIZE_BUDGET=" + r.Budget.String(),
+	}
+}
+
+// hangs is how many times the budget a single call may take.
+const hangs = 5
+
+// Sample makes the calls one after the other until the budget is used up. A call
+// that never ends is told with where it hangs.
+func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
+	p, err := b.start(ctx, run.Output, run.Dir, run.env("sample")...)
+	if err != nil {
+		return nil, err
+	}
+	go writeItems(p.in, run.Items)
+	s := &Sample{}
+	at, ended := 1, false
+	var hung atomic.Bool
+	watch := time.AfterFunc(hangs*run.Budget, func() { hung.Store(true); interrupt(p.cmd) })
+	defer watch.Stop()
+	for {
+		r, err := p.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			_ = p.end()
+			return nil, err
+		}
+		watch.Reset(hangs * run.Budget)
+		switch r.Type {
+		case "bad":
+			_ = p.end()
+			return nil, refuse("item %d: %s", r.N, r.Err)
+		case "start":
+			at = r.N
+		case "block":
+			s.Blocks = append(s.Blocks, Block{r.Items, time.Duration(r.Wall)})
+			s.Failed += r.Failed
+			if s.First == nil {
+				s.First = r.failure()
+			}
+		case "sample":
+			n := max(1, float64(r.Items))
+			s.Items, s.Wall, s.CPU = r.Items, time.Duration(r.Wall), time.Duration(r.CPU)
+			s.Bytes, s.Allocs = r.Bytes/n, r.Allocs/n
+		case "end":
+			ended = true
+		}
+	}
+	watch.Stop()
+	err = p.end()
+	switch {
+	case ended:
+		return s, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case hung.Load():
+		return nil, refuse("item %d still running after %v; raise --budget or profile a smaller item\n%s", at, hangs*run.Budget, stack(p.errs.String()))
+	}
+	return nil, p.died(at, err)
+}
+
+// stack returns the goroutine that hangs, out of the dump of all: the first that
+// is in a function which is not the runtime's.
+func stack(text string) string {
+	for part := range strings.SplitSeq(text, "\n\n") {
+		if strings.HasPrefix(part, "goroutine ") && strings.Contains(part, "amzGuard") {
+			if at := strings.Index(part, "\nmain.amzGuard"); at > 0 {
+				return part[:at]
+			}
+			lines := strings.Split(part, "\n")
+			return strings.Join(lines[:min(len(lines), 7)], "\n")
+		}
+	}
+	return ""
+}
+
+// Parallel is what so many workers achieved.
+type Parallel struct {
+	Items     int
+	Wall, CPU time.Duration
+	P95, Max  time.Duration
+	Failed    int
+	First     error
+}
+
+// Parallel has run.Workers workers make the calls.
+func (b *Binary) Parallel(ctx context.Context, run Run) (*Parallel, error) {
+	p, err := b.start(ctx, run.Output, run.Dir, run.env("parallel")...)
+	if err != nil {
+		return nil, err
+	}
+	go writeItems(p.in, run.Items)
+	var result *Parallel
+	ended := false
+	for {
+		r, err := p.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			_ = p.end()
+			return nil, err
+		}
+		switch r.Type {
+		case "bad":
+			_ = p.end()
+			return nil, refuse("item %d: %s", r.N, r.Err)
+		case "parallel":
+			result = &Parallel{
+				Items: r.Items, Wall: time.Duration(r.Wall), CPU: time.Duration(r.CPU),
+				P95: time.Duration(r.P95), Max: time.Duration(r.Max), Failed: r.Failed, First: r.failure(),
+			}
+		case "end":
+			ended = true
+		}
+	}
+	err = p.end()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if !ended || result == nil {
+		return nil, p.died(1, err)
+	}
+	return result, nil
+}
+
+// Race is the verdict of the race detector.
+type Race struct {
+	Found bool
+	Text  string // "write at calc/calc.go:43", … if there was one
+}
+
+var raceAccess = regexp.MustCompile(`(?m)^(?:Previous )?((?i:read|write)) at 0x[0-9a-f]+ by .*:\n(?:  .*\n)*?  (\S.*)\n      (\S+:\d+)`)
+
+// CheckRace has several workers make calls of a harness built with the race
+// detector.
+func (b *Binary) CheckRace(ctx context.Context, run Run) (Race, error) {
+	p, err := b.start(ctx, run.Output, run.Dir, append(run.env("parallel"), "GORACE=halt_on_error=0 exitcode=66")...)
+	if err != nil {
+		return Race{}, err
+	}
+	go writeItems(p.in, run.Items)
+	for {
+		if _, err := p.next(); err != nil {
+			break
+		}
+	}
+	_ = p.end()
+	text := p.errs.String()
+	if !strings.Contains(text, "WARNING: DATA RACE") {
+		return Race{}, ctx.Err()
+	}
+	verdict := Race{Found: true, Text: "a data race"}
+	for _, m := range raceAccess.FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(m[3], "zz_amorsize") {
+			verdict.Text = strings.ToLower(m[1]) + " at " + m[3]
+			break
+		}
+	}
+	return verdict, nil
+}

@@ -1,0 +1,403 @@
+package gofunc
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"path/filepath"
+	"strings"
+)
+
+// Function is a function that can be called.
+type Function struct {
+	*Package
+	Expr    string // as the harness writes it, in the package's scope
+	Name    string // for a person: calc.Square
+	Code    string // what its caller would write: calc.Square; "" if that can't be named from outside
+	Place   string // file:line, "" of an expression
+	Type    string // its signature
+	Shape   string // of the harness
+	Context bool
+	Result  bool // it returns something besides an error
+	Fails   bool // it returns an error
+	Batch   bool // it takes a slice of items
+	plain   bool // an exported function, known by its name
+}
+
+const wanted = "func(T) R, func(T) (R, error), func(T) error or func(T), each optionally with a context.Context first"
+
+// Function finds the target in its package. With batch, it is to take a slice of items.
+func (p *Package) Function(batch bool) (*Function, error) {
+	f := &Function{Package: p, Expr: p.target.Expr, Batch: batch}
+	f.Name = p.Name + "." + f.Expr
+	if p.target.Literal {
+		f.Name = f.Expr
+	}
+	expr, err := parser.ParseExpr(f.Expr)
+	if err != nil {
+		return nil, refuse("%q is no Go expression: %v", f.Expr, err)
+	}
+	if err := f.bind(expr); err != nil {
+		return nil, err
+	}
+	value, err := types.Eval(p.fset, p.types, token.NoPos, f.Expr)
+	if err != nil {
+		return nil, f.unknown(err)
+	}
+	f.locate(expr)
+	sig, ok := value.Type.Underlying().(*types.Signature)
+	if !ok {
+		return nil, refuse("%s is of type %s, not a function", f.Name, types.TypeString(value.Type, f.qualify))
+	}
+	f.Type = types.TypeString(sig, f.qualify)
+	if sig.TypeParams().Len() > 0 {
+		return nil, refuse("%s is generic: name its type, for example %s[%s]", f.Name, p.target, example(sig.TypeParams().At(0)))
+	}
+	return f, f.classify(sig)
+}
+
+// example is a type that a type parameter may stand for.
+func example(param *types.TypeParam) string {
+	for _, kind := range []types.BasicKind{types.Int, types.String, types.Float64} {
+		if t := types.Typ[kind]; types.Satisfies(t, param.Constraint().Underlying().(*types.Interface)) {
+			return t.Name()
+		}
+	}
+	return "T"
+}
+
+// bind makes T.M a method of a zero T.
+func (f *Function) bind(expr ast.Expr) error {
+	selector, ok := expr.(*ast.SelectorExpr)
+	if !ok {
+		return nil
+	}
+	operand := f.Expr[:int(selector.Sel.Pos())-2]
+	value, err := types.Eval(f.fset, f.types, token.NoPos, operand)
+	if err != nil || !value.IsType() {
+		return nil
+	}
+	t := value.Type
+	if pointer, ok := t.(*types.Pointer); ok {
+		t = pointer.Elem()
+	}
+	f.Expr = fmt.Sprintf("new(%s).%s", types.TypeString(t, f.qualify), selector.Sel.Name)
+	return nil
+}
+
+// qualify leaves the name of the package itself out.
+func (f *Function) qualify(p *types.Package) string {
+	if p.Path() == f.ImportPath {
+		return ""
+	}
+	return p.Name()
+}
+
+func (f *Function) unknown(err error) error {
+	text := err.Error()
+	if at := strings.Index(text, ": "); at >= 0 {
+		text = text[at+2:]
+	}
+	name, undefined := strings.CutPrefix(text, "undefined: ")
+	if !undefined || name != f.target.Expr {
+		return refuse("%s: %s", f.target, text)
+	}
+	if tags := f.definedElsewhere(f.IgnoredGoFiles, name); tags != "" {
+		return refuse("%s defines %s but is excluded by //go:build %s: add --tags %s", f.elsewhere(f.IgnoredGoFiles, name), name, tags, tags)
+	}
+	if file := f.elsewhere(f.TestGoFiles, name); file != "" {
+		return refuse("%s is in %s: functions of test files can't be called; move it, or name one that calls it", name, file)
+	}
+	known := f.names()
+	hint := ""
+	if near := nearest(name, known); near != "" {
+		hint = fmt.Sprintf(" (did you mean %s?)", near)
+	}
+	if len(known) > 12 {
+		known = append(known[:12:12], "…")
+	}
+	if len(known) == 0 {
+		return refuse("%s has no function %q, and no other", f.ImportPath, name)
+	}
+	return refuse("%s has no function %q; it has %s%s", f.ImportPath, name, strings.Join(known, ", "), hint)
+}
+
+// elsewhere returns which of the files defines a function of that name.
+func (f *Function) elsewhere(files []string, name string) string {
+	for _, file := range files {
+		tree, err := parser.ParseFile(token.NewFileSet(), filepath.Join(f.Dir, file), nil, parser.SkipObjectResolution)
+		if err != nil {
+			continue
+		}
+		for _, d := range tree.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == name {
+				return filepath.Join(filepath.Base(f.Dir), file)
+			}
+		}
+	}
+	return ""
+}
+
+func (f *Function) definedElsewhere(files []string, name string) string {
+	if f.elsewhere(files, name) == "" {
+		return ""
+	}
+	for _, file := range files {
+		if f.elsewhere([]string{file}, name) != "" {
+			return f.constraint([]string{file})
+		}
+	}
+	return ""
+}
+
+// locate finds where the function stands, and how its callers name it.
+func (f *Function) locate(expr ast.Expr) {
+	if generic, ok := expr.(*ast.IndexExpr); ok {
+		expr = generic.X
+	}
+	ident, ok := expr.(*ast.Ident)
+	if !ok {
+		if selector, ok := expr.(*ast.SelectorExpr); ok && f.Expr == f.target.Expr {
+			f.Code = f.Name
+			_ = selector
+		}
+		return
+	}
+	object := f.types.Scope().Lookup(ident.Name)
+	if object == nil {
+		return
+	}
+	place := f.fset.Position(object.Pos())
+	f.Place = fmt.Sprintf("%s:%d", filepath.Join(filepath.Base(filepath.Dir(place.Filename)), filepath.Base(place.Filename)), place.Line)
+	_, isFunc := object.(*types.Func)
+	f.plain = object.Exported() && isFunc && f.ImportPath != "main" && f.types.Name() != "main" && f.target.Expr == ident.Name
+	f.Code = f.Name
+	if f.types.Name() == "main" {
+		f.Code = f.target.Expr
+	}
+}
+
+// classify finds the shape of the signature.
+func (f *Function) classify(sig *types.Signature) error {
+	params := make([]types.Type, 0, sig.Params().Len())
+	for v := range sig.Params().Variables() {
+		params = append(params, v.Type())
+	}
+	if len(params) > 0 && isNamed(params[0], "context", "Context") {
+		f.Context, params = true, params[1:]
+	}
+	if len(params) != 1 || sig.Variadic() {
+		return f.wrongParams(sig, params)
+	}
+	results := sig.Results()
+	last := results.Len() - 1
+	if last >= 0 && types.Identical(results.At(last).Type(), types.Universe.Lookup("error").Type()) {
+		f.Fails = true
+		last--
+	}
+	if last > 0 {
+		return refuse("%s%s returns %d values: %s; wanted %s. Return one value of a struct type", f.Name, f.at(), results.Len(), f.Type, wanted)
+	}
+	f.Result = last == 0
+	item := params[0]
+	if f.Batch {
+		slice, ok := item.Underlying().(*types.Slice)
+		if !ok {
+			return refuse("%s%s takes one item: %s; with --batch it has to take a slice of items, as func([]T) ([]R, error)", f.Name, f.at(), f.Type)
+		}
+		if f.Result {
+			if _, ok := results.At(0).Type().Underlying().(*types.Slice); !ok {
+				return refuse("%s%s takes a batch and does not return a slice: %s; wanted func([]T) ([]R, error), func([]T) []R or func([]T) error", f.Name, f.at(), f.Type)
+			}
+		} else if !f.Fails {
+			return refuse("%s%s takes a batch and returns nothing: %s; wanted func([]T) ([]R, error), func([]T) []R or func([]T) error", f.Name, f.at(), f.Type)
+		}
+		item = slice.Elem()
+	}
+	if why := undecodable(item, f.qualify, nil); why != "" {
+		return refuse("items of type %s cannot come from JSON (%s)", types.TypeString(item, f.qualify), why)
+	}
+	f.Shape = "amzShape"
+	if f.Batch {
+		f.Shape = "amzBatch"
+	}
+	for _, part := range []struct {
+		on   bool
+		name string
+	}{{f.Context, "C"}, {f.Result, "R"}, {f.Fails, "E"}} {
+		if part.on {
+			f.Shape += part.name
+		}
+	}
+	return nil
+}
+
+func (f *Function) at() string {
+	if f.Place == "" {
+		return ""
+	}
+	return " (" + f.Place + ")"
+}
+
+// wrongParams refuses a function that does not take one item, and writes the wrap
+// that does.
+func (f *Function) wrongParams(sig *types.Signature, params []types.Type) error {
+	call, first := f.target.Expr, ""
+	if f.Context {
+		first = "ctx context.Context, "
+	}
+	args := func(inner string) string {
+		if f.Context {
+			inner = strings.TrimSuffix("ctx, "+inner, ", ")
+		}
+		return call + "(" + inner + ")"
+	}
+	result, body := resultText(sig, f.qualify)
+	name := func(t types.Type) string { return types.TypeString(t, f.qualify) }
+	switch {
+	case sig.Variadic() && len(params) == 1:
+		elem := params[0].(*types.Slice).Elem()
+		return refuse("%s%s takes any number of items: %s; wanted %s. Wrap it: --fn 'func(%sitem %s)%s { %s%s }'",
+			f.Name, f.at(), f.Type, wanted, first, name(elem), result, body, args("item"))
+	case len(params) == 0:
+		return refuse("%s%s takes no item: %s; wanted %s. Wrap it: --fn 'func(%s_ int)%s { %s%s }'",
+			f.Name, f.at(), f.Type, wanted, first, result, body, args(""))
+	}
+	same := !sig.Variadic()
+	var fields, uses, indexes []string
+	for i, t := range params {
+		same = same && types.Identical(t, params[0])
+		spread := ""
+		text := name(t)
+		if sig.Variadic() && i == len(params)-1 {
+			spread = "..."
+		}
+		fields = append(fields, fmt.Sprintf("%c %s", 'A'+i, text))
+		uses = append(uses, fmt.Sprintf("p.%c%s", 'A'+i, spread))
+		indexes = append(indexes, fmt.Sprintf("p[%d]", i))
+	}
+	item, use := "struct{ "+strings.Join(fields, "; ")+" }", strings.Join(uses, ", ")
+	if same {
+		item, use = fmt.Sprintf("[%d]%s", len(params), name(params[0])), strings.Join(indexes, ", ")
+	}
+	return refuse("%s%s takes %d items: %s; wanted %s. Wrap it: --fn 'func(%sp %s)%s { %s%s }'",
+		f.Name, f.at(), len(params), f.Type, wanted, first, item, result, body, args(use))
+}
+
+// resultText returns the results of a wrap, and how its body begins.
+func resultText(sig *types.Signature, q types.Qualifier) (result, body string) {
+	list := make([]string, 0, sig.Results().Len())
+	for v := range sig.Results().Variables() {
+		list = append(list, types.TypeString(v.Type(), q))
+	}
+	switch len(list) {
+	case 0:
+		return "", ""
+	case 1:
+		return " " + list[0], "return "
+	}
+	return " (" + strings.Join(list, ", ") + ")", "return "
+}
+
+func isNamed(t types.Type, path, name string) bool {
+	named, ok := t.(*types.Named)
+	return ok && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == path && named.Obj().Name() == name
+}
+
+// undecodable tells why JSON can't become a value of a type; "" if it can.
+func undecodable(t types.Type, q types.Qualifier, within []types.Type) string {
+	for _, outer := range within {
+		if types.Identical(outer, t) {
+			return ""
+		}
+	}
+	within = append(within, t)
+	if hasMethod(t, "UnmarshalJSON") || hasMethod(t, "UnmarshalText") {
+		return ""
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Chan:
+		return "item is a channel"
+	case *types.Signature:
+		return "item is a function"
+	case *types.Interface:
+		if u.NumMethods() > 0 {
+			return "item is an interface with methods: " + types.TypeString(t, q)
+		}
+	case *types.Basic:
+		if u.Info()&types.IsComplex != 0 {
+			return "item is a complex number"
+		}
+		if u.Kind() == types.UnsafePointer {
+			return "item is an unsafe pointer"
+		}
+	case *types.Pointer:
+		return undecodable(u.Elem(), q, within)
+	case *types.Slice:
+		return undecodable(u.Elem(), q, within)
+	case *types.Array:
+		return undecodable(u.Elem(), q, within)
+	case *types.Map:
+		return undecodable(u.Elem(), q, within)
+	case *types.Struct:
+		return undecodableStruct(u, q, within)
+	}
+	return ""
+}
+
+func undecodableStruct(s *types.Struct, q types.Qualifier, within []types.Type) string {
+	exported := 0
+	for field := range s.Fields() {
+		if !field.Exported() && !field.Embedded() {
+			continue
+		}
+		exported++
+		if why := undecodable(field.Type(), q, within); why != "" {
+			return "field " + field.Name() + ": " + why
+		}
+	}
+	if exported == 0 && s.NumFields() > 0 {
+		return "item is a struct without exported fields"
+	}
+	return ""
+}
+
+func hasMethod(t types.Type, name string) bool {
+	object, _, _ := types.LookupFieldOrMethod(t, true, nil, name)
+	_, ok := object.(*types.Func)
+	return ok
+}
+
+// nearest returns the name that is least edits away, if it is near.
+func nearest(name string, names []string) string {
+	best, least := "", max(1, len(name)/3)+1
+	for _, candidate := range names {
+		if d := edits(strings.ToLower(name), strings.ToLower(candidate)); d < least {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
