@@ -172,6 +172,11 @@ func (f *measureFlags) profile(ctx context.Context, s *session, sub subject, hea
 			}
 		}
 	}
+	if p.Race == nil || !p.Race.Found {
+		if err := p.verify(ctx, sub, list, &m, total); err != nil {
+			return nil, m, err
+		}
+	}
 	p.predict(m, total)
 	return p, m, nil
 }
@@ -193,11 +198,55 @@ func newProfileOf(m measured, total, files int) *profile {
 	return p
 }
 
+// The trials of a number of workers, each with a few items for every worker.
+const (
+	trials       = 3
+	trialPerEach = 4
+)
+
+// verify tries the recommended number of workers, if the work waits: alone, an item
+// costs the cores more than in company, since waking up is shared; and whatever is
+// waited for may have room for fewer.
+func (p *profile) verify(ctx context.Context, sub subject, list []items.Item, m *measured, total int) error {
+	if m.Class() == sampling.CPUBound {
+		return nil
+	}
+	cores := runtime.GOMAXPROCS(0)
+	for range trials {
+		workers := min(p.Workers, len(list))
+		if workers < 2 {
+			return nil
+		}
+		r, err := sub.at(ctx, list[:min(len(list), trialPerEach*workers)], workers)
+		if err != nil {
+			return err
+		}
+		achieved := float64(r.Items) / r.Wall.Seconds()
+		busy := r.CPU.Seconds() / r.Wall.Seconds() / float64(cores)
+		rounds := math.Ceil(float64(r.Items) / float64(workers))
+		expected := float64(r.Items) / (rounds * m.Wall.Seconds())
+		if achieved < 0.7*expected && busy < 0.7 { // Little's law, and a quarter to spare
+			p.Workers, p.Binding = max(1, int(math.Ceil(1.25*achieved*m.Wall.Seconds()))), "what is waited for"
+			p.Limits = append(p.Limits, jobs.Limit{Name: p.Binding, Slots: p.Workers})
+			m.Served = achieved
+			return nil
+		}
+		before := m.CPU
+		m.CPU = min(m.CPU, r.CPU/time.Duration(r.Items))
+		plan := jobs.NewPlan(m.Cost, total, jobs.Caps{Files: fileSlots()})
+		p.CPU, p.Class, p.Workers, p.Binding, p.Limits = m.CPU.Seconds(), m.Class().String(), plan.Slots, plan.Binding, plan.Limits
+		if float64(m.CPU) > 0.8*float64(before) || p.Workers <= workers {
+			return nil
+		}
+	}
+	return nil
+}
+
 // functionPlan takes the engine's plan for a function that computes: it knows what
 // a goroutine costs, and when one is enough.
 func (p *profile) functionPlan(m measured, total int) {
 	sample := sampling.Sample{
-		Items: m.Jobs, Elapsed: m.Elapsed, ItemNanos: float64(m.Wall), CV: m.CV,
+		ItemNanos: float64(m.Wall), CV: m.CV,
 		CPUShare: m.Share(), CPUKnown: true, AllocBytes: m.Bytes, AllocKnown: true,
 	}
 	if sample.Workload() != sampling.CPUBound {
@@ -225,6 +274,9 @@ func (p *profile) predict(m measured, total int) {
 	serial := time.Duration(n) * m.Wall
 	for _, w := range ladder(p.Workers, max(4*runtime.GOMAXPROCS(0), 4*p.Workers), n) {
 		took := plan.With(w, n) - m.Elapsed
+		if m.Served > 0 {
+			took = max(took, time.Duration(float64(n)/m.Served*float64(time.Second)))
+		}
 		p.Predicted = append(p.Predicted, predicted{w, took.Seconds(), float64(serial) / float64(max(1, took))})
 	}
 }

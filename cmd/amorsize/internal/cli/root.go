@@ -68,14 +68,16 @@ amorsize -- command is short for amorsize run -- command.`,
 	)
 	for group, commands := range map[string][]*cobra.Command{
 		"run":     {newRun(), newHTTP(), newExec()},
-		"measure": {newProfile(), newTune()},
-		"past":    {newRetry()},
+		"measure": {newProfile(), newTune(), newWatch(), newDoctor()},
+		"past":    {newRetry(), newHistory()},
 	} {
 		for _, c := range commands {
 			c.GroupID = group
 			root.AddCommand(c)
 		}
 	}
+	root.AddCommand(newMan(), newVersion())
+	root.InitDefaultCompletionCmd()
 	return root
 }
 

@@ -313,6 +313,9 @@ func (s *session) finish(result jobs.Result) error {
 	if err := s.export(sum); err != nil {
 		return err
 	}
+	if err := keepHistory(s, s.name, s.what, sum); err != nil {
+		return err
+	}
 	switch {
 	case failure != nil && sum.Exit <= exitFailed:
 		return usagef("%w", failure)

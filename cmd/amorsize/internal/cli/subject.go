@@ -31,6 +31,7 @@ type measured struct {
 	Bytes, Allocs float64 // a call; of Go functions
 	Failed        int
 	First         error
+	Served        float64 // items per second, if what is waited for takes no more; 0 if it does
 }
 
 // rung is what so many workers achieved.
@@ -247,8 +248,21 @@ func blockCost(s *gofunc.Sample) jobs.Cost {
 		c.CV = sqrt(deviation/float64(len(blocks)-1)) / mean
 	}
 	c.Wall = time.Duration(mean)
-	c.CPU = time.Duration(mean * min(1, float64(s.CPU)/float64(s.Wall)))
+	c.CPU = time.Duration(mean * functionShare(s))
 	return c
+}
+
+// functionShare is the part of the calls' time that was spent on a core. What is
+// too short to tell counts as computing.
+func functionShare(s *gofunc.Sample) float64 {
+	all := time.Duration(0)
+	for _, b := range s.Blocks {
+		all += b.Wall
+	}
+	if all < time.Millisecond {
+		return 1
+	}
+	return min(1, float64(s.CPU)/float64(all))
 }
 
 func (f *functionSubject) at(ctx context.Context, list []items.Item, workers int) (rung, error) {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"strconv"
@@ -151,7 +152,7 @@ func (p *program) end() error {
 }
 
 // died explains an end that came in the midst of item n.
-func (p *program) died(n int, err error) error {
+func (p *program) died(n, of int, err error) error {
 	how := "exit 0"
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -170,6 +171,9 @@ func (p *program) died(n int, err error) error {
 	text = strings.Join(lines[max(0, len(lines)-5):], "\n")
 	if text != "" {
 		text = ": " + text
+	}
+	if of > 1 {
+		return refuse("one of the items %d to %d ended the process (%s)%s", n, n+of-1, how, text)
 	}
 	return refuse("item %d ended the process (%s)%s", n, how, text)
 }
@@ -231,7 +235,7 @@ func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
 	}
 	go writeItems(p.in, run.Items)
 	s := &Sample{}
-	at, ended := 1, false
+	at, of, ended := 1, 1, false
 	var hung atomic.Bool
 	watch := time.AfterFunc(hangs*run.Budget, func() { hung.Store(true); interrupt(p.cmd) })
 	defer watch.Stop()
@@ -250,7 +254,7 @@ func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
 			_ = p.end()
 			return nil, refuse("item %d: %s", r.N, r.Err)
 		case "start":
-			at = r.N
+			at, of = r.N, r.Items
 		case "block":
 			s.Blocks = append(s.Blocks, Block{r.Items, time.Duration(r.Wall)})
 			s.Failed += r.Failed
@@ -275,7 +279,7 @@ func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
 	case hung.Load():
 		return nil, refuse("item %d still running after %v; raise --budget or profile a smaller item\n%s", at, hangs*run.Budget, stack(p.errs.String()))
 	}
-	return nil, p.died(at, err)
+	return nil, p.died(at, of, err)
 }
 
 // stack returns the goroutine that hangs, out of the dump of all: the first that
@@ -338,7 +342,7 @@ func (b *Binary) Parallel(ctx context.Context, run Run) (*Parallel, error) {
 		return nil, ctx.Err()
 	}
 	if !ended || result == nil {
-		return nil, p.died(1, err)
+		return nil, p.died(1, len(run.Items), err)
 	}
 	return result, nil
 }
@@ -371,8 +375,13 @@ func (b *Binary) CheckRace(ctx context.Context, run Run) (Race, error) {
 	}
 	verdict := Race{Found: true, Text: "a data race"}
 	for _, m := range raceAccess.FindAllStringSubmatch(text, -1) {
-		if !strings.Contains(m[3], "zz_amorsize") {
-			verdict.Text = strings.ToLower(m[1]) + " at " + m[3]
+		access := strings.ToLower(m[1])
+		if strings.Contains(m[3], "zz_amorsize") {
+			continue
+		}
+		dir, file := filepath.Split(m[3])
+		verdict.Text = access + " at " + filepath.Join(filepath.Base(dir), file)
+		if access == "write" { // says more than a read
 			break
 		}
 	}

@@ -71,9 +71,9 @@ func (s *Server) read() {
 	case ended && len(s.waiting) == 0:
 		s.dead = errors.New("the function's process has been ended")
 	case len(s.waiting) > 1:
-		s.dead = fmt.Errorf("one of %d items under way: %w", len(s.waiting), s.p.died(first, err))
+		s.dead = fmt.Errorf("one of %d items under way: %w", len(s.waiting), s.p.died(first, 1, err))
 	default:
-		s.dead = s.p.died(first, err)
+		s.dead = s.p.died(first, 1, err)
 	}
 	for _, q := range s.waiting {
 		close(q.answer)

@@ -144,6 +144,7 @@ type Plan struct {
 // Caps are bounds that don't come from the sample.
 type Caps struct {
 	Files int // slots that open files allow; 0 is none
+	Start int // slots that a run may begin with; 0 is none
 }
 
 // makePlan computes the slots that keep the cores busy: cores × wall / CPU, and
@@ -186,8 +187,8 @@ func makePlan(c Cost, size Size, batch BatchSize, left int, caps Caps, perSecond
 	if left >= 0 {
 		limit("items", (left+p.Batch-1)/p.Batch)
 	}
-	if left < 0 || left > mostAtOnce {
-		limit("start", mostAtOnce)
+	if caps.Start > 0 && (left < 0 || left > caps.Start) {
+		limit("start", caps.Start)
 	}
 	if size.Fixed > 0 {
 		p.Slots, p.Most, p.Fixed, p.Binding = size.Fixed, size.Fixed, true, "--jobs"
@@ -210,8 +211,19 @@ const mostAtOnce = 256
 // cpuSlots is how many jobs keep the cores busy. Below a thousandth of a core a
 // job's share is noise.
 func cpuSlots(cores int, share float64) int {
-	return int(math.Round(float64(cores) / max(share, 0.001)))
+	share = max(share, 0.001)
+	if share >= computing {
+		return int(math.Round(float64(cores) / share))
+	}
+	return int(math.Ceil(spare * float64(cores) / share))
 }
+
+// Jobs that wait don't take turns at the cores by themselves: a quarter more of
+// them keeps the cores busy, and costs no time.
+const (
+	computing = 0.7 // share from which jobs compute
+	spare     = 1.25
+)
 
 func (p *Plan) predict(left int, perSecond float64) {
 	if left < 0 || p.Cost.Jobs == 0 {
@@ -224,7 +236,7 @@ func (p *Plan) predict(left int, perSecond float64) {
 	jobs := float64((left + p.Batch - 1) / p.Batch)
 	p.Serial = time.Duration(jobs*float64(job)) + p.Cost.Elapsed
 	// Slots beyond what the cores feed add nothing.
-	rate := min(float64(p.Slots), float64(cpuSlots(p.Cores, p.Cost.Share())))
+	rate := min(float64(p.Slots), float64(p.Cores)/max(p.Cost.Share(), 0.001))
 	rest := time.Duration(math.Ceil(jobs/rate) * float64(job))
 	if perSecond > 0 {
 		rest = max(rest, seconds(float64(left)/perSecond))

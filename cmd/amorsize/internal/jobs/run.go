@@ -81,6 +81,7 @@ func Run(cfg Config, state *State) (result Result) {
 	if cfg.Set.Adapts() {
 		perSecond = 0 // it will be another one
 	}
+	cfg.Caps.Start = mostAtOnce
 	result.Plan = makePlan(r.observed.cost(), cfg.Size, cfg.Batch, left, cfg.Caps, perSecond)
 	state.Slots.Store(int64(result.Plan.Slots))
 	state.planned.Store(int64(time.Since(state.Began)))
