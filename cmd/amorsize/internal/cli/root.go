@@ -69,7 +69,7 @@ amorsize -- command is short for amorsize run -- command.`,
 	for group, commands := range map[string][]*cobra.Command{
 		"run":     {newRun(), newHTTP(), newExec()},
 		"measure": {newProfile(), newTune(), newWatch(), newDoctor()},
-		"past":    {newRetry(), newHistory()},
+		"past":    {newRetry(), newReport(), newHistory()},
 	} {
 		for _, c := range commands {
 			c.GroupID = group

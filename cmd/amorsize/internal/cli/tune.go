@@ -102,7 +102,7 @@ func tune(c *cobra.Command, f *measureFlags, most int, args []string) error {
 	}
 	rungs := ladder(p.Workers, top, len(list))
 	list = affordable(list, m.Cost, rungs, budget)
-	rungs = slices.DeleteFunc(rungs, func(w int) bool { return w > len(list) })
+	rungs = ladder(min(p.Workers, len(list)), top, len(list))
 	t := &table{
 		V: summary.Version, Cmd: "tune", Target: head.what, Items: len(list), Rounds: tuneRounds,
 		Predicted: min(p.Workers, len(list)), Host: p.Host,

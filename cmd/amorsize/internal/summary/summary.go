@@ -1,9 +1,8 @@
 // Package summary says what came of a run: for people, for machines (its JSON
-// Schema is summary.schema.json), and for reports.
+// Schema is schema/summary.schema.json of the command), and for reports.
 package summary
 
 import (
-	_ "embed"
 	"errors"
 	"fmt"
 	"net"
@@ -15,11 +14,6 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
-
-// Schema is the JSON Schema of a Summary.
-//
-//go:embed summary.schema.json
-var Schema []byte
 
 // Version is that of the summary. It changes when a field changes its meaning or
 // goes away; new ones may come with any release.

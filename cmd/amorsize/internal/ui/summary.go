@@ -71,7 +71,7 @@ func details(s summary.Summary) string {
 		parts = append(parts, "CPU "+short(s.Job.CPU))
 	}
 	if s.Peak.RSS > 0 {
-		parts = append(parts, "peak memory "+jobs.Bytes(s.Peak.RSS))
+		parts = append(parts, "memory up to "+jobs.Bytes(s.Peak.RSS))
 	}
 	return strings.Join(parts, " · ")
 }
