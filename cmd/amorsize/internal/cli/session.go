@@ -8,6 +8,7 @@ import (
 	"iter"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,6 +57,7 @@ type session struct {
 	log     *joblog.Log
 	done    *joblog.Finished
 	skipped int
+	failed  atomic.Int64 // items, for --halt
 	note    noteBox
 	killed  func() // ends what runs and is no process group of its own; nil if there is none
 }
@@ -172,7 +174,7 @@ func (s *session) run(cfg jobs.Config) error {
 	s.collect = summary.NewCollector(&s.state, s.set)
 	cfg.Items, cfg.Total, cfg.Control, cfg.Set = s.counted(), s.input.Total(), s.control, s.set
 	cfg.Size, cfg.Batch, cfg.Ordered, cfg.Bisect = s.size, s.batch, s.flags.output.order, s.flags.size.bisect
-	cfg.Planned, cfg.Tried, cfg.Over = s.planned, s.tried, s.over
+	cfg.Planned, cfg.Tried, cfg.Lost, cfg.Over = s.planned, s.tried, s.lost, s.over
 	if s.flags.policy.deadline > 0 {
 		timer := time.AfterFunc(s.flags.policy.deadline, func() { s.control.Stopf(jobs.ErrDeadline, "%v", s.flags.policy.deadline) })
 		defer timer.Stop()
@@ -275,10 +277,19 @@ func (s *session) over(j *jobs.Job) {
 		}
 	}
 	s.collect.Over(j)
-	if j.Err != nil && s.halt.Reached(int(s.state.Failed.Load()), int(s.state.Done.Load())) {
-		s.control.Stopf(jobs.ErrHalted, "--halt %s", s.flags.policy.halt)
-		if s.flags.policy.haltNow {
-			s.groups.Raise(process.Asked)
+}
+
+// lost ends the run if so many items have failed that it is to be halted.
+func (s *session) lost(items int) {
+	failed := int(s.failed.Add(int64(items)))
+	if !s.halt.Reached(failed, max(failed, int(s.state.Done.Load()))) {
+		return
+	}
+	s.control.Stopf(jobs.ErrHalted, "--halt %s", s.flags.policy.halt)
+	if s.flags.policy.haltNow {
+		s.groups.Raise(process.Asked)
+		if s.killed != nil {
+			s.killed()
 		}
 	}
 }

@@ -79,7 +79,7 @@ func (w *workerPool) attempt(j *jobs.Job, slot int) error {
 		if cause == nil {
 			cause = errors.New("exit 0")
 		}
-		return fmt.Errorf("%w: the worker ended without an answer (%w)", process.ErrCommand, cause)
+		return fmt.Errorf("%w: the worker ended without an answer (%v)", process.ErrCommand, cause)
 	}
 	if w.jsonl {
 		if err := checkAnswer(answer); err != nil {

@@ -52,6 +52,7 @@ type Entry struct {
 	CPU    float64 `json:"cpu_s,omitempty"`
 	Memory int64   `json:"rss_bytes,omitempty"`
 	Batch  int     `json:"batch,omitempty"` // items of the job, if it is more than one
+	run    int     // of the log, from 1
 }
 
 // Text returns the item's text, false if it is not in the log.
@@ -138,6 +139,7 @@ type Content struct {
 	Header  Header // of the first run in it
 	Entries []Entry
 	End     json.RawMessage // summary of the last run that ended, nil if none did
+	runs    int
 }
 
 // ErrLog is what every error of reading a log is.
@@ -183,7 +185,7 @@ func (c *Content) add(line []byte) error {
 		if kind.V > Version {
 			return fmt.Errorf("version %d is newer than this amorsize, which knows %d", kind.V, Version)
 		}
-		if c.Header.V == 0 {
+		if c.runs++; c.Header.V == 0 {
 			return json.Unmarshal(line, &c.Header)
 		}
 	case "try", "item":
@@ -191,6 +193,7 @@ func (c *Content) add(line []byte) error {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return err
 		}
+		e.run = c.runs
 		c.Entries = append(c.Entries, e)
 	case "end":
 		var end End
@@ -207,27 +210,34 @@ func (c *Content) add(line []byte) error {
 // Failed returns the items that failed and did not succeed later, in the order in
 // which they failed.
 func (c *Content) Failed() []Entry {
-	last := map[string][]int{} // open failures by identity
-	var failed []*Entry
+	var list []Entry
+	for _, e := range c.outcomes() {
+		if !e.OK {
+			list = append(list, *e)
+		}
+	}
+	return list
+}
+
+// outcomes returns the latest outcome of each item. The same text twice in one run
+// is two items; in a later run it is one of them again, a failed one first.
+func (c *Content) outcomes() []*Entry {
+	var list []*Entry
+	open := map[string][]int{} // failures by identity, as places in list
 	for i := range c.Entries {
 		e := &c.Entries[i]
 		if e.Type != "item" {
 			continue
 		}
+		at := len(list)
+		if before := open[e.ID]; len(before) > 0 && list[before[0]].run < e.run {
+			at, open[e.ID] = before[0], before[1:]
+			list[at] = e
+		} else {
+			list = append(list, e)
+		}
 		if !e.OK {
-			last[e.ID] = append(last[e.ID], len(failed))
-			failed = append(failed, e)
-			continue
-		}
-		if open := last[e.ID]; len(open) > 0 {
-			failed[open[0]] = nil
-			last[e.ID] = open[1:]
-		}
-	}
-	var list []Entry
-	for _, e := range failed {
-		if e != nil {
-			list = append(list, *e)
+			open[e.ID] = append(open[e.ID], at)
 		}
 	}
 	return list
@@ -242,22 +252,9 @@ type Finished struct {
 // Finished returns the items that are over.
 func (c *Content) Finished(again bool) *Finished {
 	f := &Finished{count: map[string]int{}}
-	open := map[string]int{} // failures that count, and may be made good
-	for _, e := range c.Entries {
-		switch {
-		case e.Type != "item":
-		case !e.OK:
-			open[e.ID]++
-		default:
+	for _, e := range c.outcomes() {
+		if e.OK || !again {
 			f.count[e.ID]++
-			if open[e.ID] > 0 {
-				open[e.ID]--
-			}
-		}
-	}
-	if !again {
-		for id, n := range open {
-			f.count[id] += n
 		}
 	}
 	return f

@@ -40,6 +40,9 @@ type Config struct {
 	// Tried is told the outcome of every attempt, by several goroutines; an error
 	// of it ends the run.
 	Tried func(*Job, error) error
+	// Lost is told of items that fail for good, before their slot takes anything new,
+	// by several goroutines.
+	Lost func(items int)
 	// Over takes a job that is over, one at a time.
 	Over func(*Job)
 	// Seen completes what there is to judge a failure by.
@@ -202,7 +205,7 @@ func window(p *Plan) int {
 func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
 	opts = append([]amorsize.Option{
 		p.engine(), amorsize.WithErrors(amorsize.Collect), amorsize.WithWindow(window(p)),
-		amorsize.WithPolicies(slices.Concat(r.cfg.Set.Policies(), r.cfg.Extra)...),
+		amorsize.WithPolicies(slices.Concat([]amorsize.Policy{outermost{r}}, r.cfg.Set.Policies(), r.cfg.Extra)...),
 		amorsize.WithProgress(func(at amorsize.Progress) {
 			if !p.Fixed && at.Workers > 0 {
 				r.state.Slots.Store(int64(at.Workers))
@@ -225,6 +228,21 @@ func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
 	}
 }
 
+// outermost is the policy that sees what comes of a job in the end.
+type outermost struct{ r *run }
+
+// Do makes the call, and tells of a failure.
+func (o outermost) Do(ctx context.Context, call func(context.Context) error) error {
+	err := call(ctx)
+	if err == nil || o.r.cfg.Lost == nil {
+		return err
+	}
+	if f, ok := policies.AsFailure(err); ok && !errors.Is(err, policies.ErrGaveUp) && !(o.r.cfg.Bisect && f.Items > 1) {
+		o.r.cfg.Lost(f.Items)
+	}
+	return err
+}
+
 // over passes a job on that is over, unless it was not really run.
 func (r *run) over(j *Job, err error) {
 	var item *amorsize.ItemError
@@ -232,7 +250,7 @@ func (r *run) over(j *Job, err error) {
 		err = item.Err
 	}
 	var open *circuitbreaker.OpenError
-	if errors.As(err, &open) {
+	if errors.As(err, &open) || errors.Is(err, policies.ErrGaveUp) {
 		r.cfg.Control.Stopf(ErrGaveUp, "%d items are left", max(0, r.state.Total.Load()-r.state.Done.Load()))
 		j.Release()
 		return
@@ -269,7 +287,11 @@ func (r *run) call(ctx context.Context, j *Job) (none struct{}, err error) {
 			r.cfg.Seen(j, &seen)
 		}
 		err = r.cfg.Set.Judge(seen)
-		if f, ok := policies.AsFailure(err); ok && f.Fatal {
+		f, ok := policies.AsFailure(err)
+		if ok {
+			f.Items = len(j.Batch)
+		}
+		if ok && f.Fatal {
 			r.cfg.Control.Stopf(ErrFatal, "item %d: %v", j.First().N, f.Err)
 		}
 	}

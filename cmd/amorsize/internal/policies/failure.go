@@ -11,6 +11,7 @@ type Failure struct {
 	Err   error
 	Retry bool // worth another attempt
 	Fatal bool // the whole run is to end
+	Items int  // of the job
 }
 
 func (f *Failure) Error() string { return f.Err.Error() }

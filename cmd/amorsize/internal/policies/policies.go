@@ -3,6 +3,7 @@ package policies
 import (
 	"errors"
 	"math"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -112,11 +113,8 @@ const throttledRetries = 20
 
 func (s *Set) retrier(o Options, rate Rate) error {
 	retries := o.Retries
-	switch {
-	case retries < 0:
-		return bad("retries", "-1", "0 or more")
-	case retries == 0 && !rate.Auto:
-		return nil
+	if retries < 0 {
+		return bad("retries", strconv.Itoa(retries), "0 or more")
 	}
 	p := retry.Policy{
 		MaxRetries: retries,
@@ -143,8 +141,11 @@ func (s *Set) retrier(o Options, rate Rate) error {
 		}
 		p.Budget = retry.MustNewBudget(retry.BudgetPolicy{Ratio: share})
 	}
+	if retries == 0 && !rate.Auto {
+		p.MaxRetries = retry.NoRetries // but what the breaker holds back is not charged
+	}
 	r, err := retry.New(p)
-	if err == nil {
+	if err == nil && (p.MaxRetries != retry.NoRetries || o.Breaker != "off" && o.Breaker != "") {
 		s.policies = append(s.policies, r)
 	}
 	return err
@@ -181,6 +182,7 @@ func (s *Set) breaker(o Options) error {
 	if p.MaxWait == 0 {
 		p.MaxWait = 10 * time.Minute
 	}
+	s.policies = append(s.policies, &uncharged{set: s, giveUp: p.MaxWait})
 	if s.http {
 		p.IsFailure = nil // the transport knows
 		s.BreakerPolicy = &p
