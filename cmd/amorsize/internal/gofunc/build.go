@@ -60,9 +60,14 @@ func (f *Function) overlay() (overlay, error) {
 	case f.target.File():
 		o.inPackage(f, f.Dir, call, "main")
 		o.args = []string{f.target.Package}
+		unwanted := "zz_amorsize_other_h.go" // files that are named are built, whatever their constraints
+		if runtime.GOOS == "windows" {
+			unwanted = "zz_amorsize_unix_h.go"
+		}
+		delete(o.replace, filepath.Join(f.Dir, unwanted))
 		for name := range o.replace {
-			if filepath.Base(name) != filepath.Base(f.target.Package) {
-				o.args = append(o.args, name)
+			if filepath.Base(name) != filepath.Base(f.target.Package) { // named in the same way: go build compares
+				o.args = append(o.args, filepath.Join(filepath.Dir(f.target.Package), filepath.Base(name)))
 			}
 		}
 		slices.Sort(o.args[1:])

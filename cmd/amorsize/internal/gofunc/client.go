@@ -358,7 +358,7 @@ var raceAccess = regexp.MustCompile(`(?m)^(?:Previous )?((?i:read|write)) at 0x[
 // CheckRace has several workers make calls of a harness built with the race
 // detector.
 func (b *Binary) CheckRace(ctx context.Context, run Run) (Race, error) {
-	p, err := b.start(ctx, run.Output, run.Dir, append(run.env("parallel"), "GORACE=halt_on_error=0 exitcode=66")...)
+	p, err := b.start(ctx, run.Output, run.Dir, append(run.env("race"), "GORACE=halt_on_error=0 exitcode=66")...)
 	if err != nil {
 		return Race{}, err
 	}
