@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the tests of package transport against a real nginx, on loopback and in
+# Runs the tests of package transport and of the command against a real nginx, on loopback and in
 # real time: about a minute. Installs nginx where it may.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,4 +19,4 @@ if [ -z "$nginx" ]; then
   echo "no nginx here, and none could be installed: its tests can't run"
   exit 0
 fi
-AMORSIZE_NGINX=$nginx go test -count=1 -v -run 'TestNginx' ./transport
+AMORSIZE_NGINX=$nginx go test -count=1 -v -run "TestNginx" ./transport ./cmd/amorsize
