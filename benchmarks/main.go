@@ -1,7 +1,7 @@
 // Command benchmarks compares amorsize with hand-written loops and with its
 // peers, in one process, and prints tables of ratios in markdown.
 //
-//	go run -C benchmarks . -suite cpu,small,skew,contention,io,memory,policies,limits,service
+//	go run -C benchmarks . -suite cpu,small,skew,contention,io,memory,policies,limits,service,command
 //
 // It is a module of its own, so that the peers are no dependency of the library.
 // Every figure is a median of interleaved repetitions. Ratios can be compared from
@@ -33,6 +33,7 @@ var suites = []suite{
 	{"policies", policiesSuite},
 	{"limits", limitsSuite},
 	{"service", serviceSuite},
+	{"command", commandSuite},
 }
 
 type options struct {
