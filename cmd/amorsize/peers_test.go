@@ -201,7 +201,7 @@ func nginx(t *testing.T) (address string, statuses func() map[string]int) {
 		text, err := os.ReadFile(filepath.Join(dir, "access.log"))
 		require.NoError(t, err)
 		count := map[string]int{}
-		for _, line := range strings.Fields(string(text)) {
+		for line := range strings.FieldsSeq(string(text)) {
 			count[line]++
 		}
 		return count

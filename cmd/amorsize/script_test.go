@@ -49,7 +49,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("BIN", strings.Split(env.Getenv("PATH"), string(os.PathListSeparator))[0]) // where this command is
 			schemas, err := filepath.Abs("schema")
 			env.Setenv("SCHEMAS", schemas)
-			return errors.Join(err, serve(env))
+			serve(env)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":   status,
@@ -159,7 +160,7 @@ func noLitter(ts *testscript.TestScript, _ bool, _ []string) {
 }
 
 // serve starts a service for one script, at $URL.
-func serve(env *testscript.Env) error {
+func serve(env *testscript.Env) {
 	var flaky, limited atomic.Int64
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ok/{item...}", func(w http.ResponseWriter, r *http.Request) {
@@ -202,5 +203,4 @@ func serve(env *testscript.Env) error {
 	server := httptest.NewServer(mux)
 	env.Defer(server.Close)
 	env.Setenv("URL", server.URL)
-	return nil
 }

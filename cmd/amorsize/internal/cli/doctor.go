@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -189,8 +190,8 @@ func (d *checkup) show(asJSON bool) error {
 	text += fmt.Sprintf("\n  timers       late by %s (95 of 100)", short(d.Timer))
 	text += fmt.Sprintf("\n  noise        the same work varies by %.1f %%", 100*d.Noise)
 	text += fmt.Sprintf("\n  cores        together %.2f times as fast as one\n", d.Parallel)
-	for _, finding := range d.Findings {
-		text += "  ! " + finding + "\n"
+	if len(d.Findings) > 0 {
+		text += "  ! " + strings.Join(d.Findings, "\n  ! ") + "\n"
 	}
 	verdict := term.Paint(ui.Green, "a measurement here is to be trusted")
 	if !d.Trusted {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -125,7 +126,6 @@ func (f *inputFlags) check(args []string, given bool) (items.Source, error) {
 type sizeFlags struct {
 	jobs, batch string
 	bisect      bool
-	budget      time.Duration
 }
 
 func (f *sizeFlags) group(batches bool) group {
@@ -250,10 +250,5 @@ func (f *outputFlags) check() error {
 }
 
 func oneOf(text string, choices ...string) bool {
-	for _, c := range choices {
-		if text == c {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(choices, text)
 }

@@ -12,9 +12,8 @@ import (
 
 // goFlags name and build a Go function.
 type goFlags struct {
-	fn      string
-	tags    string
-	verbose bool
+	fn   string
+	tags string
 }
 
 func (f *goFlags) group() group {

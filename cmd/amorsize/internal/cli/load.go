@@ -4,8 +4,9 @@ import (
 	"context"
 	"time"
 
-	"github.com/amorsize/amorsize"
 	"github.com/shirou/gopsutil/v3/load"
+
+	"github.com/amorsize/amorsize"
 )
 
 // loadLimit is a policy that holds calls back while the machine is busy.

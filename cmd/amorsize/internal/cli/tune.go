@@ -112,7 +112,7 @@ func tune(c *cobra.Command, f *measureFlags, most int, args []string) error {
 		return err
 	}
 	if s.batch.Auto {
-		if err := t.batches(ctx, f, sub, list); err != nil {
+		if err := t.batches(ctx, sub, list); err != nil {
 			return err
 		}
 	}
@@ -159,7 +159,7 @@ func (t *table) climb(ctx context.Context, sub subject, list []items.Item, rungs
 }
 
 // batches measures some sizes of a batch with the workers of the knee.
-func (t *table) batches(ctx context.Context, f *measureFlags, sub subject, list []items.Item) error {
+func (t *table) batches(ctx context.Context, sub subject, list []items.Item) error {
 	t.conclude()
 	sizes := []int{4, 16, 64, 256}
 	set := func(n int) {

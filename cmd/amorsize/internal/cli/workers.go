@@ -79,7 +79,7 @@ func (w *workerPool) attempt(j *jobs.Job, slot int) error {
 		if cause == nil {
 			cause = errors.New("exit 0")
 		}
-		return fmt.Errorf("%w: the worker ended without an answer (%v)", process.ErrCommand, cause)
+		return fmt.Errorf("%w: the worker ended without an answer (%s)", process.ErrCommand, cause.Error()) // not %w: it is no exit of the item's own
 	}
 	if w.jsonl {
 		if err := checkAnswer(answer); err != nil {

@@ -241,7 +241,7 @@ func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
 	defer watch.Stop()
 	for {
 		r, err := p.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -317,7 +317,7 @@ func (b *Binary) Parallel(ctx context.Context, run Run) (*Parallel, error) {
 	ended := false
 	for {
 		r, err := p.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

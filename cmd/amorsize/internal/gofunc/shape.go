@@ -39,9 +39,7 @@ func (p *Package) Function(batch bool) (*Function, error) {
 	if err != nil {
 		return nil, refuse("%q is no Go expression: %v", f.Expr, err)
 	}
-	if err := f.bind(expr); err != nil {
-		return nil, err
-	}
+	f.bind(expr)
 	value, err := types.Eval(p.fset, p.types, token.NoPos, f.Expr)
 	if err != nil {
 		return nil, f.unknown(err)
@@ -69,22 +67,21 @@ func example(param *types.TypeParam) string {
 }
 
 // bind makes T.M a method of a zero T.
-func (f *Function) bind(expr ast.Expr) error {
+func (f *Function) bind(expr ast.Expr) {
 	selector, ok := expr.(*ast.SelectorExpr)
 	if !ok {
-		return nil
+		return
 	}
 	operand := f.Expr[:int(selector.Sel.Pos())-2]
 	value, err := types.Eval(f.fset, f.types, token.NoPos, operand)
 	if err != nil || !value.IsType() {
-		return nil
+		return
 	}
 	t := value.Type
 	if pointer, ok := t.(*types.Pointer); ok {
 		t = pointer.Elem()
 	}
 	f.Expr = fmt.Sprintf("new(%s).%s", types.TypeString(t, f.qualify), selector.Sel.Name)
-	return nil
 }
 
 // qualify leaves the name of the package itself out.

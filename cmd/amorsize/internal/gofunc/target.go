@@ -69,10 +69,8 @@ func ParseTarget(text, fn string) (Target, error) {
 
 // cutBrackets leaves out type arguments, which may have paths of their own.
 func cutBrackets(text string) string {
-	if open := strings.IndexByte(text, '['); open >= 0 {
-		return text[:open]
-	}
-	return text
+	before, _, _ := strings.Cut(text, "[")
+	return before
 }
 
 // versionDots returns the end of a path whose last element has a version of the

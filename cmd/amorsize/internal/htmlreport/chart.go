@@ -5,6 +5,7 @@ import (
 	"html"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -99,8 +100,7 @@ func (c chart) legend(b *strings.Builder) {
 		return
 	}
 	x := width - right
-	for i := len(c.Series) - 1; i >= 0; i-- {
-		s := c.Series[i]
+	for _, s := range slices.Backward(c.Series) {
 		x -= 8*len([]rune(s.Name)) + 22
 		fmt.Fprintf(b, `<rect class="%s fill" x="%d" y="6" width="10" height="10"/><text class="tick" x="%d" y="15">%s</text>`,
 			s.Class, x, x+14, html.EscapeString(s.Name))

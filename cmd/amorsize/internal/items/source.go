@@ -206,7 +206,7 @@ func (in *Input) openFile(stdin io.Reader) error {
 		}
 		file, in.close = f, f.Close
 	}
-	var r io.Reader = stdin
+	r := stdin
 	if file != nil {
 		r = file
 	}

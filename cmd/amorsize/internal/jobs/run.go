@@ -237,7 +237,8 @@ func (o outermost) Do(ctx context.Context, call func(context.Context) error) err
 	if err == nil || o.r.cfg.Lost == nil {
 		return err
 	}
-	if f, ok := policies.AsFailure(err); ok && !errors.Is(err, policies.ErrGaveUp) && !(o.r.cfg.Bisect && f.Items > 1) {
+	f, ok := policies.AsFailure(err)
+	if halved := ok && o.r.cfg.Bisect && f.Items > 1; ok && !halved && !errors.Is(err, policies.ErrGaveUp) {
 		o.r.cfg.Lost(f.Items)
 	}
 	return err

@@ -128,11 +128,10 @@ func (h Halt) Reached(failed, done int) bool {
 
 // breakerFlag is what --breaker says.
 type breakerFlag struct {
-	off      bool
-	inARow   int
-	share    float64
-	minimum  int
-	explicit bool
+	off     bool
+	inARow  int
+	share   float64
+	minimum int
 }
 
 // parseBreaker reads off, 8 and 50%/20.
