@@ -64,7 +64,8 @@ func (in *Input) readTSV(r io.Reader) iter.Seq2[Item, error] {
 				return
 			}
 			line++
-			fields := strings.Split(strings.TrimSuffix(text, "\r"), "\t")
+			text = strings.TrimSuffix(text, "\r")
+			fields := strings.Split(text, "\t")
 			if columns == 0 {
 				columns = len(fields)
 			}
@@ -98,7 +99,7 @@ func (in *Input) readJSON(r io.Reader) iter.Seq2[Item, error] {
 				continue
 			}
 			n++
-			item := Item{N: n, Text: strings.TrimSuffix(text, "\r")}
+			item := Item{N: n, Text: strings.TrimSpace(text)}
 			if err := item.decode(); err != nil {
 				yield(Item{}, fmt.Errorf("%w: line %d is no valid JSON: %w", ErrInput, line, err))
 				return

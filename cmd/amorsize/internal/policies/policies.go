@@ -164,8 +164,9 @@ func (s *Set) breaker(o Options) error {
 		OnOpen: func(failures int, last error) {
 			why := last.Error()
 			s.why.Store(&why)
-			s.Opened.Add(1)
-			s.openSince.CompareAndSwap(0, time.Now().UnixNano())
+			if s.openSince.CompareAndSwap(0, time.Now().UnixNano()) { // else a probe has failed
+				s.Opened.Add(1)
+			}
 		},
 		OnClose: func() {
 			if since := s.openSince.Swap(0); since > 0 {

@@ -1,0 +1,119 @@
+package joblog_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
+)
+
+// write writes runs, each a list of items and whether they went well.
+func write(t *testing.T, runs ...map[string][]bool) *joblog.Content {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "log")
+	for i, run := range runs {
+		log, err := joblog.Create(path, i > 0)
+		require.NoError(t, err)
+		require.NoError(t, log.Write(joblog.Header{Type: "run", V: joblog.Version, Command: "run"}))
+		n := 0
+		for text, outcomes := range run {
+			for _, ok := range outcomes {
+				n++
+				e := joblog.Entry{Type: "item", OK: ok, Tries: 1}
+				e.Describe(items.Of(n, text))
+				require.NoError(t, log.Write(e))
+			}
+		}
+		require.NoError(t, log.Close())
+	}
+	content, err := joblog.Read(path)
+	require.NoError(t, err)
+	return content
+}
+
+func TestFailed(t *testing.T) {
+	c := write(t,
+		map[string][]bool{"a": {false}, "b": {true}, "twice": {false, false}},
+		map[string][]bool{"a": {false}, "twice": {true, false}},
+	)
+	count := map[string]int{}
+	for _, e := range c.Failed() {
+		text, ok := e.Text()
+		require.True(t, ok)
+		count[text]++
+	}
+	require.Equal(t, map[string]int{"a": 1, "twice": 1}, count, "a later run makes up for an earlier one")
+}
+
+// TestFinished compares with a model: runs that continue each other run what is
+// not over, and every item is over once in the end.
+func TestFinished(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		input := map[string]int{}
+		for range random.IntN(12) {
+			input[fmt.Sprint(random.IntN(5))]++
+		}
+		var runs []map[string][]bool
+		over := map[string]int{} // how many of each text went well
+		for range 1 + random.IntN(4) {
+			run := map[string][]bool{}
+			for text, n := range input {
+				for range n - over[text] {
+					if random.IntN(4) == 0 {
+						continue // the run was interrupted before it
+					}
+					ok := random.IntN(2) == 0
+					run[text] = append(run[text], ok)
+				}
+			}
+			for text, outcomes := range run {
+				for _, ok := range outcomes {
+					if ok {
+						over[text]++
+					}
+				}
+			}
+			runs = append(runs, run)
+		}
+		c := write(t, runs...)
+		done := c.Finished(true)
+		for text, n := range input {
+			skipped := 0
+			for range n {
+				if done.Skip(items.Of(1, text)) {
+					skipped++
+				}
+			}
+			require.Equal(t, over[text], skipped, "%v of %v", text, runs)
+		}
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	for text, want := range map[string]string{
+		"":                            "is not a log that amorsize wrote",
+		"no json\n":                   "line 1 is not of a log",
+		`{"type":"x"}` + "\n":         `type "x" is unknown`,
+		`{"type":"run","v":9}` + "\n": "version 9 is newer than this amorsize",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		_, err := joblog.Read(path)
+		require.ErrorIs(t, err, joblog.ErrLog)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestBinaryItem(t *testing.T) {
+	c := write(t, map[string][]bool{"\xff\x00": {false}})
+	text, ok := c.Failed()[0].Text()
+	require.True(t, ok)
+	require.Equal(t, "\xff\x00", text)
+}
