@@ -76,6 +76,8 @@ func execFunction(c *cobra.Command, f *runFlags, g *goFlags, as string, args []s
 		return targetError(err)
 	}
 	defer binary.Close()
+	defer s.startGuard().Close()
+	binary.Started = func(pid int) func() { return s.groups.Adopt(pid, fn.Name) }
 	s.what = fn.Name + "   " + fn.Type + "   " + fn.Place
 	if s.emitter, err = newEmitter(s.term, f.output, s.scope, false); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,6 +132,7 @@ type requester struct {
 	base    *http.Transport
 	files   process.Files
 	bearer  string
+	alive   context.Context // ends when requests under way are to end, too
 }
 
 type headerLine struct {
@@ -246,12 +248,13 @@ func (r *requester) connect() error {
 		r.base.Protocols, r.base.ForceAttemptHTTP2 = protocols, false
 	}
 	set := r.s.set
-	config := transport.Config{Base: r.base, Limiter: set.Limiter, Breaker: set.BreakerPolicy}
+	config := transport.Config{Base: sender{r.base}, Limiter: set.Limiter, Breaker: set.BreakerPolicy}
 	t, err := transport.New(config)
 	if err != nil {
 		return usage(err)
 	}
 	r.client = &http.Client{Transport: t}
+	r.alive, r.s.killed = context.WithCancel(context.Background())
 	return nil
 }
 
@@ -326,23 +329,22 @@ func (r *requester) request(ctx context.Context, it items.Item) (*http.Request, 
 }
 
 // attempt makes a job's request. That nothing more is to be started ends its waits
-// for the rate and the breaker, not the request itself.
+// for the rate and the breaker, not a request that has been sent.
 func (r *requester) attempt(ctx context.Context, j *jobs.Job, _ int) error {
 	it := j.First()
-	began := time.Now()
-	defer func() { j.Wall = time.Since(began) }()
-	j.Status = 0
-	call, cancel := context.WithCancel(ctx)
-	defer cancel()
-	timeout := r.s.timeout()
-	if timeout > 0 {
-		timer := time.AfterFunc(timeout, cancel)
-		defer timer.Stop()
-	}
-	req, err := r.request(call, it)
+	j.Status, j.Wall = 0, 0
+	sent := &sending{timeout: r.s.timeout()}
+	sent.ctx, sent.cancel = context.WithCancel(r.alive)
+	defer sent.end()
+	req, err := r.request(context.WithValue(ctx, sendingKey{}, sent), it)
 	if err != nil {
 		return err
 	}
+	defer func() {
+		if !sent.began.IsZero() {
+			j.Wall = time.Since(sent.began)
+		}
+	}()
 	resp, err := r.client.Do(req)
 	if err == nil {
 		j.Status = resp.StatusCode
@@ -350,8 +352,8 @@ func (r *requester) attempt(ctx context.Context, j *jobs.Job, _ int) error {
 		_ = resp.Body.Close()
 	}
 	switch {
-	case err != nil && ctx.Err() == nil && call.Err() != nil:
-		return &process.TimeoutError{After: timeout}
+	case err != nil && sent.late.Load():
+		return &process.TimeoutError{After: sent.timeout}
 	case err != nil:
 		var wrapped *url.Error
 		if errors.As(err, &wrapped) {
@@ -361,7 +363,45 @@ func (r *requester) attempt(ctx context.Context, j *jobs.Job, _ int) error {
 	case !r.success(j.Status):
 		return r.refused(j, resp)
 	}
-	return r.present(j, it, time.Since(began))
+	return r.present(j, it, time.Since(sent.began))
+}
+
+// sending is a request from when it is sent, after all waits.
+type sending struct {
+	ctx     context.Context
+	cancel  context.CancelFunc
+	timeout time.Duration
+	began   time.Time
+	timer   *time.Timer
+	late    atomic.Bool
+}
+
+type sendingKey struct{}
+
+func (s *sending) end() {
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	s.cancel()
+}
+
+// sender is under the transport's policies: there the request's own time begins.
+type sender struct{ base http.RoundTripper }
+
+// RoundTrip sends a request in the context of its own.
+func (s sender) RoundTrip(req *http.Request) (*http.Response, error) {
+	sent, ok := req.Context().Value(sendingKey{}).(*sending)
+	if !ok {
+		return s.base.RoundTrip(req)
+	}
+	sent.began = time.Now()
+	if sent.timeout > 0 && sent.timer == nil {
+		sent.timer = time.AfterFunc(sent.timeout, func() {
+			sent.late.Store(true)
+			sent.cancel()
+		})
+	}
+	return s.base.RoundTrip(req.WithContext(sent.ctx))
 }
 
 func (r *requester) success(status int) bool {

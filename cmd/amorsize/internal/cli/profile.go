@@ -111,7 +111,7 @@ func measureProfile(c *cobra.Command, f *measureFlags, args []string) (*profile,
 		return nil, err
 	}
 	p, m, err := f.profile(ctx, s, sub, head, list)
-	if err != nil {
+	if err = s.interrupted(err); err != nil {
 		return nil, err
 	}
 	if f.json {

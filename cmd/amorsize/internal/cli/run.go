@@ -240,11 +240,7 @@ var modes = map[string]process.Mode{
 // start makes what runs the commands.
 func (r *commandRunner) start() (err error) {
 	s := r.s
-	if self, err := os.Executable(); err == nil {
-		if r.guard, err = process.StartGuard(self); err == nil {
-			s.groups.Watch(r.guard)
-		}
-	}
+	r.guard = s.startGuard()
 	var env []string
 	if len(r.flags.env) > 0 {
 		env = append(os.Environ(), r.flags.env...)
@@ -266,6 +262,21 @@ func (r *commandRunner) start() (err error) {
 		r.workers = newWorkerPool(r)
 	}
 	return nil
+}
+
+// startGuard starts the process that ends what runs if this one is killed. Where
+// there can be none, it is nil.
+func (s *session) startGuard() *process.Guard {
+	self, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	guard, err := process.StartGuard(self)
+	if err != nil {
+		return nil
+	}
+	s.groups.Watch(guard)
+	return guard
 }
 
 func (r *commandRunner) close() {

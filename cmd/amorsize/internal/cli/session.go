@@ -153,8 +153,9 @@ func (s *session) pending() iter.Seq[items.Item] {
 	return func(yield func(items.Item) bool) {
 		for it := range s.input.All() {
 			if s.done.Skip(it) {
-				s.skipped++
-				s.state.Total.Add(-1)
+				if s.skipped++; s.input.Total() >= 0 {
+					s.state.Total.Add(-1)
+				}
 				continue
 			}
 			if !yield(it) {
@@ -306,8 +307,11 @@ func (s *session) outputFailed(err error) {
 // finish tells what came of the run.
 func (s *session) finish(result jobs.Result) error {
 	sum := s.collect.Summary(s.name, result, s.skipped)
-	if s.input.Total() >= 0 {
+	switch {
+	case s.input.Total() >= 0:
 		sum.Total = s.input.Total()
+	case sum.Total >= 0:
+		sum.Total += s.skipped
 	}
 	sum.Exit = code(result.Err, sum.Failed)
 	if s.flags.output.exitZero && sum.Exit == exitFailed {

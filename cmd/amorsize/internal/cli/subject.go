@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -143,7 +144,8 @@ func (f *measureFlags) openFunction(s *session, argv []string) (subject, *headin
 			batch = 100
 		}
 	}
-	sub := &functionSubject{binary: binary, batch: batch, verbose: f.verbose}
+	binary.Started = func(pid int) func() { return s.groups.Adopt(pid, fn.Name) }
+	sub := &functionSubject{binary: binary, batch: batch, verbose: f.verbose, guard: s.startGuard()}
 	head := &heading{
 		what: strings.TrimSpace(fn.Name + "   " + fn.Type + "   " + fn.Place), lines: []string{buildNote(binary)}, code: fn.Code, fn: fn,
 	}
@@ -204,9 +206,13 @@ type functionSubject struct {
 	binary  *gofunc.Binary
 	batch   int
 	verbose bool
+	guard   *process.Guard
 }
 
-func (f *functionSubject) close() { f.binary.Close() }
+func (f *functionSubject) close() {
+	f.binary.Close()
+	f.guard.Close()
+}
 
 func (f *functionSubject) run(list []items.Item) gofunc.Run {
 	return gofunc.Run{Items: list, Batch: f.batch, Output: output(f.verbose)}
@@ -273,6 +279,18 @@ func (f *functionSubject) at(ctx context.Context, list []items.Item, workers int
 		return rung{}, targetError(err)
 	}
 	return rung{Items: p.Items, Wall: p.Wall, P95: p.P95, CPU: p.CPU, Failed: p.Failed}, nil
+}
+
+// interrupted returns how the command ends: interrupted, if it was, whatever
+// else that led to.
+func (s *session) interrupted(err error) error {
+	if s.control != nil && errors.Is(s.control.Stopped(), jobs.ErrInterrupted) {
+		return &exitError{code: exitInterrupt}
+	}
+	if s.control != nil && errors.Is(s.control.Stopped(), jobs.ErrTerminated) {
+		return &exitError{code: exitTerminated}
+	}
+	return err
 }
 
 // interruptible returns a context that ends with the first interrupt, and has the

@@ -93,7 +93,7 @@ func tune(c *cobra.Command, f *measureFlags, most int, args []string) error {
 	budget := f.budget
 	f.budget = min(2*time.Second, budget/10)
 	p, m, err := f.profile(ctx, s, sub, head, list)
-	if err != nil {
+	if err = s.interrupted(err); err != nil {
 		return err
 	}
 	top := 4 * max(p.Workers, runtime.GOMAXPROCS(0))
@@ -108,7 +108,7 @@ func tune(c *cobra.Command, f *measureFlags, most int, args []string) error {
 		Predicted: min(p.Workers, len(list)), Host: p.Host,
 	}
 	s.term.Sayf("amorsize: %s · %s items × %d rounds × %d worker counts · %s", head.what, jobs.Count(len(list)), tuneRounds, len(rungs), "results are dropped")
-	if err := t.climb(ctx, sub, list, rungs); err != nil {
+	if err := s.interrupted(t.climb(ctx, sub, list, rungs)); err != nil {
 		return err
 	}
 	if s.batch.Auto {

@@ -30,10 +30,13 @@ var (
 
 // Binary is a harness that has been built.
 type Binary struct {
-	Path  string
-	Took  time.Duration
-	Kept  bool // it was built before, and nothing has changed
-	clean func()
+	Path string
+	Took time.Duration
+	Kept bool // it was built before, and nothing has changed
+	// Started, if not nil, is told of each process that is started, and returns what
+	// is to be called when it has ended.
+	Started func(pid int) (ended func())
+	clean   func()
 }
 
 // Close removes what was made for this time only.

@@ -96,6 +96,7 @@ type program struct {
 	out     *bufio.Reader
 	outFile *os.File
 	errs    tail
+	ended   func()
 }
 
 // start starts the harness. What the function prints goes to also, if that is not nil.
@@ -128,7 +129,10 @@ func (b *Binary) start(ctx context.Context, also io.Writer, dir string, env ...s
 		_ = read.Close()
 		return nil, err
 	}
-	p.outFile, p.out = read, bufio.NewReaderSize(read, 64<<10)
+	p.outFile, p.out, p.ended = read, bufio.NewReaderSize(read, 64<<10), func() {}
+	if b.Started != nil {
+		p.ended = b.Started(p.cmd.Process.Pid)
+	}
 	return p, nil
 }
 
@@ -148,6 +152,7 @@ func (p *program) next() (*record, error) {
 // end waits for the end of the program.
 func (p *program) end() error {
 	_, _ = p.in.Close(), p.outFile.Close()
+	defer p.ended()
 	return p.cmd.Wait()
 }
 

@@ -34,10 +34,7 @@ func FuzzItems(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		lines, err := read(t, items.Source{}, text)
 		require.NoError(t, err)
-		again := ""
-		for _, line := range lines {
-			again += line + "\n"
-		}
+		again := strings.Join(append(lines, ""), "\n")
 		if text != "" && !strings.HasSuffix(text, "\n") {
 			text += "\n"
 		}

@@ -204,7 +204,8 @@ func window(p *Plan) int {
 // stream has the engine run jobs, and passes on what comes of them.
 func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
 	opts = append([]amorsize.Option{
-		p.engine(), amorsize.WithErrors(amorsize.Collect), amorsize.WithWindow(window(p)),
+		// A slot takes one job at a time: what is begun is what came first.
+		p.engine(), amorsize.WithChunkSize(1), amorsize.WithErrors(amorsize.Collect), amorsize.WithWindow(window(p)),
 		amorsize.WithPolicies(slices.Concat([]amorsize.Policy{outermost{r}}, r.cfg.Set.Policies(), r.cfg.Extra)...),
 		amorsize.WithProgress(func(at amorsize.Progress) {
 			if !p.Fixed && at.Workers > 0 {

@@ -3,6 +3,8 @@ package policies_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,9 +75,8 @@ func do(ctx context.Context, s *policies.Set, call func() error) error {
 		}
 		return nil
 	}
-	list := s.Policies()
-	for i := len(list) - 1; i >= 0; i-- {
-		p, inner := list[i], next
+	for _, p := range slices.Backward(s.Policies()) {
+		inner := next
 		next = func(ctx context.Context) error { return p.Do(ctx, inner) }
 	}
 	return next(ctx)
@@ -88,12 +89,12 @@ func TestOutageChargesNothing(t *testing.T) {
 		s, err := policies.New(policies.Options{Retries: 3, Backoff: "200ms..1s", Breaker: "8", BreakerWait: time.Second})
 		require.NoError(t, err)
 		began := time.Now()
-		calls := 0
+		var calls atomic.Int64
 		service := func() error {
 			at := time.Since(began)
 			time.Sleep(100 * time.Millisecond)
 			if at > time.Second && at < time.Minute {
-				calls++
+				calls.Add(1)
 				return exit(22)
 			}
 			return nil
@@ -109,7 +110,7 @@ func TestOutageChargesNothing(t *testing.T) {
 		for range 160 {
 			require.NoError(t, <-results)
 		}
-		require.Less(t, calls, 8+60+1, "eight under way, and one a second")
+		require.Less(t, calls.Load(), int64(8+60+1), "eight under way, and one a second")
 		require.Equal(t, int64(1), s.Opened.Load())
 		require.Greater(t, s.Paused(), 50*time.Second)
 	})

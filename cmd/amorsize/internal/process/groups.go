@@ -13,6 +13,8 @@ type Groups struct {
 	live  map[int]*running // by slot
 	level Level
 	guard *Guard
+
+	adopted int // so far
 }
 
 // Level is how much is done to make commands end.
@@ -55,6 +57,17 @@ func (g *Groups) begin(slot, pid int, item string) *running {
 		signalGroup(pid, g.level)
 	}
 	return r
+}
+
+// Adopt registers a group that somebody else has started, as one that is to be
+// ended with the others. The function it returns is to be called when it has ended.
+func (g *Groups) Adopt(pid int, item string) (ended func()) {
+	g.mu.Lock()
+	g.adopted++
+	slot := guardSlots - 1 - g.adopted%64
+	g.mu.Unlock()
+	r := g.begin(slot, pid, item)
+	return func() { g.end(r) }
 }
 
 // end takes a group out, and returns what has been done to end it.
