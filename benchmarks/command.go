@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,6 +39,7 @@ func commandSuite(o options) {
 		fmt.Printf("the command can't be built: %v\n%s", err, out)
 		return
 	}
+	c.profiles()
 	c.spawning()
 	c.outputs()
 	c.memory()
@@ -80,6 +82,73 @@ func (c *commands) must(line string) func() {
 				fmt.Printf("%s: %v: %s\n", line, err, exit.Stderr)
 			}
 		}
+	}
+}
+
+// workSource is a module with a function of each kind.
+const workSource = `package work
+
+import "time"
+
+func spin(d time.Duration) (x int) {
+	for t := time.Now(); time.Since(t) < d; {
+		x++
+	}
+	return x
+}
+
+func Compute(n int) (x int) {
+	for i := range 3_000_000 {
+		x = x*31 + i + n
+	}
+	return x
+}
+func Wait(int)  { time.Sleep(20 * time.Millisecond) }
+func Mixed(int) { spin(time.Millisecond); time.Sleep(4 * time.Millisecond) }
+`
+
+// profiles has profile recommend a number of workers, and tune measure how far
+// that is off.
+func (c *commands) profiles() {
+	module := filepath.Join(c.dir, "module")
+	for name, text := range map[string]string{"go.mod": "module example.com/work\n\ngo 1.26\n", "work.go": workSource} {
+		if err := os.MkdirAll(module, 0o700); err != nil {
+			panic(err)
+		}
+		if err := os.WriteFile(filepath.Join(module, name), []byte(text), 0o600); err != nil {
+			panic(err)
+		}
+	}
+	t := newTable("What profile recommends", "Its time as measured by tune, beside the best of the ladder. Asked: the right class, and within 10 %.",
+		"", "class", "recommended", "best", "off")
+	for _, s := range []struct{ name, target string }{
+		{"command that computes", "--sh 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done'"},
+		{"command that waits", "--sh 'sleep 0.05'"},
+		{"command that does both", "--sh 'i=0; while [ $i -lt 10000 ]; do i=$((i+1)); done; sleep 0.03'"},
+		{"function that computes", "./.Compute"},
+		{"function that waits", "./.Wait"},
+		{"function that does both", "./.Mixed"},
+	} {
+		var p struct{ Class string }
+		var table struct {
+			Best      int
+			Predicted int     `json:"predicted_workers"`
+			Off       float64 `json:"predicted_off"`
+		}
+		c.json("cd "+module+" && $A profile --race=false --json --range 400 "+s.target, &p)
+		c.json("cd "+module+" && $A tune --json --budget 15s --range 400 "+s.target, &table)
+		t.row(s.name, p.Class, fmt.Sprint(table.Predicted), fmt.Sprint(table.Best), fmt.Sprintf("%.1f %%", 100*table.Off))
+	}
+}
+
+// json runs a line of a shell and reads what it writes.
+func (c *commands) json(line string, into any) {
+	out, err := c.sh(line)
+	if err == nil {
+		err = json.Unmarshal(out, into)
+	}
+	if err != nil {
+		fmt.Println(line, err)
 	}
 }
 

@@ -80,5 +80,3 @@ amorsize -- command is short for amorsize run -- command.`,
 	root.InitDefaultCompletionCmd()
 	return root
 }
-
-func withDefaults(_ *cobra.Command, args []string) ([]string, error) { return args, nil }

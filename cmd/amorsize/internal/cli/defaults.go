@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// origin is where flags come from that were not given on the command line.
+type origin struct {
+	name  string
+	lines []string
+	ours  bool // the user's own, not something that came with a directory
+}
+
+// guarded are flags that run what they say or name a file to be read or written: a
+// file that came with a directory may not set them.
+var guarded = []string{"fn", "sh", "worker", "env", "chdir", "log", "results", "summary", "bearer-env", "body"}
+
+// withDefaults puts the flags of the configuration before those of the command
+// line: of the user's file, of ./.amorsize, of AMORSIZE_OPTS. A file has a flag a
+// line, and comments that begin with #; flags that a command does not have are
+// for others.
+func withDefaults(root *cobra.Command, args []string) ([]string, error) {
+	if len(args) == 0 || !oneOf(args[0], "run", "http", "exec") {
+		return args, nil
+	}
+	c, _, err := root.Find(args[:1])
+	if err != nil {
+		return args, nil //nolint:nilerr // cobra says so
+	}
+	show := false
+	own := args[1:]
+	end := slices.Index(own, "--")
+	if end < 0 {
+		end = len(own)
+	}
+	if at := slices.Index(own[:end], "--show-config"); at >= 0 {
+		show, own = true, slices.Delete(slices.Clone(own), at, at+1)
+	}
+	origins, err := configured()
+	if err != nil {
+		return nil, usage(err)
+	}
+	var before []string
+	for _, o := range origins {
+		flags, err := o.flags(c)
+		if err != nil {
+			return nil, usage(err)
+		}
+		before = append(before, flags...)
+		if show {
+			for _, flag := range flags {
+				fmt.Printf("%-28s %s\n", o.name, flag)
+			}
+		}
+	}
+	if show {
+		for _, flag := range own {
+			if strings.HasPrefix(flag, "-") && flag != "--" {
+				fmt.Printf("%-28s %s\n", "command line", flag)
+			}
+		}
+		return nil, &exitError{code: exitOK}
+	}
+	return slices.Concat(args[:1], before, own), nil
+}
+
+// configured reads the files and the variable, the weakest first.
+func configured() ([]origin, error) {
+	var list []origin
+	dir, err := os.UserConfigDir()
+	files := []origin{{name: filepath.Join(dir, "amorsize", "config"), ours: true}, {name: ".amorsize"}}
+	for _, o := range files {
+		if o.ours && err != nil {
+			continue // there is no home
+		}
+		text, err := os.ReadFile(o.name)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("can't read the configuration: %w", err)
+		}
+		o.lines = strings.Split(string(text), "\n")
+		list = append(list, o)
+	}
+	if text := os.Getenv("AMORSIZE_OPTS"); text != "" {
+		list = append(list, origin{name: "AMORSIZE_OPTS", lines: strings.Fields(text), ours: true})
+	}
+	return list, nil
+}
+
+// flags returns those that the command has.
+func (o origin) flags(c *cobra.Command) (flags []string, err error) {
+	for i, line := range o.lines {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, value, hasValue := strings.Cut(line, "=")
+		if !hasValue { // "--retries 3" is "--retries=3": a line is one flag
+			name, value, hasValue = strings.Cut(line, " ")
+		}
+		long, ok := strings.CutPrefix(name, "--")
+		if !ok {
+			return nil, fmt.Errorf("%s line %d: %q is no flag: write --name or --name=value", o.name, i+1, line)
+		}
+		if !o.ours && slices.Contains(guarded, long) {
+			return nil, fmt.Errorf("%s line %d: --%s runs code, or reads or writes files, and may not be set by a file that came with the directory", o.name, i+1, long)
+		}
+		if c.Flags().Lookup(long) == nil {
+			continue
+		}
+		if hasValue {
+			flags = append(flags, "--"+long+"="+strings.TrimSpace(value))
+		} else {
+			flags = append(flags, "--"+long)
+		}
+	}
+	return flags, nil
+}
