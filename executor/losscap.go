@@ -40,6 +40,7 @@ type lossCap struct {
 		losses, calls float64
 		upper         float64 // share lost in the upper half of it, 0 before it is over
 	}
+	bottom struct{ losses, calls float64 } // since the cap came down to one call
 }
 
 // bound returns n or the cap, if that is less.
@@ -64,6 +65,9 @@ func (l *lossCap) success(limit int) (back bool) {
 	}
 	l.calm++
 	l.fall.calls++
+	if l.bottom.losses > 0 {
+		l.bottom.calls++
+	}
 	k := l.calm * l.share
 	rise := lossCut * l.share * (1 + k*k)
 	if l.regrow {
@@ -96,7 +100,7 @@ func (l *lossCap) loss(now time.Duration, c attempt, limit int, throttled, explo
 	case l.burst && c.began <= l.burstEnd: // lost with others, before any could be held back
 		l.most = l.bound(tolerated)
 		return
-	case exploring:
+	case exploring && (l.most == 0 || float64(limit) > 1.05*l.most):
 		l.most, l.regrow = tolerated, first
 		l.fall.from = 0
 	default:
@@ -114,13 +118,17 @@ func (l *lossCap) cut(most float64) {
 	f.losses++
 	l.regrow = false
 	l.most = max(1, most*(1-lossCut))
+	b := &l.bottom
+	if l.most == 1 {
+		b.losses++
+	}
 	switch lost := f.losses / (f.losses + f.calls); {
+	case b.losses >= bottomLosses: // one call in flight can't be too many
+		l.putUpWith(b.losses/(b.losses+b.calls), leastCap)
 	case f.upper == 0 && l.most < f.from*0.71:
 		f.upper, f.losses, f.calls = lost, 0, 0
 	case f.upper > 0 && l.most <= f.from/2 && lost > f.upper/3:
 		l.putUpWith(lost, f.from)
-	case l.most == 1 && f.losses >= 8: // one call in flight can't be too many
-		l.putUpWith(lost, leastCap)
 	case f.upper > 0 && l.most <= f.from/2:
 		f.from = 0 // it helps
 	}
@@ -130,9 +138,13 @@ func (l *lossCap) cut(most float64) {
 // that have nothing to do with it.
 const leastCap = 16
 
+// bottomLosses is how many losses of one call in flight tell that.
+const bottomLosses = 4
+
 // putUpWith takes a share of losses for the service's own.
 func (l *lossCap) putUpWith(lost, most float64) {
 	l.background = min(2*lost, 0.5)
 	l.share = max(l.share, l.background)
 	l.most, l.fall.from = most, 0
+	l.bottom.losses, l.bottom.calls = 0, 0
 }

@@ -114,7 +114,7 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 	}
 	defer r.close()
 	s.set.Again = r.again
-	return s.run(jobs.Config{Attempt: r.attempt, Within: true, Caps: jobs.Caps{Files: fileSlots() * 4 / 2}})
+	return s.run(jobs.Config{Attempt: r.attempt, Within: true, Caps: jobs.Caps{Files: 2 * fileSlots()}})
 }
 
 // requester makes the requests of a session.

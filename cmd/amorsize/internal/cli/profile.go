@@ -294,8 +294,12 @@ func ladder(matters, most, items int) []int {
 	return slices.Compact(list)
 }
 
-// raceItems is how many items the race detector is shown.
-const raceItems = 200
+// The race detector is shown so many items, and is given that much more time than
+// the budget: it slows everything down.
+const (
+	raceItems = 200
+	raceTime  = 20 * time.Second
+)
 
 // raceCheck asks the race detector.
 func (f *measureFlags) raceCheck(ctx context.Context, sub subject, fn *gofunc.Function, list []items.Item) *race {
@@ -317,7 +321,7 @@ func (f *measureFlags) raceCheck(ctx context.Context, sub subject, fn *gofunc.Fu
 		return &race{Why: "it can't be built with -race: " + firstLine(err.Error())}
 	}
 	defer binary.Close()
-	limited, cancel := context.WithTimeout(ctx, 5*f.budget)
+	limited, cancel := context.WithTimeout(ctx, 5*f.budget+raceTime)
 	defer cancel()
 	run := function.run(list[:min(len(list), raceItems)])
 	run.Workers = 4

@@ -335,12 +335,12 @@ func seen(j *jobs.Job, s *policies.Seen) {
 	s.Stderr = func() []byte { return j.Outcome.Err.Tail(most) }
 }
 
-// fileSlots returns how many slots open files allow: two files of output, one
-// for the process, and one to spare.
+// fileSlots returns how many slots open files allow: two files of output and one
+// for the process, as many again that wait to be passed on, and some to spare.
 func fileSlots() int {
 	limit := openFiles()
 	if limit == 0 {
 		return 0
 	}
-	return max(1, (limit-64)/4)
+	return max(1, (limit-64)/8)
 }

@@ -228,6 +228,9 @@ func (r Run) env(mode string) []string {
 	}
 }
 
+// startUp is how long the program may take to begin with its first call.
+const startUp = 30 * time.Second
+
 // hangs is how many times the budget a single call may take.
 const hangs = 5
 
@@ -242,7 +245,7 @@ func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
 	s := &Sample{}
 	at, of, ended := 1, 1, false
 	var hung atomic.Bool
-	watch := time.AfterFunc(hangs*run.Budget, func() { hung.Store(true); interrupt(p.cmd) })
+	watch := time.AfterFunc(hangs*run.Budget+startUp, func() { hung.Store(true); interrupt(p.cmd) })
 	defer watch.Stop()
 	for {
 		r, err := p.next()

@@ -203,9 +203,13 @@ func window(p *Plan) int {
 
 // stream has the engine run jobs, and passes on what comes of them.
 func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
+	works := window(p)
+	if files := r.cfg.Caps.Files; files > 0 { // results that wait hold files, too
+		works = min(works, max(files, 2*p.Slots+2))
+	}
 	opts = append([]amorsize.Option{
 		// A slot takes one job at a time: what is begun is what came first.
-		p.engine(), amorsize.WithChunkSize(1), amorsize.WithErrors(amorsize.Collect), amorsize.WithWindow(window(p)),
+		p.engine(), amorsize.WithChunkSize(1), amorsize.WithErrors(amorsize.Collect), amorsize.WithWindow(works),
 		amorsize.WithPolicies(slices.Concat([]amorsize.Policy{outermost{r}}, r.cfg.Set.Policies(), r.cfg.Extra)...),
 		amorsize.WithProgress(func(at amorsize.Progress) {
 			if !p.Fixed && at.Workers > 0 {
