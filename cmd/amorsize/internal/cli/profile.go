@@ -3,17 +3,14 @@ package cli
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"math"
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/history"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
@@ -198,50 +195,6 @@ func newProfileOf(m measured, total, files int) *profile {
 	return p
 }
 
-// The trials of a number of workers, each with a few items for every worker.
-const (
-	trials       = 3
-	trialPerEach = 4
-)
-
-// verify tries the recommended number of workers, if the work waits: alone, an item
-// costs the cores more than in company, since waking up is shared; and whatever is
-// waited for may have room for fewer.
-func (p *profile) verify(ctx context.Context, sub subject, list []items.Item, m *measured, total int) error {
-	if m.Class() == sampling.CPUBound {
-		return nil
-	}
-	cores := runtime.GOMAXPROCS(0)
-	for range trials {
-		workers := min(p.Workers, len(list))
-		if workers < 2 {
-			return nil
-		}
-		r, err := sub.at(ctx, list[:min(len(list), trialPerEach*workers)], workers)
-		if err != nil {
-			return err
-		}
-		achieved := float64(r.Items) / r.Wall.Seconds()
-		busy := r.CPU.Seconds() / r.Wall.Seconds() / float64(cores)
-		rounds := math.Ceil(float64(r.Items) / float64(workers))
-		expected := float64(r.Items) / (rounds * m.Wall.Seconds())
-		if achieved < 0.7*expected && busy < 0.7 { // Little's law, and a quarter to spare
-			p.Workers, p.Binding = max(1, int(math.Ceil(1.25*achieved*m.Wall.Seconds()))), "what is waited for"
-			p.Limits = append(p.Limits, jobs.Limit{Name: p.Binding, Slots: p.Workers})
-			m.Served = achieved
-			return nil
-		}
-		before := m.CPU
-		m.CPU = min(m.CPU, r.CPU/time.Duration(r.Items))
-		plan := jobs.NewPlan(m.Cost, total, jobs.Caps{Files: fileSlots()})
-		p.CPU, p.Class, p.Workers, p.Binding, p.Limits = m.CPU.Seconds(), m.Class().String(), plan.Slots, plan.Binding, plan.Limits
-		if float64(m.CPU) > 0.8*float64(before) || p.Workers <= workers {
-			return nil
-		}
-	}
-	return nil
-}
-
 // functionPlan takes the engine's plan for a function that computes: it knows what
 // a goroutine costs, and when one is enough.
 func (p *profile) functionPlan(m measured, total int) {
@@ -292,155 +245,4 @@ func ladder(matters, most, items int) []int {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
-}
-
-// The race detector is shown so many items, and is given that much more time than
-// the budget: it slows everything down.
-const (
-	raceItems = 200
-	raceTime  = 20 * time.Second
-)
-
-// raceCheck asks the race detector.
-func (f *measureFlags) raceCheck(ctx context.Context, sub subject, fn *gofunc.Function, list []items.Item) *race {
-	function, ok := sub.(*functionSubject)
-	if !ok {
-		return nil
-	}
-	target := fn.Target()
-	loaded, err := gofunc.Load(ctx, target, gofunc.Options{Tags: f.golang.tags, Race: true})
-	if err != nil {
-		return &race{Why: err.Error()}
-	}
-	raced, err := loaded.Function(function.batch > 1)
-	if err != nil {
-		return &race{Why: err.Error()}
-	}
-	binary, err := raced.Build(ctx)
-	if err != nil {
-		return &race{Why: "it can't be built with -race: " + firstLine(err.Error())}
-	}
-	defer binary.Close()
-	limited, cancel := context.WithTimeout(ctx, 5*f.budget+raceTime)
-	defer cancel()
-	run := function.run(list[:min(len(list), raceItems)])
-	run.Workers = 4
-	verdict, err := binary.CheckRace(limited, run)
-	if err != nil {
-		return &race{Why: "it took too long"}
-	}
-	return &race{Found: verdict.Found, Text: verdict.Text}
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
-}
-
-// text is the profile for a person.
-func (p *profile) text(s *session, head *heading, m measured) string {
-	var b strings.Builder
-	b.WriteString(s.term.Paint("1", head.what) + "\n")
-	notes := head.lines
-	switch {
-	case p.Race == nil:
-	case p.Race.Found:
-		notes = append(notes, s.term.Paint("31", "not safe for concurrent calls: "+p.Race.Text))
-	case p.Race.Why != "":
-		notes = append(notes, "no race check: "+p.Race.Why)
-	default:
-		notes = append(notes, "race check: clean")
-	}
-	if len(notes) > 0 {
-		b.WriteString("  " + strings.Join(notes, " · ") + "\n")
-	}
-	fmt.Fprintf(&b, "  item %s ± %.0f %%  CPU %s  waiting %.0f %%", jobs.Short(m.Wall), 100*m.CV, jobs.Short(m.CPU), 100*(1-m.Share()))
-	if head.fn != nil {
-		fmt.Fprintf(&b, "  %.0f allocs %s", m.Allocs, jobs.Bytes(int64(m.Bytes)))
-	} else {
-		fmt.Fprintf(&b, "  memory %s", jobs.Bytes(m.Memory))
-	}
-	fmt.Fprintf(&b, "  (%s sampled)\n", jobs.Count(m.Items))
-	fmt.Fprintf(&b, "  class: %s\n", p.Class)
-	if m.Failed > 0 {
-		fmt.Fprintf(&b, "  %d of them failed, first: %v\n", m.Failed, m.First)
-	}
-	b.WriteString(s.term.Explain(jobs.Plan{Cost: m.Cost, Limits: p.Limits, Binding: p.Binding}) + "\n")
-	b.WriteString("\n  workers   expected   speedup\n")
-	for _, c := range p.Predicted {
-		mark := " "
-		if c.Workers == p.Workers {
-			mark = ">"
-		}
-		fmt.Fprintf(&b, "%s %7d %10s %9.2f\n", mark, c.Workers, short(c.Wall), c.Speedup)
-	}
-	b.WriteString(p.advice(head, m))
-	return b.String()
-}
-
-// advice is the recommendation, and how to write it.
-func (p *profile) advice(head *heading, m measured) string {
-	var b strings.Builder
-	workers := "1 worker"
-	if p.Workers > 1 {
-		workers = fmt.Sprintf("%d workers", p.Workers)
-	}
-	fmt.Fprintf(&b, "\n  recommend: %s (%s)", workers, p.Binding)
-	for _, c := range p.Predicted {
-		if c.Workers == p.Workers && c.Workers > 1 {
-			fmt.Fprintf(&b, " -> about %.1f× as fast as one", c.Speedup)
-		}
-	}
-	b.WriteString("\n")
-	if head.fn == nil {
-		size := ""
-		if m.Start > 0 && m.Start > 10*m.Item {
-			size = " --batch auto"
-		}
-		fmt.Fprintf(&b, "  run:       amorsize run%s -- %s   (finds it by itself; -j %d fixes it)\n", size, shellLine(head.argv), p.Workers)
-		return b.String()
-	}
-	call := "amorsize.ExecuteContext(ctx, " + p.functionCode(head) + ", items"
-	switch {
-	case head.fn.Batch:
-		call = "amorsize.ExecuteBatches(ctx, " + p.functionCode(head) + ", items"
-	case p.Workers == 1:
-		call += ", amorsize.WithWorkers(1)"
-	}
-	fmt.Fprintf(&b, "  in code:   results, err := %s)\n", call)
-	return b.String()
-}
-
-// functionCode is the function as an argument of ExecuteContext: with the wrap
-// that its shape needs.
-func (p *profile) functionCode(head *heading) string {
-	fn, code := head.fn, head.code
-	if code == "" {
-		code = "fn"
-	}
-	if fn.Context && fn.Result && fn.Fails {
-		return code
-	}
-	arg := "item"
-	if fn.Context {
-		arg = "ctx, item"
-	}
-	list := "T"
-	if fn.Batch {
-		list = "[]T"
-	}
-	result := "R"
-	body := fmt.Sprintf("return %s(%s), nil", code, arg)
-	switch {
-	case fn.Result && fn.Fails:
-		body = fmt.Sprintf("return %s(%s)", code, arg)
-	case fn.Fails:
-		result, body = "struct{}", fmt.Sprintf("return struct{}{}, %s(%s)", code, arg)
-	case !fn.Result:
-		result, body = "struct{}", fmt.Sprintf("%s(%s); return struct{}{}, nil", code, arg)
-	}
-	if fn.Batch {
-		result = "[]" + result
-	}
-	return fmt.Sprintf("func(ctx context.Context, item %s) (%s, error) { %s }", list, result, body)
 }

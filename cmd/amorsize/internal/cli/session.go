@@ -2,12 +2,9 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"iter"
 	"os"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -205,26 +202,6 @@ func (s *session) counted() iter.Seq[items.Item] {
 	}
 }
 
-func (s *session) planned(p jobs.Plan) {
-	if s.flags.output.quiet || s.note.get() != "" {
-		return
-	}
-	s.term.Say(s.term.Plan(summary.Brief(s.what, 100), s.input.Total(), p, s.rateText()))
-	if s.flags.output.explain {
-		s.term.Say(s.term.Explain(p))
-	}
-}
-
-func (s *session) rateText() string {
-	switch {
-	case s.set.Adapts():
-		return "the rate is to be found"
-	case s.set.Limiter != nil:
-		return fmt.Sprintf("%.4g/s", s.set.Limiter.Rate())
-	}
-	return "no rate given"
-}
-
 func (s *session) tried(j *jobs.Job, err error) error {
 	s.collect.Tried(j)
 	if err == nil {
@@ -302,140 +279,4 @@ func (s *session) outputFailed(err error) {
 		return
 	}
 	s.control.Stop(errors.Join(jobs.ErrOutput, err))
-}
-
-// finish tells what came of the run.
-func (s *session) finish(result jobs.Result) error {
-	sum := s.collect.Summary(s.name, result, s.skipped)
-	switch {
-	case s.input.Total() >= 0:
-		sum.Total = s.input.Total()
-	case sum.Total >= 0:
-		sum.Total += s.skipped
-	}
-	sum.Exit = code(result.Err, sum.Failed)
-	if s.flags.output.exitZero && sum.Exit == exitFailed {
-		sum.Exit = exitOK
-	}
-	sum.Log = s.flags.output.log
-	var failure error
-	if s.log != nil {
-		failure = s.endLog(sum)
-	}
-	if !s.flags.output.quiet && !errors.Is(result.Err, jobs.ErrPipe) {
-		s.term.Say(s.term.Summary(sum, s.again(sum)))
-	}
-	if err := s.export(sum); err != nil {
-		return err
-	}
-	if err := keepHistory(s, s.name, s.what, sum); err != nil {
-		return err
-	}
-	switch {
-	case failure != nil && sum.Exit <= exitFailed:
-		return usagef("%w", failure)
-	case sum.Exit == exitUsage:
-		return usage(result.Err)
-	case sum.Exit != exitOK:
-		return &exitError{code: sum.Exit}
-	}
-	return nil
-}
-
-func (s *session) endLog(sum summary.Summary) error {
-	raw, err := json.Marshal(sum)
-	if err == nil {
-		err = s.log.Write(joblog.End{Type: "end", Summary: raw})
-	}
-	return errors.Join(err, s.log.Close())
-}
-
-// export writes the summary as JSON where it was asked for.
-func (s *session) export(sum summary.Summary) error {
-	sum.Timeline, sum.Histogram = nil, nil
-	raw, err := json.Marshal(sum)
-	if err != nil {
-		return err
-	}
-	raw = append(raw, '\n')
-	if file := s.flags.output.summary; file != "" {
-		if err := os.WriteFile(file, raw, 0o644); err != nil {
-			return usagef("--summary: %w", err)
-		}
-	}
-	if s.flags.output.json {
-		return s.term.Text(raw, false)
-	}
-	return nil
-}
-
-// again returns how to run again what failed or was left.
-func (s *session) again(sum summary.Summary) string {
-	switch {
-	case sum.Failed == 0 && sum.Stopped == "":
-		return ""
-	case sum.Log == "":
-		return "add --log run.jsonl, then amorsize retry run.jsonl runs what failed"
-	case sum.Stopped != "":
-		return "the same command with --resume goes on with what is left"
-	}
-	return "amorsize retry " + shell(sum.Log)
-}
-
-// showProgress keeps a line of progress, or writes one now and then, until it is
-// told to stop.
-func (s *session) showProgress() (stop func()) {
-	mode := s.flags.output.progress
-	if mode == "auto" {
-		mode = "log"
-		if s.term.Interactive() {
-			mode = "tty"
-		}
-	}
-	if s.flags.output.quiet && s.flags.output.progress == "auto" {
-		mode = "none"
-	}
-	quit, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		ticker := time.NewTicker(100 * time.Millisecond)
-		defer ticker.Stop()
-		next := 10 * time.Second
-		for {
-			select {
-			case <-quit:
-				s.term.Progress("")
-				return
-			case now := <-ticker.C:
-				s.collect.Tick(now)
-				s.progress(mode, now, &next)
-			}
-		}
-	}()
-	return func() {
-		close(quit)
-		<-ended
-		s.collect.Tick(time.Now())
-	}
-}
-
-func (s *session) progress(mode string, now time.Time, next *time.Duration) {
-	view := ui.View{State: &s.state, Set: s.set, Width: s.term.Width(), Note: s.note.get(), Bar: mode == "tty"}
-	switch mode {
-	case "tty":
-		s.term.Progress(view.Line(now))
-	case "log", "json":
-		elapsed := now.Sub(s.state.Began)
-		if elapsed < *next {
-			return
-		}
-		if *next += 10 * time.Second; elapsed > time.Minute {
-			*next = elapsed + 30*time.Second
-		}
-		if mode == "json" {
-			s.term.Say(view.JSON(now))
-			return
-		}
-		s.term.Say("amorsize:" + strings.TrimRight(view.Line(now), " "))
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"runtime"
 	"slices"
 	"time"
 
@@ -12,8 +11,6 @@ import (
 	"github.com/amorsize/amorsize/circuitbreaker"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
-	"github.com/amorsize/amorsize/optimizer"
-	"github.com/amorsize/amorsize/sampling"
 )
 
 // Config is what a run is made of.
@@ -100,33 +97,6 @@ func Run(cfg Config, state *State) (result Result) {
 	return result
 }
 
-// within has the engine do it all, and passes its plan on.
-func (r *run) within() (result Result) {
-	p := Plan{Left: -1, Batch: max(1, r.cfg.Batch.Fixed), Most: cmpOr(r.cfg.Size.Most, optimizer.MaxWaiting), Cores: runtime.GOMAXPROCS(0)}
-	if r.cfg.Caps.Files > 0 {
-		p.Most = min(p.Most, r.cfg.Caps.Files)
-	}
-	p.Slots, p.Binding = min(optimizer.FirstWindow, p.Most), "start"
-	plans := 0
-	r.stream(r.cut(p.Batch), &p, amorsize.WithReport(&result.Report), amorsize.WithObserver(amorsize.ObserverFunc(func(e amorsize.Event) {
-		if e.Kind != amorsize.Planned || plans == 2 {
-			return
-		}
-		// Of a stream nothing is known at first; the second plan says what the calls do.
-		p.Slots, p.Reason = e.Plan.Workers, e.Plan.Reason
-		if plans++; plans == 2 || e.Plan.Workload != sampling.CPUBound {
-			plans = 2
-			r.cfg.Planned(p)
-		}
-	})))
-	if plans < 2 {
-		r.cfg.Planned(p)
-	}
-	result.Plan = p
-	result.Began, result.Took, result.Err = r.state.Began, time.Since(r.state.Began), r.cfg.Control.Stopped()
-	return result
-}
-
 type run struct {
 	cfg      Config
 	state    *State
@@ -160,38 +130,6 @@ func (r *run) cut(n int) iter.Seq[*Job] {
 				return
 			}
 		}
-	}
-}
-
-// The sample: a few jobs, one after the other, until that time has passed. It is
-// short because the cores idle meanwhile; where the batch is to be found, it has
-// to be longer to tell what a start costs.
-const (
-	sampleBudget      = 50 * time.Millisecond
-	sampleBatchBudget = 300 * time.Millisecond
-)
-
-// sample runs the first jobs alone. With batches, some have more items, so that
-// what a job costs can be told from what an item costs.
-func (r *run) sample() {
-	sizes, budget := []int{1, 1, 1, 1, 1, 1}, sampleBudget
-	switch {
-	case r.cfg.Batch.Auto:
-		sizes, budget = []int{1, 1, 8, 1, 8, 32}, sampleBatchBudget
-	case r.cfg.Batch.Fixed > 1:
-		sizes = []int{r.cfg.Batch.Fixed, r.cfg.Batch.Fixed}
-	}
-	if r.cfg.Budget > 0 {
-		budget = r.cfg.Budget
-	}
-	alone := &Plan{Slots: 1, Fixed: true, Batch: 1, Most: 1}
-	for began := time.Now(); len(sizes) > 0 && time.Since(began) < budget && r.cfg.Control.Stopped() == nil; sizes = sizes[1:] {
-		j := r.take(sizes[0])
-		if j == nil {
-			return
-		}
-		r.stream(slices.Values([]*Job{j}), alone)
-		r.observed.add(j)
 	}
 }
 

@@ -1,0 +1,228 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
+	"github.com/amorsize/amorsize/transport"
+)
+
+// requester makes the requests of a session.
+type requester struct {
+	s       *session
+	flags   *httpFlags
+	method  string
+	url     template.Template
+	whole   bool // the URL is the item
+	body    *template.Template
+	key     *template.Template
+	headers []headerLine
+	ok      [][2]int
+	client  *http.Client
+	base    *http.Transport
+	files   process.Files
+	bearer  string
+	alive   context.Context // ends when requests under way are to end, too
+}
+
+type headerLine struct {
+	name  string
+	value template.Template
+}
+
+func newRequester(s *session, h *httpFlags, address string) (r *requester, err error) {
+	r = &requester{s: s, flags: h, whole: address == "{}" || h.raw, method: h.method}
+	scope := s.scope
+	scope.Strict = true
+	if r.url, err = template.Parse(address, scope); err != nil {
+		return nil, usage(err)
+	}
+	if !strings.Contains(address, "://") && !strings.HasPrefix(address, "{") {
+		return nil, usagef("%q is no URL: begin it with http:// or https://", address)
+	}
+	s.what = address
+	if err := r.parse(scope); err != nil {
+		return nil, err
+	}
+	if s.emitter, err = newEmitter(s.term, s.flags.output, s.scope, false); err != nil {
+		return nil, err
+	}
+	return r, r.connect()
+}
+
+// parse reads the flags of the request.
+func (r *requester) parse(scope template.Scope) (err error) {
+	h := r.flags
+	if h.body != "" {
+		text := h.body
+		if name, file := strings.CutPrefix(text, "@"); file {
+			raw, err := os.ReadFile(name)
+			if err != nil {
+				return usagef("--body: %w", err)
+			}
+			text = string(raw)
+		}
+		loose := scope
+		loose.Strict = false // JSON has braces of its own
+		t, err := template.Parse(text, loose)
+		if err != nil {
+			return usage(err)
+		}
+		r.body = &t
+	}
+	if r.method == "" {
+		if r.method = http.MethodGet; r.body != nil {
+			r.method = http.MethodPost
+		}
+	}
+	r.method = strings.ToUpper(r.method)
+	if h.key != "" {
+		t, err := template.Parse(h.key, scope)
+		if err != nil {
+			return usage(err)
+		}
+		r.key = &t
+	}
+	for _, line := range h.headers {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || strings.TrimSpace(name) == "" {
+			return usagef("--header-line %q: want \"Name: value\"", line)
+		}
+		t, err := template.Parse(strings.TrimSpace(value), scope)
+		if err != nil {
+			return usage(err)
+		}
+		r.headers = append(r.headers, headerLine{strings.TrimSpace(name), t})
+	}
+	if h.bearer != "" {
+		if r.bearer = os.Getenv(h.bearer); r.bearer == "" {
+			return usagef("--bearer-env %s: the variable is not set", h.bearer)
+		}
+	}
+	if !oneOf(h.out, "body", "status", "jsonl") {
+		return usagef("--out %q: want body, status or jsonl", h.out)
+	}
+	if h.conns < 0 {
+		return usagef("--max-conns %d: want 1 or more", h.conns)
+	}
+	r.ok, err = parseStatuses(h.ok)
+	return err
+}
+
+func parseStatuses(text string) (list [][2]int, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, both := strings.Cut(strings.TrimSpace(part), "-")
+		if !both {
+			last = first
+		}
+		from, err1 := strconv.Atoi(first)
+		to, err2 := strconv.Atoi(last)
+		if err1 != nil || err2 != nil || from < 100 || to > 599 || from > to {
+			return nil, usagef("--ok %q: want statuses as 200-299,404", text)
+		}
+		list = append(list, [2]int{from, to})
+	}
+	return list, nil
+}
+
+// connect makes the client: the transport has the limiter and the breakers, the
+// engine the retries.
+func (r *requester) connect() error {
+	base, _ := http.DefaultTransport.(*http.Transport)
+	r.base = base.Clone()
+	r.base.MaxIdleConns, r.base.MaxIdleConnsPerHost = 0, 1<<14
+	r.base.MaxConnsPerHost = r.flags.conns
+	if r.flags.http1 {
+		protocols := new(http.Protocols)
+		protocols.SetHTTP1(true)
+		r.base.Protocols, r.base.ForceAttemptHTTP2 = protocols, false
+	}
+	set := r.s.set
+	config := transport.Config{Base: sender{r.base}, Limiter: set.Limiter, Breaker: set.BreakerPolicy}
+	t, err := transport.New(config)
+	if err != nil {
+		return usage(err)
+	}
+	r.client = &http.Client{Transport: t}
+	r.alive, r.s.killed = context.WithCancel(context.Background())
+	return nil
+}
+
+func (r *requester) close() {
+	r.base.CloseIdleConnections()
+	r.files.Close()
+}
+
+func (r *requester) address(it items.Item) (string, error) {
+	escape := url.PathEscape
+	if r.whole {
+		escape = nil
+	}
+	return r.url.Expand(it, 0, escape)
+}
+
+func (r *requester) dryRun() error {
+	for it := range r.s.input.All() {
+		address, err := r.address(it)
+		if err != nil {
+			return usage(err)
+		}
+		if err := r.s.term.Text([]byte(r.method+" "+address+"\n"), false); err != nil {
+			return err
+		}
+	}
+	return r.s.input.Err()
+}
+
+func (r *requester) request(ctx context.Context, it items.Item) (*http.Request, error) {
+	address, err := r.address(it)
+	if err != nil {
+		return nil, err
+	}
+	var body io.Reader
+	text := ""
+	if r.body != nil {
+		if text, err = r.body.Expand(it, 0, nil); err != nil {
+			return nil, err
+		}
+		body = strings.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, r.method, address, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", "amorsize/"+version())
+	if r.body != nil && json.Valid([]byte(text)) {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+r.bearer)
+	}
+	for _, h := range r.headers {
+		value, err := h.value.Expand(it, 0, nil)
+		if err != nil {
+			return nil, err
+		}
+		if strings.EqualFold(h.name, "Host") {
+			req.Host = value
+		}
+		req.Header.Set(h.name, value)
+	}
+	if r.key != nil {
+		value, err := r.key.Expand(it, 0, nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Idempotency-Key", value)
+	}
+	return req, nil
+}

@@ -1,0 +1,107 @@
+package gofunc
+
+import (
+	"go/types"
+	"strings"
+)
+
+func isNamed(t types.Type, path, name string) bool {
+	named, ok := t.(*types.Named)
+	return ok && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == path && named.Obj().Name() == name
+}
+
+// undecodable tells why JSON can't become a value of a type; "" if it can.
+func undecodable(t types.Type, q types.Qualifier, within []types.Type) string {
+	for _, outer := range within {
+		if types.Identical(outer, t) {
+			return ""
+		}
+	}
+	within = append(within, t)
+	if hasMethod(t, "UnmarshalJSON") || hasMethod(t, "UnmarshalText") {
+		return ""
+	}
+	switch u := t.Underlying().(type) {
+	case *types.Chan:
+		return "item is a channel"
+	case *types.Signature:
+		return "item is a function"
+	case *types.Interface:
+		if u.NumMethods() > 0 {
+			return "item is an interface with methods: " + types.TypeString(t, q)
+		}
+	case *types.Basic:
+		if u.Info()&types.IsComplex != 0 {
+			return "item is a complex number"
+		}
+		if u.Kind() == types.UnsafePointer {
+			return "item is an unsafe pointer"
+		}
+	case *types.Pointer:
+		return undecodable(u.Elem(), q, within)
+	case *types.Slice:
+		return undecodable(u.Elem(), q, within)
+	case *types.Array:
+		return undecodable(u.Elem(), q, within)
+	case *types.Map:
+		return undecodable(u.Elem(), q, within)
+	case *types.Struct:
+		return undecodableStruct(u, q, within)
+	}
+	return ""
+}
+
+func undecodableStruct(s *types.Struct, q types.Qualifier, within []types.Type) string {
+	exported := 0
+	for field := range s.Fields() {
+		if !field.Exported() && !field.Embedded() {
+			continue
+		}
+		exported++
+		if why := undecodable(field.Type(), q, within); why != "" {
+			return "field " + field.Name() + ": " + why
+		}
+	}
+	if exported == 0 && s.NumFields() > 0 {
+		return "item is a struct without exported fields"
+	}
+	return ""
+}
+
+func hasMethod(t types.Type, name string) bool {
+	object, _, _ := types.LookupFieldOrMethod(t, true, nil, name)
+	_, ok := object.(*types.Func)
+	return ok
+}
+
+// nearest returns the name that is least edits away, if it is near.
+func nearest(name string, names []string) string {
+	best, least := "", max(1, len(name)/3)+1
+	for _, candidate := range names {
+		if d := edits(strings.ToLower(name), strings.ToLower(candidate)); d < least {
+			best, least = candidate, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

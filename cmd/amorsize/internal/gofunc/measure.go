@@ -1,0 +1,217 @@
+package gofunc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+)
+
+// Block are calls that were timed together.
+type Block struct {
+	Items int
+	Wall  time.Duration
+}
+
+// Sample is what calls one after the other were seen to cost.
+type Sample struct {
+	Items     int // calls; of a batch function, batches
+	Wall, CPU time.Duration
+	Bytes     float64 // allocated, a call
+	Allocs    float64 // a call
+	Blocks    []Block
+	Failed    int
+	First     error // a failure of the function
+}
+
+// Run is how to run a function to measure it.
+type Run struct {
+	Items   []items.Item
+	Batch   int
+	Workers int
+	Budget  time.Duration
+	Output  io.Writer // of the function; nil drops it
+	Dir     string
+}
+
+func (r Run) env(mode string) []string {
+	return []string{
+		"AMORSIZE_MODE=" + mode, "AMORSIZE_BATCH=" + strconv.Itoa(max(1, r.Batch)),
+		"AMORSIZE_WORKERS=" + strconv.Itoa(r.Workers), "AMORSIZE_BUDGET=" + r.Budget.String(),
+	}
+}
+
+// startUp is how long the program may take to begin with its first call.
+const startUp = 30 * time.Second
+
+// hangs is how many times the budget a single call may take.
+const hangs = 5
+
+// Sample makes the calls one after the other until the budget is used up. A call
+// that never ends is told with where it hangs.
+func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
+	p, err := b.start(ctx, run.Output, run.Dir, run.env("sample")...)
+	if err != nil {
+		return nil, err
+	}
+	go writeItems(p.in, run.Items)
+	s := &Sample{}
+	at, of, ended := 1, 1, false
+	var hung atomic.Bool
+	watch := time.AfterFunc(hangs*run.Budget+startUp, func() { hung.Store(true); interrupt(p.cmd) })
+	defer watch.Stop()
+	for {
+		r, err := p.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			_ = p.end()
+			return nil, err
+		}
+		watch.Reset(hangs * run.Budget)
+		switch r.Type {
+		case "bad":
+			_ = p.end()
+			return nil, refuse("item %d: %s", r.N, r.Err)
+		case "start":
+			at, of = r.N, r.Items
+		case "block":
+			s.Blocks = append(s.Blocks, Block{r.Items, time.Duration(r.Wall)})
+			s.Failed += r.Failed
+			if s.First == nil {
+				s.First = r.failure()
+			}
+		case "sample":
+			n := max(1, float64(r.Items))
+			s.Items, s.Wall, s.CPU = r.Items, time.Duration(r.Wall), time.Duration(r.CPU)
+			s.Bytes, s.Allocs = r.Bytes/n, r.Allocs/n
+		case "end":
+			ended = true
+		}
+	}
+	watch.Stop()
+	err = p.end()
+	switch {
+	case ended:
+		return s, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case hung.Load():
+		return nil, refuse("item %d still running after %v; raise --budget or profile a smaller item\n%s", at, hangs*run.Budget, stack(p.errs.String()))
+	}
+	return nil, p.died(at, of, err)
+}
+
+// stack returns the goroutine that hangs, out of the dump of all: the first that
+// is in a function which is not the runtime's.
+func stack(text string) string {
+	for part := range strings.SplitSeq(text, "\n\n") {
+		if strings.HasPrefix(part, "goroutine ") && strings.Contains(part, "amzGuard") {
+			if at := strings.Index(part, "\nmain.amzGuard"); at > 0 {
+				return part[:at]
+			}
+			lines := strings.Split(part, "\n")
+			return strings.Join(lines[:min(len(lines), 7)], "\n")
+		}
+	}
+	return ""
+}
+
+// Parallel is what so many workers achieved.
+type Parallel struct {
+	Items     int
+	Wall, CPU time.Duration
+	P95, Max  time.Duration
+	Failed    int
+	First     error
+}
+
+// Parallel has run.Workers workers make the calls.
+func (b *Binary) Parallel(ctx context.Context, run Run) (*Parallel, error) {
+	p, err := b.start(ctx, run.Output, run.Dir, run.env("parallel")...)
+	if err != nil {
+		return nil, err
+	}
+	go writeItems(p.in, run.Items)
+	var result *Parallel
+	ended := false
+	for {
+		r, err := p.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			_ = p.end()
+			return nil, err
+		}
+		switch r.Type {
+		case "bad":
+			_ = p.end()
+			return nil, refuse("item %d: %s", r.N, r.Err)
+		case "parallel":
+			result = &Parallel{
+				Items: r.Items, Wall: time.Duration(r.Wall), CPU: time.Duration(r.CPU),
+				P95: time.Duration(r.P95), Max: time.Duration(r.Max), Failed: r.Failed, First: r.failure(),
+			}
+		case "end":
+			ended = true
+		}
+	}
+	err = p.end()
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	if !ended || result == nil {
+		return nil, p.died(1, len(run.Items), err)
+	}
+	return result, nil
+}
+
+// Race is the verdict of the race detector.
+type Race struct {
+	Found bool
+	Text  string // "write at calc/calc.go:43", … if there was one
+}
+
+var raceAccess = regexp.MustCompile(`(?m)^(?:Previous )?((?i:read|write)) at 0x[0-9a-f]+ by .*:\n(?:  .*\n)*?  (\S.*)\n      (\S+:\d+)`)
+
+// CheckRace has several workers make calls of a harness built with the race
+// detector.
+func (b *Binary) CheckRace(ctx context.Context, run Run) (Race, error) {
+	p, err := b.start(ctx, run.Output, run.Dir, append(run.env("race"), "GORACE=halt_on_error=0 exitcode=66")...)
+	if err != nil {
+		return Race{}, err
+	}
+	go writeItems(p.in, run.Items)
+	for {
+		if _, err := p.next(); err != nil {
+			break
+		}
+	}
+	_ = p.end()
+	text := p.errs.String()
+	if !strings.Contains(text, "WARNING: DATA RACE") {
+		return Race{}, ctx.Err()
+	}
+	verdict := Race{Found: true, Text: "a data race"}
+	for _, m := range raceAccess.FindAllStringSubmatch(text, -1) {
+		access := strings.ToLower(m[1])
+		if strings.Contains(m[3], "zz_amorsize") {
+			continue
+		}
+		dir, file := filepath.Split(m[3])
+		verdict.Text = access + " at " + filepath.Join(filepath.Base(dir), file)
+		if access == "write" { // says more than a read
+			break
+		}
+	}
+	return verdict, nil
+}

@@ -1,0 +1,174 @@
+package items
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"strings"
+)
+
+// openFile opens a file or standard input, and checks its records.
+func (in *Input) openFile(stdin io.Reader) error {
+	var file *os.File
+	if name := in.source.File; name == "" || name == "-" {
+		if f, ok := stdin.(*os.File); ok {
+			file = f
+		}
+	} else {
+		f, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("%w: can't read the items: %w", ErrInput, err)
+		}
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			_ = f.Close()
+			return fmt.Errorf("%w: can't read the items: %s is a directory; list its files instead: ls %s | amorsize run …", ErrInput, name, name)
+		}
+		file, in.close = f, f.Close
+	}
+	r := stdin
+	if file != nil {
+		r = file
+	}
+	if in.source.Format == Lines {
+		in.count(file)
+		in.open = func() iter.Seq2[Item, error] { return in.read(r) }
+		return nil
+	}
+	start, again, err := in.seekable(file, r)
+	if err != nil {
+		return err
+	}
+	total := 0
+	for _, err := range in.read(again) {
+		if err != nil {
+			return err
+		}
+		total++
+	}
+	if _, err := again.Seek(start, io.SeekStart); err != nil {
+		return fmt.Errorf("%w: can't read the items again: %w", ErrInput, err)
+	}
+	in.total = total
+	in.open = func() iter.Seq2[Item, error] { return in.read(again) }
+	return nil
+}
+
+// countable is the largest file whose lines are counted before the run, which
+// takes a few hundred milliseconds then.
+const countable = 256 << 20
+
+// count counts the lines of a regular file, so that progress can tell how far it is.
+func (in *Input) count(file *os.File) {
+	if file == nil || in.source.SkipEmpty {
+		return
+	}
+	info, err := file.Stat()
+	if err != nil || !info.Mode().IsRegular() || info.Size() > countable {
+		return
+	}
+	start, err := file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return
+	}
+	n, last, buffer := 0, in.delimiter(), make([]byte, 256<<10)
+	for {
+		k, err := file.Read(buffer)
+		if n += bytes.Count(buffer[:k], []byte{in.delimiter()}); k > 0 {
+			last = buffer[k-1]
+		}
+		if err != nil {
+			break
+		}
+	}
+	if last != in.delimiter() {
+		n++
+	}
+	if _, err := file.Seek(start, io.SeekStart); err == nil {
+		in.total = n
+	}
+}
+
+// seekable returns the input as a file that can be read twice, and where it starts.
+func (in *Input) seekable(file *os.File, r io.Reader) (int64, *os.File, error) {
+	if file != nil {
+		if at, err := file.Seek(0, io.SeekCurrent); err == nil {
+			if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+				return at, file, nil
+			}
+		}
+	}
+	spool, err := os.CreateTemp("", "amorsize-items-")
+	if err != nil {
+		return 0, nil, fmt.Errorf("%w: can't keep the items: %w", ErrInput, err)
+	}
+	before := in.close
+	in.close = func() error { return errors.Join(spool.Close(), ignoreMissing(os.Remove(spool.Name())), before()) }
+	_ = os.Remove(spool.Name()) // where that fails (Windows), close does it
+	if _, err := io.Copy(spool, r); err != nil {
+		return 0, nil, errors.Join(fmt.Errorf("%w: can't keep the items: %w", ErrInput, err), in.close())
+	}
+	_, err = spool.Seek(0, io.SeekStart)
+	return 0, spool, err
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (in *Input) delimiter() byte {
+	switch {
+	case in.source.NUL:
+		return 0
+	case in.source.Delimiter != 0:
+		return in.source.Delimiter
+	}
+	return '\n'
+}
+
+func (in *Input) read(r io.Reader) iter.Seq2[Item, error] {
+	switch in.source.Format {
+	case CSV:
+		return in.readCSV(r)
+	case TSV:
+		return in.readTSV(r)
+	case JSONL:
+		return in.readJSON(r)
+	}
+	return func(yield func(Item, error) bool) {
+		n := 0
+		for line, err := range cut(r, in.delimiter()) {
+			n++
+			if !yield(Of(n, line), err) {
+				return
+			}
+		}
+	}
+}
+
+// cut yields what lies between delimiters. A last piece without a delimiter counts.
+func cut(r io.Reader, delimiter byte) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		b := bufio.NewReaderSize(r, 64<<10)
+		for {
+			piece, err := b.ReadString(delimiter)
+			if err != nil && err != io.EOF {
+				yield("", fmt.Errorf("%w: can't read the items: %w", ErrInput, err))
+				return
+			}
+			if err == io.EOF && piece == "" {
+				return
+			}
+			if !yield(strings.TrimSuffix(piece, string(delimiter)), nil) {
+				return
+			}
+		}
+	}
+}
