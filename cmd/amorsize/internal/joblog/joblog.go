@@ -98,7 +98,7 @@ func Create(path string, again bool) (*Log, error) {
 	if !again {
 		mode |= os.O_TRUNC
 	}
-	file, err := os.OpenFile(path, mode, 0o644)
+	file, err := os.OpenFile(path, mode, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("can't write the log: %w", err)
 	}
