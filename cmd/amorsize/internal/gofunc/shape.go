@@ -156,9 +156,8 @@ func (f *Function) locate(expr ast.Expr) {
 	}
 	ident, ok := expr.(*ast.Ident)
 	if !ok {
-		if selector, ok := expr.(*ast.SelectorExpr); ok && f.Expr == f.target.Expr {
+		if _, ok := expr.(*ast.SelectorExpr); ok && f.Expr == f.target.Expr {
 			f.Code = f.Name
-			_ = selector
 		}
 		return
 	}
