@@ -27,6 +27,7 @@ type commandRunner struct {
 	workers *workerPool
 	guard   *process.Guard
 	tries   string
+	nice    string // the program that sets a priority, empty if there is none to set
 }
 
 // prepare reads the command, and finds its program.
@@ -48,6 +49,11 @@ func (r *commandRunner) prepare(argv []string) (err error) {
 			return err
 		}
 		s.what = "sh: " + r.flags.script
+	}
+	if r.flags.nice > 0 {
+		if r.nice, err = findProgram("nice"); err != nil {
+			return err
+		}
 	}
 	r.tries = "AMORSIZE_ATTEMPTS=" + strconv.Itoa(1+s.flags.policy.o.Retries)
 	s.emitter, err = newEmitter(s.term, s.flags.output, s.scope, r.flags.output == "none")
@@ -115,7 +121,7 @@ func (r *commandRunner) start() (err error) {
 	}
 	mode := modes[r.flags.output]
 	r.spawner, err = process.NewSpawner(process.Config{
-		Mode: mode, Merge: r.flags.merge, Dir: r.flags.dir, Env: env, Nice: r.flags.nice,
+		Mode: mode, Merge: r.flags.merge, Dir: r.flags.dir, Env: env,
 		Grace: s.flags.grace, Groups: &s.groups,
 		Line: func(item string, line []byte, stderr bool) {
 			if err := s.emitter.line(item, line, stderr); err != nil {
@@ -174,8 +180,15 @@ func (r *commandRunner) attempt(ctx context.Context, j *jobs.Job, slot int) erro
 		return &process.SpawnError{Program: "the command", Err: err}
 	}
 	first := j.First()
+	path := r.path
+	if r.nice != "" { // a priority that is set when the command runs already comes too late
+		if path != "" {
+			argv[0] = path
+		}
+		path, argv = r.nice, append([]string{"nice", "-n", strconv.Itoa(r.flags.nice)}, argv...)
+	}
 	c := process.Command{
-		Path: r.path, Argv: argv, Slot: slot, Timeout: r.s.timeout(), Item: first.Text,
+		Path: path, Argv: argv, Slot: slot, Timeout: r.s.timeout(), Item: first.Text,
 		Env: []string{
 			"AMORSIZE_ITEM_NO=" + strconv.Itoa(first.N), "AMORSIZE_SLOT=" + strconv.Itoa(slot),
 			"AMORSIZE_ATTEMPT=" + strconv.Itoa(j.Tries), r.tries,

@@ -25,8 +25,7 @@ type Config struct {
 	Mode   Mode
 	Merge  bool // standard error goes where standard output goes
 	Dir    string
-	Env    []string // of every command; nil is our own
-	Nice   int
+	Env    []string      // of every command; nil is our own
 	Grace  time.Duration // between asking a command to end and killing it
 	Groups *Groups
 	// Line is given what commands write in mode Line, each line with its end, from
@@ -129,9 +128,6 @@ func (s *Spawner) Run(c Command) (Outcome, error) {
 // shared says that others of its group live on.
 func (s *Spawner) wait(child *os.Process, c Command) (state *os.ProcessState, timedOut, shared bool) {
 	r := s.cfg.Groups.begin(c.Slot, child.Pid, c.Item)
-	if s.cfg.Nice != 0 {
-		renice(child.Pid, s.cfg.Nice)
-	}
 	var late atomic.Bool
 	if c.Timeout > 0 {
 		timer := time.AfterFunc(c.Timeout, func() {

@@ -34,5 +34,3 @@ func ended(state *os.ProcessState) error {
 	}
 	return nil
 }
-
-func renice(int, int) {}

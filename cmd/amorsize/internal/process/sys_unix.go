@@ -68,6 +68,3 @@ func ended(state *os.ProcessState) error {
 	}
 	return nil
 }
-
-// renice changes the priority of a group.
-func renice(pid, nice int) { _ = syscall.Setpriority(syscall.PRIO_PGRP, pid, nice) }
