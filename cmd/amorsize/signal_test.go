@@ -208,15 +208,22 @@ func TestSignals(t *testing.T) {
 		c := begin(t, binary, run(short)...)
 		pids := c.pids(2)
 		c.signal(syscall.SIGTSTP)
+		// The command stops last: only then may it be told to go on.
+		all := append([]int{c.cmd.Process.Pid}, pids[:2]...)
 		stopped := func(want bool) func() bool {
 			return func() bool {
-				text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pids[0]))
-				return err != nil || strings.Contains(string(text), ") T ") == want
+				for _, pid := range all {
+					text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+					if err == nil && strings.Contains(string(text), ") T ") != want {
+						return false
+					}
+				}
+				return true
 			}
 		}
-		require.Eventually(t, stopped(true), 10*time.Second, 5*time.Millisecond)
+		require.Eventually(t, stopped(true), 20*time.Second, 5*time.Millisecond)
 		c.signal(syscall.SIGCONT)
-		require.Eventually(t, stopped(false), 10*time.Second, 5*time.Millisecond)
+		require.Eventually(t, stopped(false), 20*time.Second, 5*time.Millisecond)
 		c.signal(syscall.SIGINT)
 		require.NoError(t, os.WriteFile(filepath.Join(c.dir, "go"), nil, 0o600))
 		require.Equal(t, 130, c.end(), c.said())
