@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,7 +105,7 @@ func Compute(n int) (x int) {
 	return x
 }
 func Wait(int)  { time.Sleep(20 * time.Millisecond) }
-func Mixed(int) { spin(time.Millisecond); time.Sleep(4 * time.Millisecond) }
+func Mixed(int) { spin(2 * time.Millisecond); time.Sleep(3 * time.Millisecond) }
 `
 
 // profiles has profile recommend a number of workers, and tune measure how far
@@ -221,11 +222,36 @@ func (c *commands) memory() {
 	} {
 		cmd := exec.Command(c.amorsize, append([]string{"run", "-q"}, run.args...)...)
 		cmd.Env = append(os.Environ(), "AMORSIZE_HISTORY=off")
-		if err := cmd.Run(); err != nil {
+		most, err := peakRSS(cmd)
+		if err != nil {
 			fmt.Println(run.name, err)
 			continue
 		}
-		t.row(run.name, fmt.Sprintf("%.1f", float64(maxRSS(cmd.ProcessState))/1e6))
+		t.row(run.name, fmt.Sprintf("%.1f", most))
+	}
+}
+
+var highWater = regexp.MustCompile(`VmHWM:\s+(\d+) kB`)
+
+// peakRSS runs a command and returns the most memory that it had, in MB, by what
+// /proc says again and again; getrusage counts what its parent had when it forked.
+func peakRSS(cmd *exec.Cmd) (most float64, err error) {
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case err := <-ended:
+			return most, err
+		case <-time.After(5 * time.Millisecond):
+			text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+			if m := highWater.FindSubmatch(text); m != nil {
+				kB, _ := strconv.ParseFloat(string(m[1]), 64)
+				most = max(most, kB/1000)
+			}
+		}
 	}
 }
 
