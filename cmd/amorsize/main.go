@@ -6,8 +6,14 @@ package main
 
 import (
 	"os"
+	"runtime/debug"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/cli"
 )
 
-func main() { os.Exit(cli.Main(os.Args[1:])) }
+func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // the memory is for what is run, and little garbage is made
+	}
+	os.Exit(cli.Main(os.Args[1:]))
+}

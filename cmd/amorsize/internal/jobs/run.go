@@ -115,7 +115,7 @@ func (r *run) take(n int) *Job {
 			break
 		}
 		if j == nil {
-			j = &Job{Batch: make([]items.Item, 0, min(n, 64))}
+			j = &Job{Batch: make([]items.Item, 0, min(n, 1<<14))}
 		}
 		j.Batch = append(j.Batch, item)
 	}
@@ -136,7 +136,7 @@ func (r *run) cut(n int) iter.Seq[*Job] {
 // window is how many jobs may be in the works: read, running, and run but not
 // passed on. It bounds the memory whatever the number of items.
 func window(p *Plan) int {
-	return max(1024/p.Batch, 16, min(2*p.Slots+2, 1<<15), min(p.Most/p.Batch, 4096))
+	return max(1024/p.Batch, 8, min(2*p.Slots+2, 1<<15), min(p.Most/p.Batch, 4096))
 }
 
 // stream has the engine run jobs, and passes on what comes of them.
