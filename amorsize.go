@@ -33,6 +33,10 @@ func Execute[T, R any](fn func(T) (R, error), items []T, opts ...Option) ([]R, e
 // is to stop. If ctx ends first, no further item starts, and once those that
 // run have returned, the error is a [*CanceledError], which is both the
 // context's error and its cause.
+//
+// Of calls that wait, all runs of ExecuteContext that make calls of the same function
+// value at the same time find and keep one limit on how many are in flight, in turn, as the runs of an
+// [Engine] do. A closure made for each run is a function of its own.
 func ExecuteContext[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items []T, opts ...Option) ([]R, error) {
 	call := executor.Func[T, R]{Context: fn}
 	if len(opts) == 0 {
@@ -47,14 +51,28 @@ func ExecuteContext[T, R any](ctx context.Context, fn func(context.Context, T) (
 	return out, named(err)
 }
 
+// ForEach is [ExecuteContext] for a function that returns nothing but an error, and
+// keeps nothing for an item. Which items were done [Report].Valid tells.
+func ForEach[T any](ctx context.Context, fn func(context.Context, T) error, items []T, opts ...Option) error {
+	if fn == nil {
+		return &ConfigError{Field: "fn", Value: nil, Range: "a function"}
+	}
+	_, err := ExecuteContext(ctx, func(ctx context.Context, item T) (struct{}, error) {
+		return struct{}{}, fn(ctx, item)
+	}, items, opts...)
+	return err
+}
+
 // ExecuteBatches calls fn with consecutive slices of the items, of a size that
 // is chosen by measuring, and returns all results in the order of the items. fn
 // must return one result for each item it is given and must not keep or change
 // the slice. A call of fn that fails, or returns another number of results, is
-// a [*BatchError]; none of its results count.
+// a [*BatchError]; none of its results count. A function that did some of its items
+// says so with a [*PartialError]. A batch that is refused as too large is split and
+// run again, down to one item.
 //
-// The time of a call is taken to be overhead + n × item and fitted while
-// running; the size is the smallest that reaches 95 % of the best goodput, as
+// The time of a call is taken to be overhead + n × item. The size is found first, by
+// one call at a time: it is the smallest that reaches 98.5 % of the best goodput, as
 // long as a call stays under a second ([WithTargetChunkDuration]) and within
 // [WithMaxChunkSize] and [WithMemoryLimit]. [WithChunkSize] fixes it.
 func ExecuteBatches[T, R any](ctx context.Context, fn func(context.Context, []T) ([]R, error), items []T, opts ...Option) ([]R, error) {
@@ -85,7 +103,9 @@ func Optimize[T, R any](ctx context.Context, fn func(context.Context, T) (R, err
 
 // A Policy guards one call: a rate limiter, a circuit breaker, retries. Do calls
 // call zero or more times, never twice at once, and returns what the last call
-// returned or its own error. It must be safe for concurrent use.
+// returned or its own error. It must be safe for concurrent use. One that lets only so
+// many calls start per second may tell how many by methods Rate() float64 and
+// Burst() int64; predictions reckon with that.
 type Policy = executor.Policy
 
 // What a run is told, and tells.
@@ -156,10 +176,14 @@ type (
 	ItemError = executor.ItemError
 	// BatchError is the failure of one call of a batch function.
 	BatchError = executor.BatchError
+	// PartialError is what a batch function returns that did some of its items.
+	PartialError = executor.PartialError
 	// Errors are all failures of a run with Collect, ordered by index.
 	Errors = executor.Errors
 	// CanceledError is returned when the context ended a run.
 	CanceledError = executor.CanceledError
+	// TimeoutError is the cause of the failure of a call that [WithItemTimeout] ended.
+	TimeoutError = executor.TimeoutError
 	// PanicError is what a run panics with when the function panicked.
 	PanicError = executor.PanicError
 	// ConfigError says which option is invalid.
@@ -176,4 +200,7 @@ var (
 	// ErrResultCount is the cause of a batch's error when the batch function
 	// returned more or fewer results than it was given items.
 	ErrResultCount = executor.ErrResultCount
+	// ErrNotRun is the cause of the error of an item that a stream has taken from
+	// its input and not run, because it ended before.
+	ErrNotRun = executor.ErrNotRun
 )

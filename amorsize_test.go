@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,6 +54,8 @@ func TestInvalidOptions(t *testing.T) {
 		"WithSampleSize = 10001: must be 1 to 10000":                          {amorsize.WithSampleSize(10_001)},
 		"WithMemoryLimit = 5: must be at least 1048576 bytes":                 {amorsize.WithMemoryLimit(5)},
 		"WithErrors = 9: must be FailFast or Collect":                         {amorsize.WithErrors(9)},
+		"WithItemTimeout = 0s: must be above 0":                               {amorsize.WithItemTimeout(0)},
+		"WithItemTimeout = -1s: must be above 0":                              {amorsize.WithItemTimeout(-time.Second)},
 		"WithReport = <nil>":                                                  {amorsize.WithReport(nil)},
 		"WithProgress = nil":                                                  {amorsize.WithProgress(nil)},
 		"WithProgressInterval = 0s":                                           {amorsize.WithProgressInterval(0)},
@@ -79,6 +83,11 @@ func TestInvalidOptions(t *testing.T) {
 	require.ErrorContains(t, err, "fn = <nil>: must be a function")
 	_, err = amorsize.ExecuteBatches[int, int](t.Context(), nil, []int{1})
 	require.ErrorContains(t, err, "fn")
+	err = amorsize.ForEach(t.Context(), nil, []int{1})
+	require.ErrorContains(t, err, "fn = <nil>: must be a function")
+	_, err = amorsize.Execute(square, []int{1}, amorsize.WithItemTimeout(time.Second))
+	require.ErrorIs(t, err, amorsize.ErrConfig)
+	require.ErrorContains(t, err, "WithItemTimeout = 1s: must be unset where the function takes no context")
 	var none amorsize.Option
 	out, err := amorsize.Execute(square, []int{3}, none)
 	require.NoError(t, err)
@@ -128,4 +137,93 @@ func TestReportHasThePlan(t *testing.T) {
 func TestAllocations(t *testing.T) {
 	items := make([]int, 100)
 	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = amorsize.Execute(square, items) }), 8.0)
+}
+
+// A configuration error of a run that an item makes is that item's error: it neither
+// replaces the other failures nor passes for one of this run's own options.
+func TestConfigErrorOfANestedRun(t *testing.T) {
+	boom := errors.New("boom")
+	fails := func(_ context.Context, i int) (int, error) {
+		switch i {
+		case 2:
+			return 0, boom
+		case 5:
+			_, err := amorsize.Execute[int, int](nil, []int{1})
+			return 0, err
+		}
+		return i, nil
+	}
+	items := []int{0, 1, 2, 3, 4, 5, 6}
+	out, err := amorsize.ExecuteContext(t.Context(), fails, items, amorsize.WithErrors(amorsize.Collect))
+	require.Equal(t, 6, out[6])
+	all, ok := err.(*amorsize.Errors) //nolint:errorlint // not further down
+	require.True(t, ok, "%v", err)
+	require.Len(t, all.Unwrap(), 2)
+	require.ErrorIs(t, err, boom)
+	item, ok := errors.AsType[*amorsize.ItemError](all.Unwrap()[1])
+	require.True(t, ok)
+	require.Equal(t, 5, item.Index)
+	require.ErrorIs(t, item, amorsize.ErrConfig)
+
+	_, err = amorsize.ExecuteContext(t.Context(), fails, items[3:])
+	item, ok = errors.AsType[*amorsize.ItemError](err)
+	require.True(t, ok, "%v", err)
+	require.Equal(t, 2, item.Index)
+	_, err = amorsize.ExecuteBatches(t.Context(), func(ctx context.Context, batch []int) ([]int, error) {
+		_, err := fails(ctx, 5)
+		return nil, err
+	}, items)
+	_, ok = errors.AsType[*amorsize.BatchError](err)
+	require.True(t, ok, "%v", err)
+	for r := range amorsize.Stream(t.Context(), fails, slices.Values(items[3:])) {
+		_, ok = errors.AsType[*amorsize.ItemError](r.Err)
+		require.Equal(t, r.Index == 2, ok, "%v", r.Err)
+	}
+}
+
+// E3: a progress function that is slow costs the run at most one call of it, and is
+// not told old news.
+func TestSlowProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var oldest time.Duration
+		err := amorsize.ForEach(t.Context(), func(context.Context, int) error {
+			time.Sleep(10 * time.Millisecond)
+			return nil
+		}, make([]int, 4000), amorsize.WithWorkers(4), amorsize.WithProgress(func(p amorsize.Progress) {
+			oldest = max(oldest, time.Since(start)-p.Elapsed)
+			time.Sleep(500 * time.Millisecond)
+		}))
+		require.NoError(t, err)
+		require.LessOrEqual(t, time.Since(start), 11*time.Second)
+		require.Zero(t, oldest)
+	})
+}
+
+// Each item once, no results, and what failed is told.
+func TestForEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen [500]atomic.Int32
+		items := make([]int, len(seen))
+		for i := range items {
+			items[i] = i
+		}
+		var report amorsize.Report
+		err := amorsize.ForEach(t.Context(), func(_ context.Context, i int) error {
+			time.Sleep(time.Millisecond)
+			if seen[i].Add(1); i%100 == 7 {
+				return strconv.ErrRange
+			}
+			return nil
+		}, items, amorsize.WithErrors(amorsize.Collect), amorsize.WithReport(&report))
+		require.ErrorIs(t, err, strconv.ErrRange)
+		require.Equal(t, 5, report.Failed)
+		for i := range seen {
+			require.EqualValues(t, 1, seen[i].Load())
+			require.Equal(t, i%100 != 7, report.Valid(i))
+		}
+	})
+	items := make([]int, 10_000)
+	nothing := func(context.Context, int) error { return nil }
+	require.Less(t, testing.AllocsPerRun(10, func() { _ = amorsize.ForEach(t.Context(), nothing, items) }), 100.0)
 }

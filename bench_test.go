@@ -2,6 +2,8 @@ package amorsize_test
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"testing"
 
 	"github.com/amorsize/amorsize"
@@ -38,6 +40,28 @@ func BenchmarkSmall(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				_, _ = amorsize.Execute(xorshift, items)
+			}
+		})
+	}
+}
+
+// BenchmarkWatched is what it costs to be told of a small run.
+func BenchmarkWatched(b *testing.B) {
+	items := make([]int, 10)
+	for _, c := range []struct {
+		name string
+		opts []amorsize.Option
+	}{
+		{"nobody", nil},
+		{"report", []amorsize.Option{amorsize.WithReport(new(amorsize.Report))}},
+		{"progress", []amorsize.Option{amorsize.WithProgress(func(amorsize.Progress) {})}},
+		{"observer", []amorsize.Option{amorsize.WithObserver(amorsize.ObserverFunc(func(amorsize.Event) {}))}},
+		{"logger", []amorsize.Option{amorsize.WithLogger(slog.New(slog.NewTextHandler(io.Discard, nil)))}},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = amorsize.Execute(square, items, c.opts...)
 			}
 		})
 	}

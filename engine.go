@@ -13,7 +13,8 @@ type Result[T, R any] = executor.Result[T, R]
 // Stream calls fn once for every item, as they come, and yields the results in
 // the order of the items, or with [WithUnordered] as they complete. Memory is
 // bounded: at most so many items as [WithWindow] says, 4096 by default, have been
-// taken from items and not been yielded.
+// taken from items while the loop is not done with them; and of those, only a
+// small multiple of the calls in flight wait to be run.
 //
 //	for r := range amorsize.Stream(ctx, fetch, urls) {
 //		if r.Err != nil {
@@ -24,29 +25,67 @@ type Result[T, R any] = executor.Result[T, R]
 //
 // The first failure ends the stream: what was completed is still yielded, then,
 // last, the failure. With [WithErrors]([Collect]) a failure is a result like any
-// other. If ctx ends, the last result's Err is a [*CanceledError]; if an option is
-// invalid, the only one's is a [*ConfigError]. A panic of fn or of items is
-// carried to the loop as a [*PanicError].
+// other. If ctx ends, what was taken and not completed is yielded as well, and the
+// last result's Err is a [*CanceledError] with Index -1. So an input that gives nothing twice, a queue or
+// a cursor, loses nothing: an item that was not run has an [*ItemError] with 0
+// attempts, which is [ErrNotRun] and what ended the stream. A loop that is left
+// gets nothing further. If an option is invalid, the only result's Err is a
+// [*ConfigError].
+//
+// A panic of fn or of items is carried to the loop as a [*PanicError], also one
+// that comes after the loop was left, unless the loop's body itself panicked.
 //
 // items is iterated in a goroutine of its own. When the loop is over or is left,
 // nothing of fn or items is running any more: leaving it ends the contexts of the
-// calls under way and waits for them, and for items to yield or return.
+// calls under way and waits for them, and for items to yield or return. Nothing can
+// interrupt items while it waits, not even the end of ctx: let it watch ctx too.
+// [FromChannel] does.
+//
+// Cheap items are handed over in chunks, from core to core, at some 50 ns of CPU
+// time an item: a plain loop is faster where an item takes less than that. A result
+// waits for no chunk to fill, and a slow item holds up none of its chunk.
 func Stream[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items iter.Seq[T], opts ...Option) iter.Seq[Result[T, R]] {
 	cfg, err := configure(opts)
-	return stream(ctx, fn, items, cfg, err)
+	return streamOr(err, executor.Stream(ctx, executor.Func[T, R]{Context: fn}, items, cfg))
 }
 
-func stream[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items iter.Seq[T], cfg executor.Config, err error) iter.Seq[Result[T, R]] {
+// StreamSeq2 is [Stream] for an input that can fail: the rows of a query, the lines
+// of a file. Its first error ends the stream: what came before it is run and
+// yielded, then, last and with Index -1, the error.
+func StreamSeq2[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items iter.Seq2[T, error], opts ...Option) iter.Seq[Result[T, R]] {
+	cfg, err := configure(opts)
+	return streamOr(err, executor.StreamSeq2(ctx, executor.Func[T, R]{Context: fn}, items, cfg))
+}
+
+// FromChannel returns what is received from items, as the input of a [Stream]. It
+// ends when items is closed or ctx ends: give it the context of the stream.
+func FromChannel[T any](ctx context.Context, items <-chan T) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for ctx.Err() == nil { // of two that are ready, select takes either
+			select {
+			case <-ctx.Done():
+			case item, ok := <-items:
+				if !ok || !yield(item) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// streamOr yields err if there is one, and else the results.
+func streamOr[T, R any](err error, results iter.Seq[Result[T, R]]) iter.Seq[Result[T, R]] {
 	return func(yield func(Result[T, R]) bool) {
 		if err != nil {
 			yield(Result[T, R]{Index: -1, Err: err})
 			return
 		}
-		for r := range executor.Stream(ctx, executor.Func[T, R]{Context: fn}, items, cfg) {
-			if r.Err = named(r.Err); !yield(r) {
-				return
+		results(func(r Result[T, R]) bool {
+			if r.Err != nil {
+				r.Err = named(r.Err)
 			}
-		}
+			return yield(r)
+		})
 	}
 }
 
@@ -97,7 +136,14 @@ func (e *Engine[T, R]) Run(ctx context.Context, items []T, opts ...Option) ([]R,
 // of the engine, for this run.
 func (e *Engine[T, R]) Stream(ctx context.Context, items iter.Seq[T], opts ...Option) iter.Seq[Result[T, R]] {
 	cfg, err := e.configure(opts)
-	return stream(ctx, e.fn, items, cfg, err)
+	return streamOr(err, executor.Stream(ctx, executor.Func[T, R]{Context: e.fn}, items, cfg))
+}
+
+// StreamSeq2 is [StreamSeq2] with what earlier runs have learned. Options add to
+// those of the engine, for this run.
+func (e *Engine[T, R]) StreamSeq2(ctx context.Context, items iter.Seq2[T, error], opts ...Option) iter.Seq[Result[T, R]] {
+	cfg, err := e.configure(opts)
+	return streamOr(err, executor.StreamSeq2(ctx, executor.Func[T, R]{Context: e.fn}, items, cfg))
 }
 
 // Plan returns the plan that the next run starts with, and whether there is one:

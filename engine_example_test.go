@@ -1,11 +1,16 @@
 package amorsize_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
+	"strings"
+	"testing/iotest"
+	"time"
 
 	"github.com/amorsize/amorsize"
 )
@@ -36,6 +41,43 @@ func ExampleStream_failure() {
 	// Output:
 	// 0 1
 	// 1 true
+}
+
+// An input that can fail: what came before the error is run.
+func ExampleStreamSeq2() {
+	lines := func(yield func(string, error) bool) {
+		scanner := bufio.NewScanner(io.MultiReader(strings.NewReader("1\n2\n"), iotest.ErrReader(errors.New("connection lost"))))
+		for scanner.Scan() {
+			if !yield(scanner.Text(), nil) {
+				return
+			}
+		}
+		if err := scanner.Err(); err != nil {
+			yield("", err)
+		}
+	}
+	for r := range amorsize.StreamSeq2(context.Background(), parse, lines) {
+		fmt.Println(r.Index, r.Value, r.Err)
+	}
+	// Output:
+	// 0 1 <nil>
+	// 1 2 <nil>
+	// -1 0 connection lost
+}
+
+// A stream of what comes through a channel, which ends when it is closed or ctx ends.
+func ExampleFromChannel() {
+	words := make(chan string, 2)
+	words <- "1"
+	words <- "2"
+	close(words)
+	ctx := context.Background()
+	for r := range amorsize.Stream(ctx, parse, amorsize.FromChannel(ctx, words)) {
+		fmt.Println(r.Value)
+	}
+	// Output:
+	// 1
+	// 2
 }
 
 func ExampleWithUnordered() {
@@ -111,4 +153,24 @@ func ExampleReport_Explain() {
 	_, _ = amorsize.Execute(strconv.Atoi, []string{"1", "2"}, amorsize.WithReport(&report))
 	fmt.Println(report.Bound, len(report.Explain()) > 0)
 	// Output: items true
+}
+
+// An engine bounds the calls of all of its runs and streams.
+func ExampleEngine_itemTimeout() {
+	engine, _ := amorsize.New(func(ctx context.Context, id int) (int, error) {
+		if id == 2 {
+			<-ctx.Done()
+			return 0, context.Cause(ctx)
+		}
+		return id, nil
+	}, amorsize.WithItemTimeout(5*time.Millisecond))
+	_, err := engine.Run(context.Background(), []int{1, 2, 3})
+	fmt.Println(err)
+	for r := range engine.Stream(context.Background(), slices.Values([]int{1, 2})) {
+		fmt.Println(r.Value, r.Err)
+	}
+	// Output:
+	// item 1: the call took longer than 5ms
+	// 1 <nil>
+	// 0 item 1: the call took longer than 5ms
 }

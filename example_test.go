@@ -46,6 +46,36 @@ func ExampleExecuteContext() {
 	// Output: [A B] <nil>
 }
 
+// Nothing is returned but what failed.
+func ExampleForEach() {
+	err := amorsize.ForEach(context.Background(), func(_ context.Context, name string) error {
+		if name == "" {
+			return errors.New("a user has no name")
+		}
+		return nil // a service would be told of the user here
+	}, []string{"Ada", "", "Alan"}, amorsize.WithErrors(amorsize.Collect))
+	fmt.Println(err)
+	// Output: 1 failed: item 1: a user has no name
+}
+
+// A call has 5 ms; a retrier would give each attempt as much.
+func ExampleWithItemTimeout() {
+	answer := func(ctx context.Context, id int) (string, error) {
+		if id == 2 { // no answer
+			<-ctx.Done()
+			return "", ctx.Err()
+		}
+		return "fine", nil
+	}
+	out, err := amorsize.ExecuteContext(context.Background(), answer, []int{1, 2, 3},
+		amorsize.WithItemTimeout(5*time.Millisecond), amorsize.WithErrors(amorsize.Collect))
+	fmt.Printf("%q\n%v\n%v\n", out, err, errors.Is(err, context.DeadlineExceeded))
+	// Output:
+	// ["fine" "" "fine"]
+	// 1 failed: item 1: the call took longer than 5ms
+	// true
+}
+
 // One call takes a whole batch; how large a batch is found out.
 func ExampleExecuteBatches() {
 	insert := func(_ context.Context, names []string) ([]int, error) {
@@ -208,13 +238,12 @@ func ExampleWithProgress() {
 	// Output: 20 of 20, 100 %
 }
 
+// A run that is over before is told of once.
 func ExampleWithProgressInterval() {
-	calls := 0
-	_, _ = amorsize.Execute(double, make([]int, 20), amorsize.WithSampleSize(20),
-		amorsize.WithProgress(func(amorsize.Progress) { calls++ }),
-		amorsize.WithProgressInterval(time.Nanosecond))
-	fmt.Println(calls > 1)
-	// Output: true
+	_, _ = amorsize.Execute(double, make([]int, 20),
+		amorsize.WithProgress(func(p amorsize.Progress) { fmt.Println(p.Completed, "of", p.Total) }),
+		amorsize.WithProgressInterval(time.Minute))
+	// Output: 20 of 20
 }
 
 // The plan is told while it is made.

@@ -1,7 +1,6 @@
 package amorsize
 
 import (
-	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -70,7 +69,9 @@ func WithSampleSize(n int) Option {
 
 // WithMemoryLimit bounds what calls in flight may need of memory together, in
 // bytes, at least 1 MiB. The default is what the host has available. 80 % of it
-// are planned with, by what the sampled calls allocated.
+// are planned with. What calls hold is known from the first one on, and judged by what is
+// live; GOMEMLIMIT and the limits of a cgroup bound it too. One call that exceeds the limit
+// runs alone, and the report says so.
 func WithMemoryLimit(bytes uint64) Option {
 	return set(bytes >= executor.MinMemoryLimit, "MemoryLimit", bytes, "at least 1048576 bytes", func(c *executor.Config) { c.MemoryLimit = bytes })
 }
@@ -97,9 +98,26 @@ func WithPolicies(policies ...Policy) Option {
 	return func(c *executor.Config) error { c.Policies = append(c.Policies, policies...); return nil }
 }
 
+// WithItemTimeout bounds one call of the function, above 0: the context that it is
+// given ends after d. With retries each attempt has d to itself, and what policies
+// make an item wait does not count. For [ExecuteBatches] it bounds the call for a
+// batch.
+//
+// A call that has failed by then is an [*ItemError] (or [*BatchError]) whose cause is
+// a [*TimeoutError], and so [context.DeadlineExceeded]; the cause of the context is
+// the same. It says, as any timeout does, that the service has no room for so many
+// calls. A function that does not heed its context goes on; if it succeeds later, its
+// result counts.
+//
+// [Execute] refuses the option: its function has no context. It costs a context and a
+// timer a call: about 1 µs and four allocations.
+func WithItemTimeout(d time.Duration) Option {
+	return set(d > 0, "ItemTimeout", d, "above 0", func(c *executor.Config) { c.ItemTimeout = d })
+}
+
 // WithWindow bounds how many items of a [Stream] may have been taken from its
-// input and not been yielded, 1 to 1048576; the default is 4096. It also bounds
-// the calls in flight.
+// input while the loop is not done with them, 1 to 1048576; the default is 4096.
+// It also bounds the calls in flight.
 func WithWindow(n int) Option {
 	return set(n > 0 && n <= 1<<20, "Window", n, "1 to 1048576", func(c *executor.Config) { c.Window = n })
 }
@@ -123,26 +141,32 @@ func WithReport(r *Report) Option {
 	return set(r != nil, "Report", r, "a pointer to a report", func(c *executor.Config) { c.Report = r })
 }
 
-// WithProgress has report called as items complete: at most every 100 ms
-// ([WithProgressInterval]) and once at the end, never twice at once, and with no
-// lock held.
+// WithProgress has report told how far the run is, as of each call: when items have
+// been completed, at most every 100 ms ([WithProgressInterval]); when none has for a
+// second, or for the interval if that is longer; and once at the end. It is never
+// called twice at once, and with no lock held.
+//
+// No worker waits for report: what is completed while a call of it is under way is
+// part of the next one. A run waits at its end for the call under way and the last one.
 func WithProgress(report func(Progress)) Option {
 	return set(report != nil, "Progress", "nil", "a function", func(c *executor.Config) { c.Progress = report })
 }
 
 // WithProgressInterval sets the least time between two calls of the function
-// of [WithProgress], above 0. A nanosecond reports every chunk.
+// of [WithProgress], above 0.
 func WithProgressInterval(d time.Duration) Option {
 	return set(d > 0, "ProgressInterval", d, "above 0", func(c *executor.Config) { c.ProgressInterval = d })
 }
 
 // WithLogger tells log the plan while it is made, revisions of it, and the
-// outcome, at level Info; changes of the number of workers at level Debug.
+// outcome, at level Info; changes of the number of workers at level Debug. No worker
+// waits for it: see [Observer].
 func WithLogger(log *slog.Logger) Option {
 	return set(log != nil, "Logger", "nil", "a logger", func(c *executor.Config) { c.Logger = log })
 }
 
-// WithObserver tells o the events of the run. Given more than once, all are told.
+// WithObserver tells o the events of the run. Given more than once, all are told. No
+// worker waits for them: see [Observer].
 func WithObserver(o Observer) Option {
 	return func(c *executor.Config) error { c.Observers = append(c.Observers, o); return nil }
 }
@@ -183,9 +207,10 @@ var optionOf = map[string]string{
 }
 
 // named has a configuration error name the option instead of the field that the
-// option sets.
+// option sets. Only err itself counts: a configuration error further down is that
+// of another run, which an item made.
 func named(err error) error {
-	invalid, ok := errors.AsType[*ConfigError](err)
+	invalid, ok := err.(*ConfigError) //nolint:errorlint // see above
 	if !ok {
 		return err
 	}

@@ -26,7 +26,9 @@ var errService = errors.New("out of order")
 type guards struct {
 	limiter *ratelimit.Limiter
 	breaker *circuitbreaker.Breaker
+	rated   *circuitbreaker.Breaker
 	retrier *retry.Retrier
+	timed   *retry.Retrier
 	group   *ratelimit.Group
 }
 
@@ -35,7 +37,12 @@ func newGuards() guards {
 	return guards{
 		limiter: l,
 		breaker: circuitbreaker.MustNew(circuitbreaker.Policy{FailureThreshold: 100, HalfOpenProbes: 2, SuccessThreshold: 1, OpenFor: time.Hour}),
+		rated: circuitbreaker.MustNew(circuitbreaker.Policy{
+			FailureThreshold: 100, FailureRate: 0.99, SlowCall: time.Minute, SlowCallRate: 0.99, MinimumCalls: 1000,
+			HalfOpenProbes: 2, SuccessThreshold: 1, OpenFor: time.Hour, WhenOpen: circuitbreaker.Wait, MaxWait: time.Minute,
+		}),
 		retrier: retry.MustNew(retry.Policy{MaxRetries: 1}),
+		timed:   retry.MustNew(retry.Policy{MaxRetries: 1, AttemptTimeout: time.Minute, MaxElapsed: time.Hour, Budget: retry.MustNewBudget(retry.BudgetPolicy{})}),
 		group:   ratelimit.All(l, ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 5})),
 	}
 }
@@ -50,9 +57,16 @@ func (g guards) full(t *testing.T) {
 		assert.True(t, g.limiter.TryAcquire())
 	}
 	assert.False(t, g.limiter.TryAcquire())
-	c := g.breaker.Counts()
-	assert.Zero(t, c.Probes)
-	assert.Zero(t, c.Waiting)
+	for _, b := range []*circuitbreaker.Breaker{g.breaker, g.rated} {
+		c := b.Counts()
+		assert.Zero(t, c.Probes)
+		assert.Zero(t, c.Waiting)
+		if b.State() == circuitbreaker.Open { // a probe has failed
+			time.Sleep(time.Hour)
+		}
+		assert.NoError(t, b.Do(t.Context(), func(context.Context) error { return nil }))
+		assert.Equal(t, circuitbreaker.Closed, b.State())
+	}
 }
 
 // Whatever a call does, under each policy and all of them, capacity is as before.
@@ -65,12 +79,15 @@ func TestOutcomes(t *testing.T) {
 		"Goexit":        func(context.CancelFunc) error { runtime.Goexit(); return nil },
 		"cancel during": func(cancel context.CancelFunc) error { cancel(); return context.Canceled },
 		"cancel before": nil,
+		"own deadline":  func(context.CancelFunc) error { time.Sleep(time.Second); return context.DeadlineExceeded },
 	}
 	chains := map[string]func(guards) []amorsize.Policy{
 		"limiter": func(g guards) []amorsize.Policy { return []amorsize.Policy{g.limiter} },
 		"group":   func(g guards) []amorsize.Policy { return []amorsize.Policy{g.group} },
 		"retrier": func(g guards) []amorsize.Policy { return []amorsize.Policy{g.retrier} },
 		"breaker": func(g guards) []amorsize.Policy { return []amorsize.Policy{g.breaker} },
+		"rated":   func(g guards) []amorsize.Policy { return []amorsize.Policy{g.rated} },
+		"timed":   func(g guards) []amorsize.Policy { return []amorsize.Policy{g.timed, g.rated} },
 		"all":     func(g guards) []amorsize.Policy { return []amorsize.Policy{g.retrier, g.breaker, g.limiter} },
 		"others":  func(g guards) []amorsize.Policy { return []amorsize.Policy{g.limiter, g.retrier, g.breaker} },
 	}
@@ -83,12 +100,17 @@ func TestOutcomes(t *testing.T) {
 						if halfOpen {
 							for range 100 {
 								_ = g.breaker.Do(t.Context(), func(context.Context) error { return errService })
+								_ = g.rated.Do(t.Context(), func(context.Context) error { return errService })
 							}
 							time.Sleep(time.Hour)
 						}
 						ctx, cancel := context.WithCancel(t.Context())
-						if call == nil {
+						switch callName {
+						case "cancel before":
 							cancel()
+						case "own deadline":
+							cancel()
+							ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 						}
 						do := func(context.Context) error { return call(cancel) }
 						for _, p := range policies(g) {

@@ -36,14 +36,18 @@ func run(t *testing.T, s scenarios.Scenario, seed uint64, calls int, opts ...amo
 	return timeline, report
 }
 
-// manyCalls is what takes the race detector long: the controller alone is tried
-// on more, with all seeds, in package executor.
-const manyCalls = 10_000
+// manyCalls is what takes long: the controller alone is tried on more, with all seeds, in
+// package executor.
+var manyCalls = scenarios.Fewer(20_000)
 
 // scheduling is what chance may cost here: goroutines are not scheduled the same
 // way twice, and there are few seeds. What is demanded is asserted without it on
 // the controller, where every event has its place.
 const scheduling = 0.03
+
+// chance is scheduling, and half of what the worst of the controller's seeds is behind
+// the middle one: where much depends on the seed, it does on the schedule.
+func chance(d scenarios.Demand) float64 { return scheduling + (d.Median-d.Worst)/2 }
 
 // TestSteadyServices holds the engine itself, goroutines and all, against what
 // is demanded of its controller.
@@ -54,7 +58,10 @@ func TestSteadyServices(t *testing.T) {
 		}
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
-			seeds := uint64(3)
+			seeds, demand, chance := uint64(3), s.Demand, chance(s.Demand)
+			if scenarios.Raced {
+				seeds, demand = 1, demand.OfOne()
+			}
 			var shares, lost []float64
 			for seed := range seeds {
 				got, _ := run(t, s, seed, s.Calls)
@@ -65,9 +72,9 @@ func TestSteadyServices(t *testing.T) {
 			slices.Sort(shares)
 			slices.Sort(lost)
 			t.Logf("goodput %.3f [%.3f] of the best, lost %.2f %%", shares[seeds/2], shares[0], 100*lost[seeds/2])
-			require.GreaterOrEqual(t, shares[seeds/2], s.Demand.Median-scheduling)
-			require.GreaterOrEqual(t, shares[0], s.Demand.Worst-2*scheduling)
-			require.LessOrEqual(t, lost[seeds/2], s.Demand.Lost+scheduling/2)
+			require.GreaterOrEqual(t, shares[seeds/2], demand.Median-chance)
+			require.GreaterOrEqual(t, shares[0], demand.Worst-2*chance)
+			require.LessOrEqual(t, lost[seeds/2], demand.Lost+scheduling/2)
 		})
 	}
 }
@@ -75,7 +82,7 @@ func TestSteadyServices(t *testing.T) {
 // TestChangingServices is the same for services that change.
 func TestChangingServices(t *testing.T) {
 	for _, s := range scenarios.Changing() {
-		if s.Length > time.Minute || s.Phases[0].Rate > manyCalls {
+		if s.Length > time.Minute || s.Phases[0].Rate > float64(manyCalls) {
 			continue
 		}
 		t.Run(s.Name, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 // a test, run this in a bubble of testing/synctest, and it takes no time.)
 func Example() {
 	service := amorsizetest.New(amorsizetest.Conditions{
-		Slots: 2, Latency: amorsizetest.Constant(time.Millisecond), Line: -1,
+		Slots: 2, Latency: amorsizetest.Constant(time.Second), Line: -1,
 	}, 1)
 	results := make(chan error)
 	for range 3 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/internal/scenarios"
 )
 
 var errTimeout = context.DeadlineExceeded
@@ -28,10 +30,21 @@ func (f *flying) begin() (end func()) {
 }
 
 // Losses that come however few calls are in flight do not lower their number for long.
+//
+// Goroutines are not scheduled the same way twice: the median of five seeds counts.
 func TestLossesUnrelatedToLoad(t *testing.T) {
+	var took []time.Duration
+	for seed := range uint64(scenarios.Fewer(5)) {
+		took = append(took, runWithLosses(t, seed))
+	}
+	slices.Sort(took)
+	require.Less(t, took[len(took)/2], 5*time.Minute, "10 s without losses, half an hour at one call in flight")
+}
+
+func runWithLosses(t *testing.T, seed uint64) (took time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
-		random := rand.New(rand.NewPCG(1, 1))
+		random := rand.New(rand.NewPCG(seed, 1))
 		start := time.Now()
 		_, _ = amorsize.ExecuteContext(t.Context(), func(context.Context, int) (int, error) {
 			time.Sleep(100 * ms)
@@ -42,8 +55,9 @@ func TestLossesUnrelatedToLoad(t *testing.T) {
 			}
 			return 0, nil
 		}, make([]int, 20_000), amorsize.WithErrors(amorsize.Collect), amorsize.WithMaxWorkers(200))
-		require.Less(t, time.Since(start), 5*time.Minute, "10 s without losses, half an hour at one call in flight")
+		took = time.Since(start)
 	})
+	return took
 }
 
 // A call that takes long to be lost began when there were few.
@@ -59,7 +73,9 @@ func TestOneOddTimeout(t *testing.T) {
 			time.Sleep(100 * ms)
 			return i, nil
 		}, indexes(100_000), amorsize.WithErrors(amorsize.Collect), amorsize.WithMaxWorkers(1000), amorsize.WithReport(&report))
-		require.Less(t, time.Since(start), 12*time.Second, report.Explain())
+		// 10 s without the odd one. It halves the limit for some seconds: how long is up to
+		// the order in which calls that end together are taken. 20 s would be for good.
+		require.Less(t, time.Since(start), 16*time.Second, report.Explain())
 	})
 }
 

@@ -26,7 +26,7 @@ import (
 func commandSuite(o options) {
 	dir, err := os.MkdirTemp("", "amorsize-bench-")
 	if err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stderr, err)
 		return
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
@@ -37,7 +37,7 @@ func commandSuite(o options) {
 		build.Dir = "."
 	}
 	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Printf("the command can't be built: %v\n%s", err, out)
+		fmt.Fprintf(os.Stderr, "the command can't be built: %v\n%s", err, out)
 		return
 	}
 	c.profiles()
@@ -80,7 +80,7 @@ func (c *commands) must(line string) func() {
 		if _, err := c.sh(line); err != nil {
 			var exit *exec.ExitError
 			if errors.As(err, &exit) {
-				fmt.Printf("%s: %v: %s\n", line, err, exit.Stderr)
+				fmt.Fprintf(os.Stderr, "%s: %v: %s\n", line, err, exit.Stderr)
 			}
 		}
 	}
@@ -120,7 +120,7 @@ func (c *commands) profiles() {
 			panic(err)
 		}
 	}
-	t := newTable("What profile recommends", "Its time as measured by tune, beside the best of the ladder. Asked: the right class, and within 10 %.",
+	t := newTable(c.options, "What profile recommends", "Its time as measured by tune, beside the best of the ladder. Asked: the right class, and within 10 %.",
 		"", "class", "recommended", "best", "off")
 	for _, s := range []struct{ name, target string }{
 		{"command that computes", "--sh 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done'"},
@@ -149,7 +149,7 @@ func (c *commands) json(line string, into any) {
 		err = json.Unmarshal(out, into)
 	}
 	if err != nil {
-		fmt.Println(line, err)
+		fmt.Fprintln(os.Stderr, line, err)
 	}
 }
 
@@ -162,7 +162,7 @@ func has(program string) bool {
 func (c *commands) spawning() {
 	const jobs, few = 2000, 300
 	items, some := c.items("2000", jobs, strconv.Itoa), c.items("300", few, strconv.Itoa)
-	t := newTable("A command that does nothing", "`true` 2000 times (GNU parallel 300 times). Asked: ≥ 0.9 × xargs, ≥ 4 × GNU parallel.",
+	t := newTable(c.options, "A command that does nothing", "`true` 2000 times (GNU parallel 300 times). Asked: ≥ 0.9 × xargs, ≥ 4 × GNU parallel.",
 		"slots", "xargs jobs/s", "amorsize jobs/s", "of xargs", "GNU parallel jobs/s", "of GNU parallel")
 	for _, slots := range []int{2, 4} {
 		list := []contender{
@@ -188,7 +188,7 @@ func (c *commands) outputs() {
 	large := filepath.Join(c.dir, "large")
 	line := "the quick brown fox jumps over the lazy dog 0123456789 abcdefghijklmnopqrstuvwxyz\n"
 	if err := os.WriteFile(large, bytes.Repeat([]byte(line), (16<<20)/len(line)), 0o600); err != nil {
-		fmt.Println(err)
+		fmt.Fprintln(os.Stderr, err)
 		return
 	}
 	items := c.items("40", 40, func(int) string { return large })
@@ -200,7 +200,7 @@ func (c *commands) outputs() {
 	if has("parallel") {
 		list = append(list, contender{"parallel -j2", c.must("parallel --will-cite -j2 -a " + items + " cat | cat > /dev/null")})
 	}
-	t := newTable("640 MB of output", "40 × cat of 16 MB into a pipe. Asked: grouped ≥ 0.8 × ungrouped xargs, ≥ 400 MB/s with --tag where xargs reaches 800 (half of it).", "", "MB/s", "of xargs")
+	t := newTable(c.options, "640 MB of output", "40 × cat of 16 MB into a pipe. Asked: grouped ≥ 0.8 × ungrouped xargs, ≥ 400 MB/s with --tag where xargs reaches 800 (half of it).", "", "MB/s", "of xargs")
 	m := interleave(c.reps, list)
 	for i, l := range list {
 		t.row(l.name, fmt.Sprintf("%.0f", 671/m[i].Seconds()), fmt.Sprintf("%.2f", m[0].Seconds()/m[i].Seconds()))
@@ -209,7 +209,7 @@ func (c *commands) outputs() {
 
 // memory is the most that the command itself had.
 func (c *commands) memory() {
-	t := newTable("Memory of the command", "Asked: less than 30 MB at any number of items.", "items", "peak MB")
+	t := newTable(c.options, "Memory of the command", "Asked: less than 30 MB at any number of items.", "items", "peak MB")
 	millions := c.items("10000000", 10_000_000, strconv.Itoa)
 	for _, run := range []struct {
 		name string
@@ -224,7 +224,7 @@ func (c *commands) memory() {
 		cmd.Env = append(os.Environ(), "AMORSIZE_HISTORY=off")
 		most, err := peakRSS(cmd)
 		if err != nil {
-			fmt.Println(run.name, err)
+			fmt.Fprintln(os.Stderr, run.name, err)
 			continue
 		}
 		t.row(run.name, fmt.Sprintf("%.1f", most))
@@ -269,7 +269,7 @@ func (c *commands) waiting() {
 	}
 	m := interleave(min(c.reps, 3), list)
 	best := slices.Min(m[1:])
-	t := newTable("200 × curl, 100 ms", "Asked: within 1.25 × of the best -P picked by hand.", "", "s", "of the best -P")
+	t := newTable(c.options, "200 × curl, 100 ms", "Asked: within 1.25 × of the best -P picked by hand.", "", "s", "of the best -P")
 	for i, l := range list {
 		t.row(l.name, fmt.Sprintf("%.2f", m[i].Seconds()), fmt.Sprintf("%.2f", m[i].Seconds()/best.Seconds()))
 	}
@@ -292,7 +292,7 @@ func (c *commands) requests() {
 	}
 	m := interleave(min(c.reps, 3), list)
 	best := slices.Min(m[1:])
-	t := newTable(fmt.Sprintf("%d requests", n), "A service with 64 slots of 20 ms. Asked: ≥ 0.9 × a Go client written by hand with the best number of workers.", "", "s", "of the best by hand")
+	t := newTable(c.options, fmt.Sprintf("%d requests", n), "A service with 64 slots of 20 ms. Asked: ≥ 0.9 × a Go client written by hand with the best number of workers.", "", "s", "of the best by hand")
 	for i, l := range list {
 		t.row(l.name, fmt.Sprintf("%.2f", m[i].Seconds()), fmt.Sprintf("%.2f", best.Seconds()/m[i].Seconds()))
 	}
@@ -350,7 +350,7 @@ func (l *limited) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 func (c *commands) rates() {
 	const n, rate, burst = 300, 50, 10
 	ideal := float64(n-burst)/rate + 0.1
-	t := newTable("300 items, 50 per second", fmt.Sprintf("A service that takes 50 per second (burst 10, 100 ms): %.1f s at best, %.1f s at an even pace. Asked: --rate 50/s none refused, within 3 %%; --rate auto none lost, within 1.5 ×.", ideal, float64(n-1)/rate+0.1),
+	t := newTable(c.options, "300 items, 50 per second", fmt.Sprintf("A service that takes 50 per second (burst 10, 100 ms): %.1f s at best, %.1f s at an even pace. Asked: --rate 50/s none refused, within 3 %%; --rate auto none lost, within 1.5 ×.", ideal, float64(n-1)/rate+0.1),
 		"", "s", "of the best", "of an even pace", "refused", "lost")
 	for _, line := range []string{
 		"$A run -q --rate 50/s --burst 5 -a ITEMS -- curl -sf URL/{}",
@@ -377,7 +377,7 @@ func (c *commands) rates() {
 // outage is 400 items at a service that is down from the second to the sixth second.
 func (c *commands) outage() {
 	const n = 400
-	t := newTable("An outage of 4 s", "400 items, 8 slots, 180 ms each; 503 from the second to the sixth second. Asked: none lost, fewer than 30 calls into the dead service.",
+	t := newTable(c.options, "An outage of 4 s", "400 items, 8 slots, 180 ms each; 503 from the second to the sixth second. Asked: none lost, fewer than 30 calls into the dead service.",
 		"", "s", "lost", "calls into the dead service")
 	for _, line := range []string{
 		"$A run -q -j8 --retries 3 --breaker 8 --breaker-wait 500ms -a ITEMS -- curl -sf URL/{}",

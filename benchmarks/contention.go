@@ -9,8 +9,9 @@ import (
 
 // contentionSuite runs functions that do not get faster by company.
 func contentionSuite(o options) {
-	t := newTable("Contention", "Time relative to the better of the serial loop and the best hand-picked number of workers.",
+	t := newTable(o, "Contention", "Time relative to the better of the serial loop and the best hand-picked number of workers.",
 		"function", "serial loop", "GOMAXPROCS workers", "best hand-picked", "**amorsize**")
+	worst := 0.0
 	for _, c := range contentions() {
 		procs := runtime.GOMAXPROCS(0)
 		var picked []contender
@@ -29,7 +30,9 @@ func contentionSuite(o options) {
 		least := min(times[0], times[2])
 		t.row(c.name, ratio(times[0], least), ratio(times[1], least),
 			ratio(times[2], least)+" ("+best.name+")", ratio(times[3], least))
+		worst = max(worst, float64(times[3])/float64(least))
 	}
+	o.atMost("contention, the worst: × the better of the loop and the best by hand", worst, 1.5)
 }
 
 type contended struct {

@@ -12,7 +12,7 @@ import (
 
 // ioSuite runs calls that wait: asleep, and over real HTTP on loopback.
 func ioSuite(o options) {
-	t := newTable("Waiting work, unlimited service", "Time relative to the best fixed number of workers.",
+	t := newTable(o, "Waiting work, unlimited service", "Time relative to the best fixed number of workers.",
 		"calls", "best fixed N", "GOMAXPROCS workers", "**amorsize**", "amorsize, time")
 	sleepy := func(d time.Duration) work {
 		return func(n item) (result, error) { time.Sleep(d); return n, nil }
@@ -24,15 +24,16 @@ func ioSuite(o options) {
 		return func(n item) (result, error) { return n, get(client, url) }
 	}
 	for _, c := range []struct {
-		name string
-		fn   work
-		n    int
-		call time.Duration
+		name    string
+		fn      work
+		n       int
+		call    time.Duration
+		claimed float64 // most × the best fixed number
 	}{
-		{"asleep, 1000 × 100 ms", sleepy(100 * time.Millisecond), 1000, 100 * time.Millisecond},
-		{"asleep, 2000 × 5 ms", sleepy(5 * time.Millisecond), 2000, 5 * time.Millisecond},
-		{"HTTP, 300 × 100 ms", fetch(100 * time.Millisecond), 300, 100 * time.Millisecond},
-		{"HTTP, 2000 × 5 ms", fetch(5 * time.Millisecond), 2000, 5 * time.Millisecond},
+		{"asleep, 1000 × 100 ms", sleepy(100 * time.Millisecond), 1000, 100 * time.Millisecond, 6},
+		{"asleep, 2000 × 5 ms", sleepy(5 * time.Millisecond), 2000, 5 * time.Millisecond, 10},
+		{"HTTP, 300 × 100 ms", fetch(100 * time.Millisecond), 300, 100 * time.Millisecond, 5},
+		{"HTTP, 2000 × 5 ms", fetch(5 * time.Millisecond), 2000, 5 * time.Millisecond, 2},
 	} {
 		items := sequence(c.n)
 		var picked []contender
@@ -48,6 +49,7 @@ func ioSuite(o options) {
 		procs := time.Duration(c.n) * c.call / time.Duration(runtime.GOMAXPROCS(0))
 		t.row(c.name, fmt.Sprintf("1.00 (N = %s, %v)", best.name, times[0].Round(time.Millisecond)),
 			"≥ "+ratio(procs, times[0]), ratio(times[1], times[0]), times[1].Round(time.Millisecond).String())
+		o.atMost(c.name+": × the best fixed number", float64(times[1])/float64(times[0]), c.claimed)
 	}
 }
 

@@ -43,7 +43,7 @@ func limiterArms(peers bool) []limiterArm {
 // limitsSuite holds limiters against what they promise, in real time: how much of
 // the allowance is used, by how much it is exceeded, and what waiting costs.
 func limitsSuite(o options) {
-	t := newTable("Limits", "Burst 1, goroutines that do nothing but acquire. Used: grants / (rate × time). Excess: the most grants in any window beyond 1 + rate × window. "+
+	t := newTable(o, "Limits", "Burst 1, goroutines that do nothing but acquire. Used: grants / (rate × time). Excess: the most grants in any window beyond 1 + rate × window. "+
 		"CPU: cores used meanwhile. Wake-ups: how often a goroutine began to run, per grant, of which the runtime counts one in eight.",
 		"per second", "goroutines", "limiter", "used", "excess", "CPU", "wake-ups")
 	for _, perSecond := range []int{1, 100, 1000, 10_000, 100_000, 1_000_000} {
@@ -53,6 +53,10 @@ func limitsSuite(o options) {
 					continue // it would wait for minutes
 				}
 				m := conform(arm.make(perSecond), perSecond, goroutines)
+				if arm.name == ours.name && perSecond >= 1000 {
+					o.atLeast(fmt.Sprintf("%d per second, %d goroutines: used", perSecond, goroutines), m.used, 0.95)
+					o.atMost(fmt.Sprintf("%d per second, %d goroutines: excess, ms' worth", perSecond, goroutines), 1000*m.excess/float64(perSecond), 10)
+				}
 				t.row(fmt.Sprint(perSecond), fmt.Sprint(goroutines), arm.name,
 					fmt.Sprintf("%.3f", m.used), fmt.Sprintf("%.1f", m.excess), fmt.Sprintf("%.3f", m.cpu), fmt.Sprintf("%.2f", m.wakes))
 			}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,24 +17,49 @@ type contender struct {
 	run  func()
 }
 
-// interleave times every contender reps times, in turns and in rotating order,
-// and returns the median of each. What the machine does meanwhile hits all alike.
-func interleave(reps int, contenders []contender) []time.Duration {
-	times := make([][]time.Duration, len(contenders))
-	for r := range reps {
-		for k := range contenders {
-			i := (r + k) % len(contenders)
-			runtime.GC()
+// sample times every contender reps times, in turns, each time after prepare, and
+// returns the times of each in ns. What the machine does meanwhile hits all alike, and
+// the order changes by chance: what one leaves in the caches helps or harms the next.
+func sample(reps int, prepare func(), contenders []contender) [][]float64 {
+	times := make([][]float64, len(contenders))
+	order := rand.New(rand.NewPCG(1, 2))
+	for range reps {
+		for _, i := range order.Perm(len(contenders)) {
+			prepare()
 			start := time.Now()
 			contenders[i].run()
-			times[i] = append(times[i], time.Since(start))
+			times[i] = append(times[i], float64(time.Since(start)))
 		}
 	}
+	return times
+}
+
+// interleave returns the median time of each contender, each time after a garbage
+// collection.
+func interleave(reps int, contenders []contender) []time.Duration {
 	out := make([]time.Duration, len(contenders))
-	for i, t := range times {
-		out[i] = median(t)
+	for i, t := range sample(reps, runtime.GC, contenders) {
+		out[i] = time.Duration(median(t))
 	}
 	return out
+}
+
+// spread is a figure over repetitions: nine of ten are above low, nine below high.
+type spread struct{ low, mid, high float64 }
+
+// spreadOf returns the spread of f(a, b) over repetitions of both side by side.
+func spreadOf(a, b []float64, f func(a, b float64) float64) spread {
+	values := make([]float64, len(a))
+	for i := range a {
+		values[i] = f(a[i], b[i])
+	}
+	slices.Sort(values)
+	n := len(values)
+	return spread{values[n/10], values[n/2], values[n-1-n/10]}
+}
+
+func (s spread) String() string {
+	return fmt.Sprintf("%s (%s–%s)", number(s.mid), number(s.low), number(s.high))
 }
 
 func median[T int | float64 | time.Duration](values []T) T {
@@ -52,17 +79,17 @@ func fastest(reps int, contenders []contender) contender {
 }
 
 // table is a markdown table that is printed row by row as figures come in.
-type table struct{ columns int }
+type table struct{ out io.Writer }
 
-func newTable(title, note string, columns ...string) table {
-	fmt.Printf("\n## %s\n\n%s\n\n", title, note)
-	t := table{len(columns)}
+func newTable(o options, title, note string, columns ...string) table {
+	fmt.Fprintf(o.out, "\n### %s\n\n%s\n\n", title, note)
+	t := table{o.out}
 	t.row(columns...)
 	t.row(slices.Repeat([]string{"---"}, len(columns))...)
 	return t
 }
 
-func (t table) row(cells ...string) { fmt.Printf("| %s |\n", strings.Join(cells, " | ")) }
+func (t table) row(cells ...string) { fmt.Fprintf(t.out, "| %s |\n", strings.Join(cells, " | ")) }
 
 func ratio(a, b time.Duration) string { return number(float64(a) / float64(b)) }
 
@@ -70,9 +97,9 @@ func number(x float64) string {
 	switch {
 	case math.IsNaN(x):
 		return "–"
-	case x >= 100:
+	case math.Abs(x) >= 100:
 		return fmt.Sprintf("%.0f", x)
-	case x >= 10:
+	case math.Abs(x) >= 10:
 		return fmt.Sprintf("%.1f", x)
 	default:
 		return fmt.Sprintf("%.2f", x)

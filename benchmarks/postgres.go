@@ -30,7 +30,7 @@ const (
 func postgresSuite(o options) {
 	stop, dsn, err := startPostgres()
 	if err != nil {
-		fmt.Printf("\nNo PostgreSQL here: %v\n", err)
+		fmt.Fprintf(o.out, "\nNo PostgreSQL here: %v\n", err)
 		return
 	}
 	defer stop()
@@ -56,8 +56,9 @@ func postgresSuite(o options) {
 	for i := range arms[1:] {
 		best = max(best, median(slices.Clone(goodput[i+1])))
 	}
-	t := newTable("PostgreSQL, 20 connections", fmt.Sprintf("%d queries of a few ms through database/sql. Goodput relative to the best fixed N.", queries),
+	t := newTable(o, "PostgreSQL, 20 connections", fmt.Sprintf("%d queries of a few ms through database/sql. Goodput relative to the best fixed N.", queries),
 		"arm", "goodput", "queries/s", "p99 latency", "errors")
+	o.atLeast("service, PostgreSQL: × the goodput of the best fixed N", median(slices.Clone(goodput[0]))/best, 0.8)
 	for i, a := range arms {
 		got := median(goodput[i])
 		t.row(a.name, number(got/best), fmt.Sprintf("%.0f", got), median(latency[i]).Round(100*time.Microsecond).String(), strconv.FormatInt(failed[i], 10))

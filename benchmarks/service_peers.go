@@ -57,7 +57,7 @@ func runConcurrencyLimits(newLimit func() core.Limit) func(context.Context, func
 		if err != nil {
 			panic(err)
 		}
-		blocking := limiter.NewBlockingLimiter(inner, 0, limit.NoopLimitLogger{})
+		blocking := &line{Limiter: inner}
 		runWorkers(peerWorkers, calls, func() bool {
 			return untilDone(ctx, func(ctx context.Context) error {
 				listener, ok := blocking.Acquire(ctx)

@@ -7,6 +7,13 @@ import (
 
 // smallSuite runs inputs so small that starting anything costs more than it gains.
 func smallSuite(o options) {
+	smallPrices(o)
+	smallExtras(o)
+	smallRatios(o)
+}
+
+// smallRatios compares runs from one item of 50 ns to 20 ms of work with the loop.
+func smallRatios(o options) {
 	cases := []struct {
 		n int
 		d time.Duration
@@ -23,7 +30,7 @@ func smallSuite(o options) {
 	for _, a := range arms {
 		columns = append(columns, a.name)
 	}
-	t := newTable("Small inputs", "Time of one call relative to the serial loop. For amorsize, the difference to the loop in ns a call in brackets.", columns...)
+	t := newTable(o, "Small inputs", "Time of one call relative to the serial loop. For amorsize, the difference to the loop in ns a call in brackets.", columns...)
 	for _, c := range cases {
 		items := repeat(c.n, roundsFor(c.d))
 		calls := max(1, int(4*time.Millisecond/(time.Duration(c.n)*c.d+500)))

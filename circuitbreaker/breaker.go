@@ -40,19 +40,25 @@ type Breaker struct {
 	p Policy
 
 	// What a call through a closed breaker needs: no lock, and no write.
-	passing  atomic.Uint64 // the generation while closed, or 0
-	failures atomic.Int64  // in a row; written under mu
+	term     atomic.Pointer[term] // written under mu
+	failures atomic.Int64         // in a row; written under mu
+	usual    usual
+	panics   callback.Panics
 
-	mu         sync.Mutex
-	state      State
-	generation uint64 // of the state: from 1, and one more at each change
-	openedAt   time.Time
-	reopens    time.Duration // when an open breaker becomes half-open
-	successes  int           // of probes
-	probes     []*probe
-	window     *window // nil if no rate matters
-	line       []*waiter
-	pending    []func() // callbacks to run after unlock
+	mu        sync.Mutex
+	openedAt  time.Time
+	reopens   time.Duration // when an open breaker becomes half-open
+	latest    error         // of the calls that failed or were slow
+	successes int           // of probes
+	probes    []*probe
+	line      line
+	pending   []event // callbacks to run after unlock
+}
+
+// term is the time from one change of state to the next.
+type term struct {
+	state  State
+	window *window // nil unless closed and a rate matters
 }
 
 // probe is a call that runs while the breaker is half-open.
@@ -62,9 +68,10 @@ type probe struct {
 
 // pass is what a call was let through with.
 type pass struct {
-	generation uint64
-	probe      *probe
-	begun      time.Duration // if slow calls count
+	term  *term
+	probe *probe
+	timed bool
+	begun time.Duration // if timed
 }
 
 // New returns a closed breaker, or an [*InvalidError].
@@ -73,11 +80,9 @@ func New(p Policy) (*Breaker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Breaker{p: p, generation: 1}
-	if p.FailureRate > 0 || p.SlowCallRate > 0 {
-		b.window = newWindow(p.Window, clock.Now())
-	}
-	b.passing.Store(1)
+	b := &Breaker{p: p}
+	b.usual.due.Store(true)
+	b.begin(clock.Now(), Closed)
 	return b, nil
 }
 
@@ -96,43 +101,61 @@ func (b *Breaker) Do(ctx context.Context, call func(context.Context) error) (err
 	if ctx == nil || call == nil {
 		return checkCall(ctx, call)
 	}
-	if ctx.Err() != nil {
+	ends := ctx.Done() != nil // else there is neither an error nor a deadline to ask for
+	if ends && ctx.Err() != nil {
 		return contextError(ctx)
 	}
-	generation := b.passing.Load()
-	if generation == 0 || b.window != nil {
-		return b.guarded(ctx, call)
+	p := pass{term: b.term.Load()}
+	if p.term.state != Closed {
+		if p, err = b.enter(ctx); err != nil {
+			return err
+		}
+	} else if b.timed() || ends && limited(ctx) {
+		p.timed, p.begun = true, clock.Now()
 	}
 	returned := false
 	defer func() {
 		if !returned {
-			b.settle(ctx, pass{generation: generation}, ErrNoReturn)
+			b.settle(ctx, p, ErrNoReturn)
 		}
 	}()
 	err = call(ctx)
 	returned = true
-	if err != nil || b.failures.Load() != 0 {
-		b.settle(ctx, pass{generation: generation}, err)
+	if err != nil || !b.succeeded(&p) {
+		err = answer.Plain(err)
+		b.settle(ctx, p, err)
 	}
 	return err
 }
 
-// guarded is Do for all that needs the lock to pass.
-func (b *Breaker) guarded(ctx context.Context, call func(context.Context) error) (err error) {
-	p, err := b.enter(ctx)
-	if err != nil {
-		return err
+// timed reports whether it matters how long a call takes that has no deadline.
+func (b *Breaker) timed() bool { return b.p.SlowCall > 0 || b.usual.due.Load() }
+
+func limited(ctx context.Context) bool {
+	_, ok := ctx.Deadline()
+	return ok
+}
+
+// succeeded takes note of a success without the lock. It is false if that might
+// change more than counts.
+func (b *Breaker) succeeded(p *pass) bool {
+	if p.probe != nil || b.failures.Load() != 0 {
+		return false
 	}
-	returned := false
-	defer func() {
-		if !returned {
-			err = ErrNoReturn
-		}
-		b.settle(ctx, p, err)
-	}()
-	err = call(ctx)
-	returned = true
-	return err
+	if !p.timed && p.term.window == nil {
+		return true
+	}
+	now := clock.Now()
+	if p.timed && b.p.SlowCall > 0 && now-p.begun >= b.p.SlowCall {
+		return false
+	}
+	if p.term.window != nil && !p.term.window.success(now) {
+		return false
+	}
+	if p.timed {
+		b.usual.add(now - p.begun)
+	}
+	return true
 }
 
 func checkCall(ctx context.Context, call func(context.Context) error) error {
@@ -147,35 +170,44 @@ func checkCall(ctx context.Context, call func(context.Context) error) error {
 
 // settle takes note of what came of a call.
 func (b *Breaker) settle(ctx context.Context, p pass, err error) {
-	neutral, failed := b.judge(ctx, err)
+	neutral, failed := b.judge(ctx, p, err)
 	now := b.lock()
 	defer b.unlock(now)
 	if p.probe != nil && !b.leave(p.probe) {
 		return // it has lost its place: nothing waits for it any more
 	}
-	if p.generation != b.generation || neutral {
+	if p.term != b.term.Load() || neutral {
 		return
 	}
 	slow := b.p.SlowCall > 0 && now-p.begun >= b.p.SlowCall
-	if b.state == HalfOpen {
-		b.probed(now, failed || slow, reason(err, slow))
-		return
+	switch {
+	case failed:
+		b.latest = err
+	case slow:
+		b.latest = ErrSlow
 	}
-	if b.window != nil {
-		b.window.count(now, tally{1, toInt(failed), toInt(slow)})
+	if p.timed && !failed {
+		b.usual.add(now - p.begun)
+	}
+	if p.term.state == HalfOpen {
+		b.probed(now, failed || slow)
+		return
 	}
 	if failed {
 		b.failures.Add(1)
 	} else {
 		b.failures.Store(0)
 	}
+	if w := p.term.window; w != nil {
+		w.count(now, tally{1, toInt(failed), toInt(slow)})
+	}
 	if failures, tripped := b.tripped(now, failed); tripped {
-		b.open(now, failures, reason(err, slow))
+		b.open(now, failures)
 	}
 }
 
 // judge says what an error means. Policy.IsFailure is called outside the lock.
-func (b *Breaker) judge(ctx context.Context, err error) (neutral, failed bool) {
+func (b *Breaker) judge(ctx context.Context, p pass, err error) (neutral, failed bool) {
 	switch {
 	case err == nil:
 		return false, false
@@ -183,23 +215,23 @@ func (b *Breaker) judge(ctx context.Context, err error) (neutral, failed bool) {
 		return false, true
 	case errors.Is(ctx.Err(), context.Canceled):
 		return true, false
-	}
-	if _, refused := answer.Refused(err); refused {
+	case errors.Is(ctx.Err(), context.DeadlineExceeded) && p.timed && b.usual.exceeds(clock.Now()-p.begun):
 		return true, false
+	}
+	if _, refused := answer.Refused(err); refused { // also within the function: it was not the service
+		return true, false
+	}
+	if b.p.IsNeutral != nil {
+		b.panics.Run("circuitbreaker.Policy.IsNeutral", func() { neutral = b.p.IsNeutral(err) })
+		if neutral {
+			return true, false
+		}
 	}
 	failed = true
 	if b.p.IsFailure != nil {
-		callback.Run(func() { failed = b.p.IsFailure(err) })
+		b.panics.Run("circuitbreaker.Policy.IsFailure", func() { failed = b.p.IsFailure(err) })
 	}
 	return false, failed
-}
-
-// reason is the error to tell of a call that failed or was slow.
-func reason(err error, slow bool) error {
-	if err == nil && slow {
-		return ErrSlow
-	}
-	return err
 }
 
 func toInt(b bool) int {
@@ -214,11 +246,14 @@ func (b *Breaker) tripped(now time.Duration, failed bool) (int, bool) {
 	if in := int(b.failures.Load()); failed && in >= b.p.FailureThreshold {
 		return in, true
 	}
-	if b.window == nil {
+	w := b.term.Load().window
+	if w == nil {
 		return 0, false
 	}
-	sum := b.window.total(now)
-	if sum.calls < b.p.MinimumCalls {
+	sum := w.total(now)
+	few := sum.calls < b.p.MinimumCalls
+	w.watched.Store(few && (sum.failures > 0 || sum.slow > 0))
+	if few {
 		return 0, false
 	}
 	calls := float64(sum.calls)
@@ -232,13 +267,12 @@ func (b *Breaker) tripped(now time.Duration, failed bool) (int, bool) {
 }
 
 // probed takes note of what came of a probe.
-func (b *Breaker) probed(now time.Duration, failed bool, err error) {
+func (b *Breaker) probed(now time.Duration, failed bool) {
 	if failed {
-		b.open(now, int(b.failures.Add(1)), err)
+		b.open(now, int(b.failures.Add(1)))
 		return
 	}
 	if b.successes++; b.successes >= b.p.SuccessThreshold {
 		b.close(now)
-		b.tell(b.p.OnClose)
 	}
 }

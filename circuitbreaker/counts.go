@@ -9,7 +9,7 @@ import (
 // State returns the state.
 func (b *Breaker) State() State {
 	defer b.unlock(b.lock())
-	return b.state
+	return b.term.Load().state
 }
 
 // Peek returns the state and the counts as they are now, without making a change
@@ -18,10 +18,11 @@ func (b *Breaker) Peek() (State, Counts) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := clock.Now()
-	if b.state == Open && now >= b.reopens {
-		return HalfOpen, b.counts(now)
+	state := b.term.Load().state
+	if state == Open && now >= b.reopens {
+		state = HalfOpen
 	}
-	return b.state, b.counts(now)
+	return state, b.counts(now)
 }
 
 // Counts is what a breaker has counted.
@@ -45,20 +46,41 @@ func (b *Breaker) Counts() Counts {
 func (b *Breaker) counts(now time.Duration) Counts {
 	c := Counts{
 		Failures: int(b.failures.Load()), Successes: b.successes,
-		Probes: len(b.probes), Waiting: len(b.line), OpenedAt: b.openedAt,
+		Probes: len(b.probes), Waiting: b.line.n, OpenedAt: b.openedAt,
 	}
-	if b.window != nil {
-		sum := b.window.total(now)
+	if w := b.term.Load().window; w != nil {
+		sum := w.total(now)
 		c.WindowCalls, c.WindowFailures, c.WindowSlow = sum.calls, sum.failures, sum.slow
 	}
 	return c
 }
+
+// Panics returns how many times a callback of the policy has panicked. That changes
+// nothing of what the breaker does; the first is logged.
+func (b *Breaker) Panics() int64 { return b.panics.Count() }
+
+// Usual returns how long calls that succeed usually take, a mean of late, or 0 as long
+// as that isn't known. Only some calls are measured: the first, those whose context has
+// a deadline, and those that come after one that ran out of time.
+func (b *Breaker) Usual() time.Duration { return time.Duration(b.usual.nanos.Load()) }
 
 // Reset closes the breaker and forgets what was counted. Calls that wait pass. No
 // callback is called.
 func (b *Breaker) Reset() {
 	now := b.lock()
 	defer b.unlock(now)
-	b.close(now)
+	b.begin(now, Closed)
+	b.forget()
 	b.pending = nil // also of what had changed by itself until now
+}
+
+// Isolate opens the breaker until Reset, whatever time passes: for a service that is
+// known to be down, or is to be left alone. Calls are refused with the largest duration
+// as OpenError.RetryAfter, which stands for never, or wait. No callback is called.
+func (b *Breaker) Isolate() {
+	now := b.lock()
+	defer b.unlock(now)
+	b.begin(now, Open)
+	b.openedAt, b.reopens, b.successes = time.Now(), never, 0
+	b.pending = nil
 }

@@ -30,7 +30,8 @@ type OpenError struct {
 	State    State     // Open or HalfOpen
 	OpenedAt time.Time // when the breaker opened
 	// RetryAfter is when a call may be allowed: when the breaker becomes half-open,
-	// or, if it is and has all the probes that it may have, a tenth of OpenFor.
+	// or, if it is and has all the probes that it may have, a tenth of OpenFor. The
+	// largest duration stands for never.
 	RetryAfter time.Duration
 	cause      error
 }
@@ -55,6 +56,9 @@ func (e *OpenError) Unwrap() []error {
 
 // Refused tells other policies that the call was not made, and when it may be.
 func (e *OpenError) Refused() time.Duration { return e.RetryAfter }
+
+// ByPolicy tells them that it was a policy, and not the function, which refused.
+func (e *OpenError) ByPolicy() {}
 
 // contextError is both the error of an ended context and its cause.
 func contextError(ctx context.Context) error {

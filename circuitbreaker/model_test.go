@@ -2,6 +2,7 @@ package circuitbreaker_test
 
 import (
 	"context"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,6 +96,7 @@ func (m *model) end(id int, failed, neutral bool) {
 func FuzzBreaker(f *testing.F) {
 	f.Add(uint8(1), uint8(1), uint8(0), []byte{0, 1, 0, 2, 4, 40, 0, 1, 1, 2})
 	f.Add(uint8(2), uint8(0), uint8(1), []byte{0, 0, 0, 0, 2, 0, 2, 0, 4, 20, 0, 0, 3, 0, 5, 0, 0, 1})
+	f.Add(uint8(0), uint8(1), uint8(0), []byte{0, 0, 5, 254, 2, 0, 4, 15, 0, 0, 5, 255, 0, 0, 3, 0})
 	f.Fuzz(func(t *testing.T, failures, successes, probes uint8, steps []byte) {
 		if len(steps) > 300 {
 			t.Skip()
@@ -126,6 +128,10 @@ func FuzzBreaker(f *testing.F) {
 				case op == 4:
 					m.pass(arg % 16)
 					time.Sleep(time.Duration(arg%16) * time.Second)
+				case op == 5 && arg == 254:
+					b.Isolate()
+					m.turn(circuitbreaker.Open)
+					m.reopens = math.MaxInt
 				case op == 5 && arg == 255:
 					b.Reset()
 					m.turn(circuitbreaker.Closed)

@@ -65,18 +65,34 @@ type Policy struct {
 	// every error for one, and a panic in it does. An error that is not a failure
 	// counts as a success: the service answered.
 	IsFailure func(error) bool
+	// IsNeutral reports whether an error says nothing about the service, and so is
+	// neither a failure nor a success; nil takes none for one, and a panic in it does
+	// not. It is asked before IsFailure.
+	IsNeutral func(error) bool
 	// WhenOpen is [Reject] or [Wait].
 	WhenOpen WhenOpen
 	// MaxWait bounds how long a call waits; 0 does not.
 	MaxWait time.Duration
 
 	// OnOpen is called when the breaker opens, with the failures that made it open
-	// and the latest error; OnHalfOpen and OnClose when it changes to those. They are
+	// and the error of the latest call that failed or was slow, never nil: of a rate,
+	// it can be a success that tips it. OnHalfOpen and OnClose are called when the
+	// breaker changes to those. They are
 	// called outside any lock, by the goroutine whose call made the change, and may
-	// call the breaker. A panic in them is dropped.
+	// call the breaker. A panic in them changes nothing: the first is logged by
+	// slog.Default, and Breaker.Panics counts them, as those of IsFailure.
 	OnOpen     func(failures int, last error)
 	OnHalfOpen func()
 	OnClose    func()
+	// OnChange is called at each of these changes as well, after them.
+	OnChange func(Change)
+}
+
+// Change is one of a breaker's state.
+type Change struct {
+	From, To State
+	Counts   Counts // as they were when it came to it
+	Err      error  // of the latest call that failed or was slow; nil if there was none
 }
 
 func bad(field string, value any, want string) error {

@@ -25,7 +25,7 @@ func TestNewcomerBeforeTheTimer(t *testing.T) {
 		require.Error(t, b.Do(t.Context(), failing))
 		first := &waiter{passed: make(chan pass, 1), timer: time.NewTimer(time.Hour)}
 		now := b.lock()
-		b.line = append(b.line, first)
+		b.line.push(first)
 		b.unlock(now)
 		first.timer.Stop()
 		time.Sleep(time.Second)
@@ -74,12 +74,35 @@ func TestRefusalIsOfTheEndOfTheWait(t *testing.T) {
 }
 
 func TestRateCountsAfterSuccessesToo(t *testing.T) {
-	b := MustNew(Policy{FailureThreshold: math.MaxInt, FailureRate: 0.5, MinimumCalls: 4})
+	var last error
+	b := MustNew(Policy{FailureThreshold: math.MaxInt, FailureRate: 0.5, MinimumCalls: 4, OnOpen: func(_ int, err error) { last = err }})
 	for range 3 {
 		require.Error(t, b.Do(t.Context(), failing))
 	}
 	require.NoError(t, b.Do(t.Context(), working))
 	assert.Equal(t, Open, b.State(), "three of four failed")
+	require.EqualError(t, last, "out of order", "the latest failure, since the latest call was none")
+
+	// Also if it isn't the first in a row.
+	b = MustNew(Policy{FailureThreshold: math.MaxInt, FailureRate: 0.5, MinimumCalls: 4})
+	for _, call := range []func(context.Context) error{failing, failing, working, working} {
+		assert.Equal(t, Closed, b.State())
+		_ = b.Do(t.Context(), call)
+	}
+	assert.Equal(t, Open, b.State(), "two of four failed")
+
+	// Nor is an error told that is no failure.
+	other := errors.New("not found")
+	b = MustNew(Policy{
+		FailureThreshold: math.MaxInt, FailureRate: 0.5, MinimumCalls: 4, OnOpen: func(_ int, err error) { last = err },
+		IsFailure: func(err error) bool { return !errors.Is(err, other) },
+	})
+	for range 3 {
+		require.Error(t, b.Do(t.Context(), failing))
+	}
+	require.ErrorIs(t, b.Do(t.Context(), func(context.Context) error { return other }), other)
+	assert.Equal(t, Open, b.State())
+	require.EqualError(t, last, "out of order")
 }
 
 // A breaker that was made outside a testing/synctest bubble forgets in it, too.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/amorsize/amorsize/internal/callback"
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
@@ -14,10 +13,9 @@ import (
 func (b *Breaker) lock() time.Duration {
 	b.mu.Lock()
 	now := clock.Now()
-	if b.state == Open && now >= b.reopens {
-		b.change(HalfOpen)
+	if b.term.Load().state == Open && now >= b.reopens {
+		b.change(now, HalfOpen, event{"OnHalfOpen", b.p.OnHalfOpen})
 		b.successes = 0
-		b.tell(b.p.OnHalfOpen)
 	}
 	b.probes = slices.DeleteFunc(b.probes, func(p *probe) bool { return now >= p.ends })
 	b.admit(now) // before whoever comes now
@@ -31,46 +29,63 @@ func (b *Breaker) unlock(now time.Duration) {
 	pending := b.pending
 	b.pending = nil
 	b.mu.Unlock()
-	for _, call := range pending {
-		callback.Run(call)
+	for _, e := range pending {
+		b.panics.Run("circuitbreaker.Policy."+e.callback, e.call)
 	}
+}
+
+// event is something that a callback of that name is to be told.
+type event struct {
+	callback string
+	call     func() // nil if the callback isn't set
 }
 
 // tell has a callback called after unlock.
-func (b *Breaker) tell(call func()) {
-	if call != nil {
-		b.pending = append(b.pending, call)
+func (b *Breaker) tell(e event) {
+	if e.call != nil {
+		b.pending = append(b.pending, e)
 	}
 }
 
-// change begins a new state. What comes of calls from before counts for nothing.
-func (b *Breaker) change(s State) {
-	b.state = s
-	b.generation++
+// change begins a new term, and has the callbacks called after unlock. What comes of
+// calls from before counts for nothing.
+func (b *Breaker) change(now time.Duration, s State, on event) {
+	b.tell(on)
+	if tell := b.p.OnChange; tell != nil {
+		c := Change{From: b.term.Load().state, To: s, Counts: b.counts(now), Err: b.latest}
+		b.tell(event{"OnChange", func() { tell(c) }})
+	}
+	b.begin(now, s)
+}
+
+// begin is a change that nobody is told.
+func (b *Breaker) begin(now time.Duration, s State) {
+	next := &term{state: s}
+	if s == Closed && (b.p.FailureRate > 0 || b.p.SlowCallRate > 0) {
+		next.window = newWindow(b.p.Window, now)
+	}
 	b.probes = nil
-	if s == Closed {
-		b.passing.Store(b.generation)
-	} else {
-		b.passing.Store(0)
-	}
+	b.term.Store(next)
 }
 
-func (b *Breaker) open(now time.Duration, failures int, last error) {
-	b.change(Open)
+func (b *Breaker) open(now time.Duration, failures int) {
+	told := event{callback: "OnOpen"}
+	if on, last := b.p.OnOpen, b.latest; on != nil {
+		told.call = func() { on(failures, last) }
+	}
+	b.change(now, Open, told)
 	b.openedAt, b.reopens = time.Now(), after(now, b.p.OpenFor)
 	b.successes = 0
-	if on := b.p.OnOpen; on != nil {
-		b.tell(func() { on(failures, last) })
-	}
 }
 
 func (b *Breaker) close(now time.Duration) {
-	b.change(Closed)
+	b.change(now, Closed, event{"OnClose", b.p.OnClose})
+	b.forget()
+}
+
+func (b *Breaker) forget() {
 	b.failures.Store(0)
-	b.openedAt, b.successes = time.Time{}, 0
-	if b.window != nil {
-		b.window.reset(now)
-	}
+	b.openedAt, b.latest, b.successes = time.Time{}, nil, 0
 }
 
 // leave frees the place of a probe. It is false if it had none any more.
@@ -84,11 +99,11 @@ func (b *Breaker) leave(p *probe) bool {
 
 // pass lets a call pass if it may.
 func (b *Breaker) pass(now time.Duration) (pass, bool) {
-	p := pass{generation: b.generation, begun: now}
+	p := pass{term: b.term.Load(), timed: true, begun: now}
 	switch {
-	case b.state == Closed:
+	case p.term.state == Closed:
 		return p, true
-	case b.state == HalfOpen && len(b.probes) < b.p.HalfOpenProbes:
+	case p.term.state == HalfOpen && len(b.probes) < b.p.HalfOpenProbes:
 		p.probe = &probe{ends: after(now, b.p.ProbeTimeout)}
 		b.probes = append(b.probes, p.probe)
 		return p, true
@@ -98,27 +113,38 @@ func (b *Breaker) pass(now time.Duration) (pass, bool) {
 
 // turn returns when a call may pass that may not now, if nothing happens before.
 func (b *Breaker) turn() time.Duration {
-	if b.state == Open {
+	if b.term.Load().state == Open {
 		return b.reopens
 	}
-	first := time.Duration(math.MaxInt64)
+	first := never
 	for _, p := range b.probes { // half-open, and all places are taken
 		first = min(first, p.ends)
 	}
 	return first
 }
 
-// after is now + d, or the end of time.
+// never is an instant that doesn't come, and how long it is until then.
+const never = time.Duration(math.MaxInt64)
+
+// after is now + d, or never.
 func after(now, d time.Duration) time.Duration {
-	if now > 0 && d > math.MaxInt64-now {
-		return math.MaxInt64
+	if d == never || now > 0 && d > never-now {
+		return never
 	}
 	return now + d
 }
 
+// until is how long it is from now to at.
+func until(now, at time.Duration) time.Duration {
+	if at == never {
+		return never
+	}
+	return at - now
+}
+
 func (b *Breaker) refusal(now time.Duration) *OpenError {
-	e := &OpenError{State: b.state, OpenedAt: b.openedAt, RetryAfter: b.turn() - now}
-	if b.state == HalfOpen {
+	e := &OpenError{State: b.term.Load().state, OpenedAt: b.openedAt, RetryAfter: until(now, b.turn())}
+	if e.State == HalfOpen {
 		e.RetryAfter = max(1, min(e.RetryAfter, b.p.OpenFor/10))
 	}
 	return e

@@ -2,16 +2,55 @@ package circuitbreaker
 
 import (
 	"context"
-	"math"
-	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/amorsize/amorsize/internal/waiting"
 )
 
 // waiter is a call that waits to pass.
 type waiter struct {
-	passed chan pass   // its pass, once
-	timer  *time.Timer // runs only at the head of the line
+	passed     chan pass   // its pass, once
+	timer      *time.Timer // runs only at the head of the line
+	prev, next *waiter
+	inLine     bool
+}
+
+// line is those who wait, first come, first served.
+type line struct {
+	first, last *waiter
+	n           int
+}
+
+func (l *line) push(w *waiter) {
+	w.prev, w.inLine = l.last, true
+	if l.last != nil {
+		l.last.next = w
+	} else {
+		l.first = w
+	}
+	l.last = w
+	l.n++
+}
+
+// remove takes w out, from wherever it is. It is false if it was not in line.
+func (l *line) remove(w *waiter) bool {
+	if !w.inLine {
+		return false
+	}
+	if w.prev != nil {
+		w.prev.next = w.next
+	} else {
+		l.first = w.next
+	}
+	if w.next != nil {
+		w.next.prev = w.prev
+	} else {
+		l.last = w.prev
+	}
+	w.prev, w.next, w.inLine = nil, nil, false
+	l.n--
+	return true
 }
 
 // enter lets a call pass, at once or when it may.
@@ -20,7 +59,7 @@ func (b *Breaker) enter(ctx context.Context) (pass, error) {
 		return pass{}, contextError(ctx)
 	}
 	now := b.lock()
-	if len(b.line) == 0 {
+	if b.line.n == 0 {
 		if p, ok := b.pass(now); ok {
 			b.unlock(now)
 			return p, nil
@@ -31,24 +70,25 @@ func (b *Breaker) enter(ctx context.Context) (pass, error) {
 		b.unlock(now)
 		return pass{}, refusal
 	}
-	if b.state == Open && b.p.MaxWait > 0 && refusal.RetryAfter > b.p.MaxWait {
+	if refusal.State == Open && b.p.MaxWait > 0 && refusal.RetryAfter > b.p.MaxWait {
 		b.unlock(now)
 		return pass{}, refusal
 	}
-	if deadline, ok := ctx.Deadline(); ok && b.state == Open && refusal.RetryAfter > time.Until(deadline) {
+	if deadline, ok := ctx.Deadline(); ok && refusal.State == Open && refusal.RetryAfter > time.Until(deadline) {
 		b.unlock(now)
 		refusal.cause = context.DeadlineExceeded
 		return pass{}, refusal
 	}
-	w := &waiter{passed: make(chan pass, 1), timer: time.NewTimer(math.MaxInt64)}
+	w := &waiter{passed: make(chan pass, 1), timer: time.NewTimer(never)}
 	w.timer.Stop()
-	b.line = append(b.line, w)
+	b.line.push(w)
 	b.unlock(now)
 	return b.await(ctx, w, refusal)
 }
 
 // await blocks until w may pass or its wait is in vain.
 func (b *Breaker) await(ctx context.Context, w *waiter, refusal *OpenError) (pass, error) {
+	defer waiting.Begin(ctx, waiting.Line{}).End()
 	defer w.timer.Stop()
 	var limit <-chan time.Time
 	if b.p.MaxWait > 0 {
@@ -87,16 +127,14 @@ func (b *Breaker) await(ctx context.Context, w *waiter, refusal *OpenError) (pas
 // admit lets those pass who wait and may, and has the timer of the first who may
 // not run.
 func (b *Breaker) admit(now time.Duration) {
-	for len(b.line) > 0 {
-		first := b.line[0]
+	for first := b.line.first; first != nil; first = b.line.first {
 		p, ok := b.pass(now)
 		if !ok {
-			first.timer.Reset(b.turn() - now)
+			first.timer.Reset(until(now, b.turn()))
 			return
 		}
 		first.passed <- p // never blocks: there is room for the one that comes
-		b.line[0] = nil
-		b.line = b.line[1:]
+		b.line.remove(first)
 	}
 }
 
@@ -105,11 +143,9 @@ func (b *Breaker) admit(now time.Duration) {
 func (b *Breaker) withdraw(w *waiter) *OpenError {
 	now := b.lock()
 	defer b.unlock(now)
-	i := slices.Index(b.line, w)
-	if i < 0 {
+	if !b.line.remove(w) {
 		return nil
 	}
-	b.line = slices.Delete(b.line, i, i+1)
 	return b.refusal(now)
 }
 

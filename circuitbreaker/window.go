@@ -1,6 +1,9 @@
 package circuitbreaker
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // windowSteps is how many parts a window has. It moves on by a part at a time.
 const windowSteps = 10
@@ -14,48 +17,68 @@ func (t *tally) add(o tally) {
 	t.slow += o.slow
 }
 
-// window counts calls of late.
+// window counts calls of late. Successes are counted without a lock, and all else
+// with the breaker's.
 type window struct {
-	step  time.Duration
-	began time.Duration // of the part that is being filled
-	parts [windowSteps]tally
-	at    int // that part
+	length time.Duration // of a part
+	began  time.Duration
+	parts  [windowSteps]part
+	// watched is set while a success may be the call that there must be at least, and
+	// so open the breaker.
+	watched atomic.Bool
+}
+
+// part counts the calls of one step since the window began. A success that is
+// overtaken by a whole window, between looking at the step and counting, counts late.
+type part struct {
+	step                  atomic.Int64
+	calls, failures, slow atomic.Int64
 }
 
 func newWindow(length, now time.Duration) *window {
-	return &window{step: length / windowSteps, began: now}
+	return &window{length: length / windowSteps, began: now}
 }
 
-// move forgets the parts that are out of the window now.
-func (w *window) move(now time.Duration) {
-	if now < w.began { // the clock of a testing/synctest bubble: another time
-		w.reset(now)
+// at returns the step of an instant and its part, which may still be that of
+// another step. The instant may be before the window began: the clock of a
+// testing/synctest bubble shows another time.
+func (w *window) at(now time.Duration) (int64, *part) {
+	step := int64((now - w.began) / w.length)
+	return step, &w.parts[uint64(step)%windowSteps]
+}
+
+// success counts one, and is false if that needs the lock: as the first call of a
+// step, and while the window is watched.
+func (w *window) success(now time.Duration) bool {
+	step, p := w.at(now)
+	if p.step.Load() != step || w.watched.Load() {
+		return false
 	}
-	steps := int64((now - w.began) / w.step)
-	if steps <= 0 {
-		return
-	}
-	w.began += time.Duration(steps) * w.step
-	for range min(steps, windowSteps) {
-		w.at = (w.at + 1) % windowSteps
-		w.parts[w.at] = tally{}
-	}
+	p.calls.Add(1)
+	return true
 }
 
 func (w *window) count(now time.Duration, t tally) {
-	w.move(now)
-	w.parts[w.at].add(t)
+	step, p := w.at(now)
+	if p.step.Load() != step {
+		p.calls.Store(0)
+		p.failures.Store(0)
+		p.slow.Store(0)
+		p.step.Store(step)
+	}
+	p.calls.Add(int64(t.calls))
+	p.failures.Add(int64(t.failures))
+	p.slow.Add(int64(t.slow))
 }
 
+// total sums up the parts that are within the window now.
 func (w *window) total(now time.Duration) (sum tally) {
-	w.move(now)
-	for _, part := range w.parts {
-		sum.add(part)
+	step, _ := w.at(now)
+	for i := range w.parts {
+		p := &w.parts[i]
+		if age := step - p.step.Load(); age >= 0 && age < windowSteps {
+			sum.add(tally{int(p.calls.Load()), int(p.failures.Load()), int(p.slow.Load())})
+		}
 	}
 	return sum
-}
-
-// reset forgets everything.
-func (w *window) reset(now time.Duration) {
-	*w = window{step: w.step, began: now}
 }

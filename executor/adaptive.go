@@ -9,7 +9,13 @@ import (
 // what each buys and costs.
 const (
 	// leastCalls is the fewest calls that a decision is made on.
-	leastCalls = 6
+	// leastBatchCalls is the same for batches, each of which is many items' worth.
+	leastCalls      = 6
+	leastBatchCalls = 4
+	// fewCalls is enough where a fresh window lasts overdue times as long as an
+	// unloaded call.
+	fewCalls = 3
+	overdue  = 3.0
 	// manyCalls times the squared variation of calls is how many of them make a
 	// mean good enough to act on, where that is more than a round.
 	manyCalls = 40
@@ -19,6 +25,10 @@ const (
 	laterGrowth = 2.0
 	// probeEvery is how many rounds of calls lie between two steps up.
 	probeEvery = 5.0
+	// probeRarely is the same where steps up were seen to achieve less.
+	probeRarely = 7.5
+	// mostRise is by how much the level may rise in a window: growth is for more.
+	mostRise = 1.5
 	// patience is how long nothing may end before the first calls are joined by
 	// as many: that long a call does not come from a service that a few more
 	// would slow down by much.
@@ -66,7 +76,7 @@ type adaptive struct {
 	floor, ceiling int  // bounds on the limit, at least 1
 	limit          int  // in force
 	previous       int  // the one before
-	saturated      bool // no core is idle
+	saturated      bool // more calls would find nothing: no core is idle, too few items are left, or there are too many yet
 	held           bool // policies hold calls back
 
 	mode   mode
@@ -78,17 +88,21 @@ type adaptive struct {
 
 	base      unloaded
 	noise     float64 // coefficient of variation of a call's time
+	spread    float64 // calls that it is from
 	congested bool    // more calls in flight were seen to achieve less
 	losses    lossCap
+	serial    serial
 	window    window
 	epoch     int64
 
-	before measurement // the round before in growing, the level left by a dip
-	usual  measurement // at the level: ln of in flight and time, fading
-	odds   float64     // for calls not waiting for each other, by the steps up
-	rounds float64     // since the last step up
-	faster int         // windows in which calls took less than unloaded
-	refine struct{ windows, times float64 }
+	before  measurement // the round before in growing, the level left by a dip
+	usual   measurement // at the level: ln of in flight and time, fading
+	odds    float64     // for calls not waiting for each other, by the steps up
+	worse   float64     // odds for more calls achieving less, by the same
+	rounds  float64     // since the last step up
+	pause   float64     // rounds until the next one
+	suspect bool        // calls took less than unloaded ones, once
+	refine  struct{ windows, times float64 }
 
 	latest measurement // as of the latest review
 	reason string      // why the limit changed, for a person; whoever reads it clears it
@@ -96,16 +110,19 @@ type adaptive struct {
 
 // newAdaptive starts at first calls in flight and stays from floor to ceiling.
 func newAdaptive(first, floor, ceiling int, now time.Duration) *adaptive {
-	a := &adaptive{floor: max(1, floor), cold: true, growth: firstGrowth}
+	a := &adaptive{floor: max(1, floor), cold: true, growth: firstGrowth, pause: probeEvery}
 	a.ceiling = max(a.floor, ceiling)
 	a.limit = max(a.floor, min(first, a.ceiling))
 	a.window = window{since: now, limit: a.limit, raised: true, fresh: true}
 	return a
 }
 
-// silence doubles the first calls, once, if none of them has ended in patience.
+// silence doubles the first calls if none of them has ended in patience, or in four
+// times of what one is known to take, and once more after as long again.
 func (a *adaptive) silence(now time.Duration) {
-	if !a.cold || a.epoch > 0 || a.window.calls > 0 || now-a.window.since < patience || a.saturated {
+	wait := max(patience, seconds(4*a.base.mean))
+	due := a.window.since + wait*time.Duration(a.epoch+1)
+	if !a.cold || a.epoch > 1 || a.window.calls > 0 || now < due || a.saturated {
 		return
 	}
 	since := a.window.since
@@ -122,7 +139,7 @@ func (a *adaptive) alone(took time.Duration) {
 
 // begin returns what is to be kept of an attempt that begins as the last of inFlight.
 func (a *adaptive) begin(now time.Duration, inFlight int) attempt {
-	return attempt{began: now, inFlight: inFlight, epoch: a.epoch, items: 1}
+	return attempt{began: now, inFlight: inFlight, epoch: a.epoch, items: 1, cost: 1}
 }
 
 // done takes an attempt that ended, but for a loss, and reports whether there
@@ -131,8 +148,28 @@ func (a *adaptive) done(now time.Duration, c attempt) (due bool) {
 	if a.losses.success(a.limit) {
 		a.mode, a.growth, a.before.calls = growing, laterGrowth, 0
 		a.reason = "the service is back"
+		if a.losses.metered > 0 { // at the rate of before
+			a.mode = holding
+			a.set(now, a.losses.metered)
+		}
 	}
-	return a.window.add(now, c, a.base.mean) && a.window.calls >= a.need()
+	return a.window.add(now, c, a.base.mean) && a.ready(now)
+}
+
+// ready reports whether enough calls have ended for a review. A fresh window
+// whose calls take much longer than unloaded ones need not last until most have
+// ended: it is they that wait.
+func (a *adaptive) ready(now time.Duration) bool {
+	w := &a.window
+	few := max(fewCalls, float64(a.limit)/4)
+	if a.mode == dipping {
+		few = max(fewCalls, float64(a.limit)*0.75)
+	}
+	if a.mode != holding && w.fresh && a.base.mean > 0 && w.calls >= few &&
+		(now-w.since).Seconds() > overdue*a.base.mean*(1+2*a.base.error(a.noise)) {
+		return true
+	}
+	return w.calls > 0 && w.calls >= a.need()
 }
 
 // need returns how many calls must have ended for a review.
@@ -140,29 +177,31 @@ func (a *adaptive) need() float64 {
 	limit := float64(a.limit)
 	switch {
 	case a.mode == refining:
-		return max(leastCalls, 2*limit)
+		return max(leastCalls, min(2*limit, max(limit, 400*a.noise*a.noise)))
+	case a.window.fresh && a.serial.watched:
+		return max(leastBatchCalls, limit*3/4)
 	case a.window.fresh: // not for the last few: they may take very long
 		return max(leastCalls, limit*3/4)
 	default:
-		return max(leastCalls, limit, manyCalls*a.noise*a.noise)
+		return max(leastCalls, limit, min(manyCalls*a.noise*a.noise, 6*limit))
 	}
 }
 
 // lose takes an attempt that the service refused or left unanswered; throttled
-// says that it refused for being asked too often. It reports whether the limit
-// has changed.
-func (a *adaptive) lose(now time.Duration, c attempt, throttled bool) (changed bool) {
+// says that it refused for being asked too often.
+func (a *adaptive) lose(now time.Duration, c attempt, throttled bool) {
+	if a.held && float64(c.inFlight) < 0.8*float64(a.limit) { // it is not the limit that bounds
+		a.losses.metered = max(a.losses.metered, roomFor(float64(c.inFlight)))
+	}
 	a.losses.loss(now, c, a.limit, throttled, a.mode == growing, a.cold)
 	a.mode, a.cold = holding, false
 	if a.rate == 0 && a.base.mean > 0 {
 		a.rate = math.Log(a.losses.most / a.base.mean)
 	}
-	before := a.limit
 	if float64(a.limit) > a.losses.most {
 		a.reason = "calls were refused"
 		a.set(now, a.losses.most)
 	}
-	return a.limit != before
 }
 
 // set changes the limit and begins a window. A fraction is met on average.
@@ -189,14 +228,18 @@ func (a *adaptive) review(now time.Duration, open []attempt) {
 	if m.inFlight < 1.2 { // alone: that is what a call takes
 		a.learnAlone(m)
 	}
-	switch a.mode {
-	case growing:
+	switch {
+	case a.serialised(now, m):
+	case a.held && (!a.used(m) || a.mode != growing && m.begun < 0.9*float64(a.limit)):
+		a.policed(now, m)
+	case (a.mode == holding || a.mode == probing) && a.base.mean > 0 && a.gotFaster(now, m):
+	case a.mode == growing:
 		a.grow(now, m)
-	case probing:
+	case a.mode == probing:
 		a.probed(now, m)
-	case dipping:
+	case a.mode == dipping:
 		a.dipped(now, m)
-	case refining:
+	case a.mode == refining:
 		a.refined(now, m)
 	default:
 		a.hold(now, m)
@@ -204,19 +247,29 @@ func (a *adaptive) review(now time.Duration, open []attempt) {
 }
 
 // learnNoise follows the variation of calls, relative to unloaded ones: a line
-// adds to the time and not to its variation.
+// adds to the time and not to its variation. Calls that take much longer than unloaded
+// ones count as well once the limit stays: not all of them wait in a line, some are of
+// another kind, as those that miss a cache. A window that is fresh shows a line that
+// builds up, which would pass for variation.
 func (a *adaptive) learnNoise(m measurement, fresh bool) {
 	cv := m.cv
 	if a.base.mean > 0 {
-		cv *= max(1, m.time/a.base.mean)
+		if fresh && a.base.weight > 4 && math.Abs(math.Log(m.time/a.base.mean)) > 0.25+2*a.error(m) {
+			return
+		}
+		if a.base.weight > 4 {
+			cv *= max(1, min(2, m.time/a.base.mean)) // by more, the service has changed
+		}
 	}
-	cv = min(1, cv)
-	switch {
-	case a.noise == 0, fresh && cv < 0.1:
-		a.noise = cv
-	case !fresh: // the long calls of a fresh window have not ended
-		a.noise += 0.2 * (cv - a.noise)
+	squared := min(1, cv*cv*m.calls/max(1, m.calls-1))
+	if a.mode == refining { // there is no line that could add to it
+		a.spread = min(a.spread, m.calls)
 	}
+	if fresh && a.mode != refining && a.noise*a.noise > squared && a.spread > 0 { // the long calls of it have not ended
+		return
+	}
+	a.spread = min(a.spread+m.calls, 100)
+	a.noise = math.Sqrt(a.noise*a.noise + (squared-a.noise*a.noise)*min(1, m.calls/a.spread))
 }
 
 func (a *adaptive) learnAlone(m measurement) {

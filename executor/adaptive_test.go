@@ -105,6 +105,23 @@ func TestLossCap(t *testing.T) {
 	require.Greater(t, l.most, before, "as before the outage")
 }
 
+// Where policies meter the calls, a few losses do not lower the cap below what
+// comes through; many do.
+func TestLossesOfMeteredCalls(t *testing.T) {
+	lost := func(every int) float64 {
+		l := lossCap{metered: 12}
+		for i := range 4000 {
+			now := time.Duration(i) * time.Second
+			if l.success(12); i%every == 0 {
+				l.loss(now, attempt{began: now - 1, inFlight: 3}, 12, true, false, false)
+			}
+		}
+		return l.most
+	}
+	require.GreaterOrEqual(t, lost(40), 11.0)
+	require.Less(t, lost(3), 6.0)
+}
+
 // An attempt costs no allocation.
 func TestGateAllocations(t *testing.T) {
 	g := new(gate)
@@ -113,11 +130,11 @@ func TestGateAllocations(t *testing.T) {
 	g.join(&w.account)
 	now := time.Duration(0)
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
-		g.enter(&w.account, now, 1)
+		g.enter(&w.account, now, 1, 1)
 		now += time.Millisecond
 		g.leave(&w.account, now, 1, nil)
 		if g.due.Load() {
-			g.review(now, false, false)
+			g.review(now, false, false, false)
 		}
 	}))
 	require.Zero(t, g.inFlight.Load())

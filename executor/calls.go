@@ -4,6 +4,9 @@ import (
 	"context"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/answer"
 )
 
 // Func is the function of a run in one of its forms. Exactly one is set.
@@ -21,7 +24,8 @@ func (f Func[T, R]) valid() bool { return (f.Plain != nil) != (f.Context != nil)
 type runner interface {
 	// run runs the items of s in order until one fails or w is signalled.
 	// It leaves in w.at the first item that it did not complete; with an error,
-	// or a panic noted in w, that is the item that failed.
+	// or a panic noted in w, that is the item that failed. With errParts, the items
+	// before it that failed are in w.faults.
 	run(ctx context.Context, w *worker, s span) error
 	// failed returns the items that are lost when item at of s fails.
 	failed(at int, s span) span
@@ -47,6 +51,7 @@ type worker struct {
 
 	done     <-chan struct{} // of the caller's context, while no one else would signal
 	at       int             // the item being run, or the first not run
+	to       int             // end of the latest run, where the runner may have been told to end before
 	returned bool            // the latest run returned of its own accord
 	panicked *PanicError     // what the latest run panicked with
 	attempts int             // calls of the function for the item being run
@@ -54,10 +59,13 @@ type worker struct {
 
 	ctx      context.Context // of the run, set with gate
 	gate     *gate           // to be told of attempts, nil if there is none
+	call     *callContext    // what its calls are given, nil if they are given none
+	heldBack time.Duration   // how long the calls of the claim were, from within the function
+	faults   []fault         // with errParts, what failed
 	runner   runner
 	claimed  span          // the range being run
 	seat     int           // index in the pool's list
-	seated   bool          // whether it is there
+	working  bool          // it is there: enter and exit, and nothing else, change that
 	admitted *atomic.Int64 // the process-wide count that it is part of
 
 	account
@@ -102,8 +110,8 @@ func (c *calls[T, R]) fork() runner               { return c }
 func (c *calls[T, R]) usesContext() bool          { return c.fn.Plain == nil }
 func (c *calls[T, R]) failed(at int, _ span) span { return span{at, at + 1} }
 
-func (c *calls[T, R]) fail(w *worker, lost span, err error) error {
-	return &ItemError{Index: lost.lo, Attempts: max(1, w.attempts), Err: err}
+func (c *calls[T, R]) fail(_ *worker, lost span, err error) error {
+	return &ItemError{Index: lost.lo, Attempts: 1, Err: answer.Plain(err)}
 }
 
 func (c *calls[T, R]) run(ctx context.Context, w *worker, s span) (err error) {
@@ -159,71 +167,6 @@ func (c *calls[T, R]) runContext(ctx context.Context, w *worker, s span) error {
 		}
 		out[i] = v
 	}
-	w.at = s.hi
-	return nil
-}
-
-// batches runs a function that takes many items in one call: a range is a call.
-type batches[T, R any] struct {
-	fn       func(context.Context, []T) ([]R, error)
-	policies []Policy
-	items    []T
-	out      []R
-	chain    func(context.Context) error
-	w        *worker
-	span     span
-	result   []R
-}
-
-func newBatches[T, R any](fn func(context.Context, []T) ([]R, error), policies []Policy, items []T, out []R) *batches[T, R] {
-	b := &batches[T, R]{fn: fn, policies: policies, items: items, out: out}
-	b.chain = chain(policies, b.call)
-	return b
-}
-
-func (b *batches[T, R]) fork() runner { return newBatches(b.fn, b.policies, b.items, b.out) }
-
-func (b *batches[T, R]) usesContext() bool { return true }
-
-// failed loses the whole batch: which of its items succeeded is not known.
-func (b *batches[T, R]) failed(_ int, s span) span { return s }
-
-func (b *batches[T, R]) fail(_ *worker, lost span, err error) error {
-	return &BatchError{Index: lost.lo, Size: lost.hi - lost.lo, Err: err}
-}
-
-func (b *batches[T, R]) call(ctx context.Context) (err error) {
-	b.w.attempts++
-	items := b.span.hi - b.span.lo
-	entered := b.w.enter(items)
-	// The capacity ends with the batch: an append by fn cannot reach the next one.
-	b.result, err = b.fn(ctx, b.items[b.span.lo:b.span.hi:b.span.hi])
-	b.w.leave(entered, items, err)
-	return err
-}
-
-func (b *batches[T, R]) run(ctx context.Context, w *worker, s span) error {
-	w.at, w.returned, w.attempts = s.lo, false, 0
-	defer w.guard()
-	if w.interrupted() {
-		w.returned = true
-		return nil
-	}
-	// A policy may answer without calling: then no earlier batch's results may show.
-	b.w, b.span, b.result = w, s, nil
-	began := w.beginPoliced()
-	err := b.chain(ctx)
-	w.policed.end(began)
-	w.returned = true
-	result := b.result
-	b.result = nil // keeps nothing alive that the caller may drop
-	if err != nil {
-		return err
-	}
-	if len(result) != s.hi-s.lo {
-		return &countError{got: len(result), want: s.hi - s.lo}
-	}
-	copy(b.out[s.lo:s.hi], result)
 	w.at = s.hi
 	return nil
 }

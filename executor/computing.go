@@ -3,6 +3,8 @@ package executor
 import (
 	"fmt"
 	"math"
+	"runtime"
+	"slices"
 	"time"
 
 	"github.com/amorsize/amorsize/optimizer"
@@ -37,6 +39,7 @@ type observation struct {
 	cores     float64       // cores that the process used, negative if unknown
 	procs     int           // GOMAXPROCS
 	left      int           // items not claimed
+	occupied  float64       // workers in calls, on average; 0 if all were
 }
 
 // rate is the throughput in items per second by Little's law: workers over
@@ -87,6 +90,9 @@ func (o observation) settled(tolerance float64) bool {
 // 0 if unknown.
 func (o observation) idle() float64 {
 	usable := float64(min(o.running, o.procs))
+	if o.occupied > 0 {
+		usable = min(usable, o.occupied)
+	}
 	if o.cores < 0 || usable == 0 {
 		return 0
 	}
@@ -116,6 +122,8 @@ type computing struct {
 	fixed   bool
 	floor   int     // never fewer than this
 	ceiling int     // never more than this
+	room    int     // nor than this, as memory allows
+	cut     int     // the level before memory lowered it, 0 if it has not
 	told    bool    // the calls were measured and found to wait
 	base    float64 // items per second of one worker alone, 0 if unknown
 
@@ -145,11 +153,14 @@ type decision struct {
 // newComputing starts with the plan and stays from floor to ceiling. A ceiling
 // above the cores is for calls that turn out to wait.
 func newComputing(plan optimizer.Plan, floor, ceiling int, fixed bool, now time.Duration) computing {
-	c := computing{fixed: fixed, floor: max(1, floor), ceiling: max(1, floor, ceiling)}
+	c := computing{fixed: fixed, floor: max(1, floor), ceiling: max(1, floor, ceiling), room: math.MaxInt}
 	c.level = max(c.floor, plan.Workers)
 	perItem := plan.Sample.ItemNanos
 	if perItem > 0 {
 		c.base = 1e9 / perItem
+	}
+	if slices.ContainsFunc(plan.Limits, func(l optimizer.Limit) bool { return l.OfMemory() && l.Binding }) {
+		c.cut = c.ceiling // most bounds it
 	}
 	c.rest(now, time.Duration(perItem))
 	return c
@@ -165,9 +176,27 @@ func (c *computing) rest(now, callTime time.Duration) {
 	c.checkAt = now + c.pause
 }
 
+// allow bounds the level to what memory allows, and reports whether that changed
+// it. What memory has cut off comes back when there is room.
+func (c *computing) allow(workers int) (changed bool) {
+	if c.fixed {
+		return false
+	}
+	c.room = max(c.floor, workers)
+	wanted := max(c.level, min(c.cut, c.ceiling, runtime.GOMAXPROCS(0)))
+	level := min(wanted, c.room)
+	if c.cut = 0; level < wanted {
+		c.cut = wanted
+	}
+	if changed = level != c.level; changed {
+		c.level, c.phase = level, hold
+	}
+	return changed
+}
+
 // most returns the highest limit that makes sense now.
 func (c *computing) most(o observation) int {
-	return max(c.floor, min(c.ceiling, o.procs))
+	return max(c.floor, min(c.ceiling, c.room, o.procs))
 }
 
 // next takes an observation and answers with a decision.
@@ -214,8 +243,8 @@ func (c *computing) learn(w sampling.Workload) {
 // the cores are next to idle although all workers are in a call, or partly idle
 // although every worker so far has paid in full (under a shared lock none does).
 func (c *computing) discoverWaiting(o observation) bool {
-	if o.running < 1 || c.ceiling <= max(c.level, o.procs) {
-		return false
+	if o.running < 1 || c.ceiling <= o.procs {
+		return false // it would make no difference
 	}
 	if c.told || o.idle() > 0.7 {
 		return true
@@ -290,7 +319,7 @@ func (c *computing) accept(o observation) decision {
 	if up {
 		reason = "more workers achieve more"
 	}
-	c.phase, c.level = hold, c.trial.level
+	c.phase, c.level, c.cut = hold, c.trial.level, 0
 	c.trial.upwardsNext = up || c.level == 1
 	c.rest(o.now, c.trial.callTime)
 	return decision{limit: c.level, newEpoch: true, reason: reason}

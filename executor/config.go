@@ -13,6 +13,9 @@ import (
 // A Policy guards one call. Do calls call zero or more times, never twice at
 // once, and returns what the last call returned or its own error. It must be
 // safe for concurrent use.
+//
+// A policy that lets only so many calls start per second may tell how many, by methods
+// Rate() float64 and Burst() int64: then the time of a run is predicted with that.
 type Policy interface {
 	Do(ctx context.Context, call func(context.Context) error) error
 }
@@ -73,6 +76,9 @@ type Config struct {
 	Errors ErrorMode
 	// Policies guard every call, the first one outermost.
 	Policies []Policy
+	// ItemTimeout bounds one call of the function, for each attempt anew; 0 is no
+	// bound. It needs a function that takes a context: see [TimeoutError].
+	ItemTimeout time.Duration
 	// Plan starts the run with a plan made before instead of a sample. It
 	// excludes Workers and SampleSize.
 	Plan *optimizer.Plan
@@ -80,26 +86,34 @@ type Config struct {
 	// Window bounds how many items of a [Stream] may have been taken from its input
 	// and not been yielded; 0 is [DefaultWindow].
 	Window int
+	// ReadAhead has a [Stream] take items from its input as far ahead as Window
+	// allows, instead of a small multiple of the calls in flight: for an input whose
+	// end is to be known soon, and which loses nothing by having been read.
+	ReadAhead bool
 	// Unordered yields the results of a [Stream] as they complete.
 	Unordered bool
 
 	// Session, if not nil, is shared with other runs of the same function.
 	Session *Session
 
-	learned *learned // by the session
+	learned     *learned // by the session
+	function    function // what the run makes calls of
+	rate, burst float64  // of the slowest policy, 0 if none tells: see askRate
 
 	// Report, if not nil, is written before the run returns or panics.
 	Report *Report
-	// Progress is called as items complete, at most once per ProgressInterval
-	// and once at the end. Calls never overlap and no lock is held.
+	// Progress is told the state of the run when items have been completed, at most
+	// once per ProgressInterval; when none has for a second, or for the interval if
+	// that is longer; and once at the end. Calls never overlap, no lock is held, and
+	// no worker waits for one.
 	Progress func(Progress)
 	// ProgressInterval is the least time between two calls of Progress; 0 is
-	// [DefaultProgressInterval]. A nanosecond reports every chunk.
+	// [DefaultProgressInterval].
 	ProgressInterval time.Duration
 	// Logger is told what is measured and decided, at level Info, and chunk
 	// by chunk changes of the number of workers at level Debug.
 	Logger *slog.Logger
-	// Observers are told the events of the run.
+	// Observers are told the events of the run. See [Observer].
 	Observers []Observer
 }
 
@@ -131,6 +145,8 @@ func (c *Config) Validate() error {
 		return &ConfigError{"TargetChunk", c.TargetChunk, fmt.Sprintf("above 0, up to %v", MaxTargetChunk)}
 	case c.MemoryLimit > 0 && c.MemoryLimit < MinMemoryLimit:
 		return &ConfigError{"MemoryLimit", c.MemoryLimit, fmt.Sprintf("at least %d bytes", MinMemoryLimit)}
+	case c.ItemTimeout < 0:
+		return &ConfigError{"ItemTimeout", c.ItemTimeout, "above 0, or 0 for no bound"}
 	case c.Errors != FailFast && c.Errors != Collect:
 		return &ConfigError{"Errors", int(c.Errors), "FailFast or Collect"}
 	case c.ProgressInterval < 0:
@@ -179,7 +195,7 @@ func (c *Config) watched() bool {
 // constraints is what the optimizer needs to know of the settings.
 func (c *Config) constraints(items int) optimizer.Constraints {
 	return optimizer.Constraints{
-		Items:   items,
+		Items: items, Rate: c.rate, Burst: c.burst,
 		Workers: c.Workers, MaxWorkers: c.MaxWorkers, MinWorkers: c.MinWorkers,
 		ChunkSize: c.ChunkSize, TargetChunk: c.TargetChunk,
 		MemoryLimit: c.MemoryLimit,

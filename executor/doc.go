@@ -22,11 +22,22 @@
 // # What is where
 //
 //   - run: [Run], [RunBatches] and [Measure], the entries; config: their settings.
-//   - opening: the caller alone, and the alarm. pool: a run in company, from
-//     its making to its end. staff: the workers that come and go. work: what
-//     each of them does with its claims, and what becomes of failures.
-//   - claims: who runs which items. sizing, batch: how many at a time.
-//     calls: the function itself, by item, through policies, by batch.
-//   - review, controller: how many run at once. look: computing or waiting.
-//   - finish: the outcome. [Report]: what happened. [Event]: what is happening.
+//   - opening: the caller alone; alarm: what ends that. pool: a run with several
+//     workers, from its making to its end. staff: the workers that come and go; only
+//     enter and exit change whether one works. work: what each of them does with its
+//     claims, and what becomes of failures.
+//   - context: what calls are given, by which policies tell that they hold one back.
+//     held: how many workers that takes. shared: the runs of one function that share
+//     a limit. turns: the line of runs that do.
+//   - stream: [Stream], a run whose items arrive while it goes on. ring, feed: the
+//     items until they are claimed. streaming, handover, delivery: from a claim to
+//     the loop. feeding: where the engine differs for a stream.
+//   - claims: who runs which items. sizing, batch, costmodel: how many at a time.
+//     calls, guarded, batches: the function itself, by item, through policies, by batch.
+//   - review: how many run at once, as computing, or gate and the law behind it
+//     (adaptive, levels, trials, window, unloaded, losscap, serialised) decide. look:
+//     computing or waiting. memory, bound: how many fit.
+//   - finish: the outcome. [Report]: what happened. forecast: what it will take.
+//   - [Event], listeners: what is happening, and who is told. backlog, teller: when.
+//   - timeout: a bound on each call.
 package executor

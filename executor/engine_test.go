@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/amorsize/amorsize/executor"
+	"github.com/amorsize/amorsize/internal/scenarios"
 )
 
 // FuzzEngine holds runs of random cost, failures, settings and cancellation
@@ -233,7 +234,7 @@ func TestTenMillion(t *testing.T) {
 		t.Skip("80 MB of items")
 	}
 	out, err := executor.Run(t.Context(), executor.Func[int, int]{Plain: func(i int) (int, error) { return ^i, nil }},
-		sequence(10_000_000), executor.Config{})
+		sequence(scenarios.Fewer(10_000_000)), executor.Config{})
 	require.NoError(t, err)
 	for i := range out {
 		if out[i] != ^i {

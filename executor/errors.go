@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -13,7 +15,7 @@ var ErrConfig = errors.New("amorsize: invalid configuration")
 // ErrGoexit is the cause of an item's error when the function called
 // [runtime.Goexit], as t.FailNow does.
 //
-// It is returned for items that a helper ran. The caller's own goroutine runs
+// It is returned for items that a helper ran, and so for all items of a stream. The caller's own goroutine runs
 // items too, the first ones and its share of the others, and no function can
 // stop a Goexit of its own goroutine: there the run is stopped and waited for,
 // the report is written, and then the goroutine ends as it would in a plain loop.
@@ -22,6 +24,10 @@ var ErrGoexit = errors.New("amorsize: the function called runtime.Goexit")
 // ErrResultCount is the cause of a batch's error when the batch function
 // returned more or fewer results than it was given items.
 var ErrResultCount = errors.New("amorsize: wrong number of results")
+
+// ErrNotRun is the cause of the error of an item that a stream has taken from its
+// input and not run, because it ended before.
+var ErrNotRun = errors.New("amorsize: not run")
 
 // ConfigError says which setting is invalid. No item has been run.
 type ConfigError struct {
@@ -40,7 +46,7 @@ func (e *ConfigError) Unwrap() error { return ErrConfig }
 // ItemError is the failure of one item. It does not hold the item.
 type ItemError struct {
 	Index    int   // of the item
-	Attempts int   // how often the function was called for it
+	Attempts int   // how often the function was called for it: 0 if a policy refused, or a stream ended before
 	Err      error // what the function, or a policy around it, returned
 }
 
@@ -67,6 +73,56 @@ func (e *BatchError) Error() string {
 
 // Unwrap returns the batch's own error.
 func (e *BatchError) Unwrap() error { return e.Err }
+
+// PartialError is what a batch function returns that did some of its items: it
+// returns a result for each item all the same, and those of items that failed do not
+// count. Each of them fails as an [*ItemError] with its own error, and a retry is given
+// only those.
+type PartialError struct {
+	Failed map[int]error // by the item's index in the batch that the function was given
+}
+
+func (e *PartialError) Error() string {
+	for _, i := range slices.Sorted(maps.Keys(e.Failed)) {
+		return fmt.Sprintf("%d items of the batch failed: item %d of it: %v", len(e.Failed), i, e.Failed[i])
+	}
+	return "no item of the batch failed"
+}
+
+// Unwrap returns the errors of the items, ordered by index.
+func (e *PartialError) Unwrap() []error {
+	var all []error
+	for _, i := range slices.Sorted(maps.Keys(e.Failed)) {
+		if e.Failed[i] != nil {
+			all = append(all, e.Failed[i])
+		}
+	}
+	return all
+}
+
+// within reports whether e is about a batch of so many items with so many results,
+// and of each item that failed says why.
+func (e *PartialError) within(items, results int) bool {
+	for i, err := range e.Failed {
+		if i < 0 || i >= items || err == nil {
+			return false
+		}
+	}
+	return results == items && len(e.Failed) > 0
+}
+
+// itemCause is why an item of a batch failed, and what became of the batch.
+type itemCause struct{ own, batch error }
+
+func (e *itemCause) Error() string   { return e.own.Error() }
+func (e *itemCause) Unwrap() []error { return []error{e.own, e.batch} }
+
+// tooLargeError is a refusal for size. Calling again as it was would not help.
+type tooLargeError struct{ err error }
+
+func (e *tooLargeError) Error() string   { return e.err.Error() }
+func (e *tooLargeError) Unwrap() error   { return e.err }
+func (e *tooLargeError) Permanent() bool { return true }
 
 // Errors is what a run with [Collect] returns when items failed: an
 // [*ItemError] or [*BatchError] for each, ordered by index.
@@ -121,7 +177,7 @@ func (e *CanceledError) Unwrap() []error { return []error{e.Err, e.Cause} }
 // PanicError is what a run panics with in its caller when the function
 // panicked, after everything that ran has ended.
 type PanicError struct {
-	Index int    // of the item; -1 if an observer or a progress function panicked
+	Index int    // of the item; -1 if an observer, a progress function or a logger panicked
 	Value any    // the value of the original panic
 	Stack []byte // the stack of the goroutine that panicked, at that time
 }

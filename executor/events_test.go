@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -149,7 +151,184 @@ func TestObserverPanics(t *testing.T) {
 	})
 }
 
-// A progress function may be slow, and may call the engine.
+// A run of 10 s takes 10 s, whoever is slow, and what is told of it is news.
+func TestSlowListeners(t *testing.T) {
+	const slow = 500 * time.Millisecond
+	inBubble(t, func(t *testing.T, f form) {
+		if f.batch {
+			return
+		}
+		var oldest, lastElapsed time.Duration
+		var start time.Time
+		var seen recorder
+		told, lines := 0, 0
+		listeners := map[string]executor.Config{
+			"progress": {Progress: func(p executor.Progress) {
+				oldest = max(oldest, time.Since(start)-p.Elapsed)
+				lastElapsed = p.Elapsed
+				told++
+				time.Sleep(slow)
+			}},
+			"observer": {Observers: []executor.Observer{executor.ObserverFunc(func(e executor.Event) {
+				seen.Observe(e)
+				time.Sleep(slow)
+			})}},
+			"logger": {Logger: slog.New(slog.NewTextHandler(writerFunc(func(line []byte) {
+				lines++
+				time.Sleep(slow)
+			}), &slog.HandlerOptions{Level: slog.LevelDebug}))},
+		}
+		for name, cfg := range listeners {
+			var report executor.Report
+			cfg.Workers, cfg.Report = 4, &report
+			start = time.Now()
+			_, err := f.run(t.Context(), func(_ context.Context, i int) (int, error) {
+				time.Sleep(10 * time.Millisecond)
+				return i, nil
+			}, sequence(4000), cfg)
+			require.NoError(t, err)
+			require.InDelta(t, 10, report.Elapsed.Seconds(), 0.1, name)
+			require.LessOrEqual(t, time.Since(start), report.Elapsed+2*slow, "%s: the call under way, and the last one", name)
+		}
+		require.Zero(t, oldest, "old news")
+		require.GreaterOrEqual(t, told, 20)
+		require.Greater(t, lastElapsed, 9*time.Second)
+		require.Equal(t, 2, lines)
+		dropped := 0
+		for _, e := range seen.events {
+			dropped += e.Dropped
+		}
+		report := seen.of(executor.Finished)[0].Report
+		require.Equal(t, dropped, report.Dropped)
+		require.Equal(t, 4000, dropped+len(seen.of(executor.ChunkDone)))
+		require.Contains(t, report.String(), "dropped")
+	})
+}
+
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(text []byte) (int, error) {
+	f(text)
+	return len(text), nil
+}
+
+// A call that takes long is told of while it runs: that the run has begun, and every
+// second that it goes on.
+func TestLongCallIsToldOf(t *testing.T) {
+	inBubble(t, func(t *testing.T, f form) {
+		for _, cfg := range []executor.Config{{}, {Workers: 1}, {MaxWorkers: 1}, {SampleSize: 1}} {
+			for _, n := range []int{1, 3} {
+				began := time.Duration(-1)
+				var beats atomic.Int64
+				start := time.Now()
+				cfg.Observers = []executor.Observer{executor.ObserverFunc(func(e executor.Event) {
+					if e.Kind == executor.Started {
+						began = time.Since(start)
+					}
+				})}
+				cfg.Progress = func(p executor.Progress) {
+					if beat := beats.Add(1); p.Completed == 0 {
+						require.Equal(t, time.Duration(beat)*time.Second, p.Elapsed)
+					}
+				}
+				_, err := f.run(t.Context(), func(_ context.Context, i int) (int, error) {
+					time.Sleep(9500 * time.Millisecond)
+					require.GreaterOrEqual(t, beats.Load(), int64(9))
+					return i, nil
+				}, sequence(n), cfg)
+				require.NoError(t, err)
+				require.LessOrEqual(t, began, 2*time.Millisecond)
+				require.GreaterOrEqual(t, began, time.Duration(0))
+				require.GreaterOrEqual(t, beats.Load(), int64(10))
+			}
+		}
+	})
+}
+
+// The loop over a stream does not wait for a listener before the end.
+func TestSlowListenerOfAStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slow = time.Second
+		last, longest := time.Now(), time.Duration(0)
+		for range executor.Stream(t.Context(), withContext(sleeping(10*time.Millisecond)), count(500), executor.Config{
+			Workers: 1, ProgressInterval: 1,
+			Observers: []executor.Observer{executor.ObserverFunc(func(executor.Event) { time.Sleep(slow) })},
+			Progress:  func(executor.Progress) { time.Sleep(slow) },
+		}) {
+			longest = max(longest, time.Since(last))
+			last = time.Now()
+		}
+		require.LessOrEqual(t, longest, 20*time.Millisecond)
+		require.LessOrEqual(t, time.Since(last), 4*slow, "a call under way, the plan, the end to both")
+	})
+}
+
+// A panic of a listener ends a call that would take long.
+func TestObserverPanicsDuringALongCall(t *testing.T) {
+	inBubble(t, func(t *testing.T, f form) {
+		if f.name == "plain" {
+			return
+		}
+		start := time.Now()
+		caught := catch(func() {
+			_, _ = f.run(t.Context(), func(ctx context.Context, i int) (int, error) {
+				select {
+				case <-ctx.Done():
+					return 0, ctx.Err()
+				case <-time.After(time.Hour):
+					return i, nil
+				}
+			}, sequence(100), executor.Config{Observers: []executor.Observer{executor.ObserverFunc(func(e executor.Event) {
+				if e.Kind == executor.Started {
+					panic(errOdd)
+				}
+			})}})
+		})
+		e, ok := caught.(*executor.PanicError)
+		require.True(t, ok, "%v", caught)
+		require.ErrorIs(t, e, errOdd)
+		require.LessOrEqual(t, time.Since(start), 10*time.Millisecond)
+	})
+}
+
+// A listener that calls Goexit stops the run, as an item that does: with an error, or
+// by ending the caller's goroutine, if it was that one.
+func TestObserverExits(t *testing.T) {
+	inBubble(t, func(t *testing.T, f form) {
+		for kind := executor.Started; kind <= executor.Finished; kind++ {
+			for _, n := range []int{1, 300} {
+				var report executor.Report
+				returned, exited, err := false, false, error(nil)
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					_, err = f.run(t.Context(), milliseconds, sequence(n), executor.Config{
+						Report: &report,
+						Observers: []executor.Observer{executor.ObserverFunc(func(e executor.Event) {
+							if e.Kind == kind && !exited {
+								exited = true
+								runtime.Goexit()
+							}
+						})},
+					})
+					returned = true
+				}()
+				<-done
+				require.Equal(t, n, report.Items)
+				if returned {
+					require.ErrorIs(t, err, executor.ErrGoexit, "kind %d", kind)
+				}
+				if n > 1 && kind != executor.Finished {
+					require.True(t, returned, "kind %d", kind)
+					require.ErrorIs(t, report.Err, executor.ErrGoexit)
+					require.Less(t, report.Succeeded, n)
+				}
+			}
+		}
+	})
+}
+
+// A listener may be slow, and may call the engine.
 func TestObserverCallsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		nested := 0

@@ -15,7 +15,7 @@ type faults struct {
 	mu       sync.Mutex
 	failed   []fault
 	panicked *PanicError
-	exited   bool // an observer ended the caller's goroutine
+	exited   bool // a listener called runtime.Goexit
 }
 
 // fault is a failed item or batch.
@@ -34,7 +34,7 @@ func (p *pool) fail(err error, lost span) {
 	p.faults.mu.Unlock()
 	if p.cfg.Errors == FailFast {
 		p.halt()
-		p.cancel(err)
+		p.ctx.end(err)
 	}
 }
 
@@ -54,7 +54,21 @@ func (p *pool) panics(e *PanicError, lost span) {
 	}
 	p.faults.mu.Unlock()
 	p.halt()
-	p.cancel(e)
+	p.ctx.end(e)
+}
+
+// listenerFailed stops the run because a listener panicked or, with nil, called
+// [runtime.Goexit].
+func (p *pool) listenerFailed(e *PanicError) {
+	if e != nil {
+		p.panics(e, span{})
+		return
+	}
+	p.faults.mu.Lock()
+	p.faults.exited = true
+	p.faults.mu.Unlock()
+	p.halt()
+	p.ctx.end(ErrGoexit)
 }
 
 // cutOff takes note of items that were claimed and will not be run.
@@ -69,25 +83,32 @@ func (p *pool) cutOff(s span) {
 
 // finish writes the report and returns the run's error, or panics if fn did.
 // Nothing of the run is running any more.
-func (p *pool) finish() error {
+func (p *pool) finish() (err error) {
 	if p.unwatch != nil {
 		p.unwatch()
 	}
-	p.gate.delist(p)
-	p.cancel(nil)
+	p.giveTurn(p.caller)
+	p.leaveGate()
+	p.ctx.end(nil)
 	p.ended = clock.Now()
+	p.events.close() // from here on no listener can stop the run
 	slices.SortFunc(p.faults.failed, func(a, b fault) int { return a.lo - b.lo })
 	notRun := append(p.cut, p.claims.unclaimed()...)
 	if p.claims.feed != nil {
 		p.total = int(p.claims.total)
 		p.events.counted(p.total)
+		p.claims.feed.notRun, p.claims.feed.total = notRun, p.total
 	}
-	p.cfg.Session.end(p, 0)
-	err := p.err(len(notRun) > 0)
+	p.cfg.Session.end(p, 0, 0)
+	var r *Report
 	func() {
-		defer p.catch() // an observer may panic at the end too
-		p.report(notRun, err)
+		defer func() { // also if a listener ends this goroutine
+			err = p.err(len(notRun) > 0)
+			r = p.report(notRun, err)
+		}()
+		p.events.drain()
 	}()
+	p.events.finished(r)
 	if p.faults.panicked != nil {
 		panic(p.faults.panicked)
 	}
@@ -123,18 +144,23 @@ func (p *pool) err(unfinished bool) error {
 	return errors.Join(errs...)
 }
 
-// report fills the caller's report, and tells the observers that the run is over.
-func (p *pool) report(notRun []span, err error) {
+// report returns the report of the run, also to the caller who wants it, or nil if
+// nobody does.
+func (p *pool) report(notRun []span, err error) *Report {
 	if p.cfg.Report == nil && p.events == nil {
-		return
+		return nil
 	}
 	p.staff.change(p.ended, 0)
-	r := Report{
+	r := p.cfg.Report
+	if p.events != nil {
+		r = new(Report) // listeners may keep theirs
+	}
+	*r = Report{
 		Plan: p.plan, Items: p.total, Err: err,
 		Elapsed: p.ended - p.start, Busy: p.totals.busy,
 		PredictedDuration: p.plan.PredictedDuration,
 		PeakWorkers:       p.staff.peak, Chunks: p.totals.chunks,
-		Changes: p.staff.changes, Warnings: p.plan.Warnings,
+		Changes: p.staff.changes, Warnings: append(slices.Clip(p.plan.Warnings), p.memory.warnings()...), Dropped: p.events.dropped(),
 		Bound: p.bound(), Timeline: p.story.moments, Latency: p.latencies.summary(p.story.last.Base),
 	}
 	if cpu, ok := sampling.ProcessCPU(); ok {
@@ -153,16 +179,19 @@ func (p *pool) report(notRun []span, err error) {
 		r.Speedup = float64(r.Busy) / float64(r.Elapsed)
 		r.MeanWorkers = p.staff.area / float64(r.Elapsed)
 	}
-	if p.cfg.Report != nil {
-		*p.cfg.Report = r
+	if p.cfg.Report != nil && p.events != nil {
+		*p.cfg.Report = *r
 	}
-	p.events.finished(&r)
+	return r
 }
 
 // bound returns what kept the run from having more calls in flight.
 func (p *pool) bound() Bound {
 	if p.adapts.Load() {
 		return p.story.bound()
+	}
+	if p.control.cut > 0 {
+		return BoundByMemory
 	}
 	at := slices.IndexFunc(p.plan.Limits, func(l optimizer.Limit) bool { return l.Binding })
 	switch {
@@ -174,23 +203,13 @@ func (p *pool) bound() Bound {
 	switch p.plan.Limits[at].Name {
 	case "WithMaxWorkers":
 		return BoundByCaller
-	case "memory", "WithMemoryLimit":
+	case "memory", "GOMEMLIMIT", optimizer.LimitByCaller:
 		return BoundByMemory
 	case "items":
 		return BoundByItems
 	}
 	if p.plan.Mode == optimizer.Serial && p.plan.Host.Procs > 1 {
-		return BoundByItems // too little work for company
+		return BoundByItems // not enough work for a second worker to help
 	}
 	return BoundByCores
-}
-
-// finished tells the end of the run.
-func (e *events) finished(r *Report) {
-	if e == nil {
-		return
-	}
-	e.tell(Event{Kind: Finished, Plan: &r.Plan, Report: r})
-	e.info("done", "items", r.Items, "succeeded", r.Succeeded, "failed", r.Failed,
-		"elapsed", r.Elapsed, "predicted", r.PredictedDuration, "workers", r.MeanWorkers, "err", r.Err)
 }

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
@@ -54,17 +55,19 @@ func (p *policed) end(began time.Duration) {
 	}
 }
 
-// enter and leave are called around an attempt for so many items.
-func (w *worker) enter(items int) (now time.Duration) {
+// enter and leave are called around an attempt for so many items, which costs so many
+// times as much as an ordinary one.
+func (w *worker) enter(items int, cost float64) (now time.Duration) {
 	p := &w.policed
 	if !p.measured {
 		return 0
 	}
+	w.call.settle() // what policies waited for this attempt is not its time
 	now = clock.Now()
 	p.entered.Store(int64(now))
 	p.inside.Store(true)
 	if w.gate != nil {
-		w.gate.enter(&w.account, now, items)
+		w.gate.enter(&w.account, now, items, cost)
 	}
 	return now
 }
@@ -74,9 +77,11 @@ func (w *worker) leave(entered time.Duration, items int, err error) {
 	if !p.measured {
 		return
 	}
+	held := w.call.settle()
 	now := clock.Now()
 	p.inside.Store(false)
-	p.own += now - entered
+	p.own += now - entered - held
+	w.heldBack += held
 	switch {
 	case w.gate == nil:
 	case err != nil && isContextError(w.ctx, err): // the run is over
@@ -105,14 +110,21 @@ func newGuarded[T, R any](c calls[T, R], policies []Policy) *guarded[T, R] {
 
 // chain wraps call into the policies, the first one outermost.
 func chain(policies []Policy, call func(context.Context) error) func(context.Context) error {
+	var entered answer.Chain
+	call = entered.Call(call)
 	for _, policy := range slices.Backward(policies) {
 		inner := call
-		call = func(ctx context.Context) error { return policy.Do(ctx, inner) }
+		call = entered.Link(func(ctx context.Context) error { return policy.Do(ctx, inner) })
 	}
-	return call
+	return func(ctx context.Context) error { return answer.Plain(call(ctx)) }
 }
 
 func (g *guarded[T, R]) fork() runner { return newGuarded(g.calls, g.policies) }
+
+// fail tells how often the function was called: never, if a policy refused.
+func (g *guarded[T, R]) fail(w *worker, lost span, err error) error {
+	return &ItemError{Index: lost.lo, Attempts: w.attempts, Err: answer.Plain(err)}
+}
 
 // usesContext is true: policies are given one.
 func (g *guarded[T, R]) usesContext() bool { return true }
@@ -120,7 +132,7 @@ func (g *guarded[T, R]) usesContext() bool { return true }
 // call is the innermost link: one attempt at the current item.
 func (g *guarded[T, R]) call(ctx context.Context) (err error) {
 	g.w.attempts++
-	entered := g.w.enter(1)
+	entered := g.w.enter(1, 1)
 	if g.fn.Plain != nil {
 		g.result, err = g.fn.Plain(g.item)
 	} else {

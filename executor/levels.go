@@ -10,18 +10,22 @@ func (a *adaptive) grow(now time.Duration, m measurement) {
 	if a.base.mean == 0 {
 		a.base.reset(m.time, 0)
 	}
-	longer, doubt := math.Log(m.time/a.base.mean), a.doubt(m)
+	if !a.cold && a.level > 0 && a.gotFaster(now, m) {
+		return
+	}
+	doubt := a.doubt(m)
+	if m.time < a.base.mean*math.Exp(-3*doubt) {
+		a.base.reset(m.time, m.calls)
+	}
+	longer := math.Log(m.time / a.base.mean)
 	if a.base.weight == 0 {
 		doubt = a.error(m)
 	}
 	if a.lineFormed(m, longer, doubt) {
-		a.leaveGrowth(now, m, longer, doubt)
+		a.leaveGrowth(now, m, doubt)
 		return
 	}
-	switch {
-	case m.time < a.base.mean*(1-3*doubt):
-		a.base.reset(m.time, m.calls)
-	case a.cold:
+	if a.cold || a.base.weight < m.calls {
 		a.base.merge(m.time, m.calls)
 	}
 	if longer > slack/2 {
@@ -57,16 +61,18 @@ func (a *adaptive) lineFormed(m measurement, longer, doubt float64) bool {
 // leaveGrowth goes to the level that the last round speaks for. If all that is
 // known of unloaded calls is one call, that may have been an odd one: then a dip
 // finds out.
-func (a *adaptive) leaveGrowth(now time.Duration, m measurement, longer, doubt float64) {
-	if a.level > 0 && a.level < 0.8*m.inFlight {
-		lost := math.Log(a.level / a.base.mean * m.time / m.inFlight)
-		a.congested = lost > max(0.1, 2*doubt)
-	}
+func (a *adaptive) leaveGrowth(now time.Duration, m measurement, doubt float64) {
 	a.rate = math.Log(m.inFlight / m.time)
+	if a.level > 0 && a.level < 0.8*m.inFlight {
+		earlier := math.Log(a.level / a.base.mean)
+		if a.congested = earlier-math.Log(m.rate) > max(0.1, 2*doubt); a.congested {
+			a.rate = earlier
+		}
+	}
 	a.mode, a.cold = holding, false
-	a.before.calls, a.rounds = 0, 0
+	a.before.calls, a.rounds, a.refine.times, a.refine.windows = 0, 0, 0, refineAfter-3
 	a.reason = "calls began to wait for each other"
-	if longer > max(0.7, doubt) && a.base.weight <= 4 {
+	if a.base.weight <= 4 {
 		a.dip(now, m)
 		return
 	}
@@ -83,13 +89,31 @@ func (a *adaptive) settle(now time.Duration) {
 // may well be: too long a line costs latency, too short a one throughput. Under
 // congestion it is the other way round.
 func (a *adaptive) lawful() float64 {
-	base, room := a.base.mean, headroom
+	base, room := a.base.mean, headroom+noiseRoom*a.noise
 	if !a.congested {
 		base *= 1 + min(0.5, a.base.error(a.noise))
-		room += noiseRoom * a.noise
 	}
 	return math.Exp(a.rate) * base * (1 + room)
 }
+
+// policed keeps room for what policies let through, when it is they that bound
+// the calls in flight: the service is not asked anything.
+func (a *adaptive) policed(now time.Duration, m measurement) {
+	if a.base.weight < m.calls || math.Abs(math.Log(m.time/a.base.mean)) < 3*a.doubt(m) {
+		a.base.merge(m.time, m.calls)
+	}
+	if a.mode != growing {
+		a.mode = holding
+	}
+	a.rate = math.Log(m.inFlight / m.time)
+	a.level = min(float64(a.limit), roomFor(m.inFlight))
+	a.losses.metered = a.level
+	a.set(now, a.level)
+}
+
+// roomFor returns how many calls may be in flight now and then where they come
+// at random and are so many on average (Poisson: three standard deviations).
+func roomFor(mean float64) float64 { return mean + 3*math.Sqrt(mean) + 1 }
 
 // hold keeps to the level, and questions it now and then.
 func (a *adaptive) hold(now time.Duration, m measurement) {
@@ -104,23 +128,20 @@ func (a *adaptive) hold(now time.Duration, m measurement) {
 		a.base.reset(m.time, 1)
 	}
 	a.followRate(m)
-	if a.gotFaster(now, m) {
-		return
-	}
 	a.remember(m)
 	a.base.relearn(m, a.noise)
-	next := a.lawful()
+	next := min(a.lawful(), mostRise*max(a.level, m.inFlight))
+	if next < m.inFlight*math.Exp(-max(0.5, 3*a.doubt(m))) {
+		a.dip(now, m)
+		return
+	}
 	a.refine.windows++
 	if a.refine.windows > min(refineAfter+4*a.refine.times*a.refine.times, refineRarely) &&
 		a.base.error(a.noise) > 0.03 && next > 1.5 {
 		a.refine.windows = 0
 		a.refine.times++
 		a.mode = refining
-		a.set(now, 0.8*math.Exp(a.rate)*a.base.mean)
-		return
-	}
-	if next < m.inFlight*math.Exp(-max(0.5, 3*a.error(m))) {
-		a.dip(now, m)
+		a.set(now, 0.8*min(next, math.Exp(a.rate)*a.base.mean))
 		return
 	}
 	a.rounds += m.calls / m.inFlight
@@ -129,7 +150,7 @@ func (a *adaptive) hold(now time.Duration, m measurement) {
 		next = min(next, float64(a.limit))
 	}
 	a.mode, a.level = holding, next
-	if used && !a.saturated && a.rounds >= probeEvery {
+	if used && !a.saturated && a.rounds >= a.pause {
 		a.rounds, a.mode = 0, probing
 		next += max(1, a.stride(m)*next)
 	}
@@ -157,25 +178,37 @@ func (a *adaptive) followRate(m measurement) {
 	}
 }
 
-// gotFaster reports whether calls take less than unloaded ones did, twice or
-// beyond all doubt: the service has changed. If it changed by much, its room may
-// have too, and the limit grows.
+// gotFaster reports whether calls seem to take less than unloaded ones did: then
+// the service has changed, or chance was kind. The next window tells, which
+// counts only calls that began after this one.
 func (a *adaptive) gotFaster(now time.Duration, m measurement) bool {
-	a.faster++
-	if m.time >= a.base.mean*(1-max(0.05, 3*a.doubt(m))) {
-		a.faster = 0
-	}
-	if a.faster < 2 && m.time >= a.base.mean*(1-max(0.05, 6*a.doubt(m))) {
+	if m.time >= a.base.mean*math.Exp(-max(0.05, 3*a.doubt(m))) {
+		a.suspect = false
 		return false
 	}
+	if !a.suspect {
+		a.suspect, a.mode = true, holding
+		a.set(now, max(1, a.level))
+		a.window.fresh = true
+		return true
+	}
+	a.suspect = false
 	much := m.time < 0.7*a.base.mean
 	a.base.reset(m.time, m.calls)
 	if much {
 		a.reason = "calls take less than they did"
-		a.mode, a.growth = growing, laterGrowth
-		a.set(now, m.inFlight*laterGrowth)
+		a.anew(max(1, a.level))
+		a.settle(now)
 	}
 	return much
+}
+
+// anew begins to judge afresh, because calls have come to take a different time.
+// As many in flight as before are as good a guess as any, and more are tried soon.
+func (a *adaptive) anew(level float64) {
+	a.rate = math.Log(level / a.base.mean)
+	a.usual.calls, a.odds, a.refine.times, a.refine.windows = 0, 0, 0, refineAfter
+	a.mode, a.pause, a.rounds = holding, probeEvery, probeEvery
 }
 
 // remember keeps what the latest windows at the level were like.
@@ -187,83 +220,4 @@ func (a *adaptive) remember(m measurement) {
 	u.calls = 0.7*u.calls + m.calls
 	u.inFlight += (x - u.inFlight) * m.calls / u.calls
 	u.time += (y - u.time) * m.calls / u.calls
-}
-
-// probed judges a step up by a sequential probability ratio test (Wald, 1945)
-// over the latest steps: either calls take as long as before it, or longer by as
-// much as there are more of them.
-func (a *adaptive) probed(now time.Duration, m measurement) {
-	a.mode = holding
-	step, longer := math.Log(m.inFlight)-a.usual.inFlight, math.Log(m.time)-a.usual.time
-	variance := max(0.02*0.02, a.noise*a.noise*(1/m.calls+1/max(1, a.usual.calls)))
-	if step > 0.02 && a.used(m) {
-		a.odds = max(-2, 0.7*a.odds+step*(step/2-longer)/variance)
-	}
-	if a.odds <= 1 {
-		a.hold(now, m)
-		return
-	}
-	a.odds = 0
-	if own := math.Exp(a.usual.time); own > a.base.mean {
-		a.base.reset(own, a.usual.calls)
-	}
-	a.reason = "a few more calls were not kept waiting"
-	a.mode, a.growth = growing, laterGrowth
-	a.before, a.level = m, m.inFlight
-	a.set(now, 1.5*m.inFlight)
-}
-
-// refined takes what calls take a little below the level: unloaded, unless
-// there still was a line to leave.
-func (a *adaptive) refined(now time.Duration, m measurement) {
-	a.base.relearn(m, a.noise)
-	if m.time < a.base.mean*(1-max(0.05, 2.5*a.doubt(m))) && m.inFlight > 1.5 {
-		a.base.reset(m.time, m.calls)
-		a.set(now, 0.7*m.inFlight)
-		return
-	}
-	a.mode = holding
-	a.base.merge(m.time, m.calls)
-	a.settle(now)
-}
-
-// dip goes where Little's law says that there is no line, without headroom, to
-// see whether that is so.
-func (a *adaptive) dip(now time.Duration, m measurement) {
-	a.mode, a.before = dipping, m
-	a.set(now, m.inFlight/m.time*a.base.mean)
-}
-
-// dipped takes what calls take far below the level that was left.
-func (a *adaptive) dipped(now time.Duration, m measurement) {
-	a.mode = holding
-	before := a.before
-	rate, held := m.inFlight/m.time, before.inFlight/before.time
-	a.before.calls = 0
-	switch {
-	case m.inFlight < 1.5:
-		a.rate = math.Log(max(held, rate))
-		a.settle(now)
-	case m.inFlight > 0.9*before.inFlight: // the floor is in the way
-		a.base.reset(m.time, m.calls)
-		a.rate = math.Log(rate)
-		a.settle(now)
-	case m.time < a.base.mean*(1.25+2*a.doubt(m)) && a.base.weight > 4:
-		a.rate = math.Log(rate)
-		a.reason = "the service has less room than it had"
-		a.settle(now)
-	case math.Log(m.time/before.time) > 0.5*math.Log(m.inFlight/before.inFlight):
-		// Calls take as long with fewer in flight: that is what they take now.
-		a.base.reset(m.time, m.calls)
-		a.rate = math.Log(held)
-		a.reason = "calls take longer than they did, however few"
-		a.mode, a.growth = growing, laterGrowth
-		a.level = held * a.base.mean
-		a.set(now, a.level)
-	default: // still a line
-		if m.time < before.time {
-			a.base.reset(min(m.time, a.base.mean), m.calls)
-		}
-		a.dip(now, m)
-	}
 }

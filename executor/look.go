@@ -90,6 +90,9 @@ func (p *pool) revise(o observation) *optimizer.Plan {
 // replan makes the plan again, once. mu is held.
 func (p *pool) replan(sample sampling.Sample) *optimizer.Plan {
 	p.revised = true
+	if sample.HeldBytes = 0; p.memory.binds {
+		sample.HeldBytes = p.memory.unit
+	}
 	p.plan = p.newPlan(sample, p.plan.Host)
 	plan := p.plan
 	return &plan
@@ -102,13 +105,16 @@ func (p *pool) reviseWaiting(base time.Duration) *optimizer.Plan {
 		return nil
 	}
 	sample.ItemNanos = float64(base)
+	if cv := p.latencies.variation(); cv > 0 {
+		sample.CV = cv
+	}
 	if !sample.CPUKnown {
 		sample.CPUShare, sample.CPUKnown = 0, true
 		if p.look.known {
 			sample.CPUShare = p.look.share
 		}
 	}
-	return p.replan(sample)
+	return p.replanWaiting(sample)
 }
 
 // ownTime returns the time that the workers spent in the function, and not waiting

@@ -12,6 +12,10 @@ const (
 	// bounds: fewer where the service is overloaded than where it only counts.
 	overloadShare = 0.002
 	throttleShare = 0.01
+	// meteredShare is put up with where policies meter the calls: they come at
+	// the rate that the caller asked for, and to lower the cap below what it needs
+	// costs more than to make a few calls again.
+	meteredShare = 0.05
 	// regrowth is by how much the cap rises in a round of calls after a burst
 	// hit it that was larger than anything tried before.
 	regrowth = 0.02
@@ -32,6 +36,7 @@ type lossCap struct {
 	round      int     // the limit, as they began
 	dead       bool    // there were nothing but losses for a round
 	regrow     bool    // the first burst is all that is known
+	metered    float64 // calls in flight that policies let through, 0 if they do not bound them
 	burst      bool
 	burstEnd   time.Duration // losses of calls begun by then are the same event
 
@@ -40,7 +45,8 @@ type lossCap struct {
 		losses, calls float64
 		upper         float64 // share lost in the upper half of it, 0 before it is over
 	}
-	bottom struct{ losses, calls float64 } // since the cap came down to one call
+	bottoms int                             // times that the cap came down to one call for nothing
+	bottom  struct{ losses, calls float64 } // since the cap came down to one call
 }
 
 // bound returns n or the cap, if that is less.
@@ -89,9 +95,12 @@ func (l *lossCap) loss(now time.Duration, c attempt, limit int, throttled, explo
 		l.share = throttleShare
 	}
 	l.share = max(l.share, l.background)
+	if l.metered > 0 {
+		l.share = max(l.share, meteredShare)
+	}
 	// A call that takes long to be lost began when there were few: that alone
 	// does not mean that few are too many.
-	tolerated := max(1, float64(c.inFlight-1), float64(limit)/2)
+	tolerated := max(1, float64(c.inFlight-1), float64(limit)/2, l.metered)
 	switch {
 	case l.failing >= max(4, l.round): // nothing but losses
 		l.failing, l.round = 0, max(1, limit/2)
@@ -104,7 +113,7 @@ func (l *lossCap) loss(now time.Duration, c attempt, limit int, throttled, explo
 		l.most, l.regrow = tolerated, first
 		l.fall.from = 0
 	default:
-		l.cut(l.bound(float64(max(c.inFlight, limit/2))))
+		l.cut(l.bound(max(float64(c.inFlight), float64(limit/2), l.metered)))
 	}
 	l.burst, l.burstEnd = true, now
 }
@@ -118,13 +127,18 @@ func (l *lossCap) cut(most float64) {
 	f.losses++
 	l.regrow = false
 	l.most = max(1, most*(1-lossCut))
+	if l.most < l.metered/2 && l.failing < 4 { // no outage: they do have to do with load
+		l.metered = 0
+	}
 	b := &l.bottom
-	if l.most == 1 {
+	if l.most < 2 { // which allows one call
 		b.losses++
 	}
 	switch lost := f.losses / (f.losses + f.calls); {
 	case b.losses >= bottomLosses: // one call in flight can't be too many
-		l.putUpWith(b.losses/(b.losses+b.calls), leastCap)
+		// Each time that it comes to this, the share was taken for less than it is.
+		l.bottoms = min(l.bottoms+1, 6)
+		l.putUpWith(float64(l.bottoms)*b.losses/(b.losses+b.calls), leastCap*float64(int(1)<<l.bottoms))
 	case f.upper == 0 && l.most < f.from*0.71:
 		f.upper, f.losses, f.calls = lost, 0, 0
 	case f.upper > 0 && l.most <= f.from/2 && lost > f.upper/3:
@@ -136,14 +150,14 @@ func (l *lossCap) cut(most float64) {
 
 // leastCap is where a cap begins again that has come down to one call for losses
 // that have nothing to do with it.
-const leastCap = 16
+const leastCap = 16.0
 
 // bottomLosses is how many losses of one call in flight tell that.
 const bottomLosses = 4
 
 // putUpWith takes a share of losses for the service's own.
 func (l *lossCap) putUpWith(lost, most float64) {
-	l.background = min(2*lost, 0.5)
+	l.background = min(max(2*lost, 0.9*l.background), 0.5)
 	l.share = max(l.share, l.background)
 	l.most, l.fall.from = most, 0
 	l.bottom.losses, l.bottom.calls = 0, 0

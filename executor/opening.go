@@ -2,7 +2,6 @@ package executor
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -10,25 +9,18 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// alarmAfter is how long the caller may be alone with one block of items
-// before others join in: the block turned out dearer than the ones before it, or
-// its first call is a giant. Company gains nothing on less (engine costs in
-// docs/how-it-works.md).
-const alarmAfter = time.Millisecond
-
 // opening is the first part of a run: the caller's goroutine runs items while
 // the sampler watches. Small inputs end here. Otherwise a pool takes over: when
 // the sample is complete, or when the alarm goes off in the midst of a block.
 // In the latter case the block is the caller's first claim in the pool.
 type opening struct {
 	ctx     context.Context // the caller's
-	calls   context.Context // of the calls: ends with the run, too
-	cancel  context.CancelCauseFunc
+	run     *runContext     // of the calls: ends with the run, too; nil if they are given none
 	cfg     Config
 	runner  runner
 	total   int
-	batches bool
-	feed    *feed // of a stream, nil otherwise
+	batches *batching // nil if it is not a run of batches
+	feed    *feed     // of a stream, nil otherwise
 	start   time.Duration
 	events  *events
 
@@ -36,60 +28,88 @@ type opening struct {
 	err    error  // what the block returned that was run last
 	failed bool   // that block was not completed
 	skip   bool   // nothing needs to be measured
+	armed  bool   // the alarm is
 	ended  bool   // the caller has come out of the opening by itself
 	pooled bool   // a pool has been made, and refers to this
 
-	// state says whose the following fields are: the caller's, and from taken on
-	// the alarm's until ready is closed.
-	state   atomic.Uint32
+	alarm *alarm // says whose the following fields are
+	quiet alarm  // that alarm, where none is wanted
+	timed *alarm // that alarm, where one is; kept for later runs
+
 	sampler sampling.Sampler
-	span    span // the block being run, or run last
-	ready   chan struct{}
+	heap    sampling.Heap // before the first item, where the caller limits memory
+	span    span          // the block being run, or run last
 	pool    *pool
 
 	doomed atomic.Bool // the run is to stop, as the caller has found: no item starts
-
-	timer *time.Timer // the alarm's
-	armed bool
-	rang  atomic.Bool // it has gone off, if only to look again later
 }
 
-// The states of an opening.
-const (
-	between uint32 = iota // two blocks, or before the first
-	inBlock               // the caller runs one
-	taken                 // the alarm has gone off in a block, and makes the pool
-	over                  // the caller has left; the alarm has nothing to do any more
-)
-
-// openings keeps used ones with their timers: a timer alone would cost a small
-// input 260 ns, a used one 100 ns.
-var openings = sync.Pool{New: func() any { return new(opening) }}
+// spare is the opening, with its alarm, of the latest run that ended within it. It is
+// not a [sync.Pool]: the collector empties that, and filling it anew costs more than
+// all the rest of a small run.
+var spare atomic.Pointer[opening]
 
 // newOpening begins a run.
-func newOpening(ctx context.Context, r runner, total int, cfg Config, batches bool) *opening {
+func newOpening(ctx context.Context, r runner, total int, cfg Config, batches *batching, f *feed) *opening {
 	cfg.Session.begin(&cfg)
+	// What a fixed number or an earlier plan has decided needs no sample. But a few items
+	// that are known to be cheap are done before a pool would be.
+	skip := cfg.Workers > 0 || cfg.Plan != nil || cfg.learned.worthSharing(total)
 	sampler := sampling.Start(total, cfg.SampleSize)
+	armed := total > 1 && !skip && cfg.SampleSize == 0 && (cfg.MaxWorkers != 1 || f != nil)
+	virtual := clock.Virtual(sampler.Started())
 	var o *opening
-	if clock.Virtual(sampler.Started()) {
-		o = new(opening) // a timer must not move between bubbles
-	} else {
-		o = openings.Get().(*opening)
+	if !virtual && batches == nil { // a timer must not move between bubbles
+		o = spare.Swap(nil)
 	}
+	if o == nil {
+		o = new(opening)
+	}
+	if o.alarm = &o.quiet; armed {
+		if o.timed == nil {
+			o.timed = &alarm{o: o, after: alarmAfter}
+		}
+		o.alarm = o.timed
+	}
+	o.skip, o.armed, o.feed = skip, armed, f
 	o.ctx, o.runner, o.total, o.batches, o.cfg = ctx, r, total, batches, cfg
 	o.sampler, o.start = sampler, sampler.Started()
-	if o.calls = ctx; r.usesContext() {
-		o.calls, o.cancel = context.WithCancelCause(ctx)
+	o.cfg.askRate()
+	if cfg.MemoryLimit > 0 { // 500 ns, only for who asks
+		o.heap = sampling.ReadHeap()
+	}
+	if r.usesContext() {
+		made := &callerContext{run: runContext{Context: ctx}}
+		made.call = callContext{Context: &made.run, session: cfg.Session, function: cfg.function}
+		o.run, o.w.call = &made.run, &made.call
 	}
 	o.w.done = ctx.Done()
+	o.w.runner = r
 	o.w.policed.sampling = len(cfg.Policies) > 0
-	// What a fixed number or an earlier plan has decided needs no sample.
-	o.skip = cfg.Workers > 0 || cfg.Plan != nil || cfg.learned != nil || batches && cfg.ChunkSize > 0
+	if batches != nil {
+		o.alarm.after = batchAlarm
+		o.sampler.Patient() // there is time
+	}
 	if cfg.watched() {
 		o.sampler.Precise()
-		o.events = newEvents(&o.cfg, total, o.start)
+		o.events = newEvents(&o.cfg, total, o.start, o)
 	}
 	return o
+}
+
+// callerContext is what the calls of the caller's goroutine are given, in one
+// allocation.
+type callerContext struct {
+	run  runContext
+	call callContext
+}
+
+// runBlock runs the block in o.span.
+func (o *opening) runBlock() error {
+	if o.w.call != nil {
+		return o.runner.run(o.w.call, &o.w, o.span)
+	}
+	return o.runner.run(o.ctx, &o.w, o.span)
 }
 
 // begin tells that the run begins.
@@ -100,31 +120,60 @@ func (o *opening) begin() {
 	}
 }
 
+// listenerFailed stops the run before there is a pool: see [pool.listenerFailed].
+func (o *opening) listenerFailed(e *PanicError) {
+	o.doomed.Store(true)
+	o.w.signal.Store(halt)
+	switch {
+	case o.run == nil:
+	case e == nil:
+		o.run.end(ErrGoexit)
+	default:
+		o.run.end(e)
+	}
+}
+
 // arm sets the alarm, unless nobody could join in.
 func (o *opening) arm() {
-	if o.skip || o.total < 2 || o.cfg.SampleSize > 0 || o.cfg.MaxWorkers == 1 {
-		return
+	if !o.armed || o.batches != nil {
+		o.events.wake() // else the alarm sees to it
 	}
-	if o.timer == nil { // set only once it is assigned: the alarm uses it
-		o.ready = make(chan struct{})
-		o.timer = time.AfterFunc(time.Hour, o.alarm)
+	if o.armed {
+		o.alarm.set()
+	} else {
+		o.alarm.enter(between)
 	}
-	o.armed = true
-	o.timer.Reset(alarmAfter)
 }
 
 // next reports whether there is a block to run, and leaves it in o.span.
 func (o *opening) next() bool {
-	if o.skip || o.sampler.Done() {
+	if o.skip || o.batches == nil && o.sampler.Done() {
 		return false
 	}
-	size := o.sampler.Next()
-	if o.batches && o.cfg.MaxChunkSize > 0 {
-		size = min(size, o.cfg.MaxChunkSize)
+	if o.feed != nil {
+		return o.nextArrived()
+	}
+	size, ok := o.nextSize()
+	if !ok {
+		return false
 	}
 	o.span = span{o.span.hi, o.span.hi + size}
-	o.state.Store(inBlock)
+	o.alarm.enter(inBlock)
 	return true
+}
+
+// nextSize returns how many items the next block is to have, if there is to be one.
+func (o *opening) nextSize() (size int, ok bool) {
+	if o.batches == nil {
+		return o.sampler.Next(), true
+	}
+	left := o.total - o.span.hi
+	if o.batches.sizer == nil { // the first call tells what one takes alone
+		return min(o.cfg.ChunkSize, left), left > 0 && o.span.hi == 0
+	}
+	size = o.batches.sizer.size(nil, left, 1)
+	_, settled := o.batches.sizer.settled()
+	return size, left > 0 && !settled
 }
 
 // record takes the outcome of the block and reports whether to go on.
@@ -134,12 +183,15 @@ func (o *opening) record(err error) bool {
 	if o.w.panicked != nil || err != nil && o.cfg.Errors == FailFast {
 		o.doomed.Store(true)
 	}
-	if !o.state.CompareAndSwap(inBlock, between) || o.failed {
+	if !o.alarm.leave(inBlock, between) || o.failed {
 		return false
 	}
 	size := o.span.hi - o.span.lo
-	o.sampler.Exclude(o.w.policed.waited)
-	o.w.policed.waited = 0
+	held := o.w.call.settle()
+	if len(o.cfg.Policies) > 0 {
+		held, o.w.policed.waited = o.w.policed.waited, 0 // that in the function included
+	}
+	o.sampler.Exclude(held)
 	o.sampler.Record(size)
 	if o.events != nil {
 		o.events.chunk(size, o.sampler.Latest())
@@ -147,17 +199,10 @@ func (o *opening) record(err error) bool {
 	return true
 }
 
-// alarm goes off when the caller has been alone for long. It makes the pool in
-// a goroutine of its own, since the caller is busy.
-func (o *opening) alarm() {
-	o.rang.Store(true)
-	if !o.state.CompareAndSwap(inBlock, taken) {
-		if o.state.Load() == between {
-			o.timer.Reset(alarmAfter) // look again
-		}
-		return
-	}
-	defer close(o.ready)
+// join is called by the alarm: the caller has been alone for long. It makes the pool,
+// since the caller is busy.
+func (o *opening) join() {
+	defer close(o.alarm.ready)
 	o.pool = newPool(o)
 	o.pool.join(o.span, o.sampler.BlockStarted())
 }
@@ -166,11 +211,12 @@ func (o *opening) alarm() {
 // waiting in policies: of that item only the call is known that is being made.
 func (o *opening) underWay(now time.Duration) time.Duration {
 	policed := &o.w.policed
+	held := o.w.call.heldFor(now)
 	switch {
 	case len(o.cfg.Policies) == 0:
-		return now - o.sampler.BlockStarted()
+		return now - o.sampler.BlockStarted() - held
 	case policed.inside.Load():
-		return now - time.Duration(policed.entered.Load())
+		return now - time.Duration(policed.entered.Load()) - held
 	}
 	return 0
 }
@@ -180,19 +226,19 @@ func (o *opening) complete() bool {
 	if o.failed || o.span.hi < o.total || o.cfg.watched() {
 		return false
 	}
-	o.ended = o.state.CompareAndSwap(between, over)
+	o.ended = o.alarm.leave(between, over)
 	return o.ended
 }
 
 // settle ends the opening: from here on the alarm does nothing. It returns the
 // pool if the alarm has made one.
 func (o *opening) settle() *pool {
-	for state := o.state.Load(); state != taken; state = o.state.Load() {
-		if o.state.CompareAndSwap(state, over) {
+	for phase := o.alarm.phase(); phase != taken; phase = o.alarm.phase() {
+		if o.alarm.leave(phase, over) {
 			return nil
 		}
 	}
-	<-o.ready
+	<-o.alarm.ready
 	return o.pool
 }
 
@@ -228,7 +274,9 @@ func (o *opening) close(err *error) {
 		return
 	}
 	v := recover()
-	o.doomed.Store(true)
+	// In a stream that goes on after failures, so does what a Goexit has ended.
+	goesOn := v == nil && o.feed != nil && o.cfg.Errors == Collect && !o.w.returned
+	o.doomed.Store(!goesOn)
 	p := o.settle()
 	o.sampler.Stop()
 	if p == nil {
@@ -236,24 +284,34 @@ func (o *opening) close(err *error) {
 		p.caller.claimed = o.span
 		p.caller.size.Store(int64(o.span.hi - o.span.lo))
 	}
+	if goesOn {
+		o.w.policed.sampling = false
+		*err = p.run(func() { p.goexit(p.caller) })
+		return
+	}
 	*err = p.abandon(v)
 }
 
-// release keeps an opening that nobody else knows for another run.
+// release frees what the opening holds, and leaves it with its alarm to another run if
+// nobody else knows it.
 func (o *opening) release() {
 	o.sampler.Stop()
-	if o.cancel != nil {
-		o.cancel(nil)
+	if o.run != nil {
+		o.run.end(nil)
 	}
 	if !o.pooled {
-		o.cfg.Session.end(nil, o.span.hi)
+		o.cfg.Session.end(nil, o.span.hi, o.feed.failures())
 	}
-	if o.pooled || clock.Virtual(o.start) {
-		return
+	switch a := o.alarm; {
+	case a.phase() == taken:
+	case clock.Virtual(o.start):
+		if o.armed {
+			a.timer.Stop()
+		}
+	case !o.pooled && o.batches == nil: // else the pool refers to it
+		a.leave(between, over)
+		timed := o.timed
+		*o = opening{timed: timed}
+		spare.Store(o)
 	}
-	if o.armed && !o.timer.Stop() || o.rang.Load() {
-		return // the alarm may be under way
-	}
-	*o = opening{timer: o.timer, ready: o.ready}
-	openings.Put(o)
 }

@@ -23,11 +23,10 @@ const reviewEvery = 2 * time.Millisecond
 type pool struct {
 	cfg     *Config
 	parent  context.Context // the caller's
-	ctx     context.Context // of the calls: ends with the run
-	cancel  context.CancelCauseFunc
+	ctx     *runContext     // of the calls: ends with the run
 	runner  runner
-	batches bool
-	tells   bool // the runner tells the gate of attempts itself
+	batches *batching // nil if it is not a run of batches
+	tells   bool      // the runner tells the gate of attempts itself
 	events  *events
 	faults  faults
 	unwatch func() // ends watching the caller's context, nil before watch
@@ -52,14 +51,18 @@ type pool struct {
 	reviewAt atomic.Int64
 
 	// adapts says that the calls wait: the gate decides, and control does not.
-	adapts atomic.Bool
-	gate   *gate
+	adapts  atomic.Bool
+	gate    *gate
+	shares  bool    // with other runs
+	gateKey gateKey // if it is one of sharedGates
 
 	reviewing sync.Mutex  // tried, never waited for
 	due       atomic.Bool // a review is
 
 	group errgroup.Group // the helpers and the supervisor
 	idle  chan struct{}  // closed when the last worker has left
+
+	stirred chan struct{} // a token: a call is held back
 
 	// mu is never held while user code runs or anything waits.
 	mu      sync.Mutex
@@ -78,21 +81,30 @@ type pool struct {
 		cpu      time.Duration
 		cpuKnown bool
 	}
-	memory struct { // as the calls began to be bound by the gate
-		claimed   int64
-		allocated uint64
-		most      int // calls in flight that it allows
-	}
-	most      atomic.Int64 // calls in flight that this run may have
-	busyCores bool         // no core was idle lately
-	told      int          // the limit as last told
-	story     story
-	latencies *latencies
-	staff     headcount
-	revised   bool // the plan has been revised, or needs no revision
-	ended     time.Duration
-	unknown   atomic.Bool // the CPU share of the calls, and nobody is measuring it
-	look      look
+	host      sampling.Host
+	memory    memory
+	top       int          // of the workers, memory aside; 0 before it is asked for
+	ran       atomic.Int64 // items that have ended
+	uncounted int64        // items that had begun before the memory began to count
+	// collectable says that a collection would tell what calls hold, and may be
+	// forced. It is guarded by reviewing.
+	collectable  bool
+	unitsPerCall int
+	solo         atomic.Bool  // until the size of batches is settled
+	most         atomic.Int64 // calls in flight that this run may have
+	reach        atomic.Int64 // that, if there were more items
+	reachAlone   int          // that, memory aside; 0 before it is asked for
+	busyCores    bool         // no core was idle lately
+	told         int          // the limit as last told
+	story        story
+	lines        map[any]struct{} // reused by heldBack
+	latencies    *latencies
+	forecast     forecast
+	staff        headcount
+	revised      bool // the plan has been revised, or needs no revision
+	ended        time.Duration
+	unknown      atomic.Bool // the CPU share of the calls, and nobody is measuring it
+	look         look
 }
 
 // newPool prepares the rest of a run whose opening is over. Nothing has been
@@ -100,16 +112,14 @@ type pool struct {
 func newPool(o *opening) *pool {
 	o.pooled = true
 	p := &pool{
-		cfg: &o.cfg, parent: o.ctx, ctx: o.calls, cancel: o.cancel,
+		cfg: &o.cfg, parent: o.ctx, ctx: o.run,
 		runner: o.runner, batches: o.batches, events: o.events, caller: &o.w, doomed: &o.doomed,
-		start: o.start, total: o.total, idle: make(chan struct{}),
-		tells: o.batches || o.feed != nil || len(o.cfg.Policies) > 0, gate: new(gate),
+		start: o.start, total: o.total, idle: make(chan struct{}), stirred: make(chan struct{}, 1),
+		tells: o.batches != nil || o.feed != nil || len(o.cfg.Policies) > 0, gate: new(gate),
 	}
-	if p.cfg.Session != nil {
-		p.gate = &p.cfg.Session.gate
-	}
-	if p.cancel == nil {
-		p.ctx, p.cancel = context.WithCancelCause(o.ctx)
+	p.joinGate()
+	if p.ctx == nil {
+		p.ctx = &runContext{Context: o.ctx}
 	}
 	if p.claims.feed = o.feed; o.feed != nil {
 		o.feed.done = p.ctx.Done()
@@ -121,8 +131,8 @@ func newPool(o *opening) *pool {
 	if p.totals.items = sample.Items; sample.Items > 0 {
 		p.totals.chunks, p.totals.busy = 1, sample.Elapsed
 	}
-	p.surprised = o.feed != nil
-	if o.state.Load() == taken {
+	p.surprised = o.feed != nil && sample.Items == 0
+	if o.alarm.phase() == taken {
 		p.surprised = true // the block under way has taken this long already
 		if took := o.underWay(p.ended); took > 0 {
 			sample.ItemNanos = max(sample.ItemNanos, float64(took)/float64(o.span.hi-o.span.lo))
@@ -131,9 +141,11 @@ func newPool(o *opening) *pool {
 	if !sample.CPUKnown && clock.Virtual(p.start) { // virtual time passes only while nothing computes
 		sample.CPUShare, sample.CPUKnown = 0, true
 	}
+	p.limitMemory(o, &sample)
 	p.plan = p.makePlan(sample)
 	p.sizer = newSizer(p.cfg, &p.plan, o.batches)
 	p.claims.start(o.span.hi, o.total)
+	p.events.adopt(p)
 	return p
 }
 
@@ -152,10 +164,10 @@ func (p *pool) join(s span, began time.Duration) {
 		if p.parent.Err() != nil {
 			p.halt()
 		}
-		p.staffUp()
 		if s.hi-s.lo > 1 {
-			p.caller.signal.CompareAndSwap(goOn, split)
+			p.shorten(p.caller)
 		}
+		p.staffUp()
 	}()
 	defer p.catch()
 	p.announce()
@@ -180,7 +192,8 @@ func (p *pool) takeOver(s span, err error, began time.Duration) {
 // pool was made around it.
 func (p *pool) arrive(s span, err error) {
 	began := time.Duration(p.caller.began.Load())
-	if took := clock.Now() - began; err == nil && s.hi-s.lo == 1 && p.caller.returned {
+	p.caller.heldBack = p.caller.call.settle()
+	if took := clock.Now() - began - p.caller.heldBack; err == nil && s.hi-s.lo == 1 && p.caller.returned {
 		if p.tells {
 			took = p.caller.policed.own
 		}
@@ -193,26 +206,48 @@ func (p *pool) arrive(s span, err error) {
 // take a millisecond to read, are worth having.
 const fullHostFrom = 20 * time.Millisecond
 
+// readHost returns what the machine offers: the full facts where there is much
+// to do, or nobody knows how much, and the runtime's own elsewhere.
+func (p *pool) readHost(sample sampling.Sample) sampling.Host {
+	heap := sampling.ReadHeap()
+	switch {
+	case p.cfg.Plan != nil, p.cfg.LoadAware, p.claims.feed != nil,
+		sample.Estimate(p.total-sample.Items) >= fullHostFrom,
+		p.cfg.learned != nil && p.cfg.learned.sample.Estimate(p.total) >= fullHostFrom,
+		sample.AllocKnown && sample.AllocBytes >= 1<<20, heap.Objects >= unknownUnit:
+		return sampling.CurrentHost()
+	}
+	return sampling.QuickHost()
+}
+
 func (p *pool) makePlan(sample sampling.Sample) optimizer.Plan {
 	switch {
 	case p.cfg.Plan != nil:
 		return p.givenPlan(*p.cfg.Plan)
 	case p.cfg.learned != nil:
-		return p.learnedPlan(*p.cfg.learned)
+		l := *p.cfg.learned
+		l.sample.HeldBytes = sample.HeldBytes
+		return p.learnedPlan(l)
 	}
-	host := sampling.QuickHost()
-	large := sample.Estimate(p.total-sample.Items) >= fullHostFrom
-	if large || p.cfg.LoadAware || sample.AllocKnown && sample.AllocBytes >= 1<<20 {
-		host = sampling.CurrentHost()
+	if unit, size, _ := p.unit(); unit > 0 {
+		sample.ItemNanos = float64(unit) / float64(size)
 	}
-	return p.newPlan(sample, host)
+	return p.newPlan(sample, p.host)
 }
 
 // newPlan makes a plan. How many items a stream has is not known, and so no
 // time can be predicted, nor whether a second worker would pay: it is tried.
 func (p *pool) newPlan(sample sampling.Sample, host sampling.Host) optimizer.Plan {
-	plan := optimizer.New(sample, host, p.cfg.constraints(p.total))
+	wishes := p.cfg.constraints(p.total)
+	if p.batches != nil { // a token is for a batch, and how large one is is not known
+		wishes.Rate, wishes.Burst = 0, 0
+	}
+	plan := optimizer.New(sample, host, wishes)
+	if p.batches != nil {
+		return p.batchPlan(plan)
+	}
 	if p.claims.feed == nil {
+		plan.AtBest = plan.AtBest || p.surprised && plan.PredictedDuration > 0 // items cost that much at least
 		return plan
 	}
 	if p.cfg.Workers == 0 {
@@ -220,22 +255,51 @@ func (p *pool) newPlan(sample sampling.Sample, host sampling.Host) optimizer.Pla
 		plan.Reason = "the items of a stream: one worker per core until it is known what the calls do"
 		if plan.Workload != sampling.CPUBound {
 			plan.Workers = min(plan.MaxWorkers, optimizer.FirstWindow)
-			plan.Reason = "the calls wait: as many in flight as pay"
+			plan.Reason = "the calls wait: raising calls in flight while throughput rises"
 		}
 	}
 	plan.ChunkSize = max(1, p.cfg.ChunkSize)
-	plan.PredictedDuration, plan.PredictedSpeedup, plan.Candidates = 0, 0, nil
+	plan.PredictedDuration, plan.PredictedSpeedup, plan.AtBest, plan.Candidates = 0, 0, false, nil
 	plan.Limits = slices.DeleteFunc(plan.Limits, func(l optimizer.Limit) bool { return l.Name == "items" })
 	plan.Constraints.Items = 0
 	return plan
 }
 
+// unit returns what a batch of the settled size takes alone, how many items that are,
+// and from how many calls that is known; 0 if it is not a run of batches, or not known.
+func (p *pool) unit() (took time.Duration, size, calls int) {
+	switch {
+	case p.batches == nil:
+		return 0, 0, 0
+	case p.batches.sizer == nil:
+		return time.Duration(p.plan.Sample.ItemNanos * float64(p.cfg.ChunkSize)), p.cfg.ChunkSize, 1
+	}
+	if size, _ = p.batches.sizer.settled(); size > 0 {
+		took, calls = p.batches.sizer.unit()
+	}
+	return took, size, calls
+}
+
+// batchPlan has a plan say what is known of batches. How long calls take that wait
+// is not predicted: that is up to how many the other side takes at once.
+func (p *pool) batchPlan(plan optimizer.Plan) optimizer.Plan {
+	if _, size, _ := p.unit(); size > 0 {
+		plan.ChunkSize = size
+	}
+	if plan.Workload != sampling.CPUBound && p.cfg.Workers == 0 {
+		plan.Workers = min(plan.Workers, batchWindow)
+		plan.PredictedDuration, plan.PredictedSpeedup, plan.Candidates = 0, 0, nil
+	}
+	return plan
+}
+
 // learnedPlan makes a plan from what earlier runs of the session have shown.
 func (p *pool) learnedPlan(l learned) optimizer.Plan {
-	plan := p.newPlan(l.sample, sampling.QuickHost())
+	plan := p.newPlan(l.sample, p.host)
 	if plan.Mode == optimizer.Parallel && plan.Workload == sampling.CPUBound {
 		plan.Workers = max(1, min(l.workers, plan.MaxWorkers))
 	}
+	p.foreseeLearned(&plan)
 	plan.Reason = "learned from earlier runs: " + plan.Reason
 	p.revised, p.surprised = true, false
 	return plan
@@ -243,8 +307,7 @@ func (p *pool) learnedPlan(l learned) optimizer.Plan {
 
 // givenPlan adopts a plan that was made before, perhaps elsewhere.
 func (p *pool) givenPlan(plan optimizer.Plan) optimizer.Plan {
-	host := sampling.CurrentHost()
-	for _, difference := range host.Differences(plan.Host) {
+	for _, difference := range p.host.Differences(plan.Host) {
 		plan.Warnings = append(plan.Warnings[:len(plan.Warnings):len(plan.Warnings)],
 			"the plan was made for another host: "+difference)
 	}
@@ -255,7 +318,7 @@ func (p *pool) givenPlan(plan optimizer.Plan) optimizer.Plan {
 		plan.Workers = min(plan.Workers, plan.MaxWorkers)
 	}
 	if plan.Constraints.Items != p.total {
-		plan.PredictedDuration = 0 // a prediction for another number of items
+		plan.PredictedDuration, plan.PredictedSpeedup, plan.AtBest = 0, 0, false // it was for another number of items
 	}
 	p.revised = true
 	return plan
@@ -278,19 +341,13 @@ func (p *pool) run(takeUp func()) (err error) {
 		p.staffUp()
 	}
 	if p.claims.feed != nil {
+		p.replaceCaller()
 		p.wait()
 	}
-	if p.caller.seated {
+	for more := p.caller.working; more; more = p.comeBack() {
 		p.caller.done = nil // from here on a signal comes instead
 		p.work(p.caller)
 		p.wait()
-		// What a helper handed back as the last one to leave is left to the
-		// caller, who is no longer signalled.
-		p.caller.done = p.parent.Done()
-		for p.claims.left() > 0 && !p.halted.Load() {
-			p.work(p.caller)
-		}
-		p.settle(p.caller)
 	}
 	ended = true
 	return p.finish()
@@ -304,12 +361,10 @@ func (p *pool) abandon(v any) error {
 	} else if !p.caller.returned && p.caller.size.Load() > 0 {
 		p.goexit(p.caller)
 	} else {
-		p.faults.exited = true // an observer called it
+		p.listenerFailed(nil)
 	}
 	p.halt()
-	if p.claims.feed != nil {
-		p.cancel(ErrGoexit) // who waits for an item must hear of it
-	}
+	p.ctx.end(ErrGoexit) // who waits for an item, or a turn, must hear of it
 	p.wait()
 	return p.finish()
 }
@@ -331,9 +386,16 @@ func (p *pool) watch() {
 	}
 }
 
-// halt keeps any further item from starting.
+// halt keeps any further item from starting. The first call of it tells all workers,
+// and [pool.enter] those who come later: when a context ends, each of thousands of
+// workers calls it.
 func (p *pool) halt() {
-	p.halted.Store(true)
+	if p.halted.Swap(true) {
+		return
+	}
+	if p.claims.feed != nil {
+		p.claims.feed.over.Store(true)
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, w := range p.workers {
@@ -341,12 +403,22 @@ func (p *pool) halt() {
 	}
 }
 
+// comeBack counts the caller in again if there is something left to run, when all
+// others are gone: the last of them may have handed something back.
+func (p *pool) comeBack() bool {
+	if p.claims.left() == 0 || p.halted.Load() {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.enter(p.caller)
+	return true
+}
+
 // wait counts the caller out and returns when all helpers are gone.
 func (p *pool) wait() {
 	p.mu.Lock()
-	if p.caller.seated {
-		p.exit(p.caller)
-	}
+	p.exit(p.caller)
 	if p.staffed {
 		p.closeIfEmpty()
 	}

@@ -1,10 +1,8 @@
 package executor
 
 import (
-	"fmt"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/amorsize/amorsize/optimizer"
@@ -27,7 +25,9 @@ type Report struct {
 	// CPUTime is what the process used of its cores meanwhile, in this run or
 	// elsewhere; 0 if unknown.
 	CPUTime time.Duration
-	// PredictedDuration is what the plan foresaw for Elapsed.
+	// PredictedDuration is what the plan foresaw for Elapsed, as it was last revised
+	// before half of the items were done: at best, if Plan.AtBest. It is 0 if nothing
+	// was predicted: all was done within the sample, or the items of a stream.
 	PredictedDuration time.Duration
 	// Speedup is Busy over Elapsed: how many calls were running on average, and
 	// how many times as long the plain loop would have taken, unless calls slow
@@ -50,6 +50,9 @@ type Report struct {
 	// compute or their number was fixed.
 	Latency  Latencies
 	Timeline []Moment
+	// Dropped is how many events, and lines for the logger, were dropped because the
+	// listeners of the run were too slow for them.
+	Dropped int
 	// Warnings are the plan's and the run's.
 	Warnings []string
 	// Err is what the run returned. A run that ended in a panic or a Goexit of
@@ -100,59 +103,4 @@ func count(spans []span) (n int) {
 		n += s.hi - s.lo
 	}
 	return n
-}
-
-// String tells on a few lines what a person wants to read at the end of a run.
-func (r *Report) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d of %d items in %s", r.Succeeded, r.Items, short(r.Elapsed))
-	if r.Failed > 0 {
-		fmt.Fprintf(&b, ", %d failed", r.Failed)
-	}
-	if left := r.Items - r.Succeeded - r.Failed; left > 0 {
-		fmt.Fprintf(&b, ", %d not run", left)
-	}
-	if r.Elapsed > 0 {
-		fmt.Fprintf(&b, " (%.3g items/s)", r.Goodput())
-	}
-	fmt.Fprintf(&b, "\n  plan      %s\n", r.Plan)
-	if r.PredictedDuration > 0 && r.Elapsed > 0 {
-		fmt.Fprintf(&b, "  predicted %s, measured %s (%+.0f %%)\n", short(r.PredictedDuration), short(r.Elapsed),
-			100*(float64(r.Elapsed)/float64(r.PredictedDuration)-1))
-	}
-	fmt.Fprintf(&b, "  workers   %.3g on average, %d at the most, %d chunks\n", r.MeanWorkers, r.PeakWorkers, r.Chunks)
-	fmt.Fprintf(&b, "  time      calls %s in all, %.3g running on average", short(r.Busy), r.Speedup)
-	if r.CPUTime > 0 && r.Elapsed > 0 {
-		fmt.Fprintf(&b, "; %.3g cores used", float64(r.CPUTime)/float64(r.Elapsed))
-	}
-	b.WriteByte('\n')
-	fmt.Fprintf(&b, "  bound by  %s\n", r.Bound)
-	if l := r.Latency; l.Max > 0 {
-		fmt.Fprintf(&b, "  latency   %s unloaded; half took up to %s, 90 %% %s, 99 %% %s, the longest %s\n",
-			short(l.Base), short(l.P50), short(l.P90), short(l.P99), short(l.Max))
-	}
-	for _, c := range r.Changes {
-		fmt.Fprintf(&b, "  at %-7s %d workers: %s\n", short(c.At), c.Workers, c.Reason)
-	}
-	for _, w := range r.Warnings {
-		fmt.Fprintf(&b, "  warning   %s\n", w)
-	}
-	if r.Err != nil {
-		fmt.Fprintf(&b, "  error     %v\n", firstLine(r.Err))
-	}
-	return b.String()
-}
-
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
-}
-
-// short keeps three significant digits.
-func short(d time.Duration) time.Duration {
-	unit := time.Duration(1)
-	for limit := time.Duration(1000); d >= limit && limit > 0; limit *= 10 {
-		unit *= 10
-	}
-	return d.Round(unit)
 }

@@ -3,7 +3,6 @@ package executor
 import (
 	"math"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/clock"
@@ -11,7 +10,9 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// supervise reviews the run when no worker does because all are in long calls.
+// supervise reviews the run when no worker does because all are in long calls: at
+// ever longer intervals, and soon when a policy holds a call back, since another
+// worker may take its place.
 // It ends with the last worker.
 func (p *pool) supervise() error {
 	defer p.catch()
@@ -19,10 +20,20 @@ func (p *pool) supervise() error {
 	wait := reviewEvery
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
+	feed := p.claims.feed
 	for {
+		feed.rest(wait > reviewEvery)
 		select {
 		case <-p.idle:
 			return nil
+		case <-p.stirred:
+			if wait > reviewEvery {
+				wait = reviewEvery
+				timer.Reset(wait)
+			}
+		case <-feed.hurry():
+			wait = reviewEvery
+			timer.Reset(wait)
 		case <-timer.C:
 			if p.review(clock.Now()) {
 				wait = reviewEvery
@@ -53,11 +64,16 @@ func (p *pool) reviewOnce(now time.Duration) (changed bool) {
 	p.mu.Lock()
 	change, plan, cut := p.decide(now)
 	p.mu.Unlock()
+	if p.collectable {
+		p.collectable = false
+		p.memory.force()
+		p.due.Store(true) // for what it tells
+	}
 	if plan != nil {
 		p.events.tellPlan("plan revised", *plan)
 	}
 	if change != nil {
-		p.events.debug("workers", "limit", change.Workers, "reason", change.Reason, "at", change.At)
+		p.events.tellChange(change)
 	}
 	return change != nil || plan != nil || cut
 }
@@ -68,6 +84,12 @@ func (p *pool) decide(now time.Duration) (change *Change, plan *optimizer.Plan, 
 	p.reviewAt.Store(int64(now + reviewEvery*time.Duration(1+len(p.workers)/1024)))
 	if p.closed || p.halted.Load() {
 		return nil, nil, false
+	}
+	if p.solo.Load() {
+		if plan = p.endSolo(now); plan != nil {
+			p.grow()
+		}
+		return nil, plan, false
 	}
 	cut = p.cutLate(now)
 	if !p.adapts.Load() {
@@ -82,6 +104,7 @@ func (p *pool) decide(now time.Duration) (change *Change, plan *optimizer.Plan, 
 			plan = revised
 		}
 	}
+	p.foresee(now)
 	p.grow()
 	return change, plan, cut
 }
@@ -89,6 +112,15 @@ func (p *pool) decide(now time.Duration) (change *Change, plan *optimizer.Plan, 
 // decideComputing leaves the number of workers to control, until the calls are
 // found to wait. mu is held.
 func (p *pool) decideComputing(now time.Duration) (change *Change, plan *optimizer.Plan) {
+	if p.control.allow(p.boundByMemory(now)) {
+		why := p.memory.reason(p.unitsPerCall)
+		if p.control.level > int(p.limit.Load()) {
+			why = "memory: there is room for more"
+		}
+		p.limit.Store(int64(p.control.level))
+		change = p.staff.note(Change{At: now - p.start, Workers: p.control.level, Reason: why})
+		p.newEpoch(now)
+	}
 	o := p.observe(now)
 	plan = p.revise(o)
 	d := p.control.next(o)
@@ -103,7 +135,8 @@ func (p *pool) decideComputing(now time.Duration) (change *Change, plan *optimiz
 		if p.control.told {
 			sample.CPUShare = p.look.share
 		}
-		p.openGate(now, max(optimizer.First(sample, o.procs), p.control.level), base, calls)
+		first := max(optimizer.First(sample, o.procs), p.control.level)
+		p.openGate(now, first, base, calls)
 		d.limit, d.reason, d.newEpoch = int(p.limit.Load()), "the calls wait, cores are idle", true
 	}
 	if plan == nil { // what the controller has just found out counts too
@@ -125,25 +158,42 @@ func (p *pool) decideComputing(now time.Duration) (change *Change, plan *optimiz
 // of what it allows. mu is held.
 func (p *pool) decideWaiting(now time.Duration) (change *Change, plan *optimizer.Plan) {
 	p.needed.Store(math.MaxInt64)
-	p.boundByMemory()
-	held := 0
-	if p.tells {
-		held = p.heldBack()
+	most := p.boundByMemory(now)
+	reduced := most < min(int(p.limit.Load()), int(p.most.Load()))
+	if most != int(p.most.Load()) {
+		p.allow(most)
+		p.gate.bound(now)
 	}
-	moment, reason := p.gate.review(now, p.saturated(now), held > 0)
+	held := p.heldBack()
+	moment, reason := p.gate.review(now, p.saturated(now), p.endsWithBatches(), held.metered > 0)
 	limit := p.gate.share(p)
-	moment.At, moment.Limit, moment.Held = now-p.start, limit, held
+	moment.At, moment.Limit, moment.Held = now-p.start, limit, held.workers
 	moment.Bound = p.boundOf(moment)
 	p.story.add(moment)
+	if p.batches != nil && p.batches.sizer != nil {
+		p.batches.sizer.shorten(p.gate.exploring.Load())
+	}
+	if reduced && limit == most {
+		reason = p.memory.reason(p.unitsPerCall)
+	}
 	if reason != "" && limit != p.told {
 		change = p.staff.note(Change{At: now - p.start, Workers: limit, Reason: reason})
 		p.told = limit
 	}
-	// Who waits in a policy is not in flight: others may take their place, as
-	// many again, so that backing off does not idle the service. More would only
-	// wait too.
-	p.limit.Store(int64(limit + min(held, limit)))
+	bound := p.cfg.MaxWorkers
+	if p.cfg.Plan != nil {
+		bound = p.plan.MaxWorkers
+	}
+	p.limit.Store(int64(held.workersFor(limit, bound)))
 	return change, p.reviseWaiting(moment.Base)
+}
+
+// endsWithBatches reports whether the items left make no more than a batch for each
+// call in flight. Then a higher limit would cut them smaller, which is not cheaper, and
+// what calls that are cut small tell of the service is of no use any more.
+func (p *pool) endsWithBatches() bool {
+	_, size, _ := p.unit()
+	return p.cfg.ChunkSize == 0 && p.claims.left() < size*int(p.limit.Load())
 }
 
 // boundOf returns what bounds the calls in flight at a moment: the gate knows
@@ -152,11 +202,11 @@ func (p *pool) decideWaiting(now time.Duration) (change *Change, plan *optimizer
 func (p *pool) boundOf(m Moment) Bound {
 	ceiling := m.Bound == BoundByCaller || m.Limit >= int(p.most.Load())
 	switch {
-	case p.claims.left() == 0 || p.claims.feed != nil && p.starved():
-		return BoundByItems
 	case m.Held > 0 && 5*m.InFlight < 4*m.Limit || m.Held > m.Limit/2:
 		return BoundByPolicies
-	case ceiling && p.memory.most > 0 && p.memory.most < p.ceiling():
+	case p.claims.left() == 0 || p.claims.feed != nil && p.starved():
+		return BoundByItems
+	case ceiling && p.most.Load() < int64(p.ceiling()):
 		return BoundByMemory
 	case ceiling && (p.cfg.MaxWorkers == 0 || m.Limit < p.cfg.MaxWorkers):
 		return BoundByItems
@@ -166,7 +216,7 @@ func (p *pool) boundOf(m Moment) Bound {
 
 // starved reports whether workers wait for items. mu is held.
 func (p *pool) starved() bool {
-	return slices.ContainsFunc(p.workers, func(w *worker) bool { return w.size.Load() == 0 })
+	return p.claims.feed.waiting.Load() > 0
 }
 
 // saturated reports whether no core is idle. mu is held.
@@ -182,49 +232,6 @@ func (p *pool) saturated(now time.Duration) bool {
 	return p.busyCores
 }
 
-// heldBack returns how many workers wait in policies. mu is held.
-func (p *pool) heldBack() (n int) {
-	for _, w := range p.workers {
-		if w.size.Load() > 0 && w.policed.measuring.Load() && !w.policed.inside.Load() {
-			n++
-		}
-	}
-	return n
-}
-
-// boundByMemory sets the most calls in flight that the memory allows, by what
-// calls have been seen to allocate. The sample tells it of short calls only.
-// All that was allocated, over the calls that finished, is at least what a call
-// needs; over all that were claimed it is at most that. The bound rises by the
-// first and falls by the second: calls that were claimed and have not begun must
-// not pass for small ones. mu is held.
-func (p *pool) boundByMemory() {
-	claimed := p.claims.next.Load() - p.memory.claimed
-	finished := claimed
-	for _, w := range p.workers {
-		finished -= w.size.Load()
-	}
-	allocated, known := sampling.HeapAllocated()
-	if !known || finished < 8 {
-		return
-	}
-	fit := func(calls int64) int {
-		perCall := float64(allocated-p.memory.allocated) / float64(calls)
-		return optimizer.MemoryWorkers(available(p.cfg, &p.plan), perCall+optimizer.StackBytes, p.ceiling())
-	}
-	most := p.memory.most
-	switch least := fit(finished); {
-	case most == 0 || least > most*5/4:
-		most = least
-	default:
-		most = min(most, fit(claimed))
-	}
-	if most != p.memory.most {
-		p.memory.most = most
-		p.gate.bound(p, most)
-	}
-}
-
 // cutLate tells workers whose chunk takes much longer than foreseen to hand the
 // rest of it back. mu is held.
 func (p *pool) cutLate(now time.Duration) (cut bool) {
@@ -234,7 +241,7 @@ func (p *pool) cutLate(now time.Duration) (cut bool) {
 	}
 	for _, w := range p.workers {
 		if w.size.Load() > 1 && now-time.Duration(w.began.Load()) > late {
-			cut = w.signal.CompareAndSwap(goOn, split) || cut
+			cut = p.shorten(w) || cut
 		}
 	}
 	return cut
@@ -258,9 +265,9 @@ func (p *pool) observe(now time.Duration) observation {
 	epoch := p.epoch.Load()
 	for _, w := range p.workers {
 		w.observe(epoch, &o)
-		if p.claims.feed != nil && w.size.Load() == 0 {
-			o.running-- // it waits for an item
-		}
+	}
+	if p.claims.feed != nil {
+		p.observeWaiting(&o)
 	}
 	if o.age < sampling.ProcessResolution {
 		return o

@@ -28,6 +28,12 @@ type learned struct {
 	workers int // for calls that compute
 }
 
+// worthSharing reports whether so many items are known to be worth a pool: calls that
+// wait, which the session's limit is for, and enough work for a second worker.
+func (l *learned) worthSharing(items int) bool {
+	return l != nil && (l.sample.Workload() != sampling.CPUBound || l.sample.Estimate(items) >= optimizer.LeastWork)
+}
+
 // Stats tells what a session has seen and learned.
 type Stats struct {
 	Runs   int   // that have begun
@@ -82,8 +88,9 @@ func (s *Session) begin(cfg *Config) {
 	}
 }
 
-// end takes what a run did. p is nil if it ended within its opening.
-func (s *Session) end(p *pool, items int) {
+// end takes what a run did. p is nil if it ended within its opening, after so
+// many items.
+func (s *Session) end(p *pool, items int, failed int64) {
 	if s == nil {
 		return
 	}
@@ -92,6 +99,7 @@ func (s *Session) end(p *pool, items int) {
 	s.stats.Active--
 	if p == nil {
 		s.stats.Items += int64(items)
+		s.stats.Failed += failed
 		return
 	}
 	s.stats.Items += int64(p.totals.items)
@@ -110,6 +118,9 @@ func (s *Session) end(p *pool, items int) {
 	}
 	if sample.ItemNanos <= 0 {
 		return
+	}
+	if p.memory.limit > 0 {
+		sample.HeldBytes = p.memory.unit
 	}
 	sample.Items, sample.Elapsed = 0, 0 // none of the next run's
 	s.learned = &learned{sample, p.control.level}

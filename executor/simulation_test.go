@@ -14,8 +14,14 @@ import (
 	"github.com/amorsize/amorsize/internal/scenarios"
 )
 
-// seeds is how often every scenario is played.
-const seeds = 20
+// seeds returns how often every scenario is played, and what is demanded then. The same
+// seed is the same run every time.
+func seeds(d scenarios.Demand) (uint64, scenarios.Demand) {
+	if scenarios.Raced {
+		return 1, d.OfOne()
+	}
+	return 20, d
+}
 
 // chooser sets the limit of a simulated run.
 type chooser interface {
@@ -115,6 +121,7 @@ func play(s scenarios.Scenario, seed uint64, c chooser) (trace []ended) {
 // outcome is what a run achieved.
 type outcome struct {
 	share, lost, p99, inFlight float64
+	phase                      float64   // share of the best in the worst phase
 	rounds                     []float64 // of each phase until goodput is what it can be
 }
 
@@ -123,7 +130,8 @@ func TestSteadyServices(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			var all []outcome
-			for seed := range uint64(seeds) {
+			n, demand := seeds(s.Demand)
+			for seed := range n {
 				got, best := play(s, seed, newOurs()), play(s, seed, fixed(s.Phases[0].Best))
 				all = append(all, outcome{
 					share: timeOf(best, s.Skip).Seconds() / timeOf(got, s.Skip).Seconds(),
@@ -131,7 +139,7 @@ func TestSteadyServices(t *testing.T) {
 					inFlight: meanInFlight(got) / float64(s.Phases[0].Best),
 				})
 			}
-			meets(t, s.Demand, all)
+			meets(t, demand, all)
 		})
 	}
 }
@@ -141,9 +149,10 @@ func TestChangingServices(t *testing.T) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			var all []outcome
-			for seed := range uint64(seeds) {
+			n, demand := seeds(s.Demand)
+			for seed := range n {
 				got := play(s, seed, newOurs())
-				o := outcome{lost: lostShare(got)}
+				o := outcome{lost: lostShare(got), phase: 1}
 				best := 0.0
 				for i, p := range s.Phases {
 					until := s.Length
@@ -152,11 +161,12 @@ func TestChangingServices(t *testing.T) {
 					}
 					best += p.Rate * (until - p.From).Seconds()
 					o.rounds = append(o.rounds, settled(got, p, until))
+					o.phase = min(o.phase, goodput(got, p.From, until)/p.Rate)
 				}
 				o.share = float64(len(got)) / best
 				all = append(all, o)
 			}
-			meets(t, s.Demand, all)
+			meets(t, demand, all)
 		})
 	}
 }
@@ -186,6 +196,11 @@ func meets(t *testing.T, d scenarios.Demand, all []outcome) {
 	if d.InFlight > 0 {
 		require.LessOrEqual(t, inFlight[middle], d.InFlight, "calls in flight relative to the best")
 	}
+	if d.Phase > 0 {
+		phase := of(func(o outcome) float64 { return o.phase })
+		t.Logf("worst phase %.3f %.3f of the best", phase[middle], phase)
+		require.GreaterOrEqual(t, phase[middle], d.Phase, "median share of the best goodput in the worst phase")
+	}
 	for i := range all[0].rounds {
 		rounds := of(func(o outcome) float64 { return o.rounds[i] })
 		t.Logf("phase %d: within 10 %% after %.1f rounds [%.1f]", i, rounds[middle], rounds[len(all)-1])
@@ -205,6 +220,17 @@ func timeOf(trace []ended, skip int) time.Duration {
 		}
 	}
 	return trace[len(trace)-1].at - from
+}
+
+// goodput is the answered calls a second in a part of the run.
+func goodput(trace []ended, from, until time.Duration) float64 {
+	n := 0.0
+	for _, e := range trace {
+		if !e.lost && e.at >= from && e.at < until {
+			n++
+		}
+	}
+	return n / (until - from).Seconds()
 }
 
 // settled returns after how many rounds of calls three rounds in a row, taken

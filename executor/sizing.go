@@ -20,12 +20,12 @@ type sizer interface {
 }
 
 // newSizer returns the sizer that the configuration and the plan ask for.
-func newSizer(cfg *Config, plan *optimizer.Plan, batches bool) sizer {
+func newSizer(cfg *Config, plan *optimizer.Plan, batches *batching) sizer {
 	switch {
 	case cfg.ChunkSize > 0:
 		return fixedSize(cfg.ChunkSize)
-	case batches:
-		return newBatchSizer(cfg, plan)
+	case batches != nil:
+		return batches.sizer
 	default:
 		return newTimedSize(cfg, plan)
 	}

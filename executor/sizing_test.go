@@ -12,7 +12,7 @@ import (
 
 func TestTimedSize(t *testing.T) {
 	plan := &optimizer.Plan{Sample: sampling.Sample{Items: 10, ItemNanos: 1000}, ChunkSize: 7}
-	sizer := newSizer(&Config{}, plan, false)
+	sizer := newSizer(&Config{}, plan, nil)
 	w := &worker{}
 	require.Equal(t, 100, sizer.size(w, 1_000_000, 2), "the target over what the sample had it")
 	w.itemNanos = 100
@@ -25,11 +25,11 @@ func TestTimedSize(t *testing.T) {
 	require.Equal(t, 100, sizer.size(&worker{}, 1_000_000, 2))
 	require.GreaterOrEqual(t, sizer.late(), time.Millisecond)
 
-	bounded := newSizer(&Config{MaxChunkSize: 20}, plan, false)
+	bounded := newSizer(&Config{MaxChunkSize: 20}, plan, nil)
 	require.Equal(t, 20, bounded.size(&worker{}, 1_000_000, 2))
-	unknown := newSizer(&Config{}, &optimizer.Plan{ChunkSize: 7}, false)
+	unknown := newSizer(&Config{}, &optimizer.Plan{ChunkSize: 7}, nil)
 	require.Equal(t, 7, unknown.size(&worker{}, 1_000_000, 2))
-	fixed := newSizer(&Config{ChunkSize: 3}, plan, false)
+	fixed := newSizer(&Config{ChunkSize: 3}, plan, nil)
 	require.Equal(t, 3, fixed.size(w, 1_000_000, 2))
 	require.Zero(t, fixed.late())
 }

@@ -12,28 +12,23 @@ import (
 // staffUp registers the caller as a worker and starts the helpers and the supervisor.
 func (p *pool) staffUp() {
 	p.watch()
+	p.events.wake()
 	now := clock.Now()
-	fixed := p.cfg.Workers > 0
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ceiling := p.ceiling()
-	p.control = newComputing(p.plan, p.cfg.MinWorkers, ceiling, fixed, now)
-	if p.surprised {
-		p.control.forgetBase()
-	}
-	p.limit.Store(int64(p.control.level))
-	if !fixed && p.plan.Workload != sampling.CPUBound && ceiling > p.plan.Host.Procs {
-		base, calls := p.plan.Sample.ItemTime(), p.plan.Sample.Items
-		if p.surprised {
-			calls = 0
+	if p.batches != nil && p.batches.sizer != nil && !p.batches.sizer.ready() {
+		p.solo.Store(true)
+		p.limit.Store(1)
+		if p.caller.size.Load() > 0 { // in a call that takes long
+			p.limit.Store(2)
 		}
-		p.openGate(now, max(p.cfg.MinWorkers, p.plan.Workers), base, calls)
+	} else {
+		p.startControl(now)
 	}
-	p.newEpoch(now)
-	p.unknown.Store(!p.revised && !p.plan.Sample.CPUKnown)
 	p.caller.runner = p.runner
 	p.staffed = true
-	if p.claims.feed == nil { // else a Goexit of an item would end the stream's own goroutine
+	// The goroutine of a stream leaves its items to helpers once its block is done.
+	if p.claims.feed == nil || p.caller.size.Load() > 0 {
 		p.enter(p.caller)
 	}
 	p.grow()
@@ -41,12 +36,80 @@ func (p *pool) staffUp() {
 	p.group.Go(p.supervise)
 }
 
-// ceiling returns the most workers that the run may have.
+// startControl has the number of workers decided from here on. mu is held.
+func (p *pool) startControl(now time.Duration) {
+	fixed, ceiling := p.cfg.Workers > 0, p.ceiling()
+	p.control = newComputing(p.plan, p.cfg.MinWorkers, ceiling, fixed, now)
+	if p.surprised {
+		p.control.forgetBase()
+	}
+	p.control.allow(p.memory.calls(1, ceiling))
+	p.limit.Store(int64(p.control.level))
+	waits := p.plan.Workload != sampling.CPUBound && ceiling > p.plan.Host.Procs
+	if !fixed && (waits || p.batches != nil && !p.cfg.ComputeOnly) { // batches are too few for trials of computing
+		base, calls := p.plan.Sample.ItemTime(), p.plan.Sample.Items
+		if p.surprised {
+			calls = 0
+		}
+		first := p.plan.Workers
+		if p.shares && p.cfg.Plan == nil { // few items are no reason for the other runs
+			first = max(first, optimizer.First(p.plan.Sample, p.plan.Host.Procs))
+		}
+		if unit, _, known := p.unit(); p.batches != nil {
+			first, base, calls = batchWindow, unit, known
+		}
+		p.openGate(now, max(p.cfg.MinWorkers, first), base, calls)
+	}
+	p.newEpoch(now)
+	p.unknown.Store(!p.revised && !p.plan.Sample.CPUKnown)
+}
+
+// endSolo makes the plan anew and begins to have more workers, once the size of the
+// batches is settled. mu is held.
+func (p *pool) endSolo(now time.Duration) *optimizer.Plan {
+	if !p.batches.sizer.ready() {
+		return nil
+	}
+	p.solo.Store(false)
+	unit, size, _ := p.unit()
+	sample := p.plan.Sample
+	sample.ItemNanos = float64(unit) / float64(max(1, size))
+	p.plan = p.newPlan(sample, p.plan.Host)
+	p.startControl(now)
+	plan := p.plan
+	return &plan
+}
+
+// ceiling returns the most workers that the run may have, memory aside.
 func (p *pool) ceiling() int {
+	if p.top == 0 { // it is asked for often, and finding it out allocates
+		p.top = p.findCeiling(p.total)
+	}
+	return p.top
+}
+
+// findCeiling returns that for so many items.
+func (p *pool) findCeiling(items int) int {
 	if p.cfg.Plan != nil {
 		return max(p.plan.MaxWorkers, p.cfg.MinWorkers)
 	} // a learned plan has its limits from this run's own settings
-	return max(p.cfg.MinWorkers, optimizer.Ceiling(p.plan.Sample, p.plan.Host, p.cfg.constraints(p.total)))
+	sample := p.plan.Sample
+	sample.HeldBytes, sample.AllocKnown = 0, false // what calls hold is the memory's business
+	return max(p.cfg.MinWorkers, optimizer.Ceiling(sample, p.plan.Host, p.cfg.constraints(items)))
+}
+
+// allow sets how many calls in flight this run may have: by its own bounds, and by
+// memory. That it has few items does not bound the runs that it shares the limit with. mu is
+// held.
+func (p *pool) allow(most int) {
+	p.most.Store(int64(most))
+	if p.shares && most >= p.ceiling() {
+		if p.reachAlone == 0 {
+			p.reachAlone = p.findCeiling(manyItems)
+		}
+		most = p.reachAlone
+	}
+	p.reach.Store(int64(most))
 }
 
 // openGate leaves the number of workers to the gate. base is what a call takes
@@ -55,39 +118,62 @@ func (p *pool) openGate(now time.Duration, first int, base time.Duration, calls 
 	if p.cfg.Report != nil || len(p.cfg.Observers) > 0 {
 		p.latencies = newLatencies()
 	}
-	p.most.Store(int64(p.ceiling()))
+	most := p.memory.calls(max(1, p.unitsPerCall), p.ceiling())
+	if p.batches != nil && p.plan.Sample.CPUKnown && p.plan.Workload == sampling.CPUBound {
+		most = max(p.cfg.MinWorkers, min(most, p.plan.Host.Procs))
+	}
+	p.allow(most)
+	if p.batches != nil {
+		p.gate.batches = true
+	}
 	p.gate.enlist(p)
 	p.gate.open(now, first, base, calls)
 	p.adapts.Store(true)
-	p.memory.claimed = p.claims.next.Load()
-	p.memory.allocated, _ = sampling.HeapAllocated()
 	for _, w := range p.workers {
-		p.gate.join(&w.account)
+		p.joinCall(w)
+		w.unwatched.Store(w.size.Load() > 0)
 	}
 	p.limit.Store(int64(p.gate.share(p)))
 }
 
-// enter counts a worker in. mu is held.
+// joinCall has the gate watch w from here on. If w is in a call, other runs are to make
+// none in its place; if that has ended just now, w goes on with the turn, or gives it
+// back as it leaves. mu is held.
+func (p *pool) joinCall(w *worker) {
+	p.gate.join(&w.account)
+	if p.shares && w.size.Load() > 0 && w.call != nil {
+		w.call.forcesTurn(&p.gate.turns)
+		p.gate.crowded(clock.Now())
+	}
+}
+
+// enter counts a worker in. From here until exit it claims items, and hears signals.
+// mu is held.
 func (p *pool) enter(w *worker) {
 	if p.halted.Load() {
 		w.signal.Store(halt)
 	}
-	w.seat, w.seated = len(p.workers), true
+	w.seat, w.working = len(p.workers), true
 	p.workers = append(p.workers, w)
 	if p.adapts.Load() {
-		p.gate.join(&w.account)
+		p.joinCall(w)
 	}
 	p.count()
 }
 
-// exit counts a worker out. mu is held.
+// exit counts a worker out, once: whoever comes second finds that it has left. It is
+// called by the worker's own goroutine, so no claim of it is under way. mu is held.
 func (p *pool) exit(w *worker) {
+	if !w.working {
+		return
+	}
 	last := len(p.workers) - 1
 	p.workers[w.seat] = p.workers[last]
 	p.workers[w.seat].seat = w.seat
 	p.workers[last] = nil
 	p.workers = p.workers[:last]
-	w.seated = false
+	w.working = false
+	p.giveTurn(w) // after a Goexit
 	p.gate.part(&w.account)
 	p.count()
 	p.settle(w)
@@ -124,14 +210,19 @@ func (p *pool) grow() {
 	want := min(int(p.limit.Load()), len(p.workers)+p.claims.left())
 	for len(p.workers) < want && !p.closed && !p.halted.Load() {
 		w := &worker{}
-		// A stream's items are run by helpers only: one of them is not admitted
-		// like the others, but takes the place of the caller.
-		if !p.control.fixed && (p.claims.feed == nil || len(p.workers) > 0) {
+		// What the caller demands is not for the process to admit. Nor is the first
+		// helper of a stream, whose items are run by helpers only: it takes the place
+		// of the caller.
+		demanded := p.control.fixed || len(p.workers) < p.cfg.MinWorkers
+		if !demanded && (p.claims.feed == nil || len(p.workers) > 0) {
 			if w.admitted = helpers.admit(p.adapts.Load(), procs); w.admitted == nil {
 				return
 			}
 		}
 		w.runner = p.runner.fork()
+		if p.runner.usesContext() {
+			w.call = newCallContext(p.ctx, p.cfg)
+		}
 		p.enter(w)
 		p.group.Go(func() error {
 			defer p.leave(w)
@@ -142,9 +233,11 @@ func (p *pool) grow() {
 }
 
 // surplus reports whether w should leave because there are more workers than
-// the limit. The caller never leaves before the end.
+// the limit. The caller leaves as well where calls wait: it may be all the others
+// that are stuck in long ones, and then the limit would not hold. Where they compute,
+// their claims are short, and a helper in its place would only cost more.
 func (p *pool) surplus(w *worker) bool {
-	if w == p.caller || p.running.Load() <= p.limit.Load() {
+	if p.running.Load() <= p.limit.Load() || w == p.caller && !p.adapts.Load() {
 		return false
 	}
 	p.mu.Lock()
@@ -166,9 +259,7 @@ func (p *pool) leave(w *worker) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if w.seated {
-		p.exit(w)
-	}
+	p.exit(w)
 	if w.admitted != nil {
 		w.admitted.Add(-1)
 	}

@@ -1,11 +1,7 @@
 package executor
 
 import (
-	"fmt"
-	"slices"
-	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -24,15 +20,15 @@ const (
 	BoundByCaller   Bound = "the caller"  // a number or a bound that was set
 )
 
-// Moment is what a run of calls that wait was like at a time.
+// Moment is the state of a run of waiting calls at a time.
 type Moment struct {
 	At       time.Duration // since the start of the run
 	Limit    int           // calls that may be in flight
 	InFlight int           // calls that were
-	Held     int           // workers held back by policies
+	Held     int           // workers that policies made wait
 	Rate     float64       // calls per second, as of the latest measurement
 	Latency  time.Duration // mean time of a call, as of the latest measurement
-	Base     time.Duration // mean time of a call that no other one keeps waiting
+	Base     time.Duration // mean time of a call without load
 	Bound    Bound         // what kept the limit from being higher; empty while it grew
 }
 
@@ -44,6 +40,7 @@ type story struct {
 	moments []Moment
 	every   time.Duration // least time between two moments
 	last    Moment
+	began   time.Duration           // the first moment
 	bounds  map[Bound]time.Duration // how long each has bound the run
 }
 
@@ -54,6 +51,9 @@ func (s *story) add(m Moment) {
 	}
 	if m.At < s.last.At {
 		return // reviews may overtake each other
+	}
+	if len(s.moments) == 0 {
+		s.began = m.At
 	}
 	if s.last.Bound != "" {
 		if s.bounds == nil {
@@ -88,10 +88,10 @@ func (s *story) bound() Bound {
 	return longest
 }
 
-// Latencies are how long calls took that wait, attempts each for itself and
-// without what policies made them wait. They are exact to 1 %.
+// Latencies are how long waiting calls took: each attempt by itself, without the time
+// that policies made it wait. They are exact to 1 %.
 type Latencies struct {
-	Base               time.Duration // mean of a call that no other one keeps waiting
+	Base               time.Duration // mean of a call without load
 	P50, P90, P99, Max time.Duration
 }
 
@@ -115,6 +115,19 @@ func (l *latencies) record(took time.Duration, calls int) {
 	_ = l.histogram.RecordValues(each, int64(calls)) // it is in range
 }
 
+// variation returns the coefficient of variation of the calls so far, 0 if unknown.
+func (l *latencies) variation() float64 {
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.histogram.TotalCount() < leastCalls || l.histogram.Mean() <= 0 {
+		return 0
+	}
+	return l.histogram.StdDev() / l.histogram.Mean()
+}
+
 func (l *latencies) summary(base time.Duration) Latencies {
 	if l == nil || l.histogram.TotalCount() == 0 {
 		return Latencies{Base: base}
@@ -123,26 +136,4 @@ func (l *latencies) summary(base time.Duration) Latencies {
 		return time.Duration(l.histogram.ValueAtQuantile(q)) * time.Microsecond
 	}
 	return Latencies{Base: base, P50: at(50), P90: at(90), P99: at(99), Max: time.Duration(l.histogram.Max()) * time.Microsecond}
-}
-
-// Explain tells what String tells and, of calls that wait, how the run went
-// over time.
-func (r *Report) Explain() string {
-	const rows = 16
-	var b strings.Builder
-	b.WriteString(r.String())
-	if len(r.Timeline) == 0 {
-		return b.String()
-	}
-	b.WriteString("  over time\n")
-	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "\tat\tlimit\tin flight\theld back\tcalls/s\tlatency\tunloaded\tbound by\t\n")
-	step := max(1, (len(r.Timeline)+rows-1)/rows)
-	for i := range slices.Chunk(r.Timeline, step) {
-		m := i[len(i)-1]
-		fmt.Fprintf(table, "\t%s\t%d\t%d\t%d\t%.4g\t%s\t%s\t%s\t\n", short(m.At), m.Limit, m.InFlight, m.Held,
-			m.Rate, short(m.Latency), short(m.Base), m.Bound)
-	}
-	_ = table.Flush() // a strings.Builder takes all
-	return b.String()
 }

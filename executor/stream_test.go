@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync/atomic"
@@ -42,9 +41,9 @@ func TestStreamYieldsAll(t *testing.T) {
 						cfg := executor.Config{Unordered: unordered, Window: window, Report: &report}
 						var got []int
 						for r := range executor.Stream(t.Context(), withContext(sleepyDouble), count(n), cfg) {
-							require.NoError(t, r.Err)
-							require.Equal(t, 2*r.Index, r.Value)
-							require.Equal(t, r.Index, r.Item)
+							if r.Err != nil || r.Value != 2*r.Index || r.Item != r.Index {
+								t.Fatalf("%+v", r)
+							}
 							got = append(got, r.Index)
 						}
 						if !unordered {
@@ -317,82 +316,6 @@ func TestStreamSlowInput(t *testing.T) {
 	})
 }
 
-// FuzzStream holds streams of random cost, failures, windows and breaks against
-// what is promised.
-func FuzzStream(f *testing.F) {
-	for seed := range uint64(40) {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, seed uint64) {
-		synctest.Test(t, func(t *testing.T) { streamHolds(t, rand.New(rand.NewPCG(seed, 11))) })
-	})
-}
-
-func streamHolds(t *testing.T, random *rand.Rand) {
-	n := random.IntN(300)
-	cost := make([]time.Duration, n)
-	fails := make([]bool, n)
-	failing := []float64{0, 0.01, 0.2}[random.IntN(3)]
-	for i := range n {
-		cost[i] = time.Duration(random.ExpFloat64() * float64([]time.Duration{0, time.Microsecond, 5 * time.Millisecond}[random.IntN(3)]))
-		fails[i] = random.Float64() < failing
-	}
-	cfg := executor.Config{
-		Unordered: random.IntN(2) == 0, Window: []int{0, 1, 5, 64}[random.IntN(4)],
-		Errors: executor.ErrorMode(random.IntN(2)), Workers: []int{0, 0, 1, 4}[random.IntN(4)],
-	}
-	left := random.IntN(2 * (n + 1))
-	var running, inputs atomic.Int32
-	runs := make([]atomic.Int32, n)
-	input := func(yield func(int) bool) {
-		inputs.Add(1)
-		defer inputs.Add(-1)
-		for i := range n {
-			time.Sleep(cost[(i+7)%n] / 4)
-			if !yield(i) {
-				return
-			}
-		}
-	}
-	seen, ended := map[int]bool{}, false
-	for r := range executor.Stream(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
-		running.Add(1)
-		defer running.Add(-1)
-		runs[i].Add(1)
-		time.Sleep(cost[i])
-		if fails[i] {
-			return 0, errOdd
-		}
-		return i + 1, nil
-	}), input, cfg) {
-		require.False(t, ended, "a failure is the last result")
-		require.False(t, seen[r.Index])
-		if !cfg.Unordered && cfg.Errors == executor.Collect {
-			require.Equal(t, len(seen), r.Index)
-		}
-		seen[r.Index] = true
-		require.Equal(t, fails[r.Index], r.Err != nil)
-		if r.Err == nil {
-			require.Equal(t, r.Index+1, r.Value)
-		}
-		ended = r.Err != nil && cfg.Errors == executor.FailFast
-		if len(seen) > left {
-			break
-		}
-	}
-	require.Zero(t, running.Load())
-	require.Zero(t, inputs.Load())
-	for i := range n {
-		require.LessOrEqual(t, runs[i].Load(), int32(1), "item %d was run twice", i)
-		if seen[i] {
-			require.EqualValues(t, 1, runs[i].Load())
-		}
-	}
-	if left >= n && !ended {
-		require.Len(t, seen, n, "%+v", cfg)
-	}
-}
-
 func endless(yield func(int) bool) {
 	for i := 0; yield(i); i++ {
 	}
@@ -536,13 +459,13 @@ func TestSessionBoundsAreNotShared(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			for range executor.Stream(ctx, withContext(sleeping(10*time.Millisecond)), endless, executor.Config{Session: s, Unordered: true, Window: 500}) {
+			for range executor.Stream(ctx, withContext(sleeping(10*time.Millisecond)), endless, executor.Config{Session: s, Unordered: true, Window: 200}) {
 			}
 		}()
-		time.Sleep(2 * time.Second)
+		time.Sleep(time.Second)
 		_, err := executor.Run(t.Context(), withContext(sleeping(10*time.Millisecond)), sequence(500), executor.Config{Session: s, MaxWorkers: 20})
 		require.NoError(t, err)
-		time.Sleep(time.Second)
+		time.Sleep(300 * time.Millisecond)
 		require.Greater(t, s.Stats().Limit, 100)
 		cancel()
 		<-done
@@ -558,7 +481,7 @@ func TestSessionIdleStream(t *testing.T) {
 		go func() {
 			defer close(done)
 			for r := range executor.Stream(ctx, withContext(sleeping(10*time.Millisecond)), endless, executor.Config{Session: s}) {
-				if r.Index == 5000 {
+				if r.Index == 2000 {
 					<-ctx.Done()
 				}
 			}

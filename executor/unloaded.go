@@ -11,18 +11,22 @@ type unloaded struct {
 
 	// Moments of (ln in flight, ln time) over the latest windows, fading.
 	w, x, y, xx, xy float64
+	low             float64 // the least ln in flight of them
 }
 
 const (
 	maxWeight = 400  // older calls fade
 	fading    = 0.93 // of a window, from one to the next
-	elsewhere = 0.45 // ln: so far from the others, a window says nothing about them
+	elsewhere = 1.5  // ln: so far from the others, a window says nothing about them
 )
 
 // reset forgets what was known before.
 func (u *unloaded) reset(mean, weight float64) {
-	u.mean, u.weight = mean, weight
+	*u = unloaded{mean: mean, weight: weight}
 }
+
+// forget drops what the latest windows were like.
+func (u *unloaded) forget() { u.w, u.x, u.y, u.xx, u.xy, u.low = 0, 0, 0, 0, 0, 0 }
 
 // merge adds calls that were not kept waiting.
 func (u *unloaded) merge(mean, calls float64) {
@@ -43,8 +47,12 @@ func (u *unloaded) error(noise float64) float64 {
 func (u *unloaded) relearn(m measurement, noise float64) {
 	x, y := math.Log(m.inFlight), math.Log(m.time)
 	if math.Abs(x-u.x) > elsewhere {
-		u.w, u.x, u.y, u.xx, u.xy = 0, 0, 0, 0, 0
+		u.forget()
 	}
+	if u.w == 0 {
+		u.low = x
+	}
+	u.low = min(x, u.low+(1-fading)*(u.x-u.low))
 	u.w = u.w*fading + m.calls
 	dx, dy := x-u.x, y-u.y
 	u.x += dx * m.calls / u.w
@@ -54,8 +62,8 @@ func (u *unloaded) relearn(m measurement, noise float64) {
 	if u.xx <= 0 {
 		return
 	}
-	slope, uncertain := u.xy/u.xx, max(0.02, noise)/math.Sqrt(u.xx)
-	if own := math.Exp(u.y); slope+uncertain < 0.5 && own > u.mean {
-		u.mean, u.weight = own, max(u.weight, u.w/2)
+	slope, uncertain := max(-1, u.xy/u.xx), max(0.02, noise)/math.Sqrt(u.xx)
+	if own := math.Exp(u.y + max(0, slope)*(u.low-u.x)); slope+uncertain < 0.5 && own > u.mean {
+		u.mean, u.weight = own, max(5, min(u.weight, u.w/2))
 	}
 }

@@ -8,9 +8,18 @@ import (
 // attempt is a call of the service, as it is known when it begins.
 type attempt struct {
 	began    time.Duration
-	inFlight int   // with it
-	epoch    int64 // counts the changes of the limit
-	items    int   // that it is for
+	inFlight int     // with it
+	epoch    int64   // counts the changes of the limit
+	items    int     // that it is for
+	cost     float64 // relative to an ordinary call; 0 is that of its items
+}
+
+// units returns what it costs, relative to an ordinary call.
+func (c attempt) units() float64 {
+	if c.cost > 0 {
+		return c.cost
+	}
+	return float64(max(1, c.items))
 }
 
 // window adds up the calls that ended since the limit last changed.
@@ -21,19 +30,21 @@ type window struct {
 	raised   bool    // it was raised
 	fresh    bool    // it was changed by much: only calls count that began since
 	calls    float64 // that have ended
+	ended    float64 // with those that do not count, in units of an ordinary call
 	seconds  float64 // that they took
 	squares  float64
 	inFlight float64 // added up over the calls
 	peak     float64 // most in flight
 }
 
-// add takes a call that has ended, and reports whether it counts. An attempt for
-// many items counts by the time of one of them, and still as one observation.
+// add takes a call that has ended, and reports whether it counts. One that costs more
+// than an ordinary call counts by what that would have taken, as one observation.
 func (w *window) add(now time.Duration, c attempt, base float64) bool {
+	w.ended += c.units()
 	if w.fresh && !w.began(c, base) {
 		return false
 	}
-	took := (now - c.began).Seconds() / float64(max(1, c.items))
+	took := (now - c.began).Seconds() / c.units()
 	w.calls++
 	w.seconds += took
 	w.squares += took * took
@@ -57,6 +68,9 @@ type measurement struct {
 	calls    float64 // that it is from
 	time     float64 // mean seconds of a call
 	inFlight float64 // mean number of calls in flight as they began
+	rate     float64 // calls that ended a second
+	mean     float64 // mean seconds of those that ended, without a guess at the others
+	begun    float64 // mean number of calls in flight as one began
 	cv       float64 // coefficient of variation of a call's time
 }
 
@@ -67,6 +81,8 @@ const instant = 1e-9
 // measure returns what the window has shown. open are the attempts in flight.
 func (w *window) measure(now time.Duration, base float64, open []attempt) measurement {
 	m := measurement{calls: w.calls, time: max(instant, w.seconds/w.calls), inFlight: w.inFlight / w.calls}
+	m.begun, m.mean = m.inFlight, m.time
+	m.rate = w.ended / max(instant, (now-w.since).Seconds())
 	m.cv = math.Sqrt(max(0, w.squares/w.calls-m.time*m.time)) / m.time
 	if w.fresh {
 		m.inFlight = w.peak // the first ones began when there were few
@@ -92,7 +108,7 @@ func (w *window) uncensored(now time.Duration, base float64, m measurement, open
 		seconds, calls := w.seconds, w.calls
 		for _, c := range open {
 			if w.began(c, base) {
-				age := (now - c.began).Seconds() / float64(max(1, c.items))
+				age := (now - c.began).Seconds() / c.units()
 				seconds += age
 				calls += sure * min(1, age/mean)
 			}

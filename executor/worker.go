@@ -19,13 +19,19 @@ type account struct {
 
 	// The attempt under way, as a gate is told: of a call, or of a chunk of them.
 	attempt struct {
-		items    atomic.Int64 // that it is for, 0 between attempts
+		items    atomic.Int64  // that it is for, 0 between attempts
+		cost     atomic.Uint64 // bits of a float64: that of an ordinary attempt is 1
 		began    atomic.Int64
 		epoch    atomic.Int64
 		inFlight atomic.Int64 // with it
 	}
-	latencies *latencies
-	watched   int // one more than the index in the gate's list, 0 if not there
+	// turnsTaken is how many turns of the session were taken with the one for the next
+	// attempt: who takes over a turn begins a moment after its predecessor has ended, and
+	// where calls end together there would else seem to be few in flight.
+	turnsTaken atomic.Int64
+	unwatched  atomic.Bool // the chunk began before the gate was open, which knows nothing of it
+	latencies  *latencies
+	watched    int // one more than the index in the gate's list, 0 if not there
 
 	// The chunks that began in the epoch, as added up by the worker.
 	epoch struct {
@@ -50,10 +56,11 @@ func (a *account) begin(epoch int64, size int, now time.Duration) {
 	a.size.Store(int64(size))
 }
 
-// end notes that items of the chunk have been run since begin. epoch is the
-// present one: a chunk that began in an earlier one ran under another limit and
-// counts in the totals only. It reports whether the chunk counts in the epoch.
-func (a *account) end(epoch int64, items int, took time.Duration) bool {
+// end notes that items of the chunk have been run since begin, for held of the time
+// held back. epoch is the present one: a chunk that began in an earlier one ran under
+// another limit and counts in the totals only. It reports whether the chunk counts in
+// the epoch.
+func (a *account) end(epoch int64, items int, took, held time.Duration) bool {
 	a.size.Store(0)
 	a.chunks++
 	a.items += items
@@ -70,6 +77,8 @@ func (a *account) end(epoch int64, items int, took time.Duration) bool {
 	if a.epoch.number.Load() != epoch {
 		return false
 	}
+	took -= held // a worker that is held back could be replaced: it costs nothing
+	perItem = float64(took) / float64(items)
 	a.epoch.chunks.Add(1)
 	a.epoch.items.Add(int64(items))
 	a.epoch.busy.Add(int64(took))

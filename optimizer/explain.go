@@ -17,14 +17,36 @@ func (p Plan) String() string {
 	switch {
 	case p.Mode == Serial:
 		b.WriteString("1 worker")
+	case p.Workers == 1 && p.MaxWorkers > 1:
+		fmt.Fprintf(&b, "1 worker, up to %d,", p.MaxWorkers)
+	case p.Workers == 1:
+		b.WriteString("1 worker")
 	case p.MaxWorkers > p.Workers:
 		fmt.Fprintf(&b, "%d workers, up to %d,", p.Workers, p.MaxWorkers)
 	default:
 		fmt.Fprintf(&b, "%d workers", p.Workers)
 	}
-	fmt.Fprintf(&b, " × chunks of %d; %s, %s a call; predicted %s, %.3g× the loop; %s",
-		p.ChunkSize, p.Workload, round(p.Sample.ItemTime()), round(p.PredictedDuration), p.PredictedSpeedup, p.Reason)
+	fmt.Fprintf(&b, " × chunks of %d; ", p.ChunkSize)
+	if item := p.Sample.ItemTime(); item > 0 {
+		fmt.Fprintf(&b, "%s, %s a call; ", p.Workload, round(item))
+	}
+	if p.PredictedDuration > 0 {
+		fmt.Fprintf(&b, "%s %s", p.foreseen(), round(p.PredictedDuration))
+		if p.PredictedSpeedup > 0 {
+			fmt.Fprintf(&b, ", %.3g× the loop", p.PredictedSpeedup)
+		}
+		b.WriteString("; ")
+	}
+	b.WriteString(p.Reason)
 	return b.String()
+}
+
+// foreseen says what kind of prediction the plan's is.
+func (p Plan) foreseen() string {
+	if p.AtBest {
+		return "at best"
+	}
+	return "predicted"
 }
 
 // Explain tells what was measured, what each candidate would cost, which
@@ -45,10 +67,14 @@ func (p Plan) Explain() string {
 
 func (p Plan) explainMeasured(b *strings.Builder) {
 	s := p.Sample
-	if s.Items > 0 {
-		fmt.Fprintf(b, "Measured  %d of %d items in %s: %s a call, variation %.0f %%",
-			s.Items, p.Constraints.Items, round(s.Elapsed), round(s.ItemTime()), 100*s.CV)
-	} else {
+	switch of := p.Constraints.Items; {
+	case s.Items > 0 && of > 0:
+		fmt.Fprintf(b, "Measured  %d of %s in %s: %s a call, variation %.0f %%",
+			s.Items, items(of), round(s.Elapsed), round(s.ItemTime()), 100*s.CV)
+	case s.Items > 0: // of a stream
+		fmt.Fprintf(b, "Measured  %s in %s: %s a call, variation %.0f %%",
+			items(s.Items), round(s.Elapsed), round(s.ItemTime()), 100*s.CV)
+	default:
 		fmt.Fprintf(b, "Measured  while running: %s a call", round(s.ItemTime()))
 	}
 	if s.CPUKnown {
@@ -77,6 +103,9 @@ func (p Plan) explainHost(b *strings.Builder) {
 	if available := h.Available(); available > 0 {
 		fmt.Fprintf(b, ", %s available", bytes(float64(available)))
 	}
+	if h.GoMemoryLimit > 0 {
+		fmt.Fprintf(b, ", GOMEMLIMIT %s, %s of it in use", bytes(float64(h.GoMemoryLimit)), bytes(float64(h.GoMemoryUsed)))
+	}
 	if h.Load >= 0 {
 		fmt.Fprintf(b, ", load %.2g", h.Load)
 	}
@@ -84,10 +113,10 @@ func (p Plan) explainHost(b *strings.Builder) {
 }
 
 func (p Plan) explainCandidates(b *strings.Builder) {
-	if len(p.Candidates) == 0 {
+	if len(p.Candidates) == 0 || p.PredictedDuration == 0 {
 		return
 	}
-	b.WriteString("Workers   predicted for the items left:\n")
+	fmt.Fprintf(b, "Workers   %s for the items left:\n", p.foreseen())
 	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	last := len(p.Candidates) - 1
 	shown := math.Inf(1)
@@ -139,7 +168,7 @@ func (p Plan) otherwise() []string {
 	for _, l := range p.Limits {
 		switch {
 		case !l.Binding || l.Name == "items" || l.Name == "calls in flight":
-		case strings.HasPrefix(l.Name, "With"):
+		case strings.HasPrefix(l.Name, "With") || l.Name == "GOMEMLIMIT":
 			out = append(out, fmt.Sprintf("a higher value of %s would allow more workers", l.Name))
 		case l.Name == "load":
 			out = append(out, "less load on the machine would allow more workers")
@@ -148,7 +177,7 @@ func (p Plan) otherwise() []string {
 		}
 	}
 	if p.Mode == Parallel {
-		out = append(out, "workers that do not pay while running (a shared lock, memory bandwidth) are given up")
+		out = append(out, "workers that raise no throughput while running (a shared lock, memory bandwidth) are given up")
 	}
 	return out
 }
@@ -161,6 +190,14 @@ func bindingNames(limits []Limit) string {
 		}
 	}
 	return strings.Join(names, " and ")
+}
+
+// items returns a number of items.
+func items(n int) string {
+	if n == 1 {
+		return "1 item"
+	}
+	return fmt.Sprintf("%d items", n)
 }
 
 // round keeps three significant digits.

@@ -80,20 +80,6 @@ func ChunkSize(itemNanos, cv float64, target time.Duration, items, workers int) 
 // all shared out at once.
 const chunksPerWorker = 4
 
-// MemoryWorkers returns how many workers fit into 80 % of the available bytes
-// when each needs perWorker, between 1 and most. Zero for either means unknown,
-// and binds nothing.
-func MemoryWorkers(available uint64, perWorker float64, most int) int {
-	if available == 0 || perWorker <= 0 {
-		return most
-	}
-	fit := memoryShare * float64(available) / perWorker
-	return max(1, min(most, int(min(fit, math.MaxInt32))))
-}
-
-// memoryShare is the part of the available memory that a run may plan to use.
-const memoryShare = 0.8
-
 // LoadAware returns how many of base workers a busy machine should be given:
 // three quarters from 70 % of CPU load or 75 % of memory in use, half from 90 %
 // of either, never less than 1. Negative percentages are unknown and bind nothing.

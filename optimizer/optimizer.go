@@ -23,16 +23,21 @@ const (
 	// contention is the share of a computing workload that does not scale: on
 	// two cores the best hand-written loop is 1.92 times as fast as one worker.
 	contention = 0.04
+	// LeastWork is how much work has to lie ahead for a second worker to gain anything:
+	// waking a sleeping thread takes 90 µs to 3 ms.
+	LeastWork = 200 * time.Microsecond
 	// minGain is the speed-up below which a second worker is not worth having.
 	minGain = 1.05
 )
 
-// FirstWindow is how many calls run at once as soon as work is seen to wait,
-// and RampFactor how many times as many after each round of calls that shows no
-// sign of the other side slowing down.
+// The engine's ramp for calls that wait. FirstWindow is how many run at once as soon
+// as they are seen to wait, RampFactor how many times as many after each round that
+// shows no sign of the other side slowing down. If none of the first calls has ended
+// after Patience, as many join them.
 const (
 	FirstWindow = 16
-	RampFactor  = 4
+	RampFactor  = 2.5
+	Patience    = 25 * time.Millisecond
 )
 
 // First returns how many calls like the sampled ones run at once to begin with, if
@@ -127,25 +132,6 @@ func (p *planner) bound() {
 	}
 }
 
-func (p *planner) boundByMemory(add func(string, int)) {
-	if p.c.Workers > 0 {
-		return
-	}
-	available := p.host.Available()
-	name := "memory"
-	if p.c.MemoryLimit > 0 && (available == 0 || p.c.MemoryLimit < available) {
-		available, name = p.c.MemoryLimit, "WithMemoryLimit"
-	}
-	if available == 0 {
-		return
-	}
-	need := float64(StackBytes)
-	if p.sample.AllocKnown {
-		need += p.sample.AllocBytes
-	}
-	add(name, MemoryWorkers(available, need, math.MaxInt32))
-}
-
 // search predicts every candidate and keeps the smallest that is within 2 % of the best.
 func (p *planner) search() {
 	loop := p.work
@@ -210,27 +196,49 @@ func (p *planner) tail(chunk int) time.Duration {
 func (p *planner) longest() time.Duration { return p.sample.ItemTime() }
 
 // predictWaiting follows the engine's ramp: it starts with a first window and
-// multiplies it after each round of calls, as far as workers. The cores put a
-// floor under it all. What the other side tolerates is not known yet.
+// multiplies it after each round of calls, as far as workers. The last round takes as
+// long as the longest call in it. The cores put a floor under it all. What the other
+// side tolerates is not known yet.
 func (p *planner) predictWaiting(workers int) time.Duration {
 	cores := float64(max(1, p.host.Procs))
 	computing := float64(p.work) * p.sample.ComputeShare() / min(cores, float64(workers))
-	var rounds float64
-	window := min(FirstWindow, workers)
-	if p.c.Workers > 0 {
-		window = workers
-	}
-	for left := p.left; left > 0; {
-		if window >= workers {
-			rounds += math.Ceil(float64(left) / float64(window))
-			break
+	item, sigma := p.sample.ItemNanos, math.Sqrt(math.Log1p(p.sample.CV*p.sample.CV))
+	window, waiting := workers, 0.0
+	if p.c.Workers == 0 && !p.c.ComputeOnly {
+		window = min(First(p.sample, p.host.Procs), workers)
+		if shortest := item * math.Exp(-1.8*sigma); shortest > float64(Patience) && window < workers {
+			window, waiting = min(2*window, workers), float64(Patience)
 		}
-		rounds++
-		left -= window
-		window = min(int(float64(window)*RampFactor), workers)
 	}
-	waiting := rounds * p.sample.ItemNanos
+	left := p.left
+	for ; left > window && window < workers; window = min(int(float64(window)*RampFactor), workers) {
+		waiting += item
+		left -= window
+	}
+	rounds := math.Ceil(float64(left) / float64(window))
+	waiting += (rounds - 1 + longestOf(min(left, window), sigma)) * item
 	return duration(max(waiting, computing) + float64(spawnCost)*float64(workers))
+}
+
+// longestOf returns how long the longest of n calls takes, relative to their mean,
+// where the logarithm of their times is normal with a standard deviation of sigma
+// (the expected extreme: Cramér, "Mathematical Methods of Statistics", 1946, 28.6).
+func longestOf(n int, sigma float64) float64 {
+	if n < 3 || sigma == 0 {
+		return 1
+	}
+	z := math.Sqrt(2 * math.Log(float64(n)))
+	z -= (math.Log(math.Log(float64(n))) + math.Log(4*math.Pi)) / (2 * z)
+	return max(1, math.Exp(sigma*z-sigma*sigma/2))
+}
+
+// heldBack returns the least time that the rate of a policy makes the run take: all
+// but a burst wait for their turn. 0 is none.
+func (p *planner) heldBack() time.Duration {
+	if p.c.Rate <= 0 || p.left == 0 {
+		return 0
+	}
+	return duration(max(0, float64(p.c.Items)-p.c.Burst)/p.c.Rate*1e9 + p.sample.ItemNanos)
 }
 
 func (p *planner) chunk(workers int) int {
@@ -254,13 +262,29 @@ func (p *planner) plan() Plan {
 		}
 	}
 	out.ChunkSize = p.chunk(out.Workers)
-	out.PredictedDuration = duration(float64(p.sample.Elapsed) + float64(p.best.Duration))
 	out.PredictedSpeedup = 1
-	if out.PredictedDuration > 0 {
-		out.PredictedSpeedup = (float64(p.sample.Elapsed) + float64(p.work)) / float64(out.PredictedDuration)
+	if p.left > 0 && p.sample.ItemNanos > 0 {
+		p.foresee(&out)
 	}
 	out.Reason = p.reason(out)
 	return out
+}
+
+// foresee predicts what the run takes. A rate has no say in the number of workers: it
+// is the same for all.
+func (p *planner) foresee(out *Plan) {
+	took, held := duration(float64(p.sample.Elapsed)+float64(p.best.Duration)), p.heldBack()
+	out.PredictedDuration = max(took, held)
+	loop := max(float64(p.sample.Elapsed)+float64(p.work), float64(held))
+	out.PredictedSpeedup = loop / max(1, float64(out.PredictedDuration))
+	out.AtBest = out.Mode == Parallel && p.workload != sampling.CPUBound && p.c.Workers == 0 && !p.c.ComputeOnly && held <= took
+	for i := range out.Candidates {
+		c := &out.Candidates[i]
+		if rest := held - p.sample.Elapsed; c.Duration < rest {
+			c.Duration = rest
+			c.Speedup = max(float64(p.work), float64(rest)) / float64(rest)
+		}
+	}
 }
 
 // reason says in one clause why the plan is what it is.
@@ -269,22 +293,30 @@ func (p *planner) reason(plan Plan) string {
 	case p.c.Items == 0:
 		return "there are no items"
 	case p.left == 0:
-		return fmt.Sprintf("all %d items were done within the sample", p.c.Items)
+		return fmt.Sprintf("%s done within the sample", items(p.c.Items))
 	case p.c.Workers > 0:
 		return fmt.Sprintf("WithWorkers fixes %d", p.c.Workers)
 	case plan.Mode == Serial && p.most == 1:
 		return fmt.Sprintf("%s allow one worker only", bindingNames(p.limits))
 	case plan.Mode == Serial:
-		return fmt.Sprintf("the %d items left take %s in all, too little for a second worker to gain anything",
-			p.left, round(p.work))
+		return fmt.Sprintf("%s left, %s of work: too little for a second worker to gain anything",
+			items(p.left), round(p.work))
 	case p.workload == sampling.CPUBound && !p.sample.CPUKnown:
 		return "the calls are long and their CPU share is not known yet: one worker per core to begin with"
 	case p.workload == sampling.CPUBound:
 		return fmt.Sprintf("the calls compute (%.0f %% of their time on a core): bound by %s",
 			100*p.sample.ComputeShare(), bindingNames(p.limits))
 	default:
-		return fmt.Sprintf("the calls wait (%.0f %% of their time on a core): from %d up to %d in flight while it pays",
-			100*p.sample.ComputeShare(), plan.Workers, plan.MaxWorkers)
+		reason := fmt.Sprintf("the calls wait (%.0f %% of their time on a core): ", 100*p.sample.ComputeShare())
+		if plan.Workers < plan.MaxWorkers {
+			reason += fmt.Sprintf("raising calls in flight from %d up to %d while throughput rises", plan.Workers, plan.MaxWorkers)
+		} else {
+			reason += fmt.Sprintf("%d in flight", plan.Workers)
+		}
+		if p.c.Rate > 0 {
+			reason += fmt.Sprintf("; held to %.4g/s by a policy", p.c.Rate)
+		}
+		return reason
 	}
 }
 

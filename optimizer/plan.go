@@ -60,6 +60,10 @@ type Constraints struct {
 	TargetChunk time.Duration `json:"target_chunk_ns,omitempty"`
 	// MemoryLimit bounds the bytes that calls in flight may need; 0 is what the host has.
 	MemoryLimit uint64 `json:"memory_limit,omitempty"`
+	// Rate is how many items may start per second, by the policies around each, and
+	// Burst how many at once before it counts; 0 is no limit.
+	Rate  float64 `json:"rate,omitempty"`
+	Burst float64 `json:"burst,omitempty"`
 	// ComputeOnly keeps the workers at GOMAXPROCS even if the work waits.
 	ComputeOnly bool `json:"compute_only,omitempty"`
 	// LoadAware takes fewer workers on a machine that is busy with other things.
@@ -92,8 +96,13 @@ type Plan struct {
 	// ChunkSize is how many items a worker claims at a time to begin with, at least 1.
 	ChunkSize int               `json:"chunk_size"`
 	Workload  sampling.Workload `json:"workload"`
-	// PredictedDuration is the time of the whole run, the sample included.
+	// PredictedDuration is the time of the whole run, the sample included. It is 0 if
+	// nothing is predicted: all was done within the sample, or nothing is known of
+	// what an item takes, or how many there are.
 	PredictedDuration time.Duration `json:"predicted_duration_ns"`
+	// AtBest says that PredictedDuration is a bound from below: the calls wait for a
+	// service that has not shown yet how many at once it rewards.
+	AtBest bool `json:"at_best,omitempty"`
 	// PredictedSpeedup is how many times as fast as the plain loop that is.
 	PredictedSpeedup float64 `json:"predicted_speedup"`
 	// Limits are the bounds on the number of workers, the tightest marked.

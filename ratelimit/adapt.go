@@ -31,7 +31,7 @@ type Adapt struct {
 	Decrease float64
 	// Throttled reports whether an error is a refusal. Without it, and always, it
 	// is one that has a method RetryAfter() time.Duration that returns 0. A panic
-	// in it is dropped, and counts as false.
+	// in it counts as false; see [Limiter.CallbackPanics].
 	Throttled func(error) bool
 }
 
@@ -69,6 +69,7 @@ const never = math.MinInt64 / 4
 // adapter is the state of an Adapt.
 type adapter struct {
 	Adapt
+	panics    callback.Panics
 	successes atomic.Int64
 	next      atomic.Int64 // instant of the next look
 
@@ -88,7 +89,7 @@ func newAdapter(settings Adapt) *adapter {
 
 func (a *adapter) throttled(err error) (is bool) {
 	if a.Throttled != nil {
-		callback.Run(func() { is = a.Throttled(err) })
+		a.panics.Run("ratelimit: Adapt.Throttled", func() { is = a.Throttled(err) })
 	}
 	return is
 }

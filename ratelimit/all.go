@@ -1,37 +1,37 @@
 package ratelimit
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"sync"
-	"sync/atomic"
-	"time"
+	"slices"
 
-	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/waiting"
 )
 
 // Group is several limits that a call is under at once: 10 per second and 500
 // per hour; requests and tokens per minute.
 //
-// A call gets all of its tokens or none. Calls of one group take turns, first
-// come, first served; the one whose turn it is waits in the line of the limiter
-// that is short, and holds no token of another meanwhile. Policy.OnWait of a limiter is
-// called for the waits in its line.
+// A call gets all of its tokens at the same instant, or none. It has a place in the line
+// of each limiter, first come, first served, among all who wait there: calls of this
+// group, of others, and of the limiter alone. While it waits for one limiter, its place
+// in the others keeps nobody from the tokens there; when its turn has come in all, those
+// behind wait for the time that its tokens take to come. A Group has no state: one that
+// is made for a single call is as fair as one that lasts.
+//
+// Policy.OnWait of a limiter is called for the calls that it had no tokens for when they
+// came, with how long they waited in all. A limiter that rejects does so when a call
+// comes and has to wait for it.
 type Group struct {
 	limiters []*Limiter
 	err      error
-	turn     chan struct{} // held by the call whose turn it is
-	queued   atomic.Int64  // calls that have the turn or wait for it
-
-	mu   sync.Mutex
-	owed []float64 // of each limiter, to those who wait for the turn
 }
 
 // All returns the group of the limiters. If there is none, or one is nil or
 // given twice, every call of the group returns an [*InvalidError].
 func All(limiters ...*Limiter) *Group {
-	g := &Group{limiters: limiters, turn: make(chan struct{}, 1), owed: make([]float64, len(limiters))}
+	g := &Group{limiters: limiters}
 	if len(limiters) == 0 {
 		g.err = bad("limiters", 0, "at least one")
 	}
@@ -50,138 +50,54 @@ func All(limiters ...*Limiter) *Group {
 func (g *Group) Acquire(ctx context.Context) error { return g.AcquireEach(ctx) }
 
 // AcquireEach is Acquire with an amount for each limiter, in their order; those
-// that are left out are 1: AcquireEach(ctx, 1, 1200) for a request of 1200 tokens.
+// that are left out are 1: AcquireEach(ctx, 1, 1200) for a request of 1200 tokens. Of a
+// limiter whose amount is 0 nothing is taken, and it is not waited for.
 //
-// An amount above what a limiter's bucket can hold can't be put back, so it is
-// waited for first and kept while the others are waited for.
+// An amount above what a limiter's bucket can hold is waited for first, and kept while
+// the others are waited for.
 func (g *Group) AcquireEach(ctx context.Context, n ...float64) error {
+	_, err := g.grants(ctx, n)
+	return err
+}
+
+// grants returns the tokens, and whose they are.
+func (g *Group) grants(ctx context.Context, n []float64) ([]member, error) {
 	if err := g.check(ctx, n); err != nil {
-		return err
+		return nil, err
 	}
-	if g.TryAcquireEach(n...) {
-		return nil
+	since := clock.Now()
+	j := newJoint(g.limiters, n)
+	if waits, err := j.enter(ctx); err != nil || !waits {
+		return j.members, err
 	}
-	g.queued.Add(1)
-	defer g.queued.Add(-1)
-	if err := g.takeTurn(ctx, n); err != nil {
-		return err
-	}
-	defer func() { <-g.turn }()
-	kept := make([]bool, len(g.limiters))
-	for i, l := range g.limiters {
-		if amountOf(n, i) <= float64(l.Burst()) {
-			continue
-		}
-		if err := l.AcquireN(ctx, amountOf(n, i)); err != nil {
-			g.putBack(kept, n)
-			return err
-		}
-		kept[i] = true
-	}
-	return g.acquire(ctx, n, kept)
+	defer waiting.Begin(ctx, g.line()).End()
+	return j.members, j.await(ctx, since)
 }
 
-// takeTurn waits for the turn, unless it would come too late.
-func (g *Group) takeTurn(ctx context.Context, n []float64) error {
-	g.mu.Lock()
-	err := g.unmeetable(ctx, n)
-	if err == nil {
-		for i := range g.owed {
-			g.owed[i] += amountOf(n, i)
-		}
+// line is what those wait in who wait.
+func (g *Group) line() waiting.Line {
+	// A group may be made for a single call: the limiters tell the lines apart.
+	if at := slices.IndexFunc(g.limiters, func(l *Limiter) bool { return l.keyed }); at >= 0 {
+		return waiting.Line{Of: g.limiters[at], OneOfMany: true}
 	}
-	g.mu.Unlock()
-	if err != nil {
-		return err
-	}
-	defer func() {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		for i := range g.owed {
-			g.owed[i] -= amountOf(n, i) // but for a rounding error: see unmeetable
-		}
-	}()
-	select {
-	case g.turn <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return canceled(ctx)
-	}
+	return waiting.Line{Of: g.limiters[0]}
 }
 
-// acquire takes what is not kept yet.
-func (g *Group) acquire(ctx context.Context, n []float64, kept []bool) error {
-	for short := g.try(n, kept); short >= 0; {
-		l, amount := g.limiters[short], amountOf(n, short)
-		if err := l.AcquireN(ctx, amount); err != nil {
-			g.putBack(kept, n)
-			return err
-		}
-		kept[short] = true
-		next := g.try(n, kept)
-		if next >= 0 && amount <= float64(l.Burst()) {
-			_ = l.Return(amount) // valid: it was acquired
-			kept[short] = false
-		}
-		// On with the one that is short now. The token that was given back may have
-		// gone to somebody of another group with a share in this limiter.
-		short = next
-	}
-	return nil
-}
-
-// try takes all that is not kept, or nothing. It returns the first limiter that is
-// short, or -1.
-func (g *Group) try(n []float64, kept []bool) int {
-	for i, l := range g.limiters {
-		if kept != nil && kept[i] || l.TryAcquireN(amountOf(n, i)) {
-			continue
-		}
-		for j := range i {
-			if kept == nil || !kept[j] {
-				_ = g.limiters[j].Return(amountOf(n, j))
-			}
-		}
-		return i
-	}
-	return -1
-}
-
-func (g *Group) putBack(kept []bool, n []float64) {
-	for i, l := range g.limiters {
-		if kept[i] {
-			_ = l.Return(amountOf(n, i))
-		}
-	}
-}
-
-// TryAcquire takes a token of each limiter if all are there and no call of the group
-// waits.
+// TryAcquire takes a token of each limiter if all are there and nobody waits for them.
 func (g *Group) TryAcquire() bool { return g.TryAcquireEach() }
 
-// TryAcquireEach takes an amount of each limiter if all are there.
+// TryAcquireEach takes an amount of each limiter if all are there and nobody waits for
+// them.
 func (g *Group) TryAcquireEach(n ...float64) bool {
-	return g.err == nil && len(n) <= len(g.limiters) && g.queued.Load() == 0 && g.try(n, nil) < 0
-}
-
-// unmeetable returns an error if one limiter alone would take too long for all whose
-// turn comes before, and this call. What is owed is a sum of floats, which may be off
-// by a little, below 0 too. mu is held.
-func (g *Group) unmeetable(ctx context.Context, n []float64) error {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return nil
+	if g.err != nil || len(n) > len(g.limiters) {
+		return false
 	}
-	left := time.Until(deadline)
-	for i, l := range g.limiters {
-		b, now := l.lock()
-		wait := l.wait(b, now, amount(amountOf(n, i)+max(0, g.owed[i])))
-		l.unlock(b, now)
-		if wait > left {
-			return &DeadlineError{Wait: wait, Left: left}
+	for _, amount := range n {
+		if validChange(amount) != nil {
+			return false
 		}
 	}
-	return nil
+	return newJoint(g.limiters, n).try()
 }
 
 func (g *Group) check(ctx context.Context, n []float64) error {
@@ -196,7 +112,7 @@ func (g *Group) check(ctx context.Context, n []float64) error {
 		return bad("n", n, fmt.Sprintf("at most %d amounts", len(g.limiters)))
 	}
 	for _, amount := range n {
-		if err := validCost(amount); err != nil {
+		if err := validChange(amount); err != nil {
 			return err
 		}
 	}
@@ -210,24 +126,38 @@ func amountOf(n []float64, i int) float64 {
 	return 1
 }
 
+// Rate returns the tokens that come per second in the slowest of the limiters.
+func (g *Group) Rate() float64 {
+	if g.err != nil {
+		return 0
+	}
+	return g.slowest().Rate()
+}
+
+// Burst returns how many tokens can be there at most in the slowest of the limiters.
+func (g *Group) Burst() int64 {
+	if g.err != nil {
+		return 0
+	}
+	return g.slowest().Burst()
+}
+
+func (g *Group) slowest() *Limiter {
+	return slices.MinFunc(g.limiters, func(a, b *Limiter) int { return cmp.Compare(a.Rate(), b.Rate()) })
+}
+
 // Do takes a token of each limiter and makes the call, as [Limiter.Do] does.
 func (g *Group) Do(ctx context.Context, call func(context.Context) error) error {
 	if call == nil {
 		return bad("call", nil, "a function")
 	}
-	if err := g.Acquire(ctx); err != nil {
+	members, err := g.grants(ctx, nil)
+	if err != nil {
 		return err
 	}
-	begun := clock.Now()
-	err := call(ctx)
-	if _, refused := answer.Refused(err); refused && err != nil {
-		for _, l := range g.limiters {
-			_ = l.Return(1)
-		}
-		return err
-	}
-	for _, l := range g.limiters {
-		l.settle(err, begun)
+	made := call(ctx)
+	for _, m := range members {
+		err = m.l.settle(made, m.granted)
 	}
 	return err
 }

@@ -48,6 +48,23 @@ func newBucket(r rate, burst int64, epoch time.Duration) *bucket {
 	return b
 }
 
+// What a late wake-up is made good for: the time of so many tokens, within bounds.
+const (
+	creditTokens = 200
+	leastCredit  = 2 * time.Millisecond // a timer oversleeps by 1 ms, and a batch takes 0.3
+	mostCredit   = 20 * time.Millisecond
+)
+
+// credit returns the time whose tokens a bucket may hold beyond its burst after a late
+// wake-up. At high rates more would be a burst that the service sees; at low rates it
+// takes a longer stall until a token is missed.
+func (b *bucket) credit() time.Duration {
+	if b.token/uint64(mostCredit/creditTokens) >= b.ticks {
+		return mostCredit
+	}
+	return max(leastCredit, time.Duration(creditTokens*b.token/b.ticks))
+}
+
 // outcome is what came of an attempt to take tokens without the lock.
 type outcome int
 
@@ -62,27 +79,28 @@ const (
 //
 // It is safe against clocks that were read in another order than they are used
 // in: the TAT never moves back here.
-func (b *bucket) take(tokens int64) outcome {
-	since := int64(clock.Now() - b.epoch)
+func (b *bucket) take(tokens int64) (now time.Duration, came outcome) {
+	now = clock.Now()
+	since := int64(now - b.epoch)
 	if uint64(since) >= b.horizon { // or before the epoch
-		return unknown
+		return now, unknown
 	}
 	at, cost := since*int64(b.ticks), tokens*int64(b.token)
 	full := at // the TAT of a full bucket
 	if since <= b.grace.Load() {
-		full = 0
+		full = max(0, at-int64(b.credit())*int64(b.ticks))
 	}
 	for {
 		tat := b.word.Load() // after the clock, or another would have changed it meanwhile
 		if tat < 0 {
-			return unknown
+			return now, unknown
 		}
 		next := max(tat, full) + cost
 		if next-at > b.depth {
-			return denied
+			return now, denied
 		}
 		if b.word.CompareAndSwap(tat, next) {
-			return taken
+			return now, taken
 		}
 	}
 }
@@ -113,6 +131,17 @@ func (b *bucket) cost(n float64) (uint128, bool) {
 // nanos returns fine ticks in nanoseconds, rounded up, at most the largest.
 func (b *bucket) nanos(fine uint128) time.Duration {
 	return time.Duration(min(fine.over(b.ticks<<fineBits), math.MaxInt64))
+}
+
+// whole returns fine ticks in nanoseconds, rounded down.
+func (b *bucket) whole(fine uint128) time.Duration {
+	return b.nanos(fine.plus(uint128{lo: 1})) - 1
+}
+
+// fullFor returns the TAT of a bucket that is full at an instant, or that has grown to
+// what one who waits wants of it at a cost.
+func (b *bucket) fullFor(cost uint128, at time.Duration) uint128 {
+	return b.instant(at).minus(cost.minus(b.full()))
 }
 
 // full returns the fine ticks of a full bucket.

@@ -16,14 +16,21 @@
 // In every window of time w, no more than burst + rate·w tokens are granted, by
 // the instants at which they were due: exactly, whatever calls interleave, and
 // without drift, since instants and costs are whole numbers (the generic cell
-// rate algorithm, in 128 bits where needed).
+// rate algorithm, in 128 bits where needed). Only tokens that are given back by hand come on
+// top of that, as they are granted again: those who wait get at most a bucket of them
+// at once, and more only as fast as the rate. See [Limiter.Return], and
+// [Limiter.ReturnAfter], which keeps the bound.
 //
-// A timer wakes up late, by a millisecond or so. At 10 000 per second ten tokens fall
-// due meanwhile, which a bucket of 1 could not hold; so that the rate isn't missed,
-// they may be had, and those of as long again. That is all by which the grants in a
-// window, as a clock sees them, exceed the limit: 20 or 30 tokens at that rate, and
-// never more than 40 ms' worth. From 100 000 per second on, those who wait are served
-// some 300 µs' worth at a time.
+// A timer wakes up late, by a millisecond or so, and on a busy machine by more. At
+// 10 000 per second ten tokens fall due in a millisecond, which a bucket of 1 could not
+// hold; so that the rate isn't missed, they may be had for as long again. As a clock sees
+// it, no more than burst + rate·(w + credit) tokens are granted in a window. The credit
+// is the time in which 200 tokens come, but no less than 2 ms and no more than 20 ms: so
+// it is 20 ms up to 10 000 per second, and 2 ms from 100 000 on. What falls due while
+// nobody wakes up for longer than that is lost. The place of a [Reservation] is not: its
+// holder needs no wake-up.
+//
+// From 100 000 per second on, those who wait are served some 300 µs' worth at a time.
 //
 // Calls that wait are served first come, first served. One that is cancelled
 // takes nothing and those behind it move up at once; a change of the rate plans

@@ -17,7 +17,7 @@ var (
 	ErrWouldExceedDeadline = errors.New("ratelimit: the wait would exceed the deadline")
 	// ErrInvalid is what every [*InvalidError] is.
 	ErrInvalid = invalid.ErrInvalid
-	// ErrTooManyKeys is returned by [Keyed] when all its keys are in use.
+	// ErrTooManyKeys is what every [*TooManyKeysError] is.
 	ErrTooManyKeys = errors.New("ratelimit: too many keys in use")
 )
 
@@ -27,8 +27,11 @@ type InvalidError = invalid.Error
 // ExceededError is returned at once for a call that was not allowed. The call
 // was not made.
 type ExceededError struct {
-	// RetryAfter is when the tokens would be there, if nobody else took them. The
-	// largest duration stands for never.
+	// RetryAfter is when the tokens would be there, if all came back who were refused
+	// before, each at its time: those who are refused together don't come back
+	// together. As some never come, that is at most a minute more than if nobody did.
+	// Nothing is kept for anybody: a call that comes first takes what is there. The
+	// largest duration stands for never, as for more tokens than the bucket can hold.
 	RetryAfter time.Duration
 }
 
@@ -41,6 +44,9 @@ func (e *ExceededError) Unwrap() error { return ErrExceeded }
 
 // Refused tells other policies that the call was not made, and when it may be.
 func (e *ExceededError) Refused() time.Duration { return e.RetryAfter }
+
+// ByPolicy tells them that it was a policy, and not the function, which refused.
+func (e *ExceededError) ByPolicy() {}
 
 // DeadlineError is returned at once for a call whose turn would come after the
 // context's deadline. It took no token. It is [context.DeadlineExceeded], too.
@@ -61,6 +67,33 @@ func (e *DeadlineError) Unwrap() []error {
 // Refused tells other policies that the call was not made, and when it may be.
 func (e *DeadlineError) Refused() time.Duration { return e.Wait }
 
+// ByPolicy tells them that it was a policy, and not the function, which refused.
+func (e *DeadlineError) ByPolicy() {}
+
+// TooManyKeysError is returned at once by a [Keyed] that has no room for another key. The
+// call was not made.
+type TooManyKeysError struct {
+	Keys int // how many there are
+	// RetryAfter is when the first of those keys that were used longest ago has a full
+	// bucket, and makes room if nobody uses it meanwhile; above 0. It is 100 ms if calls
+	// are under way for all of them. Nothing is kept for anybody: many who are refused
+	// together are told the same.
+	RetryAfter time.Duration
+}
+
+func (e *TooManyKeysError) Error() string {
+	return fmt.Sprintf("%v: %d; retry after %v", ErrTooManyKeys, e.Keys, e.RetryAfter)
+}
+
+// Unwrap returns [ErrTooManyKeys].
+func (e *TooManyKeysError) Unwrap() error { return ErrTooManyKeys }
+
+// Refused tells other policies that the call was not made, and when it may be.
+func (e *TooManyKeysError) Refused() time.Duration { return e.RetryAfter }
+
+// ByPolicy tells them that it was a policy, and not the function, which refused.
+func (e *TooManyKeysError) ByPolicy() {}
+
 // canceledError is returned for a call whose context has ended before its turn.
 type canceledError struct{ err, cause error }
 
@@ -80,3 +113,4 @@ func (e *canceledError) Unwrap() []error { return []error{e.err, e.cause} }
 
 // Refused tells other policies that the call was not made.
 func (e *canceledError) Refused() time.Duration { return 0 }
+func (e *canceledError) ByPolicy()              {}

@@ -22,7 +22,7 @@ func Example() {
 }
 
 func ExampleNew() {
-	_, err := ratelimit.New(ratelimit.Policy{BurstSize: -1})
+	_, err := ratelimit.New(ratelimit.Policy{RequestsPerSecond: 10, BurstSize: -1})
 	fmt.Println(err)
 	// Output: ratelimit: BurstSize = -1: must be at least 1, or 0 for the default
 }
@@ -71,6 +71,17 @@ func ExampleLimiter_Return() {
 	// Output: true <nil> true
 }
 
+func ExampleLimiter_ReturnAfter() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 0.1, BurstSize: 1})
+	fmt.Println(limiter.TryAcquire())
+	// A token comes in ten seconds. After four, this one is worth 0.6.
+	err := limiter.ReturnAfter(1, 4*time.Second)
+	fmt.Printf("%v %.1f\n", err, limiter.AvailableTokens())
+	// Output:
+	// true
+	// <nil> 0.6
+}
+
 func ExampleLimiter_Reserve() {
 	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 1})
 	first, _ := limiter.Reserve(1)
@@ -81,7 +92,7 @@ func ExampleLimiter_Reserve() {
 }
 
 func ExampleLimiter_PauseFor() {
-	limiter := ratelimit.MustNew(ratelimit.Policy{})
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10})
 	limiter.PauseFor(time.Minute)
 	fmt.Println(limiter.TryAcquire())
 	limiter.Reset()
@@ -92,7 +103,7 @@ func ExampleLimiter_PauseFor() {
 }
 
 func ExampleLimiter_PauseUntil() {
-	limiter := ratelimit.MustNew(ratelimit.Policy{})
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10})
 	limiter.PauseUntil(time.Now().Add(time.Hour)) // as a service said
 	fmt.Println(limiter.TryAcquire())
 	// Output: false
@@ -149,7 +160,7 @@ func ExampleAdapt() {
 
 // Any limiter with a method Wait is a policy.
 func ExampleFrom() {
-	foreign := ratelimit.MustNew(ratelimit.Policy{}) // golang.org/x/time/rate's has the same Wait
+	foreign := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10}) // golang.org/x/time/rate's has the same Wait
 	out, err := amorsize.Execute(func(i int) (int, error) { return i + 1, nil }, []int{1, 2, 3},
 		amorsize.WithPolicies(ratelimit.From(foreign)))
 	fmt.Println(out, err)
@@ -158,7 +169,7 @@ func ExampleFrom() {
 
 // Both type parameters are inferred.
 func ExampleWrap() {
-	limiter := ratelimit.MustNew(ratelimit.Policy{})
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10})
 	double := ratelimit.Wrap(limiter, func(_ context.Context, i int) (int, error) { return 2 * i, nil })
 	fmt.Println(double(context.Background(), 21))
 	// Output: 42 <nil>
@@ -173,13 +184,13 @@ func ExampleWrapKeyed() {
 }
 
 func ExampleCall() {
-	limiter := ratelimit.MustNew(ratelimit.Policy{})
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10})
 	fmt.Println(ratelimit.Call(context.Background(), limiter, func(context.Context) (string, error) { return "done", nil }))
 	// Output: done <nil>
 }
 
 func ExampleLimiter_SetRate() {
-	limiter := ratelimit.MustNew(ratelimit.Policy{})
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10})
 	fmt.Println(limiter.SetRate(2.5), limiter.SetBurst(3), limiter.Rate(), limiter.Burst())
 	// Output: <nil> <nil> 2.5 3
 }

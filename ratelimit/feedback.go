@@ -36,42 +36,39 @@ func newFeedback(p Policy) *feedback {
 }
 
 // Do takes a token and makes the call. The token is not given back when the call
-// ends, but it is if an inner policy refused the call before it ran. What the
-// call returns is taken as [Limiter.Feedback].
+// ends. It is if, in a chain of policies, one further in refused the call before the
+// function at the end was entered; what was refused within the function has cost its
+// token. What the call returns is taken as [Limiter.Feedback].
 func (l *Limiter) Do(ctx context.Context, call func(context.Context) error) error {
 	if call == nil {
 		return bad("call", nil, "a function")
 	}
-	if err := l.Acquire(ctx); err != nil {
+	if ctx == nil {
+		return bad("ctx", nil, "a context")
+	}
+	g, err := l.grant(ctx)
+	if err != nil {
 		return err
 	}
-	begun := l.begin()
-	err := call(ctx)
-	l.settle(err, begun)
-	return err
+	return l.settle(call(ctx), g)
 }
 
-// begin returns the instant at which a call begins, if that matters.
-func (l *Limiter) begin() time.Duration {
-	if l.feedback == nil || l.feedback.adapter == nil {
-		return 0
-	}
-	return clock.Now()
-}
-
-// settle makes of a call's error what is to be made of it. The call had a token.
-func (l *Limiter) settle(err error, begun time.Duration) {
+// settle makes of a call's error what is to be made of it, and returns it. The call
+// had a token.
+func (l *Limiter) settle(err error, g grant) error {
 	if err == nil {
 		if f := l.feedback; f != nil && f.adapter != nil {
 			f.adapter.succeeded(l)
 		}
-		return
+		return nil
 	}
-	if _, refused := answer.Refused(err); refused {
-		_ = l.Return(1) // 1 is a valid amount
-		return
+	err, _, notMade := answer.NotMade(err)
+	if notMade {
+		l.giveBack(g, 1)
+	} else {
+		l.heed(err, g.at)
 	}
-	l.heed(err, begun)
+	return err
 }
 
 // Feedback tells the limiter what came of a call that was made outside Do. An
@@ -97,24 +94,36 @@ func (l *Limiter) heed(err error, begun time.Duration) {
 	after, answered := answer.RetryAfter(err)
 	switch {
 	case answered && after > 0:
-		after = min(after, f.maxPause, math.MaxInt64/2) // room for the jitter
-		l.PauseFor(after + time.Duration(pauseJitter*rand.Float64()*float64(after)))
+		l.pause(min(after, f.maxPause))
 	case f.adapter != nil && (answered || f.adapter.throttled(err)):
 		f.adapter.slowDown(l, begun)
 	}
 }
 
+// pause is PauseFor d, and up to a tenth longer.
+func (l *Limiter) pause(d time.Duration) {
+	d = min(d, math.MaxInt64/2) // room for the jitter
+	l.PauseFor(d + time.Duration(pauseJitter*rand.Float64()*float64(d)))
+}
+
 // Remaining tells the limiter what a service says of its own bucket: that so many
 // tokens are left until it is filled again, in the time reset. Tokens beyond that
-// are dropped; if none is left, everybody pauses for reset, at most
-// Policy.MaxPause. What is not a number, or negative, is ignored.
+// are dropped. If none is left, everybody pauses for reset, at most Policy.MaxPause, and
+// up to a tenth longer at random, as for an answer to wait.
+//
+// It is an upper bound on what is there now, and no promise about the time until reset:
+// tokens go on coming at the limiter's own rate, since a service may fill its bucket bit
+// by bit, and its next answer says what is left then. Where it fills the bucket at once,
+// no more than the rate allows is sent until it says that none is left.
+//
+// What is not a number, or negative, is ignored.
 func (l *Limiter) Remaining(tokens float64, reset time.Duration) {
 	f := l.feedback
 	if f == nil || !(tokens >= 0) || reset < 0 {
 		return
 	}
 	if tokens < 1 {
-		l.PauseFor(min(reset, f.maxPause))
+		l.pause(min(reset, f.maxPause))
 		return
 	}
 	b, now := l.lock()

@@ -62,7 +62,7 @@ func TestRetryAfterPausesEverybody(t *testing.T) {
 		l.Feedback(nil)
 		assert.EqualValues(t, 10, l.AvailableTokens())
 
-		deaf := ratelimit.MustNew(ratelimit.Policy{IgnoreFeedback: true})
+		deaf := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10, IgnoreFeedback: true})
 		require.Error(t, deaf.Do(t.Context(), returns(busy(time.Hour))))
 		deaf.Feedback(busy(time.Hour))
 		deaf.Remaining(0, time.Hour)
@@ -83,7 +83,8 @@ func TestRemaining(t *testing.T) {
 		start := time.Now()
 		l.Remaining(0, 30*time.Second)
 		require.NoError(t, l.Acquire(t.Context()))
-		assert.Equal(t, 30*time.Second, time.Since(start))
+		assert.Greater(t, time.Since(start), 30*time.Second, "spread above it")
+		assert.LessOrEqual(t, time.Since(start), 33*time.Second)
 	})
 }
 
@@ -235,47 +236,5 @@ func TestGroupCancel(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		assert.EqualValues(t, 2, a.AvailableTokens())
 		assert.True(t, g.TryAcquire())
-	})
-}
-
-func TestKeyed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		k := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 1}, 3)
-		start := time.Now()
-		for _, key := range []string{"a", "b", "a"} {
-			require.NoError(t, k.Acquire(t.Context(), key))
-		}
-		assert.Equal(t, time.Second, time.Since(start))
-		assert.False(t, k.TryAcquire("a"))
-		require.NoError(t, k.AcquireN(t.Context(), "b", 1))
-		assert.True(t, k.TryAcquire("c"))
-		require.ErrorIs(t, k.Acquire(t.Context(), "d"), ratelimit.ErrTooManyKeys)
-		assert.False(t, k.TryAcquire("d"))
-		time.Sleep(time.Second)
-		require.NoError(t, k.Do(t.Context(), "d", returns(nil)))
-		assert.LessOrEqual(t, k.Len(), 3)
-		got, err := ratelimit.WrapKeyed(k, func(s string) string { return s[:1] }, func(_ context.Context, s string) (int, error) { return len(s), nil })(t.Context(), "dora")
-		require.NoError(t, err)
-		assert.Equal(t, 4, got)
-		assert.Panics(t, func() { ratelimit.MustNewKeyed[int](ratelimit.Policy{}, -1) })
-	})
-}
-
-// Many keys take no more memory than those used within the time it takes to
-// fill a bucket.
-func TestManyKeys(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		k := ratelimit.MustNewKeyed[int](ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 1}, 0)
-		most := 0
-		for key := range 200_000 {
-			if key%100 == 0 {
-				time.Sleep(10 * time.Millisecond)
-			}
-			if !k.TryAcquire(key) {
-				t.Fatal("a new key")
-			}
-			most = max(most, k.Len())
-		}
-		assert.Less(t, most, 1300) // 1000 are used in the 0.1 s that a bucket takes
 	})
 }

@@ -96,7 +96,7 @@ func Example_withRetry() {
 
 func Example_policy() {
 	policy := ratelimit.Policy{
-		RequestsPerSecond: 10,             // tokens per second; default 10
+		RequestsPerSecond: 10,             // tokens per second; no default but with Adapt
 		BurstSize:         20,             // at once at most; default: the rate
 		OnLimit:           ratelimit.Wait, // or Reject; default Wait
 		OnWait: func(wait time.Duration) { // called when a wait is over
@@ -166,7 +166,8 @@ func Example_api() {
 }
 
 func Example_scraping() {
-	// One request at a time to each host, at an even pace, whatever the number of hosts.
+	// So many requests per second to each host, at an even pace, whatever the number of hosts.
+	// How many of them are under way at once depends on how long they take.
 	hosts := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 100, BurstSize: 1}, 0)
 	retrier := retry.MustNew(retry.Policy{MaxRetries: 3})
 	host := func(url string) string { return url[:1] }
@@ -258,7 +259,8 @@ func Example_acquire() {
 	}
 	page, err := get(ctx, "a")
 	fmt.Println(page, err)
-	// A token is not given back when the call ends. One that was not needed can be:
+	// A token is not given back when the call ends. One that was not needed can be, at once
+	// or with how long it was kept (ReturnAfter):
 	_ = limiter.Return(1)
 	// Output: page of a <nil>
 }
@@ -323,7 +325,7 @@ func Example_decorator() {
 }
 
 func Example_oneCall() {
-	limiter := ratelimit.MustNew(ratelimit.Policy{}) // one that lasts, shared by all such calls
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10}) // one that lasts, shared by all such calls
 	page, err := ratelimit.Call(ctx, limiter, func(ctx context.Context) (string, error) {
 		return get(ctx, "a")
 	})

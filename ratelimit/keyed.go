@@ -2,9 +2,9 @@ package ratelimit
 
 import (
 	"context"
-	"fmt"
 	"time"
 
+	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/keyed"
 )
 
@@ -34,7 +34,11 @@ func NewKeyed[K comparable](p Policy, maxKeys int) (*Keyed[K], error) {
 	if _, err := New(p); err != nil {
 		return nil, err
 	}
-	create := func(K) *Limiter { return MustNew(p) } // valid, as just seen
+	create := func(K) *Limiter {
+		l := MustNew(p) // valid, as just seen
+		l.keyed = true
+		return l
+	}
 	first := MustNew(p).bucket.Load()
 	unchanged := func(l *Limiter) bool {
 		b := l.bucket.Load()
@@ -54,27 +58,39 @@ func MustNewKeyed[K comparable](p Policy, maxKeys int) *Keyed[K] {
 
 // Use calls f with the limiter of the key, which must not be kept: when f has
 // returned, it may be dropped. If there are too many keys, and of the 64 used longest
-// ago none has a full bucket, it returns [ErrTooManyKeys].
+// ago none has a full bucket, it returns a [*TooManyKeysError] at once, also if the
+// policy is to wait: a retrier waits as long as the error says, and then for longer.
 func (k *Keyed[K]) Use(key K, f func(*Limiter) error) error {
 	if key != key { // a NaN: it could never be found again
 		return bad("key", key, "equal to itself")
 	}
 	e := k.limiters.Use(key)
 	if e == nil {
-		return &keysError{k.limiters.Len()}
+		return k.tooMany()
 	}
 	defer k.limiters.Done(e)
 	return f(e.Value)
 }
 
-// keysError is ErrTooManyKeys that tells how many.
-type keysError struct{ n int }
+// keysInUse is when to come back if calls are under way for all keys: nobody knows how
+// long they take.
+const keysInUse = 100 * time.Millisecond
 
-func (e *keysError) Error() string { return fmt.Sprintf("%v: %d", ErrTooManyKeys, e.n) }
-func (e *keysError) Unwrap() error { return ErrTooManyKeys }
+func (k *Keyed[K]) tooMany() error {
+	after, ok := k.limiters.Free((*Limiter).untilFull)
+	if !ok {
+		after = keysInUse
+	}
+	// At least the next instant: 0 would say that no time is known.
+	return &TooManyKeysError{Keys: k.limiters.Len(), RetryAfter: max(after, 1)}
+}
 
-// Refused tells other policies that the call was not made.
-func (e *keysError) Refused() time.Duration { return 0 }
+// untilFull returns how long it is until the bucket is full, if nobody else comes.
+func (l *Limiter) untilFull() time.Duration {
+	b, now := l.lock()
+	defer l.unlock(b, now)
+	return l.wait(b, now, uint128{lo: uint64(b.burst)}.shifted(fineBits))
+}
 
 // Acquire is [Limiter.Acquire] for a key.
 func (k *Keyed[K]) Acquire(ctx context.Context, key K) error { return k.AcquireN(ctx, key, 1) }
@@ -102,11 +118,11 @@ func (k *Keyed[K]) Len() int { return k.limiters.Len() }
 // WrapKeyed returns fn with a token taken for every call from the limiter of the
 // item's key.
 func WrapKeyed[K comparable, T, R any](k *Keyed[K], keyOf func(T) K, fn func(context.Context, T) (R, error)) func(context.Context, T) (R, error) {
-	return func(ctx context.Context, item T) (result R, err error) {
+	return answer.Wrap(fn, func(ctx context.Context, item T, fn func(context.Context, T) (R, error)) (result R, err error) {
 		err = k.Do(ctx, keyOf(item), func(ctx context.Context) (err error) {
 			result, err = fn(ctx, item)
 			return err
 		})
 		return result, err
-	}
+	})
 }

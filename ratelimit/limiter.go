@@ -22,9 +22,10 @@ type Limiter struct {
 	tat  uint128 // of the bucket, in fine ticks, while its word is held
 	line *line   // those who wait; nil if nobody does
 
-	onWait   func(time.Duration)
+	*extras            // nil for none
 	feedback *feedback // what to make of errors; nil for nothing
-	reject   bool
+	rank     float32   // the rate that it was made with: see joint
+	keyed    bool      // one of a Keyed
 }
 
 // New returns a limiter with a full bucket, or an [*InvalidError].
@@ -37,7 +38,7 @@ func New(p Policy) (*Limiter, error) {
 	if err := validBurst(p.burst(), r); err != nil {
 		return nil, err
 	}
-	l := &Limiter{onWait: p.OnWait, reject: p.OnLimit == Reject, feedback: newFeedback(p)}
+	l := &Limiter{extras: newExtras(p), feedback: newFeedback(p), rank: float32(p.RequestsPerSecond)}
 	now := clock.Now()
 	b := newBucket(r, p.burst(), now)
 	l.bucket.Store(b)
@@ -59,13 +60,8 @@ func (l *Limiter) Acquire(ctx context.Context) error {
 	if ctx == nil {
 		return bad("ctx", nil, "a context")
 	}
-	if ctx.Err() != nil {
-		return canceled(ctx)
-	}
-	if l.bucket.Load().take(1) == taken {
-		return nil
-	}
-	return l.acquire(ctx, 1)
+	_, err := l.grant(ctx)
+	return err
 }
 
 // Wait is Acquire by the name that it has in golang.org/x/time/rate.
@@ -92,12 +88,13 @@ func (l *Limiter) AcquireN(ctx context.Context, n float64) error {
 	if l.takeN(n) == taken {
 		return nil
 	}
-	return l.acquire(ctx, n)
+	_, err := l.acquire(ctx, n)
+	return err
 }
 
 // TryAcquire takes a token if it is there and nobody waits for it.
 func (l *Limiter) TryAcquire() bool {
-	got := l.bucket.Load().take(1)
+	_, got := l.bucket.Load().take(1)
 	return got == taken || got == unknown && l.tryAcquire(1)
 }
 
@@ -121,46 +118,59 @@ func (l *Limiter) tryAcquire(n float64) bool {
 func (l *Limiter) takeN(n float64) outcome {
 	b := l.bucket.Load()
 	if tokens, ok := whole(n, b.burst); ok {
-		return b.take(tokens)
+		_, got := b.take(tokens)
+		return got
 	}
 	return unknown
 }
 
-func (l *Limiter) acquire(ctx context.Context, n float64) error {
+func (l *Limiter) acquire(ctx context.Context, n float64) (grant, error) {
 	if err := validCost(n); err != nil {
-		return err
+		return grant{}, err
 	}
 	b, now := l.lockForOne()
-	want := amount(n)
+	w, err := l.admitOrEnter(ctx, b, now, amount(n))
+	l.unlock(b, now)
+	if w == nil || err != nil {
+		return grant{b, now}, err
+	}
+	if err := l.await(ctx, w, now); err != nil {
+		return grant{}, err
+	}
+	return grant{b, w.due}, nil
+}
+
+// admitOrEnter takes what is wanted and returns nil, or it takes a place in the line.
+func (l *Limiter) admitOrEnter(ctx context.Context, b *bucket, now time.Duration, want uint128) (*waiter, error) {
 	if l.admit(b, now, want) {
-		l.unlock(b, now)
-		return nil
+		return nil, nil //nolint:nilnil // there is nothing to wait for
+	}
+	if l.rejects() {
+		return nil, &ExceededError{RetryAfter: l.refuse(b, now, want)}
 	}
 	wait := l.wait(b, now, want)
-	if l.reject || wait == math.MaxInt64 {
-		l.unlock(b, now)
-		return &ExceededError{RetryAfter: wait}
+	if wait == math.MaxInt64 {
+		return nil, &ExceededError{RetryAfter: wait}
 	}
 	w := newWaiter(want)
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
 		if wait > left {
-			l.unlock(b, now)
-			return &DeadlineError{Wait: wait, Left: left}
+			return nil, &DeadlineError{Wait: wait, Left: left}
 		}
 		w.deadline = now + left
 	}
 	l.enter(b, now, w)
-	l.unlock(b, now)
-	return l.await(ctx, w, now)
+	return w, nil
 }
 
-// AvailableTokens returns how many tokens the bucket holds, also while a pause keeps
-// them back or others wait. It is negative while the limiter is in debt.
+// AvailableTokens returns how many tokens the bucket holds, also while others wait, and
+// in a pause how many it will hold at its end. It is negative while the limiter is in
+// debt.
 func (l *Limiter) AvailableTokens() float64 {
 	b, now := l.lock()
 	defer l.unlock(b, now)
-	tat, at := l.tat, b.instant(now)
+	tat, at := l.tat, b.instant(max(now, l.resume()))
 	if tat.less(at) {
 		return float64(b.burst)
 	}
@@ -175,35 +185,24 @@ func (l *Limiter) Burst() int64 { return l.bucket.Load().burst }
 
 // Reset fills the bucket and ends a pause. Those who wait are served from it.
 func (l *Limiter) Reset() {
-	b, now := l.lock()
+	old, now := l.lock()
+	b := newBucket(old.rate, old.burst, old.epoch) // tokens of the old one are worth nothing
+	l.bucket.Store(b)
 	defer l.unlock(b, now)
 	if l.line != nil {
 		l.line.resume = never
 	}
-	b.grace.Store(-1)
 	if at := b.instant(now); !l.waiting() || at.less(l.tat) { // the first in line may have more
 		l.tat = at
 	}
 	l.replan(b, now)
 }
 
-// Return gives n tokens back that were not needed after all: they go to the
-// next who waits, or into the bucket as far as there is room.
-func (l *Limiter) Return(n float64) error {
-	if err := validCost(n); err != nil {
-		return err
-	}
-	b, now := l.lock()
-	defer l.unlock(b, now)
-	l.refund(b, now, amount(n))
-	return nil
-}
-
 // Debit takes n tokens whether or not they are there: what a call turned out to
 // have cost. If they are not, everybody waits until the debt is paid. It is an
-// error if that takes more than 292 years.
+// error if that takes more than 292 years. Debit(0) does nothing.
 func (l *Limiter) Debit(n float64) error {
-	if err := validCost(n); err != nil {
+	if err := validChange(n); err != nil || n == 0 {
 		return err
 	}
 	b, now := l.lock()
@@ -218,6 +217,15 @@ func (l *Limiter) Debit(n float64) error {
 	l.tat = tat
 	l.replan(b, now)
 	return nil
+}
+
+// validChange returns an error unless n is 0 or a positive number: what a call has cost
+// beyond an estimate may be nothing.
+func validChange(n float64) error {
+	if n == 0 {
+		return nil
+	}
+	return validCost(n)
 }
 
 // validCost returns an error unless n is a positive number.

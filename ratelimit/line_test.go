@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,7 +40,7 @@ func TestLateWakeUp(t *testing.T) {
 		{"by five tokens", 5 * time.Millisecond, 0, 5},
 		{"and asked for soon", 5 * time.Millisecond, 4 * time.Millisecond, 9},
 		{"and asked for too late", 5 * time.Millisecond, 4*time.Millisecond + 1, 1},
-		{"by a stopped process", time.Hour, 0, 21},
+		{"by a stopped process", time.Hour, 0, 20}, // with the one that was waited for, 20 ms' worth and the burst
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -59,6 +60,102 @@ func TestLateWakeUp(t *testing.T) {
 				assert.Nil(t, l.line)
 			})
 		})
+	}
+}
+
+// That holds for those who wait, too: they have not all been due in the same instant.
+func TestLateWakeUpOfManyWaiters(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: 1000, BurstSize: 3})
+		require.NoError(t, l.Debit(3))
+		waiters := enterLate(l, 100, time.Hour)
+		require.Equal(t, 23, granted(waiters), "the burst, and 20 ms' worth")
+		time.Sleep(10 * time.Millisecond)
+		l.wake()
+		require.Equal(t, 33, granted(waiters))
+		for _, w := range waiters {
+			l.leave(w)
+		}
+	})
+}
+
+// enterLate has so many wait, whose timer oversleeps.
+func enterLate(l *Limiter, n int, late time.Duration) []*waiter {
+	waiters := make([]*waiter, n)
+	b, now := l.lock()
+	for i := range waiters {
+		waiters[i] = newWaiter(amount(1))
+		l.enter(b, now, waiters[i])
+	}
+	l.unlock(b, now)
+	l.line.timer.Stop()
+	time.Sleep(late)
+	l.wake()
+	return waiters
+}
+
+// granted counts those who have got their token.
+func granted(waiters []*waiter) int {
+	n := 0
+	for _, w := range waiters {
+		if w.granted {
+			n++
+		}
+	}
+	return n
+}
+
+func TestCredit(t *testing.T) {
+	for perSecond, want := range map[float64]time.Duration{
+		MinRate: mostCredit, 1: mostCredit, 9999.9: mostCredit, 10_000: mostCredit,
+		50_000: 4 * time.Millisecond, 100_000: leastCredit, 1e6: leastCredit, MaxRate: leastCredit,
+	} {
+		require.Equal(t, want, newBucket(rateOf(perSecond), 1, 0).credit(), perSecond)
+	}
+}
+
+// However late wake-ups are, and whatever is taken in between, no window has more than
+// its burst + rate × (time + credit).
+func TestExcessIsBounded(t *testing.T) {
+	for _, perSecond := range []float64{10, 1000, 30_000, 200_000} {
+		for _, burst := range []int{1, 50} {
+			synctest.Test(t, func(t *testing.T) {
+				random := rand.New(rand.NewPCG(1, uint64(burst)))
+				l := MustNew(Policy{RequestsPerSecond: perSecond, BurstSize: burst})
+				credit := l.bucket.Load().credit()
+				start, sum, least := time.Now(), 0.0, 0.0
+				count := func(n int) { // of tokens granted now
+					due := perSecond * time.Since(start).Seconds()
+					least = min(least, sum-due)
+					sum += float64(n)
+					require.LessOrEqual(t, sum-due-least, float64(burst)+perSecond*credit.Seconds()+1e-6)
+				}
+				for range 300 {
+					n := 0
+					for l.TryAcquire() {
+						n++
+					}
+					count(n)
+					late := time.Duration(random.ExpFloat64() * float64(credit))
+					waiters := enterLate(l, 1+random.IntN(2*burst+100), late)
+					for done := 0; done < len(waiters); { // by wake-ups now and then
+						n := granted(waiters)
+						count(n - done)
+						if done = n; random.IntN(20) == 0 {
+							break
+						}
+						time.Sleep(time.Duration(random.ExpFloat64() * 1e9 / perSecond))
+						l.wake()
+					}
+					for _, w := range waiters {
+						if w.inLine {
+							l.leave(w)
+						}
+					}
+					time.Sleep(time.Duration(random.ExpFloat64() * float64(credit)))
+				}
+			})
+		}
 	}
 }
 

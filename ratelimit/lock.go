@@ -6,14 +6,11 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// maxCredit bounds what a wake-up that came late is made good for.
-const maxCredit = 20 * time.Millisecond
-
 // lock takes the lock, and serves all who are due. Every change to the limiter
 // begins with it and ends with unlock.
 func (l *Limiter) lock() (*bucket, time.Duration) {
 	b, now := l.hold()
-	if l.waiting() {
+	if l.line != nil && l.line.head != nil {
 		l.catchUp(b, now)
 	}
 	return b, now
@@ -53,7 +50,7 @@ func (l *Limiter) hold() (*bucket, time.Duration) {
 		l.tat = load(word)
 	}
 	now := clock.Now()
-	if now < b.epoch && !l.waiting() {
+	if now < b.epoch && (l.line == nil || l.line.head == nil) {
 		b = l.rebase(b, now)
 	}
 	return b, now
@@ -62,14 +59,14 @@ func (l *Limiter) hold() (*bucket, time.Duration) {
 // catchUp serves all whose turn came as time passed. If all are served, and more
 // was due, then the timer overslept.
 func (l *Limiter) catchUp(b *bucket, now time.Duration) {
-	timed := l.line.tail.done != nil
+	last := l.line.lastActive()
 	l.serve(b, now)
-	if l.waiting() || !timed {
+	if l.waiting() || last == nil || !last.timed() {
 		return
 	}
 	// The bucket was full at the end of a pause at the most, and is not left to fill
-	// for longer than maxCredit.
-	l.tat = later(l.tat, b.instant(max(l.resume(), now-maxCredit)))
+	// for longer than the credit.
+	l.tat = later(l.tat, b.instant(max(l.resume(), now-b.credit())))
 	if late := b.instant(now).minus(l.tat); !late.isZero() {
 		b.grace.Store(int64(now - b.epoch + b.nanos(late)))
 	}
@@ -83,7 +80,7 @@ func (l *Limiter) unlock(b *bucket, now time.Duration) {
 		ended, q.ended = q.ended, nil
 		if q.head != nil {
 			l.arm(b, now)
-		} else if now >= q.resume {
+		} else if now >= max(q.resume, q.returned) {
 			if q.armed {
 				q.timer.Stop()
 			}

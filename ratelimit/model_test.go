@@ -19,7 +19,9 @@ type model struct {
 	tat    *big.Rat // nanoseconds
 	now    int64
 	resume int64
-	line   []*want
+	// until when returned tokens are used up, less a bucket
+	returned int64
+	line     []*want
 }
 
 type want struct {
@@ -27,6 +29,7 @@ type want struct {
 	amount  *big.Rat // tokens
 	reserve bool
 	granted int64 // when, or -1
+	due     int64 // when it could be
 }
 
 func rat(n int64) *big.Rat { return new(big.Rat).SetInt64(n) }
@@ -63,7 +66,7 @@ func (m *model) serve() {
 			return
 		}
 		m.tat = new(big.Rat).Add(m.tat, m.cost(head.amount))
-		head.granted = m.now
+		head.granted, head.due = m.now, due
 		m.line = m.line[1:]
 	}
 }
@@ -99,7 +102,7 @@ func (m *model) try(amount *big.Rat) bool {
 func (m *model) enter(w *want) {
 	w.granted = -1
 	if m.try(w.amount) {
-		w.granted = m.now
+		w.granted, w.due = m.now, m.now
 		return
 	}
 	if len(m.line) == 0 {
@@ -108,21 +111,49 @@ func (m *model) enter(w *want) {
 	m.line = append(m.line, w)
 }
 
+func least(a, b *big.Rat) *big.Rat {
+	if a.Cmp(b) < 0 {
+		return a
+	}
+	return b
+}
+
+func most(a, b *big.Rat) *big.Rat {
+	if a.Cmp(b) < 0 {
+		return b
+	}
+	return a
+}
+
 func (m *model) giveBack(amount *big.Rat) {
-	m.tat = new(big.Rat).Sub(m.tat, m.cost(amount))
+	cost := m.cost(amount)
+	beyond, room := rat(0), cost
+	if len(m.line) > 0 {
+		room = new(big.Rat).Sub(m.full(), rat(max(0, m.returned-m.now)))
+		beyond = most(beyond, new(big.Rat).Sub(m.cost(m.line[0].amount), m.full()))
+	}
+	debt := new(big.Rat).Sub(m.tat, new(big.Rat).Sub(rat(max(m.now, m.resume)), beyond))
+	cost = least(cost, most(rat(0), least(room, debt)))
+	if len(m.line) > 0 {
+		ns, rest := new(big.Int).QuoRem(cost.Num(), cost.Denom(), new(big.Int))
+		m.returned = max(m.returned, m.now) + ns.Int64() + int64(rest.Sign())
+	}
+	m.tat = new(big.Rat).Sub(m.tat, cost)
 	m.serve()
 }
 
 func (m *model) cancel(w *want) {
 	if w.granted >= 0 {
-		m.giveBack(w.amount)
+		if w.due == m.now {
+			m.giveBack(w.amount)
+		}
 		return
 	}
 	for i, other := range m.line {
 		if other == w {
 			m.line = append(m.line[:i:i], m.line[i+1:]...)
 			if i == 0 {
-				m.clip(m.now)
+				m.clip(max(m.now, m.resume))
 			}
 			m.serve()
 			return
@@ -253,6 +284,17 @@ func (b *bench) step(op, arg byte) {
 func (b *bench) check() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.l.mu.Lock()
+	defer b.l.mu.Unlock()
+	if q := b.l.line; q != nil {
+		timed := 0
+		for w := q.head; w != nil; w = w.next {
+			if w.timed() {
+				timed++
+			}
+		}
+		require.Equal(b, timed, q.timed)
+	}
 	for _, w := range b.wants {
 		if w.reserve {
 			continue

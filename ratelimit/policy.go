@@ -10,7 +10,7 @@ import (
 
 // The defaults of a [Policy].
 const (
-	DefaultRate     = 10 // per second
+	DefaultRate     = 10 // per second, to begin with where Adapt finds the rate
 	DefaultMaxPause = 5 * time.Minute
 )
 
@@ -24,11 +24,12 @@ const (
 	Reject
 )
 
-// Policy are the settings of a [Limiter]. The zero value is 10 per second with a
-// burst of 10, waiting.
+// Policy are the settings of a [Limiter]: a rate at least, or Adapt.
 type Policy struct {
 	// RequestsPerSecond is how many tokens come per second, [MinRate] to
-	// [MaxRate]; 0 is [DefaultRate]. It is taken as the simplest fraction within
+	// [MaxRate]. There is no default: a rate that was computed, and came out as 0, must
+	// not pass for another one. With Adapt it is what to begin with, and 0 is
+	// [DefaultRate]. It is taken as the simplest fraction within
 	// one part in 10^10, so that 0.1 is exactly one in ten seconds.
 	RequestsPerSecond float64
 	// BurstSize is how many tokens can be there at most, and are at first: as
@@ -40,7 +41,8 @@ type Policy struct {
 	OnLimit OnLimit
 	// OnWait is called once for each call that had to wait, when its wait is over,
 	// with how long that was; also if the wait was in vain. It is called outside
-	// any lock, by the goroutine that waited. A panic in it is dropped.
+	// any lock, by the goroutine that waited. A panic in it changes nothing; see
+	// [Limiter.CallbackPanics].
 	OnWait func(wait time.Duration)
 	// IgnoreFeedback has Do and Feedback not look at errors. Otherwise an error
 	// that has a method RetryAfter() time.Duration pauses the limiter for that
@@ -58,7 +60,7 @@ func bad(field string, value any, want string) error {
 
 // validate returns p with the defaults filled in.
 func (p Policy) validate() (Policy, error) {
-	if p.RequestsPerSecond == 0 {
+	if p.RequestsPerSecond == 0 && p.Adapt != nil {
 		p.RequestsPerSecond = DefaultRate
 	}
 	if err := validRate("RequestsPerSecond", p.RequestsPerSecond); err != nil {

@@ -165,7 +165,7 @@ func TestResetOfAnEndlessPause(t *testing.T) {
 }
 
 func TestKeyNotEqualToItself(t *testing.T) {
-	k := MustNewKeyed[float64](Policy{}, 0)
+	k := MustNewKeyed[float64](Policy{RequestsPerSecond: 10}, 0)
 	for range 3 {
 		require.ErrorIs(t, k.Acquire(t.Context(), math.NaN()), ErrInvalid)
 	}
@@ -212,7 +212,7 @@ func TestGroupDeadline(t *testing.T) {
 
 func TestGroupWithShrinkingBuckets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := MustNew(Policy{}), MustNew(Policy{})
+		a, b := MustNew(Policy{RequestsPerSecond: 10}), MustNew(Policy{RequestsPerSecond: 10})
 		require.NoError(t, a.Debit(10))
 		require.NoError(t, b.Debit(10))
 		time.AfterFunc(100*time.Millisecond, func() {
@@ -227,7 +227,7 @@ func TestGroupWithShrinkingBuckets(t *testing.T) {
 
 func TestLongestPause(t *testing.T) {
 	for range 20 {
-		l := MustNew(Policy{MaxPause: math.MaxInt64})
+		l := MustNew(Policy{RequestsPerSecond: 10, MaxPause: math.MaxInt64})
 		l.Feedback(answered(math.MaxInt64))
 		require.False(t, l.TryAcquire())
 	}
@@ -247,11 +247,12 @@ func TestWaitsInVainAreRefusals(t *testing.T) {
 		require.True(t, inner.TryAcquire())
 		timed, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer stop()
-		err := outer.Do(timed, func(ctx context.Context) error { return inner.Do(ctx, call(nil)) })
+		both := Wrap(outer, Wrap(inner, func(context.Context, int) (int, error) { return 0, nil }))
+		_, err := both(timed, 0)
 		require.ErrorIs(t, err, ErrWouldExceedDeadline)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(10*time.Millisecond, cancel)
-		err = outer.Do(ctx, func(ctx context.Context) error { return inner.Do(ctx, call(nil)) })
+		_, err = both(ctx, 0)
 		require.ErrorIs(t, err, context.Canceled)
 		assert.EqualValues(t, 5, outer.AvailableTokens())
 	})
@@ -280,4 +281,15 @@ func TestCancelAtHighRates(t *testing.T) {
 			require.Fail(t, "not served", "%d", i)
 		}
 	}
+}
+
+// A group tells the rate of the limiter that all of its calls wait for in the end.
+func TestGroupTellsTheSlowestRate(t *testing.T) {
+	fast := MustNew(Policy{RequestsPerSecond: 900})
+	slow := MustNew(Policy{RequestsPerSecond: 0.5, BurstSize: 7})
+	g := All(fast, slow)
+	require.InDelta(t, 0.5, g.Rate(), 1e-9)
+	require.EqualValues(t, 7, g.Burst())
+	require.Zero(t, All().Rate())
+	require.Zero(t, All(nil).Burst())
 }

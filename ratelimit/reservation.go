@@ -24,7 +24,7 @@ func (l *Limiter) Reserve(n float64) (*Reservation, error) {
 		return nil, bad("n", n, "tokens that come within 292 years")
 	}
 	if l.admit(b, now, w.amount) {
-		w.granted = true
+		w.granted, w.due = true, now
 	} else {
 		l.enter(b, now, w)
 	}
@@ -32,8 +32,8 @@ func (l *Limiter) Reserve(n float64) (*Reservation, error) {
 }
 
 // Delay returns how long it is until the tokens are there, 0 if they are. It
-// changes when somebody ahead gives up or the rate is changed. It takes time in
-// proportion to the length of the line.
+// changes when somebody ahead gives up, the rate is changed, or calls ahead wake up
+// later than is made good for. It takes time in proportion to the length of the line.
 func (r *Reservation) Delay() time.Duration {
 	b, now := r.l.lock()
 	defer r.l.unlock(b, now)
@@ -47,6 +47,13 @@ func (r *Reservation) Delay() time.Duration {
 	return r.l.delay(b, now, want.plus(r.w.amount))
 }
 
-// Cancel gives up the place in line, or the tokens if they were there already.
-// A second call does nothing.
-func (r *Reservation) Cancel() { r.l.leave(r.w) }
+// Cancel gives up the place in line. Once the tokens are there, it is for whoever holds
+// the reservation to act on it, and Cancel does nothing any more, as in
+// golang.org/x/time/rate: it may be deferred. A second call does nothing.
+func (r *Reservation) Cancel() {
+	b, now := r.l.lock()
+	defer r.l.unlock(b, now)
+	if !r.w.granted || now == r.w.due {
+		r.l.giveUp(b, now, r.w)
+	}
+}

@@ -5,11 +5,12 @@ import (
 	"math"
 	"time"
 
-	"github.com/amorsize/amorsize/internal/callback"
 	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/waiting"
 )
 
-func (l *Limiter) waiting() bool { return l.line != nil && l.line.head != nil }
+// waiting reports whether somebody is to be served before any other.
+func (l *Limiter) waiting() bool { return l.line != nil && l.line.active > 0 }
 
 // resume returns the end of a pause.
 func (l *Limiter) resume() time.Duration {
@@ -22,22 +23,23 @@ func (l *Limiter) resume() time.Duration {
 // floor is the TAT of a full bucket: now, unless a late wake-up is made good for.
 func (l *Limiter) floor(b *bucket, now time.Duration) uint128 {
 	if int64(now-b.epoch) <= b.grace.Load() {
-		return uint128{}
+		now -= b.credit()
 	}
 	return b.instant(now)
 }
 
 // admit takes tokens that are there and that nobody waits for.
 func (l *Limiter) admit(b *bucket, now time.Duration, amount uint128) bool {
-	if l.waiting() || now < l.resume() {
+	if !l.admits(b, now, amount) {
 		return false
 	}
-	tat := later(l.tat, l.floor(b, now)).plus(amount.times(b.token))
-	if b.instant(now).plus(b.full()).less(tat) {
-		return false
-	}
-	l.tat = tat
+	l.tat = later(l.tat, l.floor(b, now)).plus(amount.times(b.token))
 	return true
+}
+
+// admits reports whether there are tokens that nobody waits for.
+func (l *Limiter) admits(b *bucket, now time.Duration, amount uint128) bool {
+	return !l.waiting() && l.delay(b, now, amount) == 0
 }
 
 // delay returns how long it is until the first of those in line could have
@@ -66,44 +68,85 @@ func (l *Limiter) enter(b *bucket, now time.Duration, w *waiter) {
 	if l.line == nil {
 		l.line = newLine()
 	}
-	if l.line.head == nil {
+	if !l.waiting() {
 		l.tat = later(l.tat, l.floor(b, now))
 	}
-	if w.done != nil {
+	if w.timed() {
 		w.tick = l.line.ticks()
 	}
 	l.line.push(w)
 }
 
-// serve gives all who are due what they want.
+// serve gives all who are due what they want, and tells those of several limits that
+// they are.
 func (l *Limiter) serve(b *bucket, now time.Duration) {
-	if !l.waiting() || now < l.resume() {
+	if l.line == nil {
 		return
 	}
 	q, there := l.line, b.instant(now).plus(b.full())
-	for w := q.head; w != nil; w = q.head {
-		tat := l.tat.plus(w.amount.times(b.token))
-		if there.less(tat) {
+	for w := q.head; w != nil; {
+		next := w.next
+		switch tat := l.next(b, now, w); {
+		case w.passive:
+			if !w.told && l.debt(b, now, w.amount) == 0 {
+				w.tell()
+			}
+		case now < q.resume || there.less(tat):
 			return
+		case w.joint != nil: // it takes what it wants of all limits at once
+			w.tell()
+			return
+		default:
+			w.due = max(q.resume, now-b.whole(there.minus(tat)))
+			l.tat = tat
+			q.end(w, nil)
 		}
-		l.tat = tat
-		q.end(w, nil)
+		w = next
 	}
+}
+
+// next returns the TAT after w has been served. If its wake-up was late by more than is
+// made good for, then the time before that counts for nobody. A reservation needs none.
+func (l *Limiter) next(b *bucket, now time.Duration, w *waiter) uint128 {
+	tat, cost := l.tat, w.amount.times(b.token)
+	if w.timed() {
+		tat = later(tat, b.fullFor(cost, now-b.credit()))
+	}
+	return tat.plus(cost)
 }
 
 // drop takes w out of the line; those behind move up.
 func (l *Limiter) drop(b *bucket, now time.Duration, w *waiter) {
-	first := l.line.head == w
+	first := !w.passive && w.first()
 	l.line.remove(w)
-	if first { // what came beyond a full bucket was for w only
-		l.tat = later(l.tat, b.instant(now))
+	if first {
+		l.clip(b, now)
 	}
 }
 
-// replan is called when the turns have changed.
+// clip takes away what came beyond a full bucket, as that was for one call only.
+func (l *Limiter) clip(b *bucket, now time.Duration) {
+	l.tat = later(l.tat, b.instant(max(now, l.resume())))
+}
+
+// replan is called when the bucket has changed.
 func (l *Limiter) replan(b *bucket, now time.Duration) {
+	l.reschedule(b, now)
+	if l.line == nil {
+		return
+	}
+	for w := l.line.head; w != nil; w = w.next {
+		if w.joint != nil { // it is to see for itself
+			w.told = false
+			w.joint.poke()
+		}
+	}
+}
+
+// reschedule is called when the turns have changed.
+func (l *Limiter) reschedule(b *bucket, now time.Duration) {
 	l.serve(b, now)
-	if !l.waiting() {
+	if l.line == nil {
 		return
 	}
 	var ahead uint128
@@ -112,8 +155,12 @@ func (l *Limiter) replan(b *bucket, now time.Duration) {
 		if left := w.deadline - now; w.deadline != 0 && turn > left {
 			l.drop(b, now, w)
 			w.err = &DeadlineError{Wait: turn, Left: left}
-			l.line.ended = append(l.line.ended, w)
-		} else {
+			if w.joint != nil {
+				w.joint.poke()
+			} else {
+				l.line.ended = append(l.line.ended, w)
+			}
+		} else if !w.passive {
 			ahead = ahead.plus(w.amount)
 		}
 		w = next
@@ -124,15 +171,21 @@ func (l *Limiter) replan(b *bucket, now time.Duration) {
 // arm has the timer fire at the turn of the first in line who waits. Reservations
 // ahead of them are served by the same wake-up. A timer that fires earlier is left
 // alone, and set anew when it has: at high rates, that saves setting it every time.
+// It takes time in proportion to the reservations ahead of that call.
 func (l *Limiter) arm(b *bucket, now time.Duration) {
 	q := l.line
+	if q.timed == 0 { // a reservation needs no wake-up
+		return
+	}
 	var want uint128
 	for w := q.head; w != nil; w = w.next {
-		want = want.plus(w.amount)
-		if w.done == nil {
+		turn, ok := l.turn(b, now, w, &want)
+		if !ok {
 			continue
 		}
-		turn := l.delay(b, now, want)
+		if w.joint != nil && !w.passive && turn == 0 {
+			return // it is told, and has those behind wait until it has taken all that it wants
+		}
 		if q.batched = b.token <= uint64(batchRate)*b.ticks && !clock.Virtual(now); q.batched {
 			turn = max(turn, batchTime)
 		}
@@ -148,6 +201,32 @@ func (l *Limiter) arm(b *bucket, now time.Duration) {
 	}
 }
 
+// turn returns when somebody is to look at the line because of w, who comes behind
+// those who want ahead: false for never.
+func (l *Limiter) turn(b *bucket, now time.Duration, w *waiter, ahead *uint128) (time.Duration, bool) {
+	switch {
+	case !w.passive:
+		*ahead = ahead.plus(w.amount)
+		if !w.timed() {
+			return 0, false
+		}
+		return l.delay(b, now, *ahead), true
+	case !ahead.isZero():
+		return l.delay(b, now, *ahead), true // when the place of w is the first
+	}
+	debt := l.debt(b, now, w.amount)
+	return debt, debt > 0 && !w.told
+}
+
+// debt returns how long it is until a bucket could begin to fill for one at the head of
+// the line: as long as there is a pause, or less than nothing in it.
+func (l *Limiter) debt(b *bucket, now time.Duration, amount uint128) time.Duration {
+	if now < l.resume() {
+		return l.resume() - now
+	}
+	return max(0, l.delay(b, now, amount)-b.nanos(amount.times(b.token)))
+}
+
 // wake is called by whoever sees the timer fire: one of those in line, and mostly the
 // first, who has been looking at it longest. So a token costs one wake-up.
 func (l *Limiter) wake() {
@@ -160,9 +239,8 @@ func (l *Limiter) wake() {
 
 // await blocks until w is served, its wait is in vain, or ctx ends.
 func (l *Limiter) await(ctx context.Context, w *waiter, since time.Duration) (err error) {
-	if l.onWait != nil {
-		defer func() { callback.Run(func() { l.onWait(clock.Now() - since) }) }()
-	}
+	defer waiting.Begin(ctx, waiting.Line{Of: l, OneOfMany: l.keyed}).End()
+	defer l.waited(since)
 	for {
 		select {
 		case err := <-w.done:
@@ -184,19 +262,16 @@ func (l *Limiter) await(ctx context.Context, w *waiter, since time.Duration) (er
 func (l *Limiter) leave(w *waiter) {
 	b, now := l.lock()
 	defer l.unlock(b, now)
+	l.giveUp(b, now, w)
+}
+
+func (l *Limiter) giveUp(b *bucket, now time.Duration, w *waiter) {
 	switch {
 	case w.granted:
 		w.granted = false
-		l.refund(b, now, w.amount)
+		l.refund(b, now, b.worth(w.amount, now-w.due))
 	case w.inLine:
 		l.drop(b, now, w)
 		l.serve(b, now)
 	}
-}
-
-// refund gives tokens back.
-func (l *Limiter) refund(b *bucket, now time.Duration, amount uint128) {
-	l.tat = l.tat.minus(amount.times(b.token))
-	l.serve(b, now)
-	b.grace.Store(-1) // or the bucket would hold all that
 }

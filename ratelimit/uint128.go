@@ -65,6 +65,13 @@ func (a uint128) shifted(n uint) uint128 { return a.times(1 << n) }
 
 func (a uint128) float() float64 { return float64(a.hi)*0x1p64 + float64(a.lo) }
 
+func earlier(a, b uint128) uint128 {
+	if a.less(b) {
+		return a
+	}
+	return b
+}
+
 func later(a, b uint128) uint128 {
 	if a.less(b) {
 		return b

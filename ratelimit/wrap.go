@@ -1,13 +1,18 @@
 package ratelimit
 
-import "context"
+import (
+	"context"
+
+	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/waiting"
+)
 
 // Wrap returns fn with a token of l taken for every call. The limiter is shared
 // with whatever else uses it. It allocates nothing per call.
 func Wrap[T, R any](l *Limiter, fn func(context.Context, T) (R, error)) func(context.Context, T) (R, error) {
-	return func(ctx context.Context, item T) (R, error) {
+	return answer.Wrap(fn, func(ctx context.Context, item T, fn func(context.Context, T) (R, error)) (R, error) {
 		return Call(ctx, l, func(ctx context.Context) (R, error) { return fn(ctx, item) })
-	}
+	})
 }
 
 // Call takes a token of l and calls fn once.
@@ -16,13 +21,15 @@ func Call[R any](ctx context.Context, l *Limiter, fn func(context.Context) (R, e
 	if fn == nil {
 		return none, bad("fn", nil, "a function")
 	}
-	if err := l.Acquire(ctx); err != nil {
+	if ctx == nil {
+		return none, bad("ctx", nil, "a context")
+	}
+	g, err := l.grant(ctx)
+	if err != nil {
 		return none, err
 	}
-	begun := l.begin()
 	result, err := fn(ctx)
-	l.settle(err, begun)
-	return result, err
+	return result, l.settle(err, g)
 }
 
 // Waiter is a limiter of any make, such as that of golang.org/x/time/rate.
@@ -36,6 +43,13 @@ type Foreign struct{ Waiter Waiter }
 // From returns w as a policy.
 func From(w Waiter) Foreign { return Foreign{w} }
 
+func (f Foreign) wait(ctx context.Context) error {
+	if ctx != nil { // what a foreign limiter makes of nil is its business
+		defer waiting.Begin(ctx, waiting.Line{}).End()
+	}
+	return f.Waiter.Wait(ctx)
+}
+
 // Do waits, and makes the call.
 func (f Foreign) Do(ctx context.Context, call func(context.Context) error) error {
 	switch {
@@ -44,7 +58,7 @@ func (f Foreign) Do(ctx context.Context, call func(context.Context) error) error
 	case call == nil:
 		return bad("call", nil, "a function")
 	}
-	if err := f.Waiter.Wait(ctx); err != nil {
+	if err := f.wait(ctx); err != nil {
 		return err
 	}
 	return call(ctx)

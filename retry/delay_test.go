@@ -49,6 +49,41 @@ func TestDelays(t *testing.T) {
 	}
 }
 
+// Calls of a long outage are all at the cap: they must not come back together.
+func TestJitterAtTheCap(t *testing.T) {
+	for jitter, least := range map[Jitter]time.Duration{JitterEqual: 45 * time.Second, JitterFull: 0, JitterDecorrelated: time.Second} {
+		p := valid(t, Policy{InitialDelay: time.Second, Jitter: jitter})
+		seen := map[time.Duration]bool{}
+		for range 1000 {
+			d := p.delay(100, time.Minute)
+			require.GreaterOrEqual(t, d, least)
+			require.LessOrEqual(t, d, time.Minute)
+			seen[d] = true
+		}
+		assert.Greater(t, len(seen), 900, "jitter %d", jitter)
+	}
+}
+
+// What is asked for is never cut short, and spread above.
+func TestAsked(t *testing.T) {
+	p := valid(t, Policy{})
+	seen := map[time.Duration]bool{}
+	for range 1000 {
+		d := p.asked(30 * time.Second)
+		require.GreaterOrEqual(t, d, 30*time.Second)
+		require.LessOrEqual(t, d, 33*time.Second)
+		seen[d] = true
+		require.GreaterOrEqual(t, p.asked(59*time.Second), 59*time.Second)
+		require.LessOrEqual(t, p.asked(59*time.Second), time.Minute, "nor beyond the cap")
+	}
+	assert.Greater(t, len(seen), 900)
+	assert.Equal(t, time.Minute, p.asked(time.Minute))
+	p = valid(t, Policy{Jitter: JitterNone, MaxDelay: math.MaxInt64})
+	assert.Equal(t, time.Hour, p.asked(time.Hour))
+	p.Jitter = JitterEqual
+	assert.Positive(t, p.asked(math.MaxInt64-1))
+}
+
 func TestBadPolicies(t *testing.T) {
 	for field, p := range map[string]Policy{
 		"MaxRetries = -2":       {MaxRetries: -2},

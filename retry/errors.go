@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/invalid"
@@ -18,6 +20,12 @@ var (
 	ErrBudget = errors.New("retry: the budget is used up")
 	// ErrMaxElapsed is a cause when the next delay would exceed Policy.MaxElapsed.
 	ErrMaxElapsed = errors.New("retry: out of time")
+	// ErrMaxDelay is a cause when the service, or a policy that refused the call, asks
+	// for a longer delay than Policy.MaxDelay; ExhaustedError.Delay is what it asks for.
+	ErrMaxDelay = errors.New("retry: asked to wait for longer than MaxDelay")
+	// ErrRefused is a cause when the call was refused 100 times in a row before it was
+	// made.
+	ErrRefused = errors.New("retry: refused too often")
 	// ErrInvalid is what every [*InvalidError] is.
 	ErrInvalid = invalid.ErrInvalid
 )
@@ -30,15 +38,19 @@ type InvalidError = invalid.Error
 const keptErrors = 8
 
 // ExhaustedError says that a call was given up, and keeps the errors of its
-// attempts: errors.Is and errors.As find all that are kept, and the cause.
+// attempts. errors.Is, and errors.As for a type, find all that are kept, and the
+// cause. errors.As for an interface, such as one with a method RetryAfter, finds
+// only the latest attempt's: what others asked for has been waited for.
 type ExhaustedError struct {
 	Attempts int     // how often the call was made
 	Errs     []error // of the attempts, in order: the first and the latest seven
 	// Cause is why there was no other attempt before the retries were used up, or
 	// nil: the context's error and its cause, [context.DeadlineExceeded] if the next
-	// delay would have exceeded its deadline, [ErrMaxElapsed], or [ErrBudget].
+	// delay would have exceeded its deadline, [ErrMaxElapsed], [ErrMaxDelay],
+	// [ErrBudget], or [ErrRefused].
 	Cause error
-	// Delay is the delay that was not begun, if that is the cause.
+	// Delay is the delay that was not begun, if that is the cause. The largest
+	// duration stands for never.
 	Delay time.Duration
 }
 
@@ -46,6 +58,9 @@ func (e *ExhaustedError) Error() string {
 	var last error
 	if len(e.Errs) > 0 {
 		last = e.Errs[len(e.Errs)-1]
+	}
+	if e.Cause != nil && last != nil && strings.Contains(last.Error(), e.Cause.Error()) {
+		return fmt.Sprintf("retry: given up after %d attempts: %v", e.Attempts, last) // it says both
 	}
 	switch {
 	case e.Cause != nil && e.Delay > 0:
@@ -76,13 +91,27 @@ func (e *ExhaustedError) Timeout() bool {
 // and the cause.
 func (e *ExhaustedError) Unwrap() []error {
 	all := []error{ErrExhausted}
-	for _, err := range slices.Backward(e.Errs) {
+	for i, err := range slices.Backward(e.Errs) {
+		if i < len(e.Errs)-1 {
+			err = earlier{err}
+		}
 		all = append(all, err)
 	}
 	if e.Cause != nil {
 		all = append(all, e.Cause)
 	}
 	return all
+}
+
+// earlier is the error of an attempt that was followed by another. What it is can
+// be found out, and not what it says of what is to be done: interfaces ask for that.
+type earlier struct{ err error }
+
+func (e earlier) Error() string        { return e.err.Error() }
+func (e earlier) Is(target error) bool { return errors.Is(e.err, target) }
+
+func (e earlier) As(target any) bool {
+	return reflect.TypeOf(target).Elem().Kind() != reflect.Interface && errors.As(e.err, target)
 }
 
 // Permanent marks err as not worth a retry. The mark is taken off again: a call

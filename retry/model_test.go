@@ -1,8 +1,11 @@
 package retry_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"math"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,7 +18,7 @@ import (
 // outcome is what one call does, and what a retrier is to make of it.
 type outcome struct {
 	err     error
-	attempt bool          // it counts as one
+	attempt bool          // it counts as one; else the call was refused
 	goesOn  bool          // it may be followed by another
 	delay   time.Duration // at the least, with a delay of its own of 100 ms, constant
 	cancel  bool
@@ -29,8 +32,9 @@ var outcomes = []outcome{
 	{refused(0), false, false, 0, false},
 	{refused(time.Hour), false, false, 0, false},
 	{busy(700 * time.Millisecond), true, true, 700 * time.Millisecond, false},
-	{busy(time.Hour), true, true, time.Second, false},
+	{busy(time.Hour), true, false, 0, false},
 	{errTest, true, false, 0, true},
+	{refused(math.MaxInt64), false, false, 0, false},
 }
 
 // The retrier against a model, for any series of outcomes.
@@ -38,10 +42,13 @@ func FuzzRetrier(f *testing.F) {
 	f.Add(2, []byte{1, 3, 1, 0})
 	f.Add(retry.Unlimited, []byte{1, 1, 1, 6, 7, 8, 0})
 	f.Add(retry.NoRetries, []byte{3, 1, 0})
+	f.Add(2, append(bytes.Repeat([]byte{3}, 99), 0))
+	f.Add(2, append(bytes.Repeat([]byte{3}, 100), 0))
+	f.Add(2, slices.Concat(bytes.Repeat([]byte{3}, 99), []byte{1}, bytes.Repeat([]byte{3}, 99), []byte{9}))
 	f.Fuzz(func(t *testing.T, retries int, steps []byte) {
 		p := retry.Policy{MaxRetries: retries, Multiplier: 1, MaxDelay: time.Second, Jitter: retry.JitterNone}
 		r, err := retry.New(p)
-		if err != nil || len(steps) == 0 || len(steps) > 100 {
+		if err != nil || len(steps) == 0 || len(steps) > 300 {
 			t.Skip()
 		}
 		allowed := map[int]int{0: 3, retry.Unlimited: 1000, retry.NoRetries: 0}
@@ -49,7 +56,7 @@ func FuzzRetrier(f *testing.F) {
 		if !ok {
 			most = retries
 		}
-		var wantCalls, wantAttempts int
+		var wantCalls, wantAttempts, refusals int
 		var wantTime time.Duration
 		var last outcome
 		for _, s := range steps {
@@ -57,8 +64,11 @@ func FuzzRetrier(f *testing.F) {
 			wantCalls++
 			if last.attempt {
 				wantAttempts++
+				refusals = 0
+			} else {
+				refusals++
 			}
-			if !last.goesOn || last.attempt && wantAttempts > most {
+			if !last.goesOn || last.attempt && wantAttempts > most || refusals == 100 {
 				break
 			}
 			wantTime += last.delay

@@ -24,7 +24,9 @@ const (
 )
 
 // Jitter says how delays are spread, so that calls that failed together don't
-// come back together. All of them keep to MaxDelay.
+// come back together. Delays are cut to MaxDelay first and spread then, so they
+// differ at the cap, too, and never exceed it. Where a service or a policy says
+// how long to wait, the delay is that and up to a tenth more, never less.
 type Jitter int
 
 const (
@@ -32,16 +34,22 @@ const (
 	JitterEqual Jitter = iota
 	// JitterFull is anything from 0 to the exponential delay.
 	JitterFull
-	// JitterDecorrelated is anything from InitialDelay to three times the delay
-	// before; Multiplier has no part in it. (Both: Marc Brooker, "Exponential
-	// Backoff And Jitter", AWS 2015.)
+	// JitterDecorrelated is anything from InitialDelay to three times the delay of
+	// this kind before, whatever the service asked for in between; Multiplier has no
+	// part in it. (Both: Marc Brooker, "Exponential Backoff And Jitter", AWS 2015.)
 	JitterDecorrelated
-	// JitterNone is the exponential delay.
+	// JitterNone is the exponential delay, or exactly what was asked for.
 	JitterNone
 )
 
-// equalJitter is the share of JitterEqual.
-const equalJitter = 0.25
+const (
+	equalJitter = 0.25 // the share of JitterEqual
+	askedJitter = 0.1  // of a delay that was asked for
+)
+
+// maxRefusals is how often in a row a call may be refused before it is given up. The
+// waits grow to MaxDelay, so it takes as long as about 90 of those.
+const maxRefusals = 100
 
 // Policy are the settings of a [Retrier]. The zero value retries any error three
 // times, after about 100, 200 and 400 ms.
@@ -52,8 +60,9 @@ type Policy struct {
 	// InitialDelay is the delay before the first retry; 0 is
 	// [DefaultInitialDelay], or MaxDelay if that is less.
 	InitialDelay time.Duration
-	// MaxDelay bounds every delay, after jitter and whatever the service asks for;
-	// 0 is [DefaultMaxDelay]. At least InitialDelay.
+	// MaxDelay bounds every delay, after jitter; 0 is [DefaultMaxDelay]. At least
+	// InitialDelay. A service that asks for more ends the retries at once, with
+	// [ErrMaxDelay]: it is not asked again before it wants to be.
 	MaxDelay time.Duration
 	// Multiplier is what a delay grows by, at least 1; 0 is [DefaultMultiplier].
 	Multiplier float64
@@ -64,7 +73,8 @@ type Policy struct {
 	// before they were made.
 	RetryIf func(error) bool
 	// OnRetry is called before each delay, with the error, the number of the attempt
-	// that failed, from 1, and the delay. A panic in it is dropped.
+	// that failed, from 1, and the delay. A panic in it changes nothing: the first is
+	// logged by slog.Default, and Retrier.Panics counts them.
 	OnRetry func(err error, attempt int, delay time.Duration)
 	// AttemptTimeout ends the context of each attempt after that time; 0 does not. It
 	// includes what inner policies wait: a token must come within it, a breaker close.
@@ -126,22 +136,39 @@ func (p Policy) validate() (Policy, error) {
 	return p, nil
 }
 
-// delay returns how long to wait before retry n, from 1, after a wait of last.
-// The arithmetic is in float64: it can't overflow, only become large, and the cap
-// comes last.
+// delay returns how long to wait before retry n, from 1, after a delay of last.
+// The arithmetic is in float64: it can't overflow, only become large.
 func (p *Policy) delay(n int, last time.Duration) time.Duration {
-	grown := float64(p.InitialDelay) * math.Pow(p.Multiplier, float64(n-1))
+	most := float64(p.MaxDelay)
+	grown := min(float64(p.InitialDelay)*math.Pow(p.Multiplier, float64(n-1)), most)
+	low, high := grown, grown
 	switch p.Jitter {
 	case JitterEqual:
-		grown *= 1 + equalJitter*(2*rand.Float64()-1)
+		low, high = (1-equalJitter)*grown, (1+equalJitter)*grown
 	case JitterFull:
-		grown = min(grown, float64(p.MaxDelay)) * rand.Float64()
+		low = 0
 	case JitterDecorrelated:
-		first := float64(p.InitialDelay)
-		grown = first + rand.Float64()*max(0, 3*float64(last)-first)
+		low = float64(p.InitialDelay)
+		high = max(low, 3*float64(last))
 	}
-	if grown >= float64(p.MaxDelay) {
+	spread := low + rand.Float64()*(min(high, most)-low)
+	if spread >= most { // as a float64, which may be above the largest duration
 		return p.MaxDelay
 	}
-	return time.Duration(grown)
+	return time.Duration(spread)
+}
+
+// asked returns how long to wait where at least d was asked for, at most MaxDelay.
+func (p *Policy) asked(d time.Duration) time.Duration {
+	if p.Jitter == JitterNone {
+		return d
+	}
+	more := time.Duration(askedJitter * rand.Float64() * float64(d))
+	return d + min(more, p.MaxDelay-d)
+}
+
+// tooLong reports whether d, which was asked for, is more than is waited: above
+// MaxDelay, or never, for which the largest duration stands.
+func (p *Policy) tooLong(d time.Duration) bool {
+	return d > p.MaxDelay || d == math.MaxInt64
 }

@@ -8,13 +8,15 @@ import (
 	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/callback"
 	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/waiting"
 )
 
 // Retrier makes calls, and makes them again if they fail. It is safe for
 // concurrent use, has no state but its [Budget], and no goroutine.
 type Retrier struct {
-	p     Policy
-	given Policy
+	p      Policy
+	given  Policy
+	panics callback.Panics
 }
 
 // New returns a retrier, or an [*InvalidError].
@@ -28,6 +30,10 @@ func New(p Policy) (*Retrier, error) {
 
 // Policy returns the settings that the retrier was made of.
 func (r *Retrier) Policy() Policy { return r.given }
+
+// Panics returns how many times OnRetry has panicked. That changes nothing of what the
+// retrier does; the first is logged.
+func (r *Retrier) Panics() int64 { return r.panics.Count() }
 
 // MustNew is [New] for settings that are known to be valid; it panics if not.
 func MustNew(p Policy) *Retrier {
@@ -68,14 +74,16 @@ func (r *Retrier) Do(ctx context.Context, call func(context.Context) error) erro
 // series is the attempts at one call. It lives on the stack of Do.
 type series struct {
 	*Policy
+	panics   *callback.Panics
 	begun    time.Duration // the first attempt, if MaxElapsed is set
 	attempts int           // calls made, and not refused
-	delay    time.Duration // the latest
+	refusals int           // in a row
+	delay    time.Duration // the latest of our own, by the jitter
 	errs     []error
 }
 
 func (r *Retrier) start() series {
-	s := series{Policy: &r.p}
+	s := series{Policy: &r.p, panics: &r.panics}
 	if s.MaxElapsed > 0 {
 		s.begun = clock.Now()
 	}
@@ -113,22 +121,25 @@ func (s *series) run(ctx context.Context, call func(context.Context) error, err 
 // next takes note of a failed attempt. It returns the delay before the next one,
 // or the error with which there is none.
 func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
-	after, refused := answer.Refused(err)
+	err, after, refused := answer.NotMade(err)
 	if refused && after == 0 && s.AttemptTimeout > 0 && errors.Is(err, context.DeadlineExceeded) {
 		refused = false // it was the attempt that had no time left: the next may have
 	}
 	var permanent *permanentError
-	isPermanent := errors.As(err, &permanent)
+	isPermanent := errors.As(err, &permanent) || answer.Permanent(err)
 	if isPermanent && permanent == err { //nolint:errorlint // only a mark on the outside can be taken off
 		err = permanent.err
 	}
-	if wait, ok := s.awaitable(ctx, after, refused); ok && !isPermanent {
-		return wait, nil
-	}
-	s.note(err)
-	if !refused {
+	if refused {
+		s.refusals++
+		if wait, ok := s.awaitable(ctx, after); ok && !isPermanent {
+			return wait, nil
+		}
+	} else {
+		s.refusals = 0
 		s.attempts++
 	}
+	s.note(err)
 	switch {
 	case ctx.Err() != nil:
 		return 0, s.exhausted(contextError(ctx), 0)
@@ -138,11 +149,7 @@ func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 		}
 		return 0, s.exhausted(nil, 0)
 	case refused:
-		cause := s.fits(ctx, after)
-		if s.attempts == 0 && cause == nil {
-			return 0, err
-		}
-		return 0, s.exhausted(cause, after)
+		return 0, s.refused(ctx, err, after)
 	case s.attempts > s.MaxRetries:
 		return 0, s.exhausted(nil, 0)
 	}
@@ -152,26 +159,61 @@ func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 // retry returns the delay before a retry, or why there is none.
 func (s *series) retry(ctx context.Context, err error) (time.Duration, error) {
 	s.delay = s.Policy.delay(s.attempts, max(s.delay, s.InitialDelay))
-	if after, ok := answer.RetryAfter(err); ok {
-		s.delay = min(max(s.delay, after), s.MaxDelay)
+	delay := s.delay
+	after, told := answer.RetryAfter(err)
+	if !told { // a policy within the function may know, too
+		after, told = answer.Refused(err)
 	}
-	if cause := s.fits(ctx, s.delay); cause != nil {
-		return 0, s.exhausted(cause, s.delay)
+	if told {
+		if s.tooLong(after) {
+			return 0, s.exhausted(ErrMaxDelay, after)
+		}
+		delay = max(delay, s.asked(after))
+	}
+	if cause := s.fits(ctx, delay); cause != nil {
+		return 0, s.exhausted(cause, delay)
 	}
 	if s.Budget != nil && !s.Budget.take() {
 		return 0, s.exhausted(ErrBudget, 0)
 	}
 	if s.OnRetry != nil {
-		callback.Run(func() { s.OnRetry(err, s.attempts, s.delay) })
+		s.panics.Run("retry.Policy.OnRetry", func() { s.OnRetry(err, s.attempts, delay) })
 	}
-	return s.delay, nil
+	return delay, nil
 }
 
-// awaitable reports whether a call is waited for that was refused before it was
-// made. One that says no time would be refused again, and one longer than MaxDelay is
-// too long.
-func (s *series) awaitable(ctx context.Context, after time.Duration, refused bool) (time.Duration, bool) {
-	return after, refused && ctx.Err() == nil && after > 0 && after <= s.MaxDelay && s.fits(ctx, after) == nil
+// awaitable returns how long to wait for a call that was refused before it was
+// made, and whether to. One that says no time would be refused again. Each refusal in
+// a row makes the wait longer, as a retry would: many that are told the same instant,
+// of which one can pass, would else all come back for each of them.
+func (s *series) awaitable(ctx context.Context, after time.Duration) (time.Duration, bool) {
+	if s.refusals >= maxRefusals || ctx.Err() != nil || after <= 0 || s.tooLong(after) {
+		return 0, false
+	}
+	wait := s.asked(after)
+	if s.refusals > 1 {
+		wait = max(wait, s.Policy.delay(s.refusals-1, s.InitialDelay))
+	}
+	if s.fits(ctx, wait) != nil {
+		wait = after
+	}
+	return wait, s.fits(ctx, wait) == nil
+}
+
+// refused is the error of a call that was refused and is not waited for: the
+// refusal itself if that says all.
+func (s *series) refused(ctx context.Context, err error, after time.Duration) error {
+	cause := s.fits(ctx, after)
+	switch {
+	case cause != nil:
+	case s.refusals >= maxRefusals:
+		return s.exhausted(ErrRefused, 0)
+	case s.attempts == 0:
+		return err
+	case s.tooLong(after):
+		cause = ErrMaxDelay
+	}
+	return s.exhausted(cause, after)
 }
 
 // note keeps err, if it is among the first and the latest ones.
@@ -200,6 +242,7 @@ func (s *series) exhausted(cause error, delay time.Duration) error {
 
 // sleep waits, and returns why it did not wait to the end.
 func sleep(ctx context.Context, d time.Duration) error {
+	defer waiting.Begin(ctx, waiting.Line{}).End()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -214,9 +257,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // Wrap returns fn with retries. It allocates nothing for a call that succeeds at once.
 func Wrap[T, R any](r *Retrier, fn func(context.Context, T) (R, error)) func(context.Context, T) (R, error) {
-	return func(ctx context.Context, item T) (R, error) {
+	return answer.Wrap(fn, func(ctx context.Context, item T, fn func(context.Context, T) (R, error)) (R, error) {
 		return Call(ctx, r, func(ctx context.Context) (R, error) { return fn(ctx, item) })
-	}
+	})
 }
 
 // Call makes one call with retries and returns what its last attempt returned.

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"math"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -214,9 +218,105 @@ func TestRetryAfter(t *testing.T) {
 		start, calls := time.Now(), 0
 		require.NoError(t, r.Do(t.Context(), fails(&calls, fmt.Errorf("call: %w", busy(7*time.Second)), busy(0), nil)))
 		assert.Equal(t, 7*time.Second+200*time.Millisecond, time.Since(start))
+
+		// Longer than MaxDelay: never asked before it wants to be.
 		start, calls = time.Now(), 0
-		require.NoError(t, r.Do(t.Context(), fails(&calls, busy(time.Hour), nil)))
-		assert.Equal(t, time.Minute, time.Since(start), "capped")
+		err := r.Do(t.Context(), fails(&calls, errTest, busy(time.Hour), nil))
+		assert.Equal(t, 2, calls)
+		assert.Equal(t, 100*time.Millisecond, time.Since(start))
+		require.ErrorIs(t, err, retry.ErrMaxDelay)
+		require.ErrorIs(t, err, busy(time.Hour))
+		var exhausted *retry.ExhaustedError
+		require.ErrorAs(t, err, &exhausted)
+		assert.Equal(t, time.Hour, exhausted.Delay)
+		var answered interface{ RetryAfter() time.Duration }
+		require.ErrorAs(t, err, &answered)
+		assert.Equal(t, time.Hour, answered.RetryAfter(), "a limiter outside waits for it")
+	})
+}
+
+// A delay that the service asked for is not taken for one of our own.
+func TestDecorrelatedAfterRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var delays []time.Duration
+		r := retry.MustNew(retry.Policy{MaxDelay: time.Hour, Jitter: retry.JitterDecorrelated, OnRetry: func(_ error, _ int, d time.Duration) { delays = append(delays, d) }})
+		for range 100 {
+			require.NoError(t, r.Do(t.Context(), fails(new(int), busy(5*time.Minute), errTest, nil)))
+			assert.GreaterOrEqual(t, delays[0], 5*time.Minute)
+			assert.LessOrEqual(t, delays[1], 900*time.Millisecond, "three times 300 ms, at most")
+			delays = nil
+		}
+	})
+}
+
+// An answer of never is one, whatever MaxDelay is.
+func TestNever(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := retry.MustNew(retry.Policy{MaxDelay: math.MaxInt64})
+		calls := 0
+		assert.Equal(t, error(refused(math.MaxInt64)), r.Do(t.Context(), fails(&calls, refused(math.MaxInt64))))
+		for _, never := range []error{refused(math.MaxInt64), busy(math.MaxInt64)} {
+			calls = 0
+			err := r.Do(t.Context(), fails(&calls, errTest, never))
+			assert.Equal(t, 2, calls)
+			require.ErrorIs(t, err, retry.ErrMaxDelay)
+			require.ErrorIs(t, err, never)
+		}
+	})
+}
+
+// A limit that always says "in a second" is not asked for ever, and those who are all
+// told the same instant don't all come back for each of them.
+func TestRefusedForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := retry.MustNew(retry.Policy{MaxDelay: 10 * time.Second})
+		calls, start := 0, time.Now()
+		err := r.Do(t.Context(), fails(&calls, refused(time.Second)))
+		assert.Equal(t, 100, calls)
+		assert.Greater(t, time.Since(start), 10*time.Minute)
+		require.ErrorIs(t, err, retry.ErrRefused)
+		require.ErrorIs(t, err, refused(time.Second))
+		var exhausted *retry.ExhaustedError
+		require.ErrorAs(t, err, &exhausted)
+		assert.False(t, exhausted.Ran())
+
+		// 200 calls, one each 100 ms.
+		next, tries := time.Now(), 0
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for range 200 {
+			wg.Go(func() {
+				assert.NoError(t, r.Do(t.Context(), func(context.Context) error {
+					mu.Lock()
+					defer mu.Unlock()
+					tries++
+					if wait := time.Until(next); wait > 0 {
+						return refused(wait)
+					}
+					next = time.Now().Add(100 * time.Millisecond)
+					return nil
+				}))
+			})
+		}
+		wg.Wait()
+		assert.Less(t, tries, 4000)
+	})
+}
+
+// What an earlier attempt asked for has been waited for: only what it was remains.
+func TestLatestAttemptSpeaks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := retry.MustNew(retry.Policy{MaxRetries: 2})
+		var answered interface{ RetryAfter() time.Duration }
+		var asBusy busy
+		err := r.Do(t.Context(), fails(new(int), fmt.Errorf("call: %w", busy(time.Second)), errTest))
+		require.ErrorIs(t, err, busy(time.Second))
+		require.ErrorAs(t, err, &asBusy)
+		assert.NotErrorAs(t, err, &answered)
+
+		err = r.Do(t.Context(), fails(new(int), busy(2*time.Second), busy(time.Second)))
+		require.ErrorAs(t, err, &answered)
+		assert.Equal(t, time.Second, answered.RetryAfter())
 	})
 }
 
@@ -317,4 +417,19 @@ func TestRefusalsDropNoError(t *testing.T) {
 		assert.Equal(t, 8, exhausted.Attempts)
 		assert.Len(t, exhausted.Errs, 8)
 	})
+}
+
+// A callback that panics changes nothing, and is seen.
+func TestPanicOfOnRetry(t *testing.T) {
+	var log strings.Builder
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	defer slog.SetDefault(before)
+	synctest.Test(t, func(t *testing.T) {
+		r := retry.MustNew(retry.Policy{OnRetry: func(error, int, time.Duration) { panic("boom") }})
+		require.NoError(t, r.Do(t.Context(), fails(new(int), errTest, errTest, nil)))
+		assert.EqualValues(t, 2, r.Panics())
+	})
+	assert.Equal(t, 1, strings.Count(log.String(), "\n"), "the first one only")
+	assert.Contains(t, log.String(), "callback=retry.Policy.OnRetry panic=boom")
 }

@@ -23,47 +23,65 @@ type cgroupMount struct {
 	root       string // the group that is visible at the mount point
 }
 
+// cgroupDirs are the directories of the group of this process and of the groups
+// above it, for cgroup v2 and for v1's cpu and memory controllers.
+type cgroupDirs struct{ v2, cpu, memory []string }
+
 // readCgroup finds the group of this process below root (the file system's "/")
 // and reads its limits: cgroup v2's unified hierarchy, or v1's cpu and memory
 // controllers, each wherever it is mounted. Every group on the way up can limit
 // too; the tightest limit counts. No cgroups at all is no error.
 func readCgroup(root fs.FS) (cgroup, error) {
+	dirs, err := findCgroup(root)
+	if err != nil {
+		return cgroup{}, err
+	}
+	return dirs.read(root)
+}
+
+// findCgroup finds the group of this process.
+func findCgroup(root fs.FS) (dirs cgroupDirs, err error) {
 	mounts, err := cgroupMounts(root)
 	if err != nil || len(mounts) == 0 {
-		return cgroup{}, ignoreMissing(err)
+		return dirs, ignoreMissing(err)
 	}
 	groups, err := cgroupPaths(root)
 	if err != nil {
-		return cgroup{}, ignoreMissing(err)
+		return dirs, ignoreMissing(err)
 	}
-	var out cgroup
-	var errs []error
-	note := func(err error) {
-		if err = ignoreMissing(err); err != nil {
-			errs = append(errs, err)
-		}
-	}
-	walk := func(controller string, read func(dir string) error) {
+	find := func(controller string) []string {
 		mount, ok := mounts[controller]
 		group, inGroup := groups[controller]
-		if ok && inGroup {
-			note(eachAncestor(mount, group, read))
+		if !ok || !inGroup {
+			return nil
 		}
+		return ancestors(mount, group)
 	}
-	walk("", func(dir string) error { return errors.Join(out.readCPUv2(root, dir), out.readMemoryv2(root, dir)) })
-	walk("cpu", func(dir string) error { return out.readCPUv1(root, dir) })
-	walk("memory", func(dir string) error { return out.readMemoryv1(root, dir) })
+	return cgroupDirs{v2: find(""), cpu: find("cpu"), memory: find("memory")}, nil
+}
+
+// read reads what the groups allow.
+func (d cgroupDirs) read(root fs.FS) (out cgroup, err error) {
+	var errs []error
+	for _, dir := range d.v2 {
+		errs = append(errs, out.readCPUv2(root, dir), out.readMemoryv2(root, dir))
+	}
+	for _, dir := range d.cpu {
+		errs = append(errs, out.readCPUv1(root, dir))
+	}
+	for _, dir := range d.memory {
+		errs = append(errs, out.readMemoryv1(root, dir))
+	}
 	return out, errors.Join(errs...)
 }
 
-// eachAncestor calls read for the directory of the group and of each group above it.
-func eachAncestor(mount cgroupMount, group string, read func(dir string) error) error {
+// ancestors lists the directory of the group and of each group above it.
+func ancestors(mount cgroupMount, group string) (dirs []string) {
 	rel := strings.TrimPrefix(group, mount.root)
-	var errs []error
 	for {
-		errs = append(errs, read(path.Join(mount.mountPoint, rel)))
+		dirs = append(dirs, path.Join(mount.mountPoint, rel))
 		if rel = path.Clean("/" + rel); rel == "/" {
-			return errors.Join(errs...)
+			return dirs
 		}
 		rel = path.Dir(rel)
 	}
@@ -149,38 +167,70 @@ func (c *cgroup) limitCPU(quota, period string) error {
 	return nil
 }
 
+// readMemoryv2 reads the hard and the soft limit: above memory.high the kernel
+// slows the group's processes down until they give memory back.
 func (c *cgroup) readMemoryv2(root fs.FS, dir string) error {
-	return c.limitMemory(root, path.Join(dir, "memory.max"), path.Join(dir, "memory.current"))
+	return errors.Join(
+		c.limitMemory(root, dir, "memory.max", "memory.current", "inactive_file"),
+		c.limitMemory(root, dir, "memory.high", "memory.current", "inactive_file"))
 }
 
 func (c *cgroup) readMemoryv1(root fs.FS, dir string) error {
-	return c.limitMemory(root, path.Join(dir, "memory.limit_in_bytes"), path.Join(dir, "memory.usage_in_bytes"))
+	return errors.Join(
+		c.limitMemory(root, dir, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+		c.limitMemory(root, dir, "memory.soft_limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"))
 }
 
-func (c *cgroup) limitMemory(root fs.FS, limitFile, usedFile string) error {
-	text, err := readText(root, limitFile)
-	if err != nil || text == "max" {
+// limitMemory takes the limit in a file of dir, if it leaves less than those
+// before it. reclaimable is the line of memory.stat that tells how many of the
+// used bytes are file pages that the kernel drops when memory is wanted.
+func (c *cgroup) limitMemory(root fs.FS, dir, limitFile, usedFile, reclaimable string) error {
+	limit, err := readBytes(root, path.Join(dir, limitFile))
+	if err != nil || limit == 0 || limit >= math.MaxInt64-1<<16 { // v1 says "none" with a number near 2⁶³
 		return ignoreMissing(err)
 	}
-	limit, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return fmt.Errorf("%s: %w", limitFile, err)
-	}
-	if limit == 0 || limit >= math.MaxInt64-1<<16 { // v1 says "none" with a number near 2⁶³
-		return nil
-	}
-	text, err = readText(root, usedFile)
+	used, err := readBytes(root, path.Join(dir, usedFile))
 	if err != nil {
 		return ignoreMissing(err)
 	}
-	used, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return fmt.Errorf("%s: %w", usedFile, err)
-	}
-	if c.memoryLimit == 0 || limit-min(used, limit) < c.memoryLimit-min(c.memoryUsed, c.memoryLimit) {
+	cache, err := readStat(root, path.Join(dir, "memory.stat"), reclaimable)
+	used -= min(used, cache)
+	if c.memoryLimit == 0 || remaining(limit, used) < remaining(c.memoryLimit, c.memoryUsed) {
 		c.memoryLimit, c.memoryUsed = limit, used
 	}
-	return nil
+	return ignoreMissing(err)
+}
+
+// readBytes reads a number of bytes. "max", v2's word for none, is the largest.
+func readBytes(root fs.FS, name string) (uint64, error) {
+	text, err := readText(root, name)
+	switch {
+	case err != nil:
+		return 0, err
+	case text == "max":
+		return math.MaxUint64, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	return n, nil
+}
+
+// readStat reads a number of a file with lines of a name and a number, 0 if it
+// is not there.
+func readStat(root fs.FS, name, key string) (uint64, error) {
+	text, err := readText(root, name)
+	if err != nil {
+		return 0, err
+	}
+	_, rest, found := strings.Cut("\n"+text, "\n"+key+" ")
+	if !found {
+		return 0, nil
+	}
+	number, _, _ := strings.Cut(rest, "\n")
+	number, _, _ = strings.Cut(strings.TrimSpace(number), " ") // meminfo has a unit behind it
+	return strconv.ParseUint(number, 10, 64)
 }
 
 func readText(root fs.FS, name string) (string, error) {

@@ -3,8 +3,12 @@ package sampling
 import (
 	"errors"
 	"io/fs"
+	"runtime"
+	"runtime/debug"
 	"testing"
 	"testing/fstest"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -56,6 +60,36 @@ func TestCgroup(t *testing.T) {
 			"sys/fs/cgroup/memory.max":     "2000000",
 			"sys/fs/cgroup/memory.current": "1000000",
 		}, cgroup{2, 2000000, 1000000}},
+		{"v2, the soft limit is tighter", map[string]string{
+			"proc/self/mountinfo":              v2Mount,
+			"proc/self/cgroup":                 "0::/app\n",
+			"sys/fs/cgroup/app/memory.max":     "1073741824\n",
+			"sys/fs/cgroup/app/memory.high":    "536870912\n",
+			"sys/fs/cgroup/app/memory.current": "268435456\n",
+		}, cgroup{0, 1 << 29, 1 << 28}},
+		{"v2, a soft limit of a parent, none here", map[string]string{
+			"proc/self/mountinfo":              v2Mount,
+			"proc/self/cgroup":                 "0::/pod/app\n",
+			"sys/fs/cgroup/pod/memory.high":    "1000000\n",
+			"sys/fs/cgroup/pod/memory.current": "1200000\n",
+			"sys/fs/cgroup/pod/app/memory.max": "2000000\n", "sys/fs/cgroup/pod/app/memory.current": "500000\n",
+			"sys/fs/cgroup/pod/app/memory.high": "max\n",
+		}, cgroup{0, 1000000, 1200000}},
+		{"v2, file pages that can be dropped are not in use", map[string]string{
+			"proc/self/mountinfo":              v2Mount,
+			"proc/self/cgroup":                 "0::/app\n",
+			"sys/fs/cgroup/app/memory.max":     "1000000\n",
+			"sys/fs/cgroup/app/memory.current": "900000\n",
+			"sys/fs/cgroup/app/memory.stat":    "anon 200000\nfile 700000\ninactive_file 600000\n",
+		}, cgroup{0, 1000000, 300000}},
+		{"v1, soft limit", map[string]string{
+			"proc/self/mountinfo":                                 "31 22 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
+			"proc/self/cgroup":                                    "4:memory:/app\n",
+			"sys/fs/cgroup/memory/app/memory.limit_in_bytes":      "5000000\n",
+			"sys/fs/cgroup/memory/app/memory.soft_limit_in_bytes": "3000000\n",
+			"sys/fs/cgroup/memory/app/memory.usage_in_bytes":      "2000000\n",
+			"sys/fs/cgroup/memory/app/memory.stat":                "inactive_file 1\ntotal_inactive_file 500000\n",
+		}, cgroup{0, 3000000, 1500000}},
 		{"v1", map[string]string{
 			"proc/self/mountinfo": "30 22 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n" +
 				"31 22 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n",
@@ -136,12 +170,81 @@ func TestHost(t *testing.T) {
 	require.Len(t, h.Differences(other), 1)
 }
 
-// The real host can be read here, and the facts are kept.
+func TestMeminfo(t *testing.T) {
+	total, available, err := readMeminfo(tree(map[string]string{
+		"proc/meminfo": "MemTotal:       24731648 kB\nMemFree:        1 kB\nMemAvailable:   2048 kB\nBuffers: 3 kB\n"}))
+	require.NoError(t, err)
+	require.Equal(t, uint64(24731648<<10), total)
+	require.Equal(t, uint64(2<<20), available)
+	for _, text := range []string{"", "MemTotal: 5 kB\n", "MemTotal: x kB\nMemAvailable: 1 kB\n"} {
+		_, _, err = readMeminfo(tree(map[string]string{"proc/meminfo": text}))
+		require.Error(t, err, "%q: somebody else must say", text)
+	}
+}
+
+// A limit that is used up leaves next to nothing: it is not taken for no limit.
+func TestHostUsedUp(t *testing.T) {
+	h := Host{MemoryAvailable: 10 << 30, MemoryLimit: 1 << 30, MemoryUsed: 2 << 30}
+	require.Equal(t, uint64(1), h.Available())
+	for _, c := range []struct {
+		limit, used uint64
+		bytes       uint64
+		by          string
+	}{
+		{0, 0, 1 << 30, "memory"},
+		{2 << 30, 1 << 29, 1 << 30, "memory"},
+		{1 << 30, 1 << 29, 1 << 29, "GOMEMLIMIT"},
+		{1 << 30, 1 << 31, 1, "GOMEMLIMIT"},
+	} {
+		h := Host{MemoryAvailable: 1 << 30, GoMemoryLimit: c.limit, GoMemoryUsed: c.used}
+		bytes, by := h.MemoryRoom()
+		require.Equal(t, c.bytes, bytes, "%+v", c)
+		require.Equal(t, c.by, by, "%+v", c)
+	}
+	bytes, _ := Host{}.MemoryRoom()
+	require.Zero(t, bytes, "unknown")
+}
+
+// The runtime's own limit is found, and what counts against it: not garbage.
+func TestGoMemoryLimit(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(512 << 20))
+	held := make([]byte, 64<<20)
+	runtime.GC()
+	h := QuickHost()
+	require.Equal(t, uint64(512<<20), h.GoMemoryLimit)
+	require.Greater(t, h.GoMemoryUsed, uint64(len(held)))
+	require.Less(t, h.GoMemoryUsed, uint64(200<<20))
+	runtime.KeepAlive(held)
+}
+
+// What changes by the minute is read again, what does not is kept.
+func TestHostIsRenewed(t *testing.T) {
+	available := uint64(4 << 30)
+	from := sources{
+		cores:  func(bool) (int, error) { return 4, nil },
+		memory: func() (uint64, uint64, error) { return 8 << 30, available, nil },
+		load:   func() (float64, error) { return 0, errors.New("no load") },
+		cgroup: func() (cgroup, error) { return cgroup{}, nil },
+	}
+	first := readHost(from)
+	from.cores, available = nil, 1<<30
+	second := renewHost(from, first)
+	require.Equal(t, uint64(1<<30), second.MemoryAvailable)
+	require.Equal(t, 4, second.PhysicalCores)
+	require.Equal(t, uint64(4<<30), first.MemoryAvailable)
+	require.Len(t, second.Warnings, 1, "said once")
+}
+
+// The real host can be read here, and in virtual time it is fresh after 100 ms.
 func TestRealHost(t *testing.T) {
 	h := CurrentHost()
 	require.Positive(t, h.LogicalCores)
 	require.Positive(t, h.Procs)
-	again := CurrentHost()
-	require.Equal(t, h.MemoryAvailable, again.MemoryAvailable)
 	require.Positive(t, ReadHost().LogicalCores)
+	synctest.Test(t, func(t *testing.T) {
+		before := CurrentHost().MemoryAvailable
+		time.Sleep(2 * freshFor)
+		require.Positive(t, CurrentHost().LogicalCores)
+		require.Positive(t, before)
+	})
 }

@@ -4,11 +4,16 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"github.com/shirou/gopsutil/v3/cpu"
 	"github.com/shirou/gopsutil/v3/load"
 	"github.com/shirou/gopsutil/v3/mem"
+
+	"github.com/amorsize/amorsize/internal/clock"
 )
 
 // Host is what the machine offers to a run. A field that is zero (for Load and
@@ -26,8 +31,14 @@ type Host struct {
 	MemoryTotal     uint64 `json:"memory_total,omitempty"`
 	MemoryAvailable uint64 `json:"memory_available,omitempty"`
 	// MemoryLimit and MemoryUsed are the cgroup's, in bytes; limit 0 is no limit.
+	// The limit is the hard or the soft one, whichever leaves less (cgroup v2:
+	// memory.max, memory.high). File pages that can be dropped are not counted as used.
 	MemoryLimit uint64 `json:"memory_limit,omitempty"`
 	MemoryUsed  uint64 `json:"memory_used,omitempty"`
+	// GoMemoryLimit is the Go runtime's own limit (GOMEMLIMIT), 0 for none, and
+	// GoMemoryUsed what counts against it, garbage left out, in bytes.
+	GoMemoryLimit uint64 `json:"go_memory_limit,omitempty"`
+	GoMemoryUsed  uint64 `json:"go_memory_used,omitempty"`
 	// Load is the load average of the last minute, negative if unknown.
 	Load float64 `json:"load"`
 	// Warnings names what could not be read, and why.
@@ -35,40 +46,83 @@ type Host struct {
 }
 
 // QuickHost returns what the runtime knows without reading anything: logical
-// cores and GOMAXPROCS. It costs some 20 ns.
+// cores, GOMAXPROCS and GOMEMLIMIT. It costs some 50 ns, 1 µs under a GOMEMLIMIT.
 func QuickHost() Host {
-	return Host{LogicalCores: runtime.NumCPU(), Procs: runtime.GOMAXPROCS(0), Load: -1}
+	h := Host{LogicalCores: runtime.NumCPU(), Procs: runtime.GOMAXPROCS(0), Load: -1}
+	h.GoMemoryLimit, h.GoMemoryUsed = goMemory()
+	return h
 }
 
-// hostFacts is the one piece of shared state here: what the machine is does not
-// change while a process runs, and finding out costs a millisecond, so it is
-// found out once, by the first run that is large enough to need it.
-var hostFacts = sync.OnceValue(func() Host { return readHost(systemSources()) })
+// freshFor is how long what changes by the minute is taken to be as it was read:
+// a run that reads it pays 0.2 ms, and many short runs pay that ten times a second.
+const freshFor = 5 * time.Second
+
+// host is the one piece of shared state here: the facts of this machine as they
+// were read last.
+var host struct {
+	sync.Mutex
+	facts Host
+	at    time.Duration
+	known bool
+}
 
 // CurrentHost returns the facts of this machine. The first call in a process
-// reads them, in about a millisecond; later ones only renew GOMAXPROCS. What
-// changes by the minute (available memory, load) is as of the first call:
-// [ReadHost] reads anew.
+// reads them, in about a millisecond. Later calls renew what changes: GOMAXPROCS
+// and GOMEMLIMIT always, available memory, the cgroup and load if they are older
+// than five seconds, in 0.2 ms. [ReadHost] reads all anew.
 func CurrentHost() Host {
-	h := hostFacts()
-	h.Procs = runtime.GOMAXPROCS(0)
-	return h
+	host.Lock()
+	defer host.Unlock()
+	now := clock.Now()
+	switch age := now - host.at; {
+	case !host.known:
+		host.facts, host.known, host.at = ReadHost(), true, now
+	case age < 0 || age > freshFor: // below 0: virtual time
+		host.facts, host.at = renewHost(systemSources(), host.facts), now
+	default:
+		host.facts = host.facts.withRuntime()
+	}
+	return host.facts
 }
 
 // ReadHost reads the facts of this machine anew.
 func ReadHost() Host { return readHost(systemSources()) }
 
+// withRuntime returns h with what the runtime knows now.
+func (h Host) withRuntime() Host {
+	quick := QuickHost()
+	h.Procs, h.GoMemoryLimit, h.GoMemoryUsed = quick.Procs, quick.GoMemoryLimit, quick.GoMemoryUsed
+	return h
+}
+
 // Available returns how many bytes can still be used: what the machine has
-// left or what the cgroup's limit leaves, whichever is less; 0 if unknown.
+// left or what the cgroup's limit leaves, whichever is less, at least 1; 0 if
+// unknown.
 func (h Host) Available() uint64 {
 	available := h.MemoryAvailable
-	if h.MemoryLimit > 0 && h.MemoryLimit > h.MemoryUsed {
-		if left := h.MemoryLimit - h.MemoryUsed; available == 0 || left < available {
+	if h.MemoryLimit > 0 {
+		if left := remaining(h.MemoryLimit, h.MemoryUsed); available == 0 || left < available {
 			available = left
 		}
 	}
 	return available
 }
+
+// MemoryRoom returns how many bytes this process can still use, and what says
+// so: "memory", which is [Host.Available], or "GOMEMLIMIT", whichever is less.
+// It is 0 if unknown.
+func (h Host) MemoryRoom() (bytes uint64, by string) {
+	bytes, by = h.Available(), "memory"
+	if h.GoMemoryLimit > 0 {
+		if left := remaining(h.GoMemoryLimit, h.GoMemoryUsed); bytes == 0 || left < bytes {
+			bytes, by = left, "GOMEMLIMIT"
+		}
+	}
+	return bytes, by
+}
+
+// remaining returns what is left of a limit, at least 1: 0 would be no limit.
+func remaining(limit, used uint64) uint64 { return max(1, limit-min(used, limit)) }
 
 // MemoryPercent returns the used share of the memory, 0 to 100, negative if unknown.
 func (h Host) MemoryPercent() float64 {
@@ -106,6 +160,7 @@ func (h Host) Differences(other Host) []string {
 	add("GOMAXPROCS", float64(h.Procs), float64(other.Procs))
 	add("CPU quota", h.CPUQuota, other.CPUQuota)
 	add("memory limit", float64(h.MemoryLimit), float64(other.MemoryLimit))
+	add("GOMEMLIMIT", float64(h.GoMemoryLimit), float64(other.GoMemoryLimit))
 	return out
 }
 
@@ -117,10 +172,17 @@ type sources struct {
 	cgroup func() (cgroup, error)
 }
 
+// ownCgroup finds the group of this process once: processes are hardly ever moved
+// between groups while they run, and finding it costs more than reading it.
+var ownCgroup = sync.OnceValues(func() (cgroupDirs, error) { return findCgroup(os.DirFS("/")) })
+
 func systemSources() sources {
 	return sources{
 		cores: cpu.Counts,
 		memory: func() (uint64, uint64, error) {
+			if total, available, err := readMeminfo(os.DirFS("/")); err == nil {
+				return total, available, nil
+			}
 			m, err := mem.VirtualMemory()
 			if err != nil {
 				return 0, 0, err
@@ -138,41 +200,56 @@ func systemSources() sources {
 			if runtime.GOOS != "linux" {
 				return cgroup{}, nil
 			}
-			return readCgroup(os.DirFS("/"))
+			dirs, err := ownCgroup()
+			if err != nil {
+				return cgroup{}, err
+			}
+			return dirs.read(os.DirFS("/"))
 		},
 	}
 }
 
 func readHost(from sources) Host {
 	h := QuickHost()
-	unknown := func(what string, err error) {
-		h.Warnings = append(h.Warnings, fmt.Sprintf("%s unknown: %v", what, err))
-	}
 	if n, err := from.cores(false); err != nil || n < 1 {
-		unknown("physical cores", orMissing(err))
+		h.unknown("physical cores", orMissing(err))
 	} else {
 		h.PhysicalCores = n
 	}
 	if n, err := from.cores(true); err == nil && n > 0 {
 		h.LogicalCores = n
 	}
+	return renewHost(from, h)
+}
+
+// renewHost returns h with what changes while a process runs read anew.
+func renewHost(from sources, h Host) Host {
+	h = h.withRuntime()
+	h.Warnings = slices.DeleteFunc(slices.Clone(h.Warnings), func(w string) bool {
+		return !strings.HasPrefix(w, "physical cores")
+	})
 	var err error
 	if h.MemoryTotal, h.MemoryAvailable, err = from.memory(); err != nil {
-		unknown("memory", err)
+		h.unknown("memory", err)
 	}
 	if h.Load, err = from.load(); err != nil {
 		h.Load = -1
-		unknown("load", err)
+		h.unknown("load", err)
 	}
 	group, err := from.cgroup()
 	if err != nil {
-		unknown("cgroup", err)
+		h.unknown("cgroup", err)
 	}
 	h.CPUQuota, h.MemoryLimit, h.MemoryUsed = group.cpuQuota, group.memoryLimit, group.memoryUsed
 	if h.MemoryTotal > 0 && h.MemoryLimit >= h.MemoryTotal {
 		h.MemoryLimit, h.MemoryUsed = 0, 0 // a limit above what there is binds nothing
 	}
 	return h
+}
+
+// unknown notes what could not be read, and why.
+func (h *Host) unknown(what string, err error) {
+	h.Warnings = append(h.Warnings, fmt.Sprintf("%s unknown: %v", what, err))
 }
 
 func orMissing(err error) error {

@@ -72,6 +72,9 @@ type Sample struct {
 	// runtime for the whole process. It means something only if AllocKnown.
 	AllocBytes float64 `json:"alloc_bytes"`
 	AllocKnown bool    `json:"alloc_known"`
+	// HeldBytes is the most that one call holds of the heap at a time; 0 if it is
+	// known from nothing but AllocBytes, which counts garbage too.
+	HeldBytes float64 `json:"held_bytes,omitempty"`
 }
 
 // ItemTime returns the mean time of a call.

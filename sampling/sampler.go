@@ -19,6 +19,10 @@ const (
 	blockTime = 10 * time.Microsecond
 	// glance is how long to watch before it pays to measure more closely.
 	glance = 20 * time.Microsecond
+	// longGlance is how long to watch calls that are not looked at closely, and
+	// shortCall what one of them takes at the most.
+	longGlance = 1 * time.Millisecond
+	shortCall  = 5 * time.Microsecond
 	// The close look, at the thread's CPU time and the allocations, takes
 	// 1/lookShare of the work ahead within these bounds: the longer the run, the
 	// less it costs to measure it well.
@@ -50,6 +54,7 @@ type Sampler struct {
 	exact   bool // takes limit items, whatever is known
 	patient bool // measures slow calls closely too, and stops only at its limit or when all is known
 	precise bool // reads the clock after the last block too
+	brief   bool // does not look closely at short calls
 
 	done        int
 	start, last time.Duration
@@ -98,6 +103,11 @@ func (s *Sampler) Patient() { s.patient = true }
 // Precise makes the sampler read the clock after the last block as well, which
 // it spares an input that ends within the sample and that nobody watches.
 func (s *Sampler) Precise() { s.precise = true }
+
+// Brief has calls of a few microseconds taken for computing without the close
+// look: for a caller whose goroutine often waits for the next item, which a tied
+// thread makes dear. Waiting itself would take a call that long.
+func (s *Sampler) Brief() { s.brief = true }
 
 // Done reports whether nothing more needs to be run for the sample: all is
 // known that a plan needs, or all items have been run.
@@ -169,9 +179,21 @@ func (s *Sampler) decide(now time.Duration) {
 		// Too little is left for more workers to gain anything: go on.
 	case s.mean() >= float64(slow) && !s.patient:
 		s.finished = true
-	case now-s.start >= glance || s.patient:
+	case s.short() && !s.patient:
+		s.finished = now-s.start >= longGlance
+	case s.patient:
 		s.beginLook()
+	case now-s.start >= glance:
+		// The rest is measured while others work, too. Where that is little, it takes
+		// a longer glance to be sure: the first calls run with cold caches.
+		ahead := saturate(s.stats.latest * float64(s.total-s.done))
+		s.finished = ahead >= 5*worthwhile || ahead >= 2*worthwhile && now-s.start >= 3*glance
 	}
+}
+
+// short reports whether calls are too short to wait, where that is not looked at.
+func (s *Sampler) short() bool {
+	return s.brief && !s.look.begun && s.mean() < float64(shortCall)
 }
 
 // enough reports whether the sample may end before its limit.
@@ -263,7 +285,7 @@ func (s *Sampler) Stop() {
 
 // Sample returns what has been measured so far.
 func (s *Sampler) Sample() Sample {
-	return Sample{
+	sample := Sample{
 		Items:      s.done,
 		Elapsed:    s.last - s.start,
 		First:      s.first,
@@ -274,6 +296,10 @@ func (s *Sampler) Sample() Sample {
 		AllocBytes: s.look.allocBytes,
 		AllocKnown: s.look.known && s.look.allocKnown,
 	}
+	if s.done > 0 && s.short() {
+		sample.CPUShare, sample.CPUKnown = 1, true
+	}
+	return sample
 }
 
 // Latest returns the time of the latest block.

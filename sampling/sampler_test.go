@@ -163,3 +163,26 @@ func TestStop(t *testing.T) {
 	require.True(t, s.Done())
 	require.Equal(t, time.Duration(math.MaxInt64), sampling.Sample{ItemNanos: 1e18}.Estimate(1000))
 }
+
+// A brief sample takes short calls for computing, without a close look, and goes
+// on for a while; long ones are looked at.
+func TestSamplerBrief(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, call := range []time.Duration{time.Microsecond, 20 * time.Microsecond} {
+			s := sampling.Start(1<<30, 0)
+			s.Brief()
+			for !s.Done() {
+				n := s.Next()
+				time.Sleep(time.Duration(n) * call)
+				s.Record(n)
+			}
+			s.Stop()
+			sample := s.Sample()
+			short := call < 5*time.Microsecond
+			require.Equal(t, short, sample.CPUKnown && sample.CPUShare == 1, "%v: %+v", call, sample)
+			if short {
+				require.GreaterOrEqual(t, sample.Elapsed, time.Millisecond)
+			}
+		}
+	})
+}

@@ -6,12 +6,18 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
+	"time"
 )
 
-// keptBody is how much of the body of a response that is no success is read at once,
-// so that its connection can be used again and not after the delay.
+// keptBody is how much of the body of a response that is no success is read ahead, so
+// that its connection can be used again and not after the delay.
 const keptBody = 64 << 10
+
+// patience is how long the next attempt waits for the rest of the body of the one
+// before. It is there already, mostly.
+const patience = 100 * time.Millisecond
 
 // request returns the request of the next attempt.
 func (x *exchange) request(ctx context.Context) (*http.Request, error) {
@@ -96,34 +102,71 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// read reads the body of a response that may be sent for again, if it is small, and
-// frees its connection; the caller may still get to read it.
-func (x *exchange) read() error {
-	if again, _ := judge(x.resp, x.req); !again || x.t.retrier == nil || x.resp.Body == nil {
-		return nil
+// fetch has the body of a response read ahead that may be sent for again. The caller
+// may still get to read it.
+func (x *exchange) fetch() {
+	if x.t.retrier == nil || x.resp.Body == nil || x.resp.Body == http.NoBody {
+		return
 	}
-	var read bytes.Buffer
-	_, err := io.CopyN(&read, x.resp.Body, keptBody)
+	b := &ahead{rest: x.resp.Body, done: make(chan struct{})}
+	b.close = sync.OnceValue(b.rest.Close)
+	x.resp.Body = b
+	go b.fetch()
+}
+
+// ahead is a body that is read by a goroutine of its own, up to keptBody, which ends
+// when that is here or the body is closed. Nobody waits for a body that stalls but
+// who reads it.
+type ahead struct {
+	rest  io.ReadCloser
+	close func() error // of rest, once
+
+	done chan struct{} // closed when the following is set
+	read bytes.Buffer
+	err  error
+}
+
+func (a *ahead) fetch() {
+	defer close(a.done)
+	if _, a.err = io.CopyN(&a.read, a.rest, keptBody); errors.Is(a.err, io.EOF) {
+		_ = a.close() // which frees the connection
+	}
+}
+
+// await waits until all is here that is read ahead, and no longer than that.
+func (a *ahead) await(most time.Duration) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-a.done:
+	case <-timer.C:
+	}
+}
+
+func (a *ahead) Read(p []byte) (int, error) {
+	<-a.done
 	switch {
-	case errors.Is(err, io.EOF):
-		_ = x.resp.Body.Close()
-		x.resp.Body = io.NopCloser(&read)
-		return nil
-	case err != nil:
-		return err
+	case a.read.Len() > 0:
+		return a.read.Read(p)
+	case a.err != nil:
+		return 0, a.err
 	}
-	rest := x.resp.Body
-	x.resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(&read, rest), rest}
-	return nil
+	return a.rest.Read(p)
+}
+
+func (a *ahead) Close() error {
+	err := a.close()
+	<-a.done
+	return err
 }
 
 // discard closes the response of an attempt that is made again. What is left of it is
-// too large to be worth reading.
+// too large or too late to be worth reading.
 func (x *exchange) discard() {
 	if x.resp != nil && x.resp.Body != nil {
+		if a, ok := x.resp.Body.(*ahead); ok {
+			a.await(patience)
+		}
 		_ = x.resp.Body.Close()
 	}
 	x.resp = nil

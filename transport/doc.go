@@ -15,29 +15,45 @@
 //	status                    retried           breaker   limiter
 //	1xx 2xx 3xx, other 4xx    no                success   —
 //	408, 425                  if idempotent     success   —
-//	429                       always            success   pauses for Retry-After, or slows down
+//	429, 403 **               always            success   pauses for Retry-After, or slows down
 //	500, 502, 504             if idempotent     failure   —
 //	503                       if idempotent, *  failure   pauses for Retry-After, or slows down
 //	501, other 5xx            no                failure   —
 //	no response               if idempotent     failure   —
-//	the caller cancelled      no                neutral   —
+//	the caller cancelled ***  no                neutral   —
+//	not sendable              no                neutral   no token
 //
 // GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC 9110, 9.2.2), and so
-// is a request with a header Idempotency-Key. A 503 with Retry-After (*) is retried
-// for any method: the service has not begun. A request whose body can't be had again
-// (Body without GetBody) is not retried.
+// is a request with a header Idempotency-Key, also without a value, which net/http
+// doesn't send. A 503 with Retry-After (*) is retried for any method: the service has
+// not begun. A 403 is a 429 if it has a Retry-After or says that no requests are left
+// (**), as that of GitHub does. A caller's own deadline (***) is as good as a
+// cancellation if it gave the host less time than that usually takes; see
+// circuitbreaker. Not sendable is a request that net/http would never send (another
+// scheme, an invalid header, no host), one whose own body can't be read, and one to a
+// host whose certificate isn't trusted. A request whose body can't be had again (Body
+// without GetBody) is not retried.
+//
+// Config.Means may say otherwise of any response: that a 404 is worth another try, or
+// that a body names the delay.
+//
+// A host is known by one name, however it is spelled: see [Host].
 //
 // When retries are used up, the caller gets the response of the last attempt, with its
 // body: as without this package, a status is no error. If that attempt got none, there
-// is an error.
+// is an error. The header is the caller's at once, also if the body stalls. A host that
+// asks for more than the retrier's MaxDelay is not asked again: the caller gets that
+// response.
 //
 // # What headers mean
 //
-// The Retry-After of a 429 or 503, in seconds or as a date, holds back everybody who
-// uses that limiter.
+// The Retry-After of a 429, 403 or 503, in seconds, as a date, in any of the forms in
+// which hosts write one, or as a duration ("30s"), holds back everybody who uses that
+// limiter. A zone that isn't known by its name is taken for UTC.
 // RateLimit (draft-ietf-httpapi-ratelimit-headers), RateLimit-Remaining and -Reset
 // (its earlier form), and X-RateLimit-Remaining and -Reset, with the reset in
 // seconds from now or since 1970, tell the limiter how many requests are left: at 0
-// it pauses until the reset. Dates are taken relative to the response's own Date, so
-// a clock that is wrong here or there doesn't matter.
+// it pauses until the reset, and so does the request itself if it was rejected. Dates
+// are taken relative to the response's own Date, so a clock that is wrong here or there
+// doesn't matter.
 package transport

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/ratelimit"
 )
 
@@ -17,41 +18,51 @@ type exchange struct {
 	resp *http.Response // of the latest attempt
 	sent bool           // the request's own body has been used
 
+	chain answer.Chain // its policies
+
 	upload *upload // the body of the latest attempt
 }
 
 // run makes the request: retries outside, then the breaker, and the limits inside.
 func (x *exchange) run(ctx context.Context) error {
-	host := x.req.URL.Host
-	call := x.attempt
-	switch t := x.t; {
-	case t.limiter != nil && t.perHost != nil:
-		call = func(ctx context.Context) error { return x.bothLimits(ctx, host) }
-	case t.perHost != nil:
-		call = func(ctx context.Context) error { return t.perHost.Do(ctx, host, x.attempt) }
-	case t.limiter != nil:
-		call = func(ctx context.Context) error { return t.limiter.Do(ctx, x.attempt) }
-	}
+	host := Host(x.req.URL)
+	call := x.limited(host)
 	if x.t.breakers != nil {
 		inner := call
-		call = func(ctx context.Context) error { return x.t.guarded(ctx, host, inner) }
+		call = x.chain.Link(func(ctx context.Context) error { return x.t.guarded(ctx, host, inner) })
 	}
 	if x.t.retrier != nil {
 		return x.t.retrier.Do(ctx, call)
 	}
-	return call(ctx)
+	return answer.Plain(call(ctx))
+}
+
+// limited returns an attempt within the limits.
+func (x *exchange) limited(host string) func(context.Context) error {
+	attempt := x.chain.Call(x.attempt)
+	switch t := x.t; {
+	case t.limiter != nil && t.perHost != nil:
+		return x.chain.Link(func(ctx context.Context) error { return x.bothLimits(ctx, host, attempt) })
+	case t.perHost != nil:
+		return x.chain.Link(func(ctx context.Context) error { return t.perHost.Do(ctx, host, attempt) })
+	case t.limiter != nil:
+		return x.chain.Link(func(ctx context.Context) error { return t.limiter.Do(ctx, attempt) })
+	}
+	return attempt
 }
 
 // bothLimits makes an attempt with a token of both limiters. What the host says is
 // for its own: it must not hold back the requests to others.
-func (x *exchange) bothLimits(ctx context.Context, host string) error {
+func (x *exchange) bothLimits(ctx context.Context, host string, attempt func(context.Context) error) error {
 	return x.t.perHost.Use(host, func(l *ratelimit.Limiter) error {
 		if err := ratelimit.All(l, x.t.limiter).Acquire(ctx); err != nil {
 			return err
 		}
-		err := x.attempt(ctx)
-		if _, refused := answer.Refused(err); refused { // the host never got it
-			_, _ = l.Return(1), x.t.limiter.Return(1) // 1 is a valid amount
+		since := clock.Now()
+		err, _, notMade := answer.NotMade(attempt(ctx))
+		if notMade { // the host never got it
+			kept := clock.Now() - since
+			_, _ = l.ReturnAfter(1, kept), x.t.limiter.ReturnAfter(1, kept) // 1 is a valid amount
 			return err
 		}
 		l.Feedback(err)
@@ -63,7 +74,7 @@ func (x *exchange) bothLimits(ctx context.Context, host string) error {
 func (t *Transport) guarded(ctx context.Context, host string, call func(context.Context) error) error {
 	e := t.breakers.Use(host)
 	if e == nil {
-		return t.final(&notSentError{fmt.Errorf("%w: %d", ErrTooManyHosts, t.breakers.Len())})
+		return t.final(answer.Unmade(&notSentError{fmt.Errorf("%w: %d", ErrTooManyHosts, t.breakers.Len())}))
 	}
 	defer t.breakers.Done(e)
 	return e.Value.Do(ctx, call)
@@ -76,7 +87,7 @@ func (x *exchange) attempt(ctx context.Context) error {
 	x.discard()
 	if err != nil {
 		cancel(nil)
-		return x.t.final(&notSentError{err})
+		return x.t.final(answer.Unmade(&notSentError{err}))
 	}
 	// The response outlives the attempt, so its context is one of its own. The attempt
 	// can end it only until the header, and a small body that is no success, are here.
@@ -87,34 +98,53 @@ func (x *exchange) attempt(ctx context.Context) error {
 	}
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	resp, err := x.t.base.RoundTrip(req) //nolint:bodyclose // it is the caller's, or closed by discard
-	if err == nil {
+	switch {
+	case err != nil:
+	case resp == nil:
+		err = &notSentError{errNoResponse}
+	default:
 		x.resp = resp
 		x.keep(cancel)
-		err = x.read()
 	}
 	if !stop() { // it has ended meanwhile
-		err = errors.Join(context.Cause(ctx), err)
+		err = ended(context.Cause(ctx), err)
 	}
 	if err != nil {
 		cancel(nil)
 		x.discard()
 		return x.failed(err)
 	}
-	x.t.heed(x.req.URL.Host, resp)
-	again, err := judge(resp, x.req)
-	if !again || !x.repeatable() {
+	m, err := x.judge(resp)
+	x.t.heed(Host(x.req.URL), resp)
+	if !m.Again || !x.repeatable() {
 		return x.t.final(err)
 	}
+	x.fetch()
 	return err
 }
 
 // failed is what an attempt without a response means.
 func (x *exchange) failed(err error) error {
 	if own := x.upload.err(); own != nil {
-		return x.t.final(&notSentError{own}) // no fault of the host's
+		return x.t.final(answer.Unmade(&notSentError{own})) // no fault of the host's
+	}
+	if unsendable(err) {
+		return x.t.final(answer.Unmade(&notSentError{err}))
 	}
 	if !idempotent(x.req) || !x.repeatable() {
 		return x.t.final(err)
 	}
 	return err
+}
+
+// ended is the error of an attempt whose context ended, because of cause, and which
+// returned err.
+func ended(cause, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) && !errors.Is(cause, context.Canceled) {
+		return cause // what was cancelled was our own context
+	}
+	if errors.Is(err, cause) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", cause, err)
 }

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// retryAfter returns what a Retry-After says (RFC 9110, 10.2.3): seconds or a date.
+// retryAfter returns what a Retry-After says (RFC 9110, 10.2.3): seconds or a date. Some
+// hosts write a duration ("30s"), or a date in another way.
 func retryAfter(h http.Header) (time.Duration, bool) {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if value == "" {
@@ -17,11 +18,21 @@ func retryAfter(h http.Header) (time.Duration, bool) {
 	if after, ok := seconds(value); ok {
 		return after, true
 	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0, false
+	if after, ok := duration(value); ok {
+		return after, true
 	}
-	return max(0, at.Sub(date(h))), true
+	for _, layout := range []string{http.TimeFormat, time.RFC1123, time.RFC1123Z, time.RFC3339, time.RFC850, time.ANSIC} {
+		if at, err := time.Parse(layout, value); err == nil {
+			return max(0, at.Sub(date(h))), true
+		}
+	}
+	return 0, false
+}
+
+// duration reads one with units: 6m0s.
+func duration(value string) (time.Duration, bool) {
+	d, err := time.ParseDuration(value)
+	return d, err == nil && d >= 0 && strings.ContainsAny(value, "hms")
 }
 
 // date is the host's time, by which its other dates are to be taken.
@@ -68,23 +79,25 @@ func remaining(h http.Header) (left float64, reset time.Duration, ok bool) {
 	return 0, 0, false
 }
 
-// resetOf reads a reset: seconds from now, or since 1970 if that is what they are,
-// or milliseconds.
+// resetOf reads a reset: seconds from now, or since 1970 if they come near to the
+// host's own time, or milliseconds.
 func resetOf(h http.Header, value string) (time.Duration, bool) {
 	value = strings.TrimSpace(value)
-	if d, err := time.ParseDuration(value); err == nil && d >= 0 && strings.ContainsAny(value, "hms") {
-		return d, true // 6m0s
+	if after, ok := duration(value); ok {
+		return after, true
 	}
 	s, err := strconv.ParseFloat(value, 64)
 	if err != nil || !(s >= 0) {
 		return 0, false
 	}
-	const year2001, year2001Milli = 1e9, 1e12
+	const tenYears = 3e8
+	now := date(h)
+	since := max(float64(now.Unix())/2, tenYears)
 	switch {
-	case s >= year2001Milli:
-		return max(0, time.UnixMilli(int64(min(s, math.MaxInt64/2))).Sub(date(h))), true
-	case s >= year2001:
-		return max(0, time.Unix(int64(s), 0).Sub(date(h))), true
+	case s >= 1000*since:
+		return max(0, time.UnixMilli(int64(min(s, math.MaxInt64/2))).Sub(now)), true
+	case s >= since:
+		return max(0, time.Unix(int64(s), 0).Sub(now)), true
 	}
 	return seconds(value)
 }

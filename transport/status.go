@@ -1,10 +1,11 @@
 package transport
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
+	"strings"
 	"time"
 )
 
@@ -25,7 +26,7 @@ func (e *StatusError) StatusCode() int { return e.Code }
 // ThrottledError is a [StatusError] by which a host says to come back later.
 type ThrottledError struct {
 	StatusError
-	After time.Duration // what its Retry-After says, or 0
+	After time.Duration // what its Retry-After says, else until there are requests left, or 0
 }
 
 // Unwrap returns the [*StatusError].
@@ -42,30 +43,30 @@ func (e *notSentError) Unwrap() error { return e.err }
 
 // Refused tells policies that the request was not sent.
 func (e *notSentError) Refused() time.Duration { return 0 }
+func (e *notSentError) ByPolicy()              {}
 
-// judge returns what a response means to the policies, as the package's table
-// says: an error unless it is a success, and whether that is a reason to send
-// the request again.
-func judge(resp *http.Response, req *http.Request) (again bool, err error) {
-	switch code := resp.StatusCode; {
-	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
-		after, known := retryAfter(resp.Header)
-		err = &ThrottledError{StatusError{code}, after}
-		return code == http.StatusTooManyRequests || known || idempotent(req), err
-	case slices.Contains([]int{408, 425, 500, 502, 504}, code):
-		return idempotent(req), &StatusError{code}
-	case code >= 500:
-		return false, &StatusError{code}
-	}
-	return false, nil
-}
+var errNoResponse = errors.New("transport: Base returned neither a response nor an error")
 
-// isFailure tells a breaker whether an error is a failure of the host.
-func isFailure(err error) bool {
-	if status, ok := statusOf(err); ok {
-		return status >= 500
+// unsendable reports whether err says that a request can't be sent, now or later: it
+// is none, as net/http has it, which has no types for that, or the host's certificate
+// is not to be trusted.
+func unsendable(err error) bool {
+	if _, ok := errors.AsType[*notSentError](err); ok {
+		return true
 	}
-	return true // no response
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	text := err.Error()
+	for _, says := range []string{
+		"unsupported protocol scheme", "http: no Host in request URL", "net/http: invalid method",
+		"net/http: invalid header field", "net/http: invalid trailer field", "http: nil Request",
+	} {
+		if strings.Contains(text, says) {
+			return true
+		}
+	}
+	return false
 }
 
 // idempotent reports whether a request may be sent twice.
@@ -74,12 +75,8 @@ func idempotent(req *http.Request) bool {
 	case "", http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
 		return true
 	}
-	return req.Header.Get("Idempotency-Key") != "" || req.Header.Get("X-Idempotency-Key") != ""
-}
-
-func statusOf(err error) (int, bool) {
-	if status, ok := errors.AsType[*StatusError](err); ok {
-		return status.Code, true
-	}
-	return 0, false
+	// As net/http has it, a key that is there and empty says so, and isn't sent.
+	_, key := req.Header["Idempotency-Key"]
+	_, other := req.Header["X-Idempotency-Key"]
+	return key || other
 }

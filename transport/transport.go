@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/circuitbreaker"
+	"github.com/amorsize/amorsize/internal/callback"
 	"github.com/amorsize/amorsize/internal/invalid"
 	"github.com/amorsize/amorsize/internal/keyed"
 	"github.com/amorsize/amorsize/ratelimit"
@@ -31,7 +32,7 @@ type Config struct {
 	Base http.RoundTripper
 	// Limiter limits all requests.
 	Limiter *ratelimit.Limiter
-	// PerHost limits the requests to each host, by URL.Host. What a host says of its
+	// PerHost limits the requests to each host, by [Host]. What a host says of its
 	// limits goes to its own limiter if this is set, and else to Limiter.
 	PerHost *ratelimit.Keyed[string]
 	// Feedback finds the rate that each host takes by what it answers, if neither
@@ -42,16 +43,22 @@ type Config struct {
 	// from sending a request until the response's header has come: neither waiting for
 	// a limiter or a breaker, nor the reading of the body.
 	Retrier *retry.Retrier
+	// Means, if not nil, says what a response means, given what it does by the table of
+	// the package documentation. It may read the body if it puts another in its place. A
+	// panic in it leaves what the table says; the first is logged by slog.Default.
+	Means func(resp *http.Response, usual Meaning) Meaning
 	// Breaker is the policy of a breaker for each host; nil is none. Its IsFailure must
-	// not be set: what a failure is says the table of the package documentation. Its
-	// SlowCall includes the wait for a token.
+	// not be set: what a failure is says the table, or Means. Its SlowCall includes the
+	// wait for a token.
 	Breaker *circuitbreaker.Policy
-	// OnBreaker is called when a host's breaker changes its state, after the callbacks
+	// OnBreaker is called when the breaker of a host, by [Host], changes its state, after the callbacks
 	// of Breaker, which don't know the host, and as they are: outside any lock, by the
-	// goroutine whose request made the change. A panic in it is dropped.
+	// goroutine whose request made the change. A panic in it changes nothing: the first
+	// of each breaker is logged by slog.Default.
 	OnBreaker func(host string, state circuitbreaker.State)
 	// MaxHosts bounds the number of breakers, and of limiters if Feedback is set; 0 is
-	// [DefaultMaxHosts].
+	// [DefaultMaxHosts]. The breaker of a host that has answered is kept until its room
+	// is needed, since it knows how long that takes.
 	MaxHosts int
 }
 
@@ -63,6 +70,8 @@ type Transport struct {
 	perHost  *ratelimit.Keyed[string]
 	retrier  *retry.Retrier
 	timeout  time.Duration // of an attempt, or 0
+	means    func(*http.Response, Meaning) Meaning
+	panics   callback.Panics // of means
 	breakers *keyed.Map[string, *circuitbreaker.Breaker]
 }
 
@@ -80,7 +89,7 @@ func New(c Config) (*Transport, error) {
 	case c.Breaker != nil && c.Breaker.IsFailure != nil:
 		return nil, bad("Breaker.IsFailure", "a function", "unset")
 	}
-	t := &Transport{base: c.Base, limiter: c.Limiter, perHost: c.PerHost}
+	t := &Transport{base: c.Base, limiter: c.Limiter, perHost: c.PerHost, means: c.Means}
 	if t.base == nil {
 		t.base = http.DefaultTransport
 	}
@@ -121,7 +130,7 @@ func newBreakers(p circuitbreaker.Policy, tell func(string, circuitbreaker.State
 	// Peek, since callbacks must not run while the map is locked.
 	fresh := func(b *circuitbreaker.Breaker) bool {
 		state, counts := b.Peek()
-		return state == circuitbreaker.Closed && counts == circuitbreaker.Counts{}
+		return state == circuitbreaker.Closed && counts == circuitbreaker.Counts{} && b.Usual() == 0
 	}
 	spare := func(b *circuitbreaker.Breaker) bool {
 		state, _ := b.Peek()
@@ -130,25 +139,13 @@ func newBreakers(p circuitbreaker.Policy, tell func(string, circuitbreaker.State
 	return keyed.New[string](most, create, fresh, spare), nil
 }
 
-// telling is p with callbacks that tell the changes of a host's breaker as well.
+// telling is p with a callback that tells the changes of a host's breaker as well.
 func telling(p circuitbreaker.Policy, host string, tell func(string, circuitbreaker.State)) circuitbreaker.Policy {
-	onOpen, onHalfOpen, onClose := p.OnOpen, p.OnHalfOpen, p.OnClose
-	p.OnOpen = func(failures int, last error) {
-		defer tell(host, circuitbreaker.Open) // whatever the other does
-		if onOpen != nil {
-			onOpen(failures, last)
-		}
-	}
-	p.OnHalfOpen = func() {
-		defer tell(host, circuitbreaker.HalfOpen)
-		if onHalfOpen != nil {
-			onHalfOpen()
-		}
-	}
-	p.OnClose = func() {
-		defer tell(host, circuitbreaker.Closed)
-		if onClose != nil {
-			onClose()
+	onChange := p.OnChange
+	p.OnChange = func(c circuitbreaker.Change) {
+		defer tell(host, c.To) // whatever the other does
+		if onChange != nil {
+			onChange(c)
 		}
 	}
 	return p

@@ -218,7 +218,7 @@ func TestOddHeaders(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			a := &answers{status: []int{429, 200}, header: header}
-			rt := transport.MustNew(transport.Config{Base: a, Limiter: ratelimit.MustNew(ratelimit.Policy{})})
+			rt := transport.MustNew(transport.Config{Base: a, Limiter: ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10})})
 			start := time.Now()
 			for range 2 {
 				_, err := send(t, rt, "GET", "")
@@ -229,7 +229,7 @@ func TestOddHeaders(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		a := &answers{status: []int{429, 200}, header: http.Header{"Retry-After": {"1e300"}}}
-		rt := transport.MustNew(transport.Config{Base: a, Limiter: ratelimit.MustNew(ratelimit.Policy{MaxPause: time.Minute})})
+		rt := transport.MustNew(transport.Config{Base: a, Limiter: ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10, MaxPause: time.Minute})})
 		start := time.Now()
 		for range 2 {
 			_, err := send(t, rt, "GET", "")
@@ -380,7 +380,7 @@ func TestConnectionsAreReused(t *testing.T) {
 }
 
 func TestBadConfig(t *testing.T) {
-	l := ratelimit.MustNew(ratelimit.Policy{})
+	l := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10})
 	for says, c := range map[string]transport.Config{
 		"MaxHosts = -1":         {MaxHosts: -1},
 		"Feedback = true":       {Feedback: true, Limiter: l},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -199,6 +200,43 @@ func serve(env *testscript.Env) {
 		case <-r.Context().Done():
 		case <-time.After(time.Minute):
 		}
+	})
+	mux.HandleFunc("/bytes", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte{0xff, 0xfe, 0, 1}) })
+	mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 3000)) })
+	var cut atomic.Int64
+	mux.HandleFunc("/cut", func(w http.ResponseWriter, _ *http.Request) { // the first time, the body breaks off
+		if w.Header().Set("Content-Length", "8"); cut.Add(1) == 1 {
+			_, _ = w.Write([]byte(`{"a"`))
+			panic(http.ErrAbortHandler)
+		}
+		_, _ = w.Write([]byte(`{"a": 1}`))
+	})
+	mux.HandleFunc("/escapes", func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = w.Write([]byte("\x1b]0;title\a \u202ebad"))
+	})
+	switched := make(chan net.Conn, 10)
+	mux.HandleFunc("/switch", func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		switched <- conn
+		_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\n"))
+	})
+	env.Defer(func() {
+		close(switched)
+		for conn := range switched {
+			_ = conn.Close()
+		}
+	})
+	other := httptest.NewServer(mux)
+	env.Defer(other.Close)
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+"/echo", http.StatusTemporaryRedirect)
+	})
+	mux.HandleFunc("/here", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/echo", http.StatusTemporaryRedirect)
 	})
 	server := httptest.NewServer(mux)
 	env.Defer(server.Close)

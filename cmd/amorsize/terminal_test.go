@@ -108,7 +108,13 @@ func TestTerminal(t *testing.T) {
 		s.keys("clear; seq 5 | "+amorsize+" run -k -- echo got 2>&1 | cat -v; echo over", "Enter")
 		shown := s.until("over\n")
 		require.NotContains(t, shown, "^[", "no escapes where nobody watches")
-		require.Contains(t, shown, "got 1\ngot 2\ngot 3\ngot 4\ngot 5\n")
+		var results []string
+		for line := range strings.Lines(shown) { // the plan may be told between them
+			if strings.HasPrefix(line, "got ") {
+				results = append(results, line)
+			}
+		}
+		require.Equal(t, []string{"got 1\n", "got 2\n", "got 3\n", "got 4\n", "got 5\n"}, results)
 	})
 }
 

@@ -70,7 +70,7 @@ func run[R any](ctx context.Context, title string, fn func(context.Context, airp
 	got, err := amorsize.ExecuteContext(ctx, fn, items,
 		amorsize.WithReport(&report),
 		amorsize.WithProgress(func(p amorsize.Progress) {
-			fmt.Printf("   %3.0f %%  %d of %d after %v, %d workers\n",
+			fmt.Printf("   %3.0f %%  %d of %d after %v, workers: %d\n",
 				100*p.Fraction(), p.Completed, p.Total, p.Elapsed.Round(time.Microsecond), p.Workers)
 		}))
 	if err != nil {

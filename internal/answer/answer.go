@@ -6,9 +6,7 @@ package answer
 import (
 	"context"
 	"errors"
-	"io"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -23,26 +21,10 @@ func RetryAfter(err error) (time.Duration, bool) {
 	return max(0, answered.RetryAfter()), true
 }
 
-// Refused returns after what time a call may be allowed that was refused before
-// it ran: by an open breaker, by a limit that rejects. It is false if no error
-// in err's tree has a method Refused() time.Duration, or one has a method Ran()
-// bool that returns true, as that of retries has which were refused in the end:
-// then the call did run.
-func Refused(err error) (time.Duration, bool) {
-	var attempted interface{ Ran() bool }
-	if errors.As(err, &attempted) && attempted.Ran() {
-		return 0, false
-	}
-	var refused interface{ Refused() time.Duration }
-	if !errors.As(err, &refused) {
-		return 0, false
-	}
-	return max(0, refused.Refused()), true
-}
-
 // Lost reports whether err says that the service has no room for more calls: a
 // status 429, 502, 503 or 504, a timeout, a refused or broken connection, a refusal for
-// lack of resources (SQLSTATE class 53), or the answer to come back later;
+// lack of resources (SQLSTATE class 53), or the answer to come back later; what a policy
+// on this side refused is none of it;
 // throttled, that it counts calls: they are too many, not too heavy.
 func Lost(err error) (lost, throttled bool) {
 	if err == nil {
@@ -54,6 +36,9 @@ func Lost(err error) (lost, throttled bool) {
 	if _, answered := RetryAfter(err); answered {
 		return true, true
 	}
+	if _, refused := Refused(err); refused {
+		return false, false // it was not the service
+	}
 	var timeout interface{ Timeout() bool }
 	if errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
 		return true, false
@@ -62,12 +47,47 @@ func Lost(err error) (lost, throttled bool) {
 	if errors.As(err, &state) && strings.HasPrefix(state.SQLState(), "53") {
 		return true, false
 	}
-	for _, cause := range []error{syscall.ECONNREFUSED, connectionRefused, syscall.ECONNRESET, syscall.EPIPE, io.ErrUnexpectedEOF} {
+	for _, cause := range broken {
 		if errors.Is(err, cause) {
 			return true, false
 		}
 	}
 	return false, false
+}
+
+// TooLarge reports whether err says that a call carried too much: a status 413 or 414,
+// SQLSTATE class 54 (program limit exceeded), a method TooLarge() bool that returns
+// true, or what brokers and protocols without a code say in words.
+func TooLarge(err error) bool {
+	if err == nil {
+		return false
+	}
+	var tooLarge interface{ TooLarge() bool }
+	if errors.As(err, &tooLarge) && tooLarge.TooLarge() {
+		return true
+	}
+	if code, ok := status(err); ok {
+		return code == 413 || code == 414
+	}
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) {
+		return strings.HasPrefix(state.SQLState(), "54")
+	}
+	text := strings.ToLower(err.Error())
+	for _, words := range []string{"message too large", "message too long", "message was too large",
+		"message larger than max", "request entity too large", "payload too large"} {
+		if strings.Contains(text, words) {
+			return true
+		}
+	}
+	return false
+}
+
+// Permanent reports whether err says that calling again would not help, by a method
+// Permanent() bool.
+func Permanent(err error) bool {
+	var permanent interface{ Permanent() bool }
+	return errors.As(err, &permanent) && permanent.Permanent()
 }
 
 // status returns the HTTP status that err carries, by the methods that HTTP

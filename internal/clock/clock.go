@@ -1,7 +1,11 @@
 // Package clock is the one place that time comes from.
 package clock
 
-import "time"
+import (
+	"bytes"
+	"runtime"
+	"time"
+)
 
 // base carries a monotonic reading, so every instant below is a difference of
 // monotonic readings: no step of the wall clock can reach it. One time.Since
@@ -18,4 +22,19 @@ func Now() time.Duration { return time.Since(base) }
 func Virtual(now time.Duration) bool {
 	const decade = 10 * 365 * 24 * time.Hour
 	return now < -decade || now > decade
+}
+
+// Bubble tells one testing/synctest bubble from another: it is the number that the
+// runtime gives the caller's, and empty outside of a bubble. The runtime tells it only
+// at the head of a goroutine's stack trace, which takes some microseconds: ask where
+// the clock is [Virtual].
+func Bubble() string {
+	head := make([]byte, 64)
+	head = head[:runtime.Stack(head, false)]
+	_, after, _ := bytes.Cut(head, []byte("bubble "))
+	number, _, found := bytes.Cut(after, []byte("]"))
+	if !found {
+		return ""
+	}
+	return string(number)
 }

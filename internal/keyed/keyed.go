@@ -1,7 +1,11 @@
 // Package keyed keeps one of something for each key, as long as it is needed.
 package keyed
 
-import "sync"
+import (
+	"math"
+	"sync"
+	"time"
+)
 
 // Map holds a value for each key: made when the key is first used, and dropped
 // when nobody uses it and it is idle, as good as new. Memory is in proportion to
@@ -72,6 +76,20 @@ func (m *Map[K, V]) Done(e *Entry[K, V]) {
 		m.append(e)
 	}
 	m.drop(sweep, m.idle)
+}
+
+// Free returns when one of those that nobody uses, of the 64 used longest ago, may be
+// dropped, by what until returns for each: false if all are in use.
+func (m *Map[K, V]) Free(until func(V) time.Duration) (least time.Duration, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	least = math.MaxInt64
+	e := m.first
+	for looks := 0; e != nil && looks < patience; looks++ {
+		least, ok = min(least, until(e.Value)), true
+		e = e.next
+	}
+	return least, ok
 }
 
 // Len returns the number of keys.

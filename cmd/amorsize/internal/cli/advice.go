@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
 // text is the profile for a person.
@@ -51,11 +52,7 @@ func (p *profile) text(s *session, head *heading, m measured) string {
 // advice is the recommendation, and how to write it.
 func (p *profile) advice(head *heading, m measured) string {
 	var b strings.Builder
-	workers := "1 worker"
-	if p.Workers > 1 {
-		workers = fmt.Sprintf("%d workers", p.Workers)
-	}
-	fmt.Fprintf(&b, "\n  recommend: %s (%s)", workers, p.Binding)
+	fmt.Fprintf(&b, "\n  recommend: %s (%s)", ui.Plural(p.Workers, "worker"), p.Binding)
 	for _, c := range p.Predicted {
 		if c.Workers == p.Workers && c.Workers > 1 {
 			fmt.Fprintf(&b, " -> about %.1f× as fast as one", c.Speedup)

@@ -19,9 +19,14 @@ type origin struct {
 	ours  bool // the user's own, not something that came with a directory
 }
 
-// guarded are flags that run what they say or name a file to be read or written: a
-// file that came with a directory may not set them.
-var guarded = []string{"fn", "sh", "worker", "env", "chdir", "log", "results", "summary", "bearer-env", "body"}
+// allowed are the flags that a file which came with a directory may set: how many at a
+// time, the policies, and how a run looks. Whatever is not here might run code, read or
+// write files, say where requests go, or what is sent.
+var allowed = []string{
+	"jobs", "batch", "rate", "burst", "throttle-on", "retry-after", "retries", "backoff", "retry-on", "fatal-on",
+	"retry-budget", "timeout", "breaker", "breaker-wait", "breaker-give-up", "halt", "halt-now", "deadline", "grace",
+	"nice", "max-load", "max-conns", "max-body", "order", "quiet", "verbose", "progress", "color", "explain",
+}
 
 // withDefaults puts the flags of the configuration before those of the command
 // line: of the user's file, of ./.amorsize, of AMORSIZE_OPTS. A file has a flag a
@@ -81,6 +86,9 @@ func configured() ([]origin, error) {
 		if o.ours && err != nil {
 			continue // there is no home
 		}
+		if info, err := os.Stat(o.name); err == nil && !info.Mode().IsRegular() {
+			return nil, fmt.Errorf("can't read the configuration: %s is no file", o.name) // a FIFO would never end
+		}
 		text, err := os.ReadFile(o.name)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 			continue
@@ -108,12 +116,12 @@ func (o origin) flags(c *cobra.Command) (flags []string, err error) {
 		if !hasValue { // "--retries 3" is "--retries=3": a line is one flag
 			name, value, hasValue = strings.Cut(line, " ")
 		}
-		long, ok := strings.CutPrefix(name, "--")
+		long, ok := strings.CutPrefix(strings.TrimSpace(name), "--")
 		if !ok {
 			return nil, fmt.Errorf("%s line %d: %q is no flag: write --name or --name=value", o.name, i+1, line)
 		}
-		if !o.ours && slices.Contains(guarded, long) {
-			return nil, fmt.Errorf("%s line %d: --%s runs code, or reads or writes files, and may not be set by a file that came with the directory", o.name, i+1, long)
+		if !o.ours && !slices.Contains(allowed, long) {
+			return nil, fmt.Errorf("%s line %d: --%s may not be set by a file that came with the directory: only sizes, policies and what a run looks like may", o.name, i+1, long)
 		}
 		if c.Flags().Lookup(long) == nil {
 			continue

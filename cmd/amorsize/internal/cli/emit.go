@@ -20,7 +20,7 @@ import (
 type emitter struct {
 	term    *ui.Terminal
 	tag     *template.Template
-	results *template.Template // of a file's name; nil writes to standard output
+	results *resultNames // nil writes to standard output
 	drop    bool
 	buffer  []byte
 }
@@ -35,18 +35,11 @@ func newEmitter(term *ui.Terminal, o outputFlags, scope template.Scope, drop boo
 		e.tag = &t
 	}
 	if o.results != "" {
-		text := o.results
-		t, err := template.Parse(text, scope)
-		if err == nil && t.Constant() {
-			if err := os.MkdirAll(text, 0o755); err != nil {
-				return nil, usagef("--results: %w", err)
-			}
-			t, err = template.Parse(filepath.Join(text, "{#}.out"), scope)
-		}
+		names, err := newResultNames(term, o.results, scope)
 		if err != nil {
-			return nil, usage(err)
+			return nil, err
 		}
-		e.results = &t
+		e.results = names
 	}
 	return e, nil
 }
@@ -124,7 +117,7 @@ func tagged(w io.Writer, r io.Reader, tag string, out []byte) error {
 // toFiles writes a job's output to a file of its own, and what it wrote to
 // standard error beside it, if anything.
 func (e *emitter) toFiles(j *jobs.Job) error {
-	name, err := e.results.Expand(j.First(), 0, fileName)
+	name, err := e.results.of(j.First())
 	if err != nil {
 		return err
 	}
@@ -137,7 +130,7 @@ func (e *emitter) toFiles(j *jobs.Job) error {
 	if j.Outcome.Err.Size() == 0 {
 		return nil
 	}
-	return toFile(strings.TrimSuffix(name, ".out")+".err", &j.Outcome.Err)
+	return toFile(beside(name), &j.Outcome.Err)
 }
 
 func toFile(name string, c *process.Capture) error {
@@ -146,23 +139,6 @@ func toFile(name string, c *process.Capture) error {
 		return err
 	}
 	return errors.Join(c.SendTo(f), f.Close())
-}
-
-// fileName makes an item a part of a file's name: no directory, and not empty.
-func fileName(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r == '/' || r == '\\' || r == 0 {
-			return '_'
-		}
-		return r
-	}, text)
-	if text == "" || text == "." || text == ".." {
-		return "_" + text
-	}
-	if len(text) > 200 {
-		return text[:200]
-	}
-	return text
 }
 
 // line passes on a line that a command is writing.

@@ -51,6 +51,7 @@ func addMixed(c *cobra.Command, groups ...group) {
 type inputFlags struct {
 	source    items.Source
 	delimiter string
+	colsep    string
 	csv, tsv  bool
 	jsonl     bool
 }
@@ -63,6 +64,8 @@ func (f *inputFlags) group() group {
 	s.StringVarP(&f.delimiter, "delimiter", "d", "", "items are separated by this `character` (\\n, \\t, \\0 are understood)")
 	s.BoolVar(&f.csv, "csv", false, "items are CSV records: {1} is the first column")
 	s.BoolVar(&f.tsv, "tsv", false, "items are tab separated columns")
+	s.StringVarP(&f.colsep, "colsep", "C", "", "columns are separated by this `text`: {1}, {2}; with --csv, where they may be quoted, by this character")
+	s.IntVarP(&f.source.Group, "per-item", "N", 0, "`n` lines, or items behind :::, are the columns of one: {1}, {2}")
 	s.BoolVar(&f.source.Header, "header", false, "the first record names the columns: {name}")
 	s.BoolVar(&f.jsonl, "jsonl", false, "items are JSON values, one a line: {name} is a member of an object")
 	s.StringVar(&f.source.Range, "range", "", "the items are numbers: `10` is 1 to 10, 5-10, 0-100/10")
@@ -76,7 +79,13 @@ func (f *inputFlags) group() group {
 // there was a :::.
 func (f *inputFlags) check(args []string, given bool) (items.Source, error) {
 	s := f.source
-	s.Args, s.UseArgs = args, given
+	if s.Lists = lists(args); s.Lists == nil {
+		s.Args, s.UseArgs = args, given
+	}
+	if f.colsep != "" {
+		s.Separator = f.colsep
+		f.tsv = f.tsv || !f.csv
+	}
 	formats := 0
 	for _, c := range []struct {
 		on     bool
@@ -94,6 +103,10 @@ func (f *inputFlags) check(args []string, given bool) (items.Source, error) {
 		}
 	}
 	switch {
+	case s.Group < 0 || s.Group > 1 && formats > 0:
+		return s, usagef("--per-item %d: want 1 or more lines, which have no columns of their own", s.Group)
+	case f.csv && len(f.colsep) > 1 || f.jsonl && f.colsep != "":
+		return s, usagef("--colsep %q: CSV has one character between columns, JSON none", f.colsep)
 	case formats > 1:
 		return s, usagef("choose one of --csv, --tsv and --jsonl")
 	case sources > 1:
@@ -197,22 +210,23 @@ func (f *policyFlags) check() (*policies.Set, policies.Halt, error) {
 
 // outputFlags say what becomes of results.
 type outputFlags struct {
-	order    bool
-	tag      string
-	results  string
-	log      string
-	resume   bool
-	again    bool
-	json     bool
-	summary  string
-	quiet    bool
-	verbose  bool
-	progress string
-	color    string
-	explain  bool
-	dryRun   bool
-	exitZero bool
-	extend   bool // the log, without leaving anything out
+	order     bool
+	tag       string
+	results   string
+	log       string
+	resume    bool
+	again     bool
+	overwrite bool
+	json      bool
+	summary   string
+	quiet     bool
+	verbose   bool
+	progress  string
+	color     string
+	explain   bool
+	dryRun    bool
+	exitZero  bool
+	extend    bool // the log, without leaving anything out
 }
 
 func (f *outputFlags) group() group {
@@ -225,6 +239,7 @@ func (f *outputFlags) group() group {
 	s.StringVar(&f.log, "log", "", "keep what becomes of each item in this `file` of JSON lines")
 	s.BoolVar(&f.resume, "resume", false, "leave out items that are over in the log, known by their text")
 	s.BoolVar(&f.again, "resume-failed", false, "the same, but run those again that failed")
+	s.BoolVar(&f.overwrite, "overwrite", false, "replace a log that is there, unless its run has not ended")
 	s.BoolVar(&f.json, "json", false, "write the summary as JSON to standard output, results elsewhere or nowhere")
 	s.StringVar(&f.summary, "summary", "", "write the summary as JSON to this `file`")
 	s.BoolVarP(&f.quiet, "quiet", "q", false, "no plan, no progress, no summary")
@@ -245,6 +260,8 @@ func (f *outputFlags) check() error {
 		return usagef("--color %q: want auto, always or never", f.color)
 	case (f.resume || f.again) && f.log == "":
 		return usagef("--resume needs --log: it tells which items are over")
+	case f.overwrite && (f.log == "" || f.resume || f.again):
+		return usagef("--overwrite begins a --log anew: it needs one, and excludes --resume")
 	}
 	return nil
 }

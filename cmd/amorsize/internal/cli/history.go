@@ -15,6 +15,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/history"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
 func newHistory() *cobra.Command {
@@ -83,9 +84,9 @@ func headline(e history.Entry) string {
 	}
 	switch e.Cmd {
 	case "profile":
-		return fmt.Sprintf("%s, %s, %d workers", short(d.Wall), d.Class, d.Workers)
+		return fmt.Sprintf("%s, %s, %s", short(d.Wall), d.Class, ui.Plural(d.Workers, "worker"))
 	case "tune":
-		return fmt.Sprintf("knee at %d workers", d.Knee)
+		return "knee at " + ui.Plural(d.Knee, "worker")
 	}
 	return fmt.Sprintf("%d ok, %d failed in %s", d.OK, d.Failed, short(d.Wall))
 }

@@ -20,6 +20,7 @@ type httpFlags struct {
 	key       string
 	retryPost bool
 	raw       bool
+	mostBody  string
 }
 
 func (f *httpFlags) group() group {
@@ -31,6 +32,7 @@ func (f *httpFlags) group() group {
 	s.StringVar(&f.bearer, "bearer-env", "", "send the value of this environment `variable` as a bearer token")
 	s.StringVar(&f.ok, "ok", "200-299", "statuses that are a success: `200-299,404`")
 	s.IntVar(&f.conns, "max-conns", 0, "no more connections to a host (default: no bound)")
+	s.StringVar(&f.mostBody, "max-body", "1G", "fail items whose response body is larger, decompressed: `bytes` as 100M")
 	s.BoolVar(&f.http1, "http1", false, "don't use HTTP/2")
 	s.StringVar(&f.out, "out", "body", "results are the `body`, the status, or jsonl: an object with item, status, time and body")
 	s.StringVar(&f.key, "idempotency-key", "", "send this `template` as Idempotency-Key, which makes any method worth a retry: {#}")

@@ -11,10 +11,13 @@ import (
 )
 
 func (s *session) planned(p jobs.Plan) {
+	if p.Fixed && p.Binding == "files" {
+		s.term.Say("amorsize: " + p.Why())
+	}
 	if s.flags.output.quiet || s.note.get() != "" {
 		return
 	}
-	s.term.Say(s.term.Plan(summary.Brief(s.what, 100), s.input.Total(), p, s.rateText()))
+	s.term.Say(s.term.Plan(summary.Brief(withoutSecrets(s.what), 100), s.input.Total(), p, s.rateText()))
 	if s.flags.output.explain {
 		s.term.Say(s.term.Explain(p))
 	}

@@ -92,12 +92,12 @@ func addRun(r *htmlreport.Report, path string) error {
 	r.Title = "amorsize " + h.Command
 	argv := []string{"amorsize", h.Command}
 	for _, flag := range h.Flags {
-		argv = append(argv, "--"+flag[0]+"="+flag[1])
+		argv = append(argv, "--"+flag[0]+"="+shownFlag(flag[0], flag[1]))
 	}
 	if h.Command == "run" && len(h.Args) > 0 {
 		argv = append(argv, "--")
 	}
-	r.Command = shellLine(append(argv, h.Args...))
+	r.Command = withoutSecrets(shellLine(append(argv, h.Args...)))
 	if content.End != nil {
 		r.Summary = new(summary.Summary)
 		if err := json.Unmarshal(content.End, r.Summary); err != nil {
@@ -108,7 +108,7 @@ func addRun(r *htmlreport.Report, path string) error {
 	}
 	for _, e := range content.Failed() {
 		text, _ := e.Text()
-		r.Failed = append(r.Failed, summary.Failure{N: e.N, Item: summary.Brief(text, 200), Why: e.Why, Tries: e.Tries, Err: e.Err})
+		r.Failed = append(r.Failed, summary.Failure{N: e.N, Item: withoutSecrets(summary.Brief(text, 200)), Why: e.Why, Tries: e.Tries, Err: withoutSecrets(e.Err)})
 	}
 	return nil
 }

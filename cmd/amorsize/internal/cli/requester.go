@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -18,20 +19,21 @@ import (
 
 // requester makes the requests of a session.
 type requester struct {
-	s       *session
-	flags   *httpFlags
-	method  string
-	url     template.Template
-	whole   bool // the URL is the item
-	body    *template.Template
-	key     *template.Template
-	headers []headerLine
-	ok      [][2]int
-	client  *http.Client
-	base    *http.Transport
-	files   process.Files
-	bearer  string
-	alive   context.Context // ends when requests under way are to end, too
+	s        *session
+	flags    *httpFlags
+	method   string
+	url      template.Template
+	whole    bool // the URL is the item
+	body     *template.Template
+	key      *template.Template
+	headers  []headerLine
+	ok       [][2]int
+	client   *http.Client
+	base     *http.Transport
+	files    process.Files
+	bearer   string
+	mostBody int64
+	alive    context.Context // ends when requests under way are to end, too
 }
 
 type headerLine struct {
@@ -111,6 +113,11 @@ func (r *requester) parse(scope template.Scope) (err error) {
 	if !oneOf(h.out, "body", "status", "jsonl") {
 		return usagef("--out %q: want body, status or jsonl", h.out)
 	}
+	most, err := parseBytes("max-body", h.mostBody)
+	if err != nil {
+		return err
+	}
+	r.mostBody = int64(most)
 	if h.conns < 0 {
 		return usagef("--max-conns %d: want 1 or more", h.conns)
 	}
@@ -141,10 +148,13 @@ func (r *requester) connect() error {
 	r.base = base.Clone()
 	r.base.MaxIdleConns, r.base.MaxIdleConnsPerHost = 0, 1<<14
 	r.base.MaxConnsPerHost = r.flags.conns
+	r.base.MaxResponseHeaderBytes = 1 << 20
 	if r.flags.http1 {
 		protocols := new(http.Protocols)
 		protocols.SetHTTP1(true)
 		r.base.Protocols, r.base.ForceAttemptHTTP2 = protocols, false
+		// The clone's TLS configuration offers HTTP/2 already.
+		r.base.TLSClientConfig, r.base.TLSNextProto = &tls.Config{NextProtos: []string{"http/1.1"}}, nil //nolint:gosec // Go's default is the least version
 	}
 	set := r.s.set
 	config := transport.Config{Base: sender{r.base}, Limiter: set.Limiter, Breaker: set.BreakerPolicy}
@@ -152,7 +162,7 @@ func (r *requester) connect() error {
 	if err != nil {
 		return usage(err)
 	}
-	r.client = &http.Client{Transport: t}
+	r.client = &http.Client{Transport: t, CheckRedirect: redirect}
 	r.alive, r.s.killed = context.WithCancel(context.Background())
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 // the log: a retry has its own.
 var theirs = map[string]bool{
 	"arg-file": true, "null": true, "delimiter": true, "range": true, "limit": true, "shuffle": true,
-	"skip-empty": true, "log": true, "resume": true, "resume-failed": true, "dry-run": true,
+	"skip-empty": true, "log": true, "resume": true, "resume-failed": true, "overwrite": true, "dry-run": true,
 }
 
 func newRetry() *cobra.Command {
@@ -115,8 +115,27 @@ func setFlag(c *cobra.Command, name, value string) error {
 	return c.Flags().Set(name, value)
 }
 
+// known returns items that are columns or blocks as a source.
+func known(failed []joblog.Entry) (source items.Source, err error) {
+	for _, e := range failed {
+		row := e.Values
+		if text, ok := e.Text(); row == nil && ok {
+			row = []string{text}
+		}
+		if row == nil {
+			return source, usagef("the log does not have the text of item %d", e.N)
+		}
+		source.Rows, source.Numbers = append(source.Rows, row), append(source.Numbers, e.N)
+	}
+	return source, nil
+}
+
 // spool writes items to a file in the format that they came in.
 func spool(failed []joblog.Entry, names []string, f *runFlags) (source items.Source, remove func(), err error) {
+	if failed[0].Values != nil || f.input.source.Format == items.Blocks {
+		source, err = known(failed)
+		return source, func() {}, err
+	}
 	file, err := os.CreateTemp("", "amorsize-retry-")
 	if err != nil {
 		return source, nil, err
@@ -152,5 +171,8 @@ func spool(failed []joblog.Entry, names []string, f *runFlags) (source items.Sou
 		return source, nil, err
 	}
 	source.File = file.Name()
+	for _, e := range failed {
+		source.Numbers = append(source.Numbers, e.N)
+	}
 	return source, remove, nil
 }

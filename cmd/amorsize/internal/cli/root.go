@@ -33,7 +33,7 @@ func Main(args []string) int {
 	}
 	var exit *exitError
 	if !errors.As(err, &exit) {
-		exit = &exitError{exitUsage, err} // cobra's own: an unknown flag or command
+		exit = &exitError{exitUsage, withHint(err)} // cobra's own: an unknown flag or command
 	}
 	if exit.err != nil {
 		complain(os.Stderr, exit.err)

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +16,8 @@ import (
 type commandFlags struct {
 	script string
 	stdin  bool
+	pipe   bool
+	block  string
 	worker string
 	output string
 	merge  bool
@@ -28,6 +32,8 @@ func (f *commandFlags) group(grace *time.Duration) group {
 	s := g.set
 	s.StringVar(&f.script, "sh", "", "run this `script` by sh instead of a command; the item is its \"$1\", never a part of its text")
 	s.BoolVar(&f.stdin, "stdin", false, "the command reads the item from its standard input")
+	s.BoolVar(&f.pipe, "pipe", false, "cut the input into blocks of whole lines, which the command reads from its standard input")
+	s.StringVar(&f.block, "block", "1M", "about how large a block is, in `bytes` (k, M and G are understood)")
 	s.StringVar(&f.worker, "worker", "", "keep one process per slot that answers each line with a line: `lines`, or jsonl")
 	s.StringVar(&f.output, "output", "group", "`group`: when a job has ended; line: line by line; live: as it comes; none")
 	s.BoolVar(&f.merge, "merge", false, "standard error goes where standard output goes")
@@ -43,14 +49,16 @@ func newRun() *cobra.Command {
 	var f runFlags
 	var cmd commandFlags
 	c := &cobra.Command{
-		Use:   "run [flags] -- command [argument | {}]... [::: item...]",
+		Use:   "run [flags] -- command [argument | {}]... [::: item...]...",
 		Short: "Run a command per item",
 		Long: `Run a command per item, without a shell, as many at a time as pay.
 
 In the command, {} is the item, {.} without its extension, {/} its file name, {//}
 its directory, {/.} its file name without the extension, {#} its number, {%} the
 slot, {1} its first column, {name} a named one. Without any, the item is the last
-argument. Commands see AMORSIZE_ITEM_NO, AMORSIZE_SLOT, AMORSIZE_ATTEMPT and
+argument. Several lists of items are combined: ::: a b ::: 1 2 runs a 1, a 2, b 1,
+b 2, with :::+ instead of the second ::: a 1, b 2; :::: names files with the items.
+Commands see AMORSIZE_ITEM_NO, AMORSIZE_SLOT, AMORSIZE_ATTEMPT and
 AMORSIZE_ATTEMPTS.
 
 Exit status: 0 all ok, 1 some items failed, 2 flags or input, 4 ended by --halt or
@@ -81,6 +89,16 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 	if err := cmd.check(f, argv); err != nil {
 		return err
 	}
+	if cmd.pipe {
+		block, err := parseBytes("block", cmd.block)
+		if err != nil {
+			return err
+		}
+		if given || f.input.source.Range != "" || f.input.csv || f.input.tsv || f.input.jsonl || f.input.colsep != "" || f.input.source.Group > 1 {
+			return usagef("--pipe cuts lines of a file or standard input into blocks: leave out what makes other items")
+		}
+		f.input.source.Format, f.input.source.Block, cmd.stdin = items.Blocks, block, true
+	}
 	s, err := f.open(c, "run", argv, list, given)
 	if err != nil {
 		return err
@@ -102,27 +120,91 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 		return err
 	}
 	defer r.close()
-	return s.run(jobs.Config{Attempt: r.attempt, Caps: jobs.Caps{Files: fileSlots()}, Extra: loadPolicies(cmd.load), Seen: seen})
+	cfg := jobs.Config{Attempt: r.attempt, Caps: fileCaps(), Extra: loadPolicies(cmd.load), Seen: seen}
+	if cmd.pipe { // that many may wait in memory
+		cfg.Caps.Works = max(1, blocksKept/f.input.source.Block)
+	}
+	if !cmd.stdin {
+		cfg.Weigh, cfg.Most = r.weigh, commandLine
+	}
+	return s.run(cfg)
 }
 
-// splitItems cuts arguments at :::.
-func splitItems(args []string) (argv, list []string, given bool) {
-	if i := slices.Index(args, ":::"); i >= 0 {
-		return args[:i], args[i+1:], true
+// blocksKept is how many bytes of blocks are in memory, if not each slot needs one.
+const blocksKept = 64 << 20
+
+// parseBytes reads 1000, 64k, 1M and 1G, in powers of 1024.
+func parseBytes(flag, text string) (int, error) {
+	number, shift := text, 0
+	if i := strings.IndexAny(text, "kKmMgG"); i >= 0 && i == len(text)-1 {
+		number, shift = text[:i], map[byte]int{'k': 10, 'm': 20, 'g': 30}[text[i]|0x20]
 	}
-	return args, nil, false
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > 1<<30>>shift {
+		return 0, usagef("--%s %q: want a number of bytes up to 1G, as 64k or 1M", flag, text)
+	}
+	return n << shift, nil
+}
+
+// markers begin a list of items: of values, or of files with values; with a +,
+// linked with the list before.
+var markers = []string{":::", "::::", ":::+", "::::+"}
+
+// splitItems cuts arguments at the first marker. If there is only one list, of
+// values, it is returned without its marker.
+func splitItems(args []string) (argv, list []string, given bool) {
+	i := slices.IndexFunc(args, isMarker)
+	if i < 0 {
+		return args, nil, false
+	}
+	if list = args[i+1:]; args[i] != ":::" || slices.ContainsFunc(list, isMarker) {
+		list = args[i:]
+	}
+	return args[:i], list, true
+}
+
+func isMarker(arg string) bool { return slices.Contains(markers, arg) }
+
+// lists reads what follows the command: nil if it is one list of values.
+func lists(args []string) []items.List {
+	if len(args) == 0 || !isMarker(args[0]) {
+		return nil
+	}
+	var all []items.List
+	for len(args) > 0 {
+		marker := args[0]
+		args = args[1:]
+		end := slices.IndexFunc(args, isMarker)
+		if end < 0 {
+			end = len(args)
+		}
+		linked := strings.HasSuffix(marker, "+")
+		if strings.HasPrefix(marker, "::::") {
+			for _, file := range args[:end] {
+				all = append(all, items.List{File: file, Linked: linked})
+			}
+		} else {
+			all = append(all, items.List{Values: args[:end], Linked: linked})
+		}
+		args = args[end:]
+	}
+	return all
 }
 
 func (f *commandFlags) check(run *runFlags, argv []string) error {
 	switch {
 	case len(argv) == 0 && f.script == "":
 		return usagef("no command: write it behind --, as in amorsize run -- gzip {}")
+	case numberOfArguments(argv, run.output.dryRun):
+		return usagef("-n is --dry-run: write --batch %s for so many items of a job", argv[0])
 	case len(argv) > 0 && f.script != "":
 		return usagef("--sh is instead of a command: leave out %q, or write it into the script", argv[0])
 	case !oneOf(f.output, "group", "line", "live", "raw", "none"):
 		return usagef("--output %q: want group, line, live or none", f.output)
 	case !oneOf(f.worker, "", "lines", "jsonl"):
 		return usagef("--worker %q: want lines or jsonl", f.worker)
+	case f.pipe && (f.worker != "" || run.size.batch != "1"):
+		return usagef("--pipe gives each command a block: it excludes --batch and --worker")
 	case f.worker != "" && (f.stdin || f.script != "" || run.size.batch != "1"):
 		return usagef("--worker keeps processes that read items line by line: it excludes --stdin, --sh and --batch")
 	case f.output != "group" && (run.output.order || run.output.results != ""):

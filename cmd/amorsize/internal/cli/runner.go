@@ -97,6 +97,9 @@ func (r *commandRunner) argv(batch []items.Item, slot int) ([]string, error) {
 		return r.command.Expand(batch, slot)
 	}
 	argv := []string{"sh", "-c", r.flags.script, "sh"}
+	if r.flags.pipe {
+		return argv, nil
+	}
 	for _, it := range batch {
 		if it.Fields != nil {
 			argv = append(argv, it.Fields...)
@@ -105,6 +108,26 @@ func (r *commandRunner) argv(batch []items.Item, slot int) ([]string, error) {
 		}
 	}
 	return argv, nil
+}
+
+// commandLine is how many bytes the items of a batch may add to a command line. It
+// is what xargs takes, which every system has room for.
+const commandLine = 128 << 10
+
+// weigh returns how many bytes an item adds to a command line, with what the
+// system needs to point to them.
+func (r *commandRunner) weigh(it items.Item) int {
+	var args []string
+	if r.flags.script == "" {
+		args = r.command.Adds(it)
+	} else if args = it.Fields; args == nil {
+		args = []string{it.Text}
+	}
+	n := 0
+	for _, arg := range args {
+		n += len(arg) + 1 + 8
+	}
+	return n
 }
 
 var modes = map[string]process.Mode{
@@ -134,6 +157,7 @@ func (r *commandRunner) start() (err error) {
 	}
 	if r.flags.worker != "" {
 		r.workers = newWorkerPool(r)
+		s.settle = r.workers.settle
 	}
 	return nil
 }
@@ -197,7 +221,9 @@ func (r *commandRunner) attempt(ctx context.Context, j *jobs.Job, slot int) erro
 	if r.flags.stdin {
 		c.Feed = true
 		for _, it := range j.Batch {
-			c.Stdin = append(append(c.Stdin, it.Text...), '\n')
+			if c.Stdin = append(c.Stdin, it.Text...); !r.flags.pipe {
+				c.Stdin = append(c.Stdin, '\n')
+			}
 		}
 	}
 	if r.flags.output == "line" && r.s.emitter.tag != nil {
@@ -216,8 +242,19 @@ func seen(j *jobs.Job, s *policies.Seen) {
 	s.Stderr = func() []byte { return j.Outcome.Err.Tail(most) }
 }
 
-// fileSlots returns how many slots open files allow: two files of output and one
-// for the process, as many again that wait to be passed on, and some to spare.
+// fileCaps returns how many slots open files allow. A job has two files of output
+// and one for the process; where the number of slots is found, there are as many
+// again that wait to be passed on, and some to spare.
+func fileCaps() jobs.Caps {
+	limit := openFiles()
+	if limit == 0 {
+		return jobs.Caps{}
+	}
+	return jobs.Caps{Files: fileSlots(), Fixed: max(1, (limit-16)/5)}
+}
+
+// fileSlots returns how many slots open files allow where their number is found; 0
+// is any.
 func fileSlots() int {
 	limit := openFiles()
 	if limit == 0 {

@@ -5,13 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/amorsize/amorsize/circuitbreaker"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
@@ -25,6 +26,15 @@ import (
 // attempt makes a job's request. That nothing more is to be started ends its waits
 // for the rate and the breaker, not a request that has been sent.
 func (r *requester) attempt(ctx context.Context, j *jobs.Job, _ int) error {
+	err := r.try(ctx, j)
+	if err != nil && r.flags.out == "jsonl" { // an object for every item; a further attempt replaces it
+		line, _ := jsonLine(answer{N: j.First().N, Item: j.First().JSON(), Status: j.Status, Took: j.Wall.Seconds(), Err: err.Error()})
+		j.Out = process.Bytes(line)
+	}
+	return err
+}
+
+func (r *requester) try(ctx context.Context, j *jobs.Job) error {
 	it := j.First()
 	j.Status, j.Wall = 0, 0
 	sent := &sending{timeout: r.s.timeout()}
@@ -42,8 +52,12 @@ func (r *requester) attempt(ctx context.Context, j *jobs.Job, _ int) error {
 	resp, err := r.client.Do(req)
 	if err == nil {
 		j.Status = resp.StatusCode
-		j.Out, err = r.files.Keep(resp.Body)
+		j.Out, err = r.keep(resp)
 		_ = resp.Body.Close()
+		if err != nil { // it broke off: a part of it is no result, and no answer
+			j.Out.Release()
+			j.Out, j.Status = process.Capture{}, 0
+		}
 	}
 	switch {
 	case err != nil && sent.late.Load():
@@ -59,6 +73,21 @@ func (r *requester) attempt(ctx context.Context, j *jobs.Job, _ int) error {
 	}
 	return r.present(j, it, time.Since(sent.began))
 }
+
+// keep reads the body.
+func (r *requester) keep(resp *http.Response) (process.Capture, error) {
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return process.Capture{}, nil // what follows is another protocol: no timeout ends it
+	}
+	kept, err := r.files.Keep(io.LimitReader(resp.Body, r.mostBody+1))
+	if err == nil && kept.Size() > r.mostBody {
+		err = errLarge
+	}
+	return kept, err
+}
+
+// errLarge is the error of a body beyond --max-body.
+var errLarge = fmt.Errorf("%w: the response is larger than --max-body", process.ErrCommand)
 
 // sending is a request from when it is sent, after all waits.
 type sending struct {
@@ -145,7 +174,11 @@ func (r *requester) present(j *jobs.Job, it items.Item, took time.Duration) erro
 			return err
 		}
 		j.Out.Release()
-		line, err := jsonLine(it, j.Status, took, raw)
+		a := answer{N: it.N, Item: it.JSON(), Status: j.Status, Took: took.Seconds()}
+		if err := a.hold(raw); err != nil {
+			return err
+		}
+		line, err := jsonLine(a)
 		if err != nil {
 			return err
 		}
@@ -154,22 +187,33 @@ func (r *requester) present(j *jobs.Job, it items.Item, took time.Duration) erro
 	return nil
 }
 
-func jsonLine(it items.Item, status int, took time.Duration, body []byte) ([]byte, error) {
-	line := struct {
-		N      int             `json:"n"`
-		Item   json.RawMessage `json:"item"`
-		Status int             `json:"status"`
-		Took   float64         `json:"took_s"`
-		Body   json.RawMessage `json:"body"`
-	}{it.N, it.JSON(), status, took.Seconds(), body}
-	if !json.Valid(body) {
-		text, err := json.Marshal(strings.ToValidUTF8(string(body), "\uFFFD"))
-		if err != nil {
-			return nil, err
-		}
-		line.Body = text
+// answer is what --out jsonl writes of an item: a body or an error.
+type answer struct {
+	N      int             `json:"n"`
+	Item   json.RawMessage `json:"item"`
+	Status int             `json:"status"` // 0 if there was no answer
+	Took   float64         `json:"took_s"`
+	Body   json.RawMessage `json:"body,omitempty"`
+	Body64 []byte          `json:"body64,omitempty"`
+	Err    string          `json:"error,omitempty"`
+}
+
+// hold takes a body: JSON as it is, text as a string, and other bytes, which JSON does
+// not have, as base64 by another name.
+func (a *answer) hold(body []byte) (err error) {
+	switch {
+	case !utf8.Valid(body):
+		a.Body64 = body
+	case json.Valid(body):
+		a.Body = body
+	default:
+		a.Body, err = json.Marshal(string(body))
 	}
-	raw, err := json.Marshal(line)
+	return err
+}
+
+func jsonLine(a answer) ([]byte, error) {
+	raw, err := json.Marshal(a)
 	return append(raw, '\n'), err
 }
 
@@ -187,7 +231,7 @@ func (r *requester) again(seen policies.Seen) bool {
 	switch seen.Status {
 	case 0, 408, 425, 500, 502, 503, 504:
 		var bad *url.Error
-		return !errors.As(seen.Err, &bad) && !errors.Is(seen.Err, template.ErrTemplate)
+		return !errors.Is(seen.Err, errLarge) && !errors.As(seen.Err, &bad) && !errors.Is(seen.Err, template.ErrTemplate)
 	}
 	return false
 }

@@ -56,6 +56,7 @@ type session struct {
 	skipped int
 	failed  atomic.Int64 // items, for --halt
 	note    noteBox
+	settle  func() // looks whether results were right, when all have been; may stop the run; nil if there is nothing to look at
 	killed  func() // ends what runs and is no process group of its own; nil if there is none
 }
 
@@ -90,7 +91,7 @@ func (f *runFlags) open(c *cobra.Command, name string, args []string, list []str
 	if s.input, err = s.source.Open(os.Stdin); err != nil {
 		return nil, usage(err)
 	}
-	s.scope = template.Scope{Columns: s.input.Columns(), Names: s.input.Names(), Any: s.input.Records()}
+	s.scope = template.Scope{Columns: s.input.Columns(), Several: s.input.Several(), Names: s.input.Names(), Any: s.input.Records()}
 	return s, nil
 }
 
@@ -100,32 +101,32 @@ func (s *session) reopen(source items.Source) (err error) {
 	if s.input, err = source.Open(os.Stdin); err != nil {
 		return usage(err)
 	}
-	s.scope = template.Scope{Columns: s.input.Columns(), Names: s.input.Names(), Any: s.input.Records()}
+	s.scope = template.Scope{Columns: s.input.Columns(), Several: s.input.Several(), Names: s.input.Names(), Any: s.input.Records()}
 	return nil
 }
 
-// resume reads which items are over, and opens the log.
+// resume opens the log, and reads which items are over.
 func (s *session) resume() error {
 	o := s.flags.output
-	if o.log == "" {
-		return nil
+	if err := s.apart(); err != nil || o.log == "" {
+		return err
 	}
-	again := o.resume || o.again
-	if again && !o.extend {
-		content, err := joblog.Read(o.log)
-		switch {
-		case errors.Is(err, os.ErrNotExist): // the first run
-		case err != nil:
-			return usage(err)
-		default:
-			s.done = content.Finished(o.again)
-		}
+	mode := joblog.New
+	switch again := o.resume || o.again; {
+	case again || o.extend:
+		mode = joblog.Continue
+	case o.overwrite:
+		mode = joblog.Overwrite
 	}
-	log, err := joblog.Create(o.log, again || o.extend)
+	log, past, err := joblog.Open(o.log, mode)
 	if err != nil {
 		return usage(err)
 	}
 	s.log = log
+	if past != nil && !o.extend {
+		s.warnOther(past.Header)
+		s.done = past.Finished(o.again)
+	}
 	host, _ := os.Hostname()
 	dir, _ := os.Getwd()
 	return s.write(joblog.Header{
@@ -144,12 +145,19 @@ func (s *session) write(line any) error {
 
 // pending returns the items that are not over.
 func (s *session) pending() iter.Seq[items.Item] {
-	if s.done == nil {
+	var names *resultNames
+	if s.emitter != nil {
+		names = s.emitter.results
+	}
+	if s.done == nil && names == nil {
 		return s.input.All()
 	}
 	return func(yield func(items.Item) bool) {
 		for it := range s.input.All() {
-			if s.done.Skip(it) {
+			if names != nil {
+				names.claim(it)
+			}
+			if s.done != nil && s.done.Skip(it) {
 				if s.skipped++; s.input.Total() >= 0 {
 					s.state.Total.Add(-1)
 				}
@@ -178,8 +186,13 @@ func (s *session) run(cfg jobs.Config) error {
 		defer timer.Stop()
 	}
 	stopSignals := s.handleSignals()
+	s.state.Began = time.Now() // before somebody looks at it
 	stopProgress := s.showProgress()
 	result := jobs.Run(cfg, &s.state)
+	if s.settle != nil {
+		s.settle()
+		result.Err = s.control.Stopped()
+	}
 	stopProgress()
 	stopSignals()
 	return s.finish(result)
@@ -248,6 +261,7 @@ func (s *session) over(j *jobs.Job) {
 	defer j.Release()
 	if err := s.emitter.emit(j); err != nil {
 		s.outputFailed(err)
+		return // what has no result is not over: it is run again
 	}
 	if s.log != nil {
 		if err := s.record("item", j, j.Err); err != nil {

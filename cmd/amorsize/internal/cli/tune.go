@@ -14,6 +14,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/usl"
 )
 
@@ -278,7 +279,7 @@ func (t *table) text() string {
 	if t.USL != nil {
 		fmt.Fprintf(&b, "model: USL sigma %.3g, kappa %.3g (R² %.2f)", t.USL.Sigma, t.USL.Kappa, t.USL.R2)
 		if peak := t.USL.Peak(); peak > 0 && peak < 100_000 {
-			fmt.Fprintf(&b, "; peak at %d workers", peak)
+			b.WriteString("; peak at " + ui.Plural(peak, "worker"))
 		}
 		b.WriteString("\n")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
 func newWatch() *cobra.Command {
@@ -98,8 +99,8 @@ func watchLine(first, p *profile, m measured, asJSON bool) []byte {
 		}
 		return append(raw, '\n')
 	}
-	line := fmt.Sprintf("%s  item %s ± %.0f %%  CPU %s  %s  %d workers", time.Now().Format("15:04:05"),
-		jobs.Short(m.Wall), 100*m.CV, jobs.Short(m.CPU), p.Class, p.Workers)
+	line := fmt.Sprintf("%s  item %s ± %.0f %%  CPU %s  %s  %s", time.Now().Format("15:04:05"),
+		jobs.Short(m.Wall), 100*m.CV, jobs.Short(m.CPU), p.Class, ui.Plural(p.Workers, "worker"))
 	if p.Failed > 0 {
 		line += fmt.Sprintf("  %d failed", p.Failed)
 	}

@@ -8,10 +8,13 @@ import (
 	"io"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 )
 
 // workerPool keeps one process per slot that answers each line with a line. A
@@ -32,12 +35,36 @@ type coprocess struct {
 	process.Partner
 	lines *bufio.Reader
 	dead  bool
+	last  items.Item // answered; its number is 0 if there is none
+
+	doubtful bool // whether last was
+	busy     bool // it still ran when the look at it after last ended
 }
+
+// longestLook is for how long a process is watched at most that goes on after an
+// answer, as one does that has begun with a line that was none.
+const longestLook = 2 * time.Millisecond
+
+// ahead reports whether the process has written more than it was asked for.
+func (c *coprocess) ahead() bool { return c.lines.Buffered() > 0 || c.Unread() > 0 }
+
+var (
+	// errAstray is the error of an answer that may be another's: a line was written
+	// before the question was read, or more than one.
+	errAstray = fmt.Errorf("%w: the worker writes lines that are no answers: it must write one for each that it reads, and anything else to standard error", process.ErrCommand)
+	// errGone is the error of a question that no process has read.
+	errGone = errors.New("the worker had ended")
+)
 
 func (w *workerPool) get(slot int, item string) (*coprocess, error) {
 	w.mu.Lock()
 	c := w.at[slot]
 	w.mu.Unlock()
+	if c != nil && !c.dead && c.ahead() {
+		w.doubt(c)
+		c.dead = true
+		_ = c.End()
+	}
 	if c != nil && !c.dead {
 		return c, nil
 	}
@@ -56,8 +83,33 @@ func (w *workerPool) get(slot int, item string) (*coprocess, error) {
 	return c, nil
 }
 
-// attempt asks the slot's process about the item.
+// doubt ends the run: the latest answer of a process may not have been one.
+func (w *workerPool) doubt(c *coprocess) {
+	w.r.s.control.Stop(errors.Join(jobs.ErrOutput, fmt.Errorf("%w; what item %d got (%q) may not be its answer", errAstray, c.last.N, summary.Brief(c.last.Text, 60))))
+}
+
+// settle looks at the processes when all has been answered.
+func (w *workerPool) settle() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.at {
+		if !c.dead && c.ahead() {
+			w.doubt(c)
+		}
+	}
+}
+
+// attempt asks the slot's process about the item; where that has ended before it
+// read the question, or has written more than it was asked for, the next one, once.
 func (w *workerPool) attempt(j *jobs.Job, slot int) error {
+	err := w.try(j, slot)
+	if errors.Is(err, errGone) || errors.Is(err, errAstray) {
+		err = w.try(j, slot)
+	}
+	return err
+}
+
+func (w *workerPool) try(j *jobs.Job, slot int) error {
 	first := j.First()
 	c, err := w.get(slot, first.Text)
 	if err != nil {
@@ -72,7 +124,17 @@ func (w *workerPool) attempt(j *jobs.Job, slot int) error {
 	j.Wall = time.Since(began)
 	if err != nil {
 		c.dead = true
+		unread := c.last.N > 0 && (errors.Is(err, syscall.EPIPE) || c.Unanswered() > len(question))
 		cause := c.End()
+		switch {
+		case errors.Is(err, errAstray):
+			if c.doubtful {
+				w.doubt(c)
+			}
+			return err
+		case unread && !errors.Is(err, os.ErrDeadlineExceeded):
+			return errGone
+		}
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return &process.TimeoutError{After: w.r.s.timeout()}
 		}
@@ -81,6 +143,7 @@ func (w *workerPool) attempt(j *jobs.Job, slot int) error {
 		}
 		return fmt.Errorf("%w: the worker ended without an answer (%s)", process.ErrCommand, cause.Error()) // not %w: it is no exit of the item's own
 	}
+	c.last = first
 	if w.jsonl {
 		if err := checkAnswer(answer); err != nil {
 			return err
@@ -106,6 +169,19 @@ func (c *coprocess) ask(question []byte, timeout time.Duration) ([]byte, error) 
 			err = io.ErrUnexpectedEOF
 		}
 		return nil, err
+	}
+	if c.Unanswered() > 0 { // what was written before is of the item before, or of none
+		c.doubtful = c.last.N > 0
+		return nil, errAstray
+	}
+	was := c.busy
+	since := time.Now()
+	for c.busy = c.Busy(); c.busy && !c.ahead() && time.Since(since) < longestLook; c.busy = c.Busy() {
+		time.Sleep(20 * time.Microsecond)
+	}
+	if c.ahead() { // the line too many is of this item, or of the one before if that had not come to rest
+		c.doubtful = c.last.N > 0 && was
+		return nil, errAstray
 	}
 	return answer, nil
 }

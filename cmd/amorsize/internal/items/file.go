@@ -34,8 +34,10 @@ func (in *Input) openFile(stdin io.Reader) error {
 	if file != nil {
 		r = file
 	}
-	if in.source.Format == Lines {
-		in.count(file)
+	if in.source.Format == Lines || in.source.Format == Blocks {
+		if in.source.Format == Lines {
+			in.count(file)
+		}
 		in.open = func() iter.Seq2[Item, error] { return in.read(r) }
 		return nil
 	}
@@ -133,7 +135,20 @@ func (in *Input) delimiter() byte {
 	return '\n'
 }
 
+// unmarked returns r without the mark by which some programs begin a UTF-8 file,
+// which is no part of its first record.
+func unmarked(r io.Reader) io.Reader {
+	b := bufio.NewReaderSize(r, 64<<10)
+	if head, _ := b.Peek(3); string(head) == "\ufeff" {
+		_, _ = b.Discard(3)
+	}
+	return b
+}
+
 func (in *Input) read(r io.Reader) iter.Seq2[Item, error] {
+	if in.source.Format != Lines && in.source.Format != Blocks {
+		r = unmarked(r)
+	}
 	switch in.source.Format {
 	case CSV:
 		return in.readCSV(r)
@@ -141,6 +156,8 @@ func (in *Input) read(r io.Reader) iter.Seq2[Item, error] {
 		return in.readTSV(r)
 	case JSONL:
 		return in.readJSON(r)
+	case Blocks:
+		return in.readBlocks(r)
 	}
 	return func(yield func(Item, error) bool) {
 		n := 0

@@ -3,11 +3,25 @@ package items
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 )
 
 // Identity is what an item is known by in a log: its text, not its place. An item
 // is the same one when lines were added before it.
 func (it Item) Identity() string {
-	sum := sha256.Sum256([]byte(it.Text))
+	text := it.Text
+	if it.row {
+		text = fmt.Sprintf("%q", it.Fields)
+	}
+	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:16])
+}
+
+// Values returns the columns of an item that is nothing else, as one of several
+// lists; else nil.
+func (it Item) Values() []string {
+	if !it.row {
+		return nil
+	}
+	return it.Fields
 }

@@ -11,6 +11,7 @@ type Item struct {
 	N      int      // its place in the input, from 1
 	Text   string   // as it stands in the input, without its delimiter
 	Fields []string // its columns, of CSV and TSV; else nil
+	row    bool     // the columns are what it is: they can't be told from its text
 	names  *names   // of the columns
 	record map[string]json.RawMessage
 }

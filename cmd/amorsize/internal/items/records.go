@@ -8,12 +8,16 @@ import (
 	"io"
 	"iter"
 	"strings"
+	"unicode/utf8"
 )
 
 // readCSV yields records of comma separated values. All must have as many fields.
 func (in *Input) readCSV(r io.Reader) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		reader, n := csv.NewReader(r), 0
+		if separator, size := utf8.DecodeRuneInString(in.source.Separator); size > 0 {
+			reader.Comma = separator
+		}
 		header := in.source.Header
 		for {
 			fields, err := reader.Read()
@@ -29,7 +33,7 @@ func (in *Input) readCSV(r io.Reader) iter.Seq2[Item, error] {
 				continue
 			}
 			n++
-			if !yield(Item{N: n, Text: joinCSV(fields), Fields: fields, names: in.names}, nil) {
+			if !yield(Item{N: n, Text: joinCSV(fields, reader.Comma), Fields: fields, names: in.names}, nil) {
 				return
 			}
 		}
@@ -45,18 +49,24 @@ func csvError(err error) error {
 }
 
 // joinCSV writes fields as they could stand in a file: that is the text of the item.
-func joinCSV(fields []string) string {
+func joinCSV(fields []string, comma rune) string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
+	w.Comma = comma
 	_ = w.Write(fields) // a builder takes everything
 	w.Flush()
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// readTSV yields records of tab separated values, which know no quotes.
+// readTSV yields records of values that tabs separate, or another text, and which
+// know no quotes.
 func (in *Input) readTSV(r io.Reader) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		n, line, columns := 0, 0, 0
+		separator := in.source.Separator
+		if separator == "" {
+			separator = "\t"
+		}
 		header := in.source.Header
 		for text, err := range cut(r, '\n') {
 			if err != nil {
@@ -65,7 +75,7 @@ func (in *Input) readTSV(r io.Reader) iter.Seq2[Item, error] {
 			}
 			line++
 			text = strings.TrimSuffix(text, "\r")
-			fields := strings.Split(text, "\t")
+			fields := strings.Split(text, separator)
 			if columns == 0 {
 				columns = len(fields)
 			}

@@ -15,10 +15,11 @@ type Format int
 
 // The formats of an input.
 const (
-	Lines Format = iota // separated by Source.Delimiter
-	CSV                 // RFC 4180
-	TSV                 // the same with tabs, and no quoting
-	JSONL               // a JSON value a line
+	Lines  Format = iota // separated by Source.Delimiter
+	CSV                  // RFC 4180
+	TSV                  // the same with tabs, and no quoting
+	JSONL                // a JSON value a line
+	Blocks               // parts of about Source.Block bytes, of whole lines
 )
 
 // ErrInput is what every error of an input is: nothing has been run.
@@ -28,15 +29,21 @@ var ErrInput = errors.New("input")
 type Source struct {
 	File      string // "" and "-" are standard input
 	Args      []string
-	UseArgs   bool   // the items are Args
-	Range     string // "10" is 1 to 10, "5-10", "0-100/10"
+	UseArgs   bool       // the items are Args
+	Lists     []List     // the items are the combinations of their values
+	Rows      [][]string // the items are these, each of its columns
+	Range     string     // "10" is 1 to 10, "5-10", "0-100/10"
 	Format    Format
-	Delimiter byte // of Lines; '\n' by default
-	NUL       bool // the delimiter is the NUL byte
-	Header    bool // the first record of CSV and TSV names the columns
+	Delimiter byte   // of Lines; '\n' by default
+	NUL       bool   // the delimiter is the NUL byte
+	Separator string // of the columns of CSV and TSV; "" is the usual
+	Group     int    // so many lines are the columns of an item; 0 and 1 are none
+	Block     int    // bytes
+	Header    bool   // the first record of CSV and TSV names the columns
 	SkipEmpty bool
 	Limit     int // of the items; 0 is none
 	Shuffle   bool
+	Numbers   []int // of the items; nil numbers them from 1
 }
 
 // Input is a source that has been opened. It is read once.
@@ -57,6 +64,12 @@ func (s Source) Open(stdin io.Reader) (*Input, error) {
 	switch {
 	case s.UseArgs:
 		in.total, in.open = len(s.Args), func() iter.Seq2[Item, error] { return literal(s.Args) }
+	case s.Rows != nil:
+		in.total, in.open = len(s.Rows), func() iter.Seq2[Item, error] { return rows(s.Rows) }
+	case s.Lists != nil:
+		if err := in.openLists(stdin); err != nil {
+			return nil, err
+		}
 	case s.Range != "":
 		from, to, step, err := parseRange(s.Range)
 		if err != nil {
@@ -67,6 +80,12 @@ func (s Source) Open(stdin io.Reader) (*Input, error) {
 	default:
 		if err := in.openFile(stdin); err != nil {
 			return nil, err
+		}
+	}
+	if s.Group > 1 && s.Rows == nil {
+		in.open = grouped(in.open, s.Group)
+		if in.total >= 0 {
+			in.total = (in.total + s.Group - 1) / s.Group
 		}
 	}
 	if s.Limit > 0 && in.total >= 0 {
@@ -90,7 +109,15 @@ func (in *Input) Names() []string {
 func (in *Input) Records() bool { return in.source.Format == JSONL }
 
 // Columns reports whether items have columns.
-func (in *Input) Columns() bool { return in.source.Format == CSV || in.source.Format == TSV }
+func (in *Input) Columns() bool {
+	return in.source.Format == CSV || in.source.Format == TSV || in.Several()
+}
+
+// Several reports whether items are nothing but columns: an item without a
+// placeholder is as many arguments.
+func (in *Input) Several() bool {
+	return len(in.source.Lists) > 1 || in.source.Group > 1 || len(in.source.Rows) > 0 && len(in.source.Rows[0]) > 1
+}
 
 // Close releases what the input holds.
 func (in *Input) Close() error { return in.close() }
@@ -132,6 +159,9 @@ func (in *Input) selected() iter.Seq[Item] {
 			}
 			n++
 			item.N = n
+			if n <= len(in.source.Numbers) {
+				item.N = in.source.Numbers[n-1]
+			}
 			if !yield(item) || n == in.source.Limit {
 				return
 			}

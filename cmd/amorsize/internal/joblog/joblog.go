@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -42,17 +41,19 @@ type Entry struct {
 	ID     string  `json:"id"`
 	Item   *string `json:"item,omitempty"`   // its text if it is short, or failed
 	Item64 string  `json:"item64,omitempty"` // the same in base64, if it is no UTF-8
-	OK     bool    `json:"ok"`
-	Tries  int     `json:"tries"`
-	Why    string  `json:"why,omitempty"` // exit:22, signal, timeout, spawn, throttled, …
-	Err    string  `json:"err,omitempty"` // with the last lines of standard error
-	At     float64 `json:"at_s"`          // its end, since the start of the run
-	Wall   float64 `json:"wall_s"`        // of the attempt
-	Took   float64 `json:"took_s,omitempty"`
-	CPU    float64 `json:"cpu_s,omitempty"`
-	Memory int64   `json:"rss_bytes,omitempty"`
-	Batch  int     `json:"batch,omitempty"` // items of the job, if it is more than one
-	run    int     // of the log, from 1
+	// Values are its columns, if it is nothing else.
+	Values []string `json:"values,omitempty"`
+	OK     bool     `json:"ok"`
+	Tries  int      `json:"tries"`
+	Why    string   `json:"why,omitempty"` // exit:22, signal, timeout, spawn, throttled, …
+	Err    string   `json:"err,omitempty"` // with the last lines of standard error
+	At     float64  `json:"at_s"`          // its end, since the start of the run
+	Wall   float64  `json:"wall_s"`        // of the attempt
+	Took   float64  `json:"took_s,omitempty"`
+	CPU    float64  `json:"cpu_s,omitempty"`
+	Memory int64    `json:"rss_bytes,omitempty"`
+	Batch  int      `json:"batch,omitempty"` // items of the job, if it is more than one
+	run    int      // of the log, from 1
 }
 
 // Text returns the item's text, false if it is not in the log.
@@ -69,9 +70,10 @@ const short = 1 << 10
 
 // Describe sets what identifies an item.
 func (e *Entry) Describe(it items.Item) {
-	e.N, e.ID = it.N, it.Identity()
+	e.N, e.ID, e.Values = it.N, it.Identity(), it.Values()
 	switch {
 	case e.OK && len(it.Text) > short:
+		e.Values = nil
 	case utf8.ValidString(it.Text):
 		e.Item = &it.Text
 	default:
@@ -83,55 +85,6 @@ func (e *Entry) Describe(it items.Item) {
 type End struct {
 	Type    string          `json:"type"` // "end"
 	Summary json.RawMessage `json:"summary"`
-}
-
-// Log is written to line by line, so that no line is lost that was written before
-// a crash. It is safe for concurrent use.
-type Log struct {
-	mu   sync.Mutex
-	file *os.File
-}
-
-// Create opens a log, to be continued if it is there and that is wanted.
-func Create(path string, again bool) (*Log, error) {
-	mode := os.O_CREATE | os.O_WRONLY | os.O_APPEND
-	if !again {
-		mode |= os.O_TRUNC
-	}
-	file, err := os.OpenFile(path, mode, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("can't write the log: %w", err)
-	}
-	return &Log{file: file}, nil
-}
-
-// Write adds a line.
-func (l *Log) Write(line any) error {
-	raw, err := json.Marshal(line)
-	if err != nil {
-		return err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, err = l.file.Write(append(raw, '\n'))
-	return err
-}
-
-// Sync puts what was written onto the disk.
-func (l *Log) Sync() error { return ignoreUnsupported(l.file.Sync()) }
-
-// Close closes the log.
-func (l *Log) Close() error { return errors.Join(l.Sync(), l.file.Close()) }
-
-// ignoreUnsupported forgives files that can't be synced, as pipes and /dev/null.
-func ignoreUnsupported(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) && !errors.Is(err, os.ErrClosed) {
-		if info, statErr := os.Stat(path.Path); statErr != nil || !info.Mode().IsRegular() {
-			return nil
-		}
-	}
-	return err
 }
 
 // Content is a log as it was read.
@@ -153,23 +106,45 @@ func Read(path string) (*Content, error) {
 	}
 	defer func() { _ = file.Close() }()
 	c := &Content{}
-	lines := bufio.NewReaderSize(file, 64<<10)
-	for n := 1; ; n++ {
-		line, err := lines.ReadBytes('\n')
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrLog, err)
-		}
-		if err := c.add(line); err != nil {
-			return nil, fmt.Errorf("%w: %s line %d is not of a log that amorsize wrote: %w", ErrLog, path, n, err)
-		}
+	if _, err := eachLine(file, path, c.add); err != nil {
+		return nil, err
 	}
 	if c.Header.V == 0 {
-		return nil, fmt.Errorf("%w: %s is not a log that amorsize wrote: write one with --log", ErrLog, path)
+		return nil, notALog(path)
 	}
 	return c, nil
+}
+
+func notALog(path string) error {
+	return fmt.Errorf("%w: %s is not a log that amorsize wrote: write one with --log", ErrLog, path)
+}
+
+// eachLine calls add for each whole line, which is only valid during the call. It
+// returns how many bytes they are: what follows was cut off.
+func eachLine(r io.Reader, path string, add func(line []byte) error) (whole int64, err error) {
+	lines := bufio.NewReaderSize(r, 256<<10)
+	var long []byte // a line that is longer than the buffer
+	for n := 1; ; n++ {
+		line, err := lines.ReadSlice('\n')
+		for long = long[:0]; errors.Is(err, bufio.ErrBufferFull); {
+			long = append(long, line...)
+			line, err = lines.ReadSlice('\n')
+		}
+		if len(long) > 0 {
+			long = append(long, line...)
+			line = long
+		}
+		switch {
+		case err == io.EOF:
+			return whole, nil
+		case err != nil:
+			return whole, fmt.Errorf("%w: %w", ErrLog, err)
+		}
+		if err := add(line); err != nil {
+			return whole, fmt.Errorf("%w: %s line %d is not of a log that amorsize wrote: %w", ErrLog, path, n, err)
+		}
+		whole += int64(len(line))
+	}
 }
 
 func (c *Content) add(line []byte) error {
@@ -241,31 +216,4 @@ func (c *Content) outcomes() []*Entry {
 		}
 	}
 	return list
-}
-
-// Finished tells which items need not be run again: each identity as often as it
-// is over. With again, those that failed are not among them.
-type Finished struct {
-	count map[string]int
-}
-
-// Finished returns the items that are over.
-func (c *Content) Finished(again bool) *Finished {
-	f := &Finished{count: map[string]int{}}
-	for _, e := range c.outcomes() {
-		if e.OK || !again {
-			f.count[e.ID]++
-		}
-	}
-	return f
-}
-
-// Skip reports whether the item is over, and counts it off.
-func (f *Finished) Skip(it items.Item) bool {
-	id := it.Identity()
-	if f.count[id] == 0 {
-		return false
-	}
-	f.count[id]--
-	return true
 }

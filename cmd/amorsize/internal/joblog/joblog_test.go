@@ -17,8 +17,16 @@ import (
 func write(t *testing.T, runs ...map[string][]bool) *joblog.Content {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "log")
+	writeTo(t, path, runs...)
+	content, err := joblog.Read(path)
+	require.NoError(t, err)
+	return content
+}
+
+func writeTo(t *testing.T, path string, runs ...map[string][]bool) {
+	t.Helper()
 	for i, run := range runs {
-		log, err := joblog.Create(path, i > 0)
+		log, _, err := joblog.Open(path, []joblog.Mode{joblog.New, joblog.Continue}[min(i, 1)])
 		require.NoError(t, err)
 		require.NoError(t, log.Write(joblog.Header{Type: "run", V: joblog.Version, Command: "run"}))
 		n := 0
@@ -32,9 +40,6 @@ func write(t *testing.T, runs ...map[string][]bool) *joblog.Content {
 		}
 		require.NoError(t, log.Close())
 	}
-	content, err := joblog.Read(path)
-	require.NoError(t, err)
-	return content
 }
 
 func TestFailed(t *testing.T) {
@@ -82,8 +87,12 @@ func TestFinished(t *testing.T) {
 			}
 			runs = append(runs, run)
 		}
-		c := write(t, runs...)
-		done := c.Finished(true)
+		path := filepath.Join(t.TempDir(), "log")
+		writeTo(t, path, runs...)
+		log, past, err := joblog.Open(path, joblog.Continue)
+		require.NoError(t, err)
+		require.NoError(t, log.Close())
+		done := past.Finished(true)
 		for text, n := range input {
 			skipped := 0
 			for range n {

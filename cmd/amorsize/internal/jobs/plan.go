@@ -55,7 +55,9 @@ type Plan struct {
 
 // Caps are bounds that don't come from the sample.
 type Caps struct {
-	Files int // slots that open files allow; 0 is none
+	Files int // slots that open files allow a run that finds its number; 0 is none
+	Fixed int // slots that they allow a run whose number is given; 0 is none
+	Works int // jobs that may be read and not over, beyond what the slots need; 0 is none
 	Start int // slots that a run may begin with; 0 is none
 }
 
@@ -103,7 +105,11 @@ func makePlan(c Cost, size Size, batch BatchSize, left int, caps Caps, perSecond
 		limit("start", caps.Start)
 	}
 	if size.Fixed > 0 {
-		p.Slots, p.Most, p.Fixed, p.Binding = size.Fixed, size.Fixed, true, "--jobs"
+		p.Slots, p.Fixed, p.Binding = size.Fixed, true, "--jobs"
+		if caps.Fixed > 0 && caps.Fixed < p.Slots {
+			p.Slots, p.Binding = caps.Fixed, "files"
+		}
+		p.Most = p.Slots
 	}
 	p.predict(left, perSecond)
 	return p
@@ -177,6 +183,9 @@ func (p *Plan) engine() amorsize.Option {
 
 // Why tells in a sentence what binds the number of slots.
 func (p *Plan) Why() string {
+	if p.Fixed && p.Binding == "files" {
+		return fmt.Sprintf("open files allow no more than %d, fewer than --jobs; ulimit -n tells how many there are", p.Slots)
+	}
 	if p.Fixed {
 		return "the number was given with --jobs"
 	}

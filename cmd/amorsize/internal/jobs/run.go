@@ -11,6 +11,7 @@ import (
 	"github.com/amorsize/amorsize/circuitbreaker"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/executor"
 )
 
 // Config is what a run is made of.
@@ -26,6 +27,10 @@ type Config struct {
 	Caps    Caps
 	Ordered bool // results come in the order of the items
 	Bisect  bool // batches that fail are run again in halves
+	// Weigh returns what an item adds to a job, of which one of several items has no
+	// more than Most. Nil does not bound jobs.
+	Weigh func(items.Item) int
+	Most  int
 	// Within is set if jobs run within this process: then the engine measures the
 	// first ones better than we could.
 	Within bool
@@ -56,10 +61,12 @@ type Result struct {
 }
 
 // Run runs the items to their end, or as far as it may. state tells how far it
-// is meanwhile.
+// is meanwhile; who looks at it meanwhile sets when it began.
 func Run(cfg Config, state *State) (result Result) {
 	r := &run{cfg: cfg, state: state}
-	state.Began = time.Now()
+	if state.Began.IsZero() {
+		state.Began = time.Now()
+	}
 	state.Total.Store(int64(cfg.Total))
 	next, stop := iter.Pull(cfg.Items)
 	defer stop()
@@ -101,18 +108,27 @@ type run struct {
 	cfg      Config
 	state    *State
 	next     func() (items.Item, bool)
+	held     *items.Item // read, but too much for the job before
 	slots    slots
 	observed observations
 	halves   []*Job
 }
 
-// take returns a job of up to n items; nil at the end.
+// take returns a job of up to n items, and no more than they may weigh; nil at the
+// end.
 func (r *run) take(n int) *Job {
 	var j *Job
+	weight := 0
 	for range n {
-		item, ok := r.next()
+		item, ok := r.item()
 		if !ok {
 			break
+		}
+		if r.cfg.Weigh != nil && n > 1 {
+			if weight += r.cfg.Weigh(item); j != nil && weight > r.cfg.Most {
+				r.held = &item
+				break
+			}
 		}
 		if j == nil {
 			j = &Job{Batch: make([]items.Item, 0, min(n, 1<<14))}
@@ -120,6 +136,15 @@ func (r *run) take(n int) *Job {
 		j.Batch = append(j.Batch, item)
 	}
 	return j
+}
+
+// item returns the next item.
+func (r *run) item() (items.Item, bool) {
+	if held := r.held; held != nil {
+		r.held = nil
+		return *held, true
+	}
+	return r.next()
 }
 
 // cut makes jobs of the items that are left.
@@ -145,7 +170,15 @@ func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
 	if files := r.cfg.Caps.Files; files > 0 { // results that wait hold files, too
 		works = min(works, max(files, 2*p.Slots+2))
 	}
+	if kept := r.cfg.Caps.Works; kept > 0 {
+		works = min(works, max(kept, p.Slots+1))
+	}
+	if p.Fixed && p.Binding == "files" {
+		works = p.Slots + 2
+	}
 	opts = append([]amorsize.Option{
+		// The end of the input is looked for: it tells how much there is to do.
+		func(c *executor.Config) error { c.ReadAhead = true; return nil },
 		// A slot takes one job at a time: what is begun is what came first.
 		p.engine(), amorsize.WithChunkSize(1), amorsize.WithErrors(amorsize.Collect), amorsize.WithWindow(works),
 		amorsize.WithPolicies(slices.Concat([]amorsize.Policy{outermost{r}}, r.cfg.Set.Policies(), r.cfg.Extra)...),
@@ -166,6 +199,10 @@ func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
 			continue
 		}
 		j := result.Item
+		if _, ended := errors.AsType[*amorsize.CanceledError](result.Err); ended {
+			j.Release() // it was not run, or stopped by the end of the run: neither done nor failed
+			continue
+		}
 		j.Took = result.Duration
 		r.over(j, result.Err)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/circuitbreaker"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/executor"
 	"github.com/amorsize/amorsize/ratelimit"
 	"github.com/amorsize/amorsize/retry"
@@ -142,10 +143,10 @@ func (s *Set) retrier(o Options, rate Rate) error {
 		p.Budget = retry.MustNewBudget(retry.BudgetPolicy{Ratio: share})
 	}
 	if retries == 0 && !rate.Auto {
-		p.MaxRetries = retry.NoRetries // but what the breaker holds back is not charged
+		p.MaxRetries = retry.NoRetries
 	}
 	r, err := retry.New(p)
-	if err == nil && (p.MaxRetries != retry.NoRetries || o.Breaker != "off" && o.Breaker != "") {
+	if err == nil && p.MaxRetries != retry.NoRetries {
 		s.policies = append(s.policies, r)
 	}
 	return err
@@ -160,7 +161,7 @@ func (s *Set) breaker(o Options) error {
 		FailureThreshold: flag.inARow, FailureRate: flag.share, MinimumCalls: flag.minimum,
 		OpenFor: o.BreakerWait, MaxWait: o.BreakerGiveUp, WhenOpen: circuitbreaker.Wait,
 		SuccessThreshold: 1,
-		IsFailure:        func(err error) bool { return !IsThrottled(err) },
+		IsFailure:        func(err error) bool { return !IsThrottled(err) && !process.Own(err) },
 		OnOpen: func(failures int, last error) {
 			why := last.Error()
 			s.why.Store(&why)

@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"syscall"
 	"time"
 )
 
@@ -46,3 +47,28 @@ func (e *SpawnError) Error() string { return fmt.Sprintf("can't start %s: %v", e
 
 // Unwrap returns ErrCommand and the cause.
 func (e *SpawnError) Unwrap() []error { return []error{ErrCommand, e.Err} }
+
+// OutputError says that what a command wrote may not have been kept whole.
+type OutputError struct {
+	Dir string // where it was kept
+	Err error
+}
+
+func (e *OutputError) Error() string {
+	return fmt.Sprintf("its output can't be kept in %s: %v; TMPDIR names another place", e.Dir, e.Err)
+}
+
+// Unwrap returns ErrCommand and the cause.
+func (e *OutputError) Unwrap() []error { return []error{ErrCommand, e.Err} }
+
+// Own reports whether an error tells of this host and not of what was called: it
+// has too few files, too little memory or room.
+func Own(err error) bool {
+	return scarce(err) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.ENOMEM)
+}
+
+// scarce reports whether a command could not be started for want of open files or
+// processes, of which others give some back when they end.
+func scarce(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EAGAIN)
+}

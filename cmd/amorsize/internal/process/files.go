@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // small is the output up to which it is kept in memory until it is its turn, so
@@ -15,8 +17,9 @@ const small = 4 << 10
 // Files lends unlinked temporary files, and takes them back to lend them again.
 // It is safe for concurrent use.
 type Files struct {
-	mu   sync.Mutex
-	free []*os.File
+	mu     sync.Mutex
+	free   []*os.File
+	noRoom time.Time // when there was none the last time
 }
 
 // get returns an empty file.
@@ -39,6 +42,7 @@ func (f *Files) get() (*os.File, error) {
 
 // put takes a file back. One that somebody else may still write to is closed instead.
 func (f *Files) put(file *os.File, shared bool) {
+	f.look(file) // before this makes room: others may have had none
 	if !shared && empty(file) == nil {
 		f.mu.Lock()
 		f.free = append(f.free, file)
@@ -46,6 +50,26 @@ func (f *Files) put(file *os.File, shared bool) {
 		return
 	}
 	discard(file)
+}
+
+// look notes whether there is no room for output.
+func (f *Files) look(file *os.File) {
+	if !full(file) {
+		return
+	}
+	f.mu.Lock()
+	f.noRoom = time.Now()
+	f.mu.Unlock()
+}
+
+// roomSince returns an error if at some moment since then there was no room.
+func (f *Files) roomSince(began time.Time) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.noRoom.Before(began) {
+		return nil
+	}
+	return &OutputError{Dir: os.TempDir(), Err: syscall.ENOSPC}
 }
 
 func empty(file *os.File) error {
@@ -87,6 +111,7 @@ func Bytes(text []byte) Capture { return Capture{text: text, size: int64(len(tex
 // capture takes over what was written to file; shared says that somebody may
 // write on.
 func (f *Files) capture(file *os.File, shared bool) (Capture, error) {
+	f.look(file)
 	info, err := file.Stat()
 	if err != nil {
 		f.put(file, true)

@@ -102,6 +102,13 @@ func (g *Groups) Raise(level Level) {
 	}
 }
 
+// raised reports whether what runs is to end.
+func (g *Groups) raised() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.level > Untroubled
+}
+
 // Suspend stops what runs, or lets it go on.
 func (g *Groups) Suspend(stopped bool) {
 	g.mu.Lock()

@@ -46,6 +46,17 @@ func (s *Spawner) Start(c Command) (*Partner, error) {
 	return &Partner{questions, answers, child, s.cfg.Groups.begin(c.Slot, child.Pid, c.Item), s}, nil
 }
 
+// Unanswered returns how many bytes of questions the partner has not read yet, and
+// Unread how many of its answers nobody has. Both are 0 where that is not known.
+func (p *Partner) Unanswered() int { return waiting(p.Questions) }
+
+// Unread is told of by Unanswered.
+func (p *Partner) Unread() int { return waiting(p.Answers) }
+
+// Busy reports whether the partner is on a core: it may write more without having
+// to wait for anything. It is false where that is not known.
+func (p *Partner) Busy() bool { return busy(p.child.Pid) }
+
 // End closes the partner's input, which asks it to end, and sees to that it does:
 // it is asked by a signal after the grace, and killed after as long again. It
 // returns how it ended.

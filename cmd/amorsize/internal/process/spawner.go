@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -39,6 +40,8 @@ type Spawner struct {
 	files Files
 	null  *os.File
 	env   []string
+
+	scarce sync.Mutex // held by who waits for files
 }
 
 // NewSpawner returns a Spawner.
@@ -76,28 +79,70 @@ type Command struct {
 // Outcome is what a command did.
 type Outcome struct {
 	Wall, CPU time.Duration
-	Memory    int64 // bytes, at its peak
+	Memory    int64 // bytes, at its peak; 0 if that is not known
 	Out, Err  Capture
 }
 
-// Run runs a command to its end. The error is an *ExitError, a *TimeoutError or a
-// *SpawnError; the outcome is to be released by the caller.
+// Run runs a command to its end. The error is an *ExitError, a *TimeoutError, a
+// *SpawnError or an *OutputError; the outcome is to be released by the caller.
+// Where there are too few files or processes to start it, it waits for others to
+// end.
 func (s *Spawner) Run(c Command) (Outcome, error) {
-	var o Outcome
 	path := c.Path
 	if path == "" {
 		found, err := exec.LookPath(c.Argv[0])
-		if err != nil {
-			return o, &SpawnError{c.Argv[0], err}
+		if err != nil && !scarce(err) {
+			return Outcome{}, &SpawnError{c.Argv[0], err}
 		}
 		path = found
 	}
+	r, err := s.start(path, c)
+	if scarce(err) {
+		r, err = s.startScarce(path, c)
+	}
+	if err != nil {
+		return Outcome{}, &SpawnError{c.Argv[0], err}
+	}
+	return s.finish(r, c)
+}
+
+// longestWait is, about, for how long a command is tried to be started that can't
+// be for want of files or processes, although no other one holds any.
+const longestWait = time.Second
+
+// startScarce starts a command as soon as there are files for it: one at a time
+// tries, or each might get a part of what it needs.
+func (s *Spawner) startScarce(path string, c Command) (*started, error) {
+	s.scarce.Lock()
+	defer s.scarce.Unlock()
+	for wait := time.Millisecond; ; wait = min(2*wait, 2*longestWait) {
+		s.files.Close()
+		r, err := s.start(path, c)
+		if !scarce(err) || s.cfg.Groups.raised() {
+			return r, err
+		}
+		if wait > longestWait && len(s.cfg.Groups.List()) == 0 {
+			return nil, err
+		}
+		time.Sleep(min(wait, longestWait/10))
+	}
+}
+
+// started is a command under way.
+type started struct {
+	child   *os.Process
+	streams *streams
+	peak    *memory
+	began   time.Time
+}
+
+func (s *Spawner) start(path string, c Command) (*started, error) {
 	streams, err := s.open(c)
 	if err != nil {
-		return o, &SpawnError{c.Argv[0], err}
+		return nil, err
 	}
-	began := time.Now()
-	child, err := os.StartProcess(path, c.Argv, &os.ProcAttr{
+	r := &started{streams: streams, began: time.Now()}
+	r.child, err = os.StartProcess(path, c.Argv, &os.ProcAttr{
 		Dir: s.cfg.Dir, Env: append(s.env, c.Env...), Files: streams.files(), Sys: attributes(),
 	})
 	if err != nil {
@@ -106,27 +151,37 @@ func (s *Spawner) Run(c Command) (Outcome, error) {
 		if errors.As(err, &cause) {
 			err = cause.Err
 		}
-		return o, &SpawnError{c.Argv[0], err}
+		return nil, err
 	}
 	streams.started()
-	state, timedOut, shared := s.wait(child, c)
-	o.Wall = time.Since(began)
+	r.peak = watchMemory(r.child.Pid)
+	return r, nil
+}
+
+// finish waits for the end of a command and takes what it wrote.
+func (s *Spawner) finish(r *started, c Command) (o Outcome, err error) {
+	state, timedOut, shared := s.wait(r, c)
+	o.Wall = time.Since(r.began)
 	if state != nil {
 		o.CPU, o.Memory = usage(state)
+		o.Memory = r.peak.of(o.Memory)
 		err = ended(state)
 	}
 	if timedOut {
 		err = &TimeoutError{c.Timeout}
 	}
-	if failure := streams.finish(&o, shared); err == nil && failure != nil {
-		err = &SpawnError{c.Argv[0], failure}
+	if failure := r.streams.finish(&o, shared); err == nil && failure != nil {
+		if err = failure; !errors.As(err, new(*OutputError)) {
+			err = &OutputError{os.TempDir(), failure}
+		}
 	}
 	return o, err
 }
 
 // wait waits for the end of a command, and sees to its end if it takes too long.
 // shared says that others of its group live on.
-func (s *Spawner) wait(child *os.Process, c Command) (state *os.ProcessState, timedOut, shared bool) {
+func (s *Spawner) wait(cmd *started, c Command) (state *os.ProcessState, timedOut, shared bool) {
+	child := cmd.child
 	r := s.cfg.Groups.begin(c.Slot, child.Pid, c.Item)
 	var late atomic.Bool
 	if c.Timeout > 0 {
@@ -139,6 +194,7 @@ func (s *Spawner) wait(child *os.Process, c Command) (state *os.ProcessState, ti
 		defer killer.Stop()
 	}
 	await(child.Pid)
+	cmd.peak.stop() // its number may be another's soon
 	level := s.cfg.Groups.end(r)
 	state, _ = child.Wait() // it has ended, or, elsewhere than on Linux, ends here
 	timedOut = late.Load()

@@ -12,6 +12,7 @@ import (
 type streams struct {
 	s            *Spawner
 	item         string
+	began        time.Time
 	in, out, err *os.File
 	fed          bool
 	ours         []*os.File // ends of pipes that the command has now, too
@@ -21,7 +22,7 @@ type streams struct {
 
 // open opens the files that a command writes to, and what it reads.
 func (s *Spawner) open(c Command) (*streams, error) {
-	st := &streams{s: s, item: c.Item, in: s.null}
+	st := &streams{s: s, item: c.Item, in: s.null, began: time.Now()}
 	if c.Feed {
 		in, err := s.feed(c.Stdin)
 		if err != nil {
@@ -152,5 +153,5 @@ func (st *streams) finish(o *Outcome, shared bool) error {
 	if st.err != st.out {
 		o.Err, err2 = st.s.files.capture(st.err, shared)
 	}
-	return errors.Join(err, err2)
+	return errors.Join(err, err2, st.s.files.roomSince(st.began))
 }

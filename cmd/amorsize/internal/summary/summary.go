@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
@@ -126,10 +128,11 @@ type Bin struct {
 }
 
 // Why names the kind of an error: exit:22, signal:killed, timeout, spawn,
-// status:404, connection, throttled, error.
+// output, status:404, connection, throttled, error.
 func Why(err error, status int) string {
 	var exit *process.ExitError
 	var spawn *process.SpawnError
+	var output *process.OutputError
 	var network net.Error
 	var timeout interface{ Timeout() bool }
 	switch {
@@ -141,6 +144,8 @@ func Why(err error, status int) string {
 		return "exit:" + strconv.Itoa(exit.Code)
 	case errors.As(err, &spawn):
 		return "spawn"
+	case errors.As(err, &output):
+		return "output"
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return "timeout"
 	case errors.As(err, &network):
@@ -151,14 +156,35 @@ func Why(err error, status int) string {
 	return "error"
 }
 
-// Brief is a text in one line of at most so many characters.
+// Brief is a text in one line of at most so many characters, for a terminal: what a
+// command or a server wrote must not steer it.
 func Brief(text string, most int) string {
-	text = strings.Join(strings.Fields(text), " ")
+	text = Printable(strings.Join(strings.Fields(text), " "))
 	runes := []rune(text)
 	if len(runes) <= most {
 		return text
 	}
 	return string(runes[:most-1]) + "…"
+}
+
+// Printable returns text with everything escaped, as in a Go string, that is not printed
+// as itself: control characters, escape sequences, marks that change the direction of
+// what follows, bytes that are no UTF-8.
+func Printable(text string) string {
+	var b strings.Builder
+	for i, r := range text {
+		_, size := utf8.DecodeRuneInString(text[i:])
+		switch {
+		case r == utf8.RuneError && size == 1:
+			fmt.Fprintf(&b, `\x%02x`, text[i])
+		case unicode.IsPrint(r):
+			b.WriteRune(r)
+		default:
+			quoted := strconv.QuoteRune(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		}
+	}
+	return b.String()
 }
 
 // Line returns the failure for a person.

@@ -8,7 +8,10 @@ import (
 
 // Command is a command line with placeholders. It is executed as it is, argument
 // by argument: no shell reads an item.
-type Command struct{ args []Template }
+type Command struct {
+	args   []Template
+	fields bool // the columns of the items follow
+}
 
 // ParseCommand reads the arguments. If none has a placeholder, the item is the
 // last argument, unless it is passed otherwise (bare).
@@ -29,7 +32,9 @@ func ParseCommand(argv []string, scope Scope, bare bool) (Command, error) {
 		if len(words) > 0 {
 			return c, fmt.Errorf("%w (to pass it as it is, add {} where the item goes)", unknownWord(words[0]))
 		}
-		c.args = append(c.args, Template{parts: []part{{kind: whole}}})
+		if c.fields = scope.Several; !c.fields {
+			c.args = append(c.args, Template{parts: []part{{kind: whole}}})
+		}
 	}
 	return c, nil
 }
@@ -53,7 +58,30 @@ func (c Command) Expand(batch []items.Item, slot int) ([]string, error) {
 			argv = append(argv, arg)
 		}
 	}
+	if c.fields {
+		for _, it := range batch {
+			argv = append(argv, it.Fields...)
+		}
+	}
 	return argv, nil
+}
+
+// Adds returns the arguments that another item adds to a command line; those of
+// which there is no value are left out.
+func (c Command) Adds(it items.Item) []string {
+	var args []string
+	for i, t := range c.args {
+		if i == 0 || t.Constant() {
+			continue
+		}
+		if arg, err := t.Expand(it, 0, nil); err == nil {
+			args = append(args, arg)
+		}
+	}
+	if c.fields {
+		args = append(args, it.Fields...)
+	}
+	return args
 }
 
 // Program returns the program's name if it does not depend on the item.

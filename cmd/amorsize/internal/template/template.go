@@ -20,6 +20,7 @@ var ErrTemplate = errors.New("template")
 // Scope says what placeholders there are besides those of every item.
 type Scope struct {
 	Columns bool     // {1}, {2}, …
+	Several bool     // items are their columns: without a placeholder each is an argument
 	Names   []string // {name}
 	Any     bool     // items are JSON objects: any name may be one of theirs
 	Strict  bool     // braces around a word are meant as a placeholder, always
@@ -57,10 +58,13 @@ type Template struct {
 	words []string // in braces, and not known
 }
 
-var word = regexp.MustCompile(`^[A-Za-z_][\w.-]*$`)
+var (
+	word  = regexp.MustCompile(`^[A-Za-z_][\w.-]*$`)
+	words = regexp.MustCompile(`^[\pL_][\pL\pN_.-]*( +[\pL\pN_.-]+)*$`) // as columns are called
+)
 
 // Parse reads a text. What stands between {{ and }} is left as it is. Braces around
-// anything that is no placeholder are text, as in awk '{print $1}'; around a word
+// anything that is no placeholder are text, as in awk '{print $1}'; around words
 // they are an error if columns have names and none is that.
 func Parse(source string, scope Scope) (Template, error) {
 	var t Template
@@ -121,7 +125,13 @@ func (t *Template) placeholder(inner string, scope Scope) (p part, ok bool, err 
 		}
 		return part{kind: column, column: n}, true, nil
 	}
-	if !word.MatchString(inner) {
+	if scope.Names != nil && slices.Contains(scope.Names, inner) {
+		return part{kind: name, text: inner}, true, nil
+	}
+	if scope.Any && words.MatchString(inner) {
+		return part{kind: name, text: inner}, true, nil
+	}
+	if !word.MatchString(inner) && (scope.Names == nil || !words.MatchString(inner)) {
 		return p, false, nil
 	}
 	if scope.Any || slices.Contains(scope.Names, inner) {

@@ -12,14 +12,14 @@ import (
 func (t *Terminal) Plan(what string, total int, p jobs.Plan, rate string) string {
 	items := "items to come"
 	if total >= 0 {
-		items = plural(total, "item")
+		items = Plural(total, "item")
 	}
 	first := "amorsize: " + items
 	if p.Cost.Items > 0 {
 		first += fmt.Sprintf(" · sampled %s in %s", jobs.Count(p.Cost.Items), jobs.Short(p.Cost.Elapsed))
 	}
 	first += " · " + what
-	second := "  plan: " + plural(p.Slots, "slot")
+	second := "  plan: " + Plural(p.Slots, "slot")
 	if !p.Fixed && p.Cost.Jobs > 0 {
 		second += " to begin with"
 	}
@@ -50,7 +50,7 @@ func (t *Terminal) Explain(p jobs.Plan) string {
 	var left, right []string
 	add := func(name, value string) { left = append(left, fmt.Sprintf("  %-20s %10s", name, value)) }
 	if c.Jobs > 0 {
-		left = append(left, fmt.Sprintf("cost of one job (%s, ±%.0f %%)", plural(c.Jobs, "sample"), 100*c.CV))
+		left = append(left, fmt.Sprintf("cost of one job (%s, ±%.0f %%)", Plural(c.Jobs, "sample"), 100*c.CV))
 		if c.Start > 0 {
 			add("start", jobs.Short(c.Start))
 			add("each item", jobs.Short(c.Item))
@@ -84,7 +84,8 @@ func (t *Terminal) Explain(p jobs.Plan) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func plural(n int, what string) string {
+// Plural returns a number of things: "1 slot", "12 345 slots".
+func Plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -38,7 +38,7 @@ func (v View) Line(now time.Time) string {
 		parts = append(parts, perSecond(rate))
 	}
 	if n := s.Slots.Load(); n > 0 {
-		parts = append(parts, plural(int(n), "slot"))
+		parts = append(parts, Plural(int(n), "slot"))
 	}
 	if n := v.Set.Retried.Load(); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d retried", n))

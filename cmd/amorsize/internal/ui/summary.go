@@ -20,7 +20,7 @@ func (t *Terminal) Summary(s summary.Summary, again string) string {
 	if s.Stopped != "" {
 		head = "stopped (" + s.Stopped + ")"
 	}
-	parts := []string{fmt.Sprintf("%s: %s in %s (%s)", head, plural(s.OK+s.Failed, "item"), short(s.Wall), perSecond(s.PerSecond))}
+	parts := []string{fmt.Sprintf("%s: %s in %s (%s)", head, Plural(s.OK+s.Failed, "item"), short(s.Wall), perSecond(s.PerSecond))}
 	parts = append(parts, jobs.Count(s.OK)+" ok")
 	failed := jobs.Count(s.Failed) + " failed"
 	if s.Failed > 0 {

@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// elsewhere are flags of xargs and GNU parallel, and what they are called here.
+var elsewhere = map[string]string{
+	"P": "the number of jobs at a time is -j", "I": "{} is the item, always: leave -I out", "i": "{} is the item, always: leave -i out",
+	"L": "items of a job are --batch 10; -N 2 has so many lines as {1} and {2}", "r": "nothing is run without items: leave -r out",
+	"s": "a batch is cut by what fits a command line: leave -s out", "t": "-v tells of failures, -n of what would be run",
+	"max-procs": "the number of jobs at a time is --jobs", "max-args": "items of a job are --batch", "X": "items of a job are --batch auto",
+	"m": "items of a job are --batch auto", "bar": "progress is shown without it: --progress tells how", "eta": "progress is shown without it: --progress tells how",
+	"joblog": "what becomes of each item is kept with --log", "keep-order": "it is --order", "line-buffer": "it is --output line",
+	"lb": "it is --output line", "ungroup": "it is --output live", "u": "it is --output live", "tagstring": "it is --tag=TEMPLATE",
+	"dryrun": "it is --dry-run", "retry-failed": "it is amorsize retry RUN.jsonl", "link": "lists are linked with :::+",
+	"no-run-if-empty": "nothing is run without items: leave it out", "max-replace-args": "it is --per-item, or -N",
+}
+
+// withHint adds to an unknown flag what it is called here.
+func withHint(err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	if hint := elsewhere[unknown.GetSpecifiedName()]; hint != "" {
+		return fmt.Errorf("%w; %s", err, hint)
+	}
+	return err
+}
+
+// numberOfArguments reports whether -n was meant as that of xargs: a dry run of a
+// command that is a number.
+func numberOfArguments(argv []string, dryRun bool) bool {
+	if !dryRun || len(argv) == 0 {
+		return false
+	}
+	_, err := strconv.Atoi(strings.TrimSpace(argv[0]))
+	return err == nil
+}

@@ -1,0 +1,98 @@
+//go:build unix
+
+package joblog_test
+
+import (
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
+)
+
+// TestTorn cuts a log at every byte: however it was cut, it is continued twice,
+// and every line that was whole still counts.
+func TestTorn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	writeTo(t, path, map[string][]bool{"a": {true}})
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	header := strings.IndexByte(string(whole), '\n') + 1
+	for cut := range whole {
+		require.NoError(t, os.WriteFile(path, whole[:cut], 0o600))
+		for again := range 2 {
+			log, past, err := joblog.Open(path, joblog.Continue)
+			require.NoError(t, err, "cut at %d, again %d", cut, again)
+			require.Equal(t, cut < header && again == 0, past == nil)
+			if again == 0 {
+				require.NoError(t, log.Write(joblog.Header{Type: "run", V: joblog.Version}))
+				e := joblog.Entry{Type: "item", OK: true}
+				e.Describe(items.Of(1, "b"))
+				require.NoError(t, log.Write(e))
+			} else {
+				require.True(t, past.Finished(false).Skip(items.Of(1, "b")))
+			}
+			require.NoError(t, log.Close())
+		}
+		_, err := joblog.Read(path)
+		require.NoError(t, err)
+	}
+}
+
+// TestShortWrite: of a line for which there is no room nothing stays, so that one
+// for which there is room later is a line of its own.
+func TestShortWrite(t *testing.T) {
+	signal.Ignore(syscall.SIGXFSZ)
+	defer signal.Reset(syscall.SIGXFSZ)
+	path := filepath.Join(t.TempDir(), "log")
+	log, _, err := joblog.Open(path, joblog.New)
+	require.NoError(t, err)
+	require.NoError(t, log.Write(joblog.Header{Type: "run", V: joblog.Version}))
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit))
+	small := limit
+	small.Cur = 10 + uint64(len(before))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small))
+	err = log.Write(joblog.Entry{Type: "item", ID: strings.Repeat("0", 32)})
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit))
+	require.ErrorIs(t, err, syscall.EFBIG)
+	after, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after))
+	require.NoError(t, log.Close())
+}
+
+// TestRefusals: what is there is not lost.
+func TestRefusals(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	for text, modes := range map[string][]joblog.Mode{
+		"a\nb\n":                      {joblog.New, joblog.Continue, joblog.Overwrite}, // no log
+		"fragment":                    {joblog.New, joblog.Continue, joblog.Overwrite},
+		`{"type":"run","v":1}` + "\n": {joblog.New, joblog.Overwrite}, // it has not ended
+		`{"type":"run","v":1}` + "\n" + `{"type":"end","summary":{"stopped":"interrupted"}}` + "\n": {joblog.New, joblog.Overwrite},
+		`{"type":"run","v":1}` + "\n" + `{"type":"end","summary":{}}` + "\n":                        {joblog.New},
+	} {
+		for _, mode := range modes {
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			_, _, err := joblog.Open(path, mode)
+			require.ErrorIs(t, err, joblog.ErrLog, "%q", text)
+			got, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, text, string(got))
+		}
+	}
+	require.NoError(t, os.WriteFile(path, []byte(`{"type":"run","v":1}`+"\n"), 0o600))
+	log, past, err := joblog.Open(path, joblog.Continue)
+	require.NoError(t, err)
+	require.NotNil(t, past)
+	require.NoError(t, log.Close())
+}

@@ -1,0 +1,110 @@
+package process_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+)
+
+// TestMemoryIsTheChilds: however large this process is, a small command is small,
+// and a large one is large.
+func TestMemoryIsTheChilds(t *testing.T) {
+	ours := make([]byte, 200<<20)
+	for i := 0; i < len(ours); i += 4096 {
+		ours[i] = 1
+	}
+	s, _ := spawner(t, process.Config{})
+	o, err := s.Run(sh("sleep 0.1"))
+	require.NoError(t, err)
+	require.Positive(t, o.Memory)
+	require.Less(t, o.Memory, int64(20<<20))
+	o, err = s.Run(sh("exec head -c 1 /dev/null"))
+	require.NoError(t, err)
+	require.Less(t, o.Memory, int64(20<<20))
+	o, err = s.Run(sh("exec dd if=/dev/zero of=/dev/null bs=400M count=1 2>/dev/null"))
+	require.NoError(t, err)
+	require.Greater(t, o.Memory, int64(300<<20))
+	runtime.KeepAlive(ours)
+}
+
+// smallDisk returns a directory with so much room.
+func smallDisk(t *testing.T, size int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		t.Skip("no file system can be mounted here:", err)
+	}
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	return dir
+}
+
+// TestFullDisk: output that can't be kept whole fails its command, also if the
+// command does not say so itself.
+func TestFullDisk(t *testing.T) {
+	dir := smallDisk(t, 1<<20)
+	t.Setenv("TMPDIR", dir)
+	s, _ := spawner(t, process.Config{})
+	o, err := s.Run(sh("head -c 3000000 /dev/zero 2>/dev/null; true"))
+	var failure *process.OutputError
+	require.ErrorAs(t, err, &failure)
+	require.ErrorIs(t, err, process.ErrCommand)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.ErrorContains(t, err, dir)
+	require.True(t, process.Own(err))
+	o.Out.Release()
+	o.Err.Release()
+
+	o, err = s.Run(sh("echo fine")) // there is room again
+	require.NoError(t, err)
+	require.Equal(t, "fine\n", text(t, o.Out))
+	o.Out.Release()
+
+	fill := filepath.Join(dir, "fill")
+	require.Error(t, os.WriteFile(fill, make([]byte, 2<<20), 0o600))
+	o, err = s.Run(sh("echo lost; true")) // nothing is written at all
+	require.ErrorAs(t, err, &failure)
+	o.Out.Release()
+	require.NoError(t, os.Remove(fill))
+	o, err = s.Run(sh("echo fine"))
+	require.NoError(t, err)
+	o.Out.Release()
+}
+
+// TestFewFiles: a command that can't be started for want of files waits for those
+// that run.
+func TestFewFiles(t *testing.T) {
+	s, _ := spawner(t, process.Config{})
+	held, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	few := limit
+	few.Cur = uint64(len(held) + 12)
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few))
+	defer func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)) }()
+	results := make(chan error, 30)
+	for slot := range cap(results) {
+		go func() {
+			c := sh("sleep 0.02; echo $0")
+			c.Slot = slot
+			o, err := s.Run(c)
+			if err == nil && strings.TrimSpace(string(o.Out.Tail(10))) != "sh" {
+				err = fmt.Errorf("output %q", o.Out.Tail(10))
+			}
+			o.Out.Release()
+			o.Err.Release()
+			results <- err
+		}()
+	}
+	for range cap(results) {
+		require.NoError(t, <-results)
+	}
+}

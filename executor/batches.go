@@ -1,0 +1,213 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/clock"
+)
+
+// batches runs a function that takes many items in one call: a range is a call. A
+// call that is refused for its size is made again in two halves. Of a call that tells
+// which of its items failed, the others count, and a retry is given only those.
+type batches[T, R any] struct {
+	fn       func(context.Context, []T) ([]R, error)
+	policies []Policy
+	items    []T
+	out      []R
+	sizer    *batchSizer // told what calls take; nil if their size is fixed
+	chain    func(context.Context) error
+
+	w     *worker
+	span  span    // the part of the range that is being run
+	open  []int   // of the part, the items to run; nil is all of them
+	errs  []error // of each of them, what the latest call said
+	whole bool    // the latest call did all that it was given
+}
+
+func newBatches[T, R any](fn func(context.Context, []T) ([]R, error), policies []Policy, items []T, out []R, sizer *batchSizer) *batches[T, R] {
+	b := &batches[T, R]{fn: fn, policies: policies, items: items, out: out, sizer: sizer}
+	b.chain = chain(policies, b.call)
+	return b
+}
+
+func (b *batches[T, R]) fork() runner {
+	return newBatches(b.fn, b.policies, b.items, b.out, b.sizer)
+}
+
+func (b *batches[T, R]) usesContext() bool { return true }
+
+// failed loses the whole part: which of its items succeeded is not known.
+func (b *batches[T, R]) failed(at int, s span) span {
+	if b.span.lo == at && b.span.hi > at {
+		return b.span
+	}
+	return span{at, s.hi}
+}
+
+func (b *batches[T, R]) fail(_ *worker, lost span, err error) error {
+	return &BatchError{Index: lost.lo, Size: lost.hi - lost.lo, Err: answer.Plain(err)}
+}
+
+// errParts is what a range returns of which parts or items failed.
+var errParts = errors.New("amorsize: parts of a batch failed")
+
+func (b *batches[T, R]) run(ctx context.Context, w *worker, s span) error {
+	w.at, w.returned = s.lo, false
+	b.w = w
+	defer w.guard()
+	err := b.runPart(ctx, s)
+	w.returned = true
+	if len(w.faults) > 0 {
+		return errParts
+	}
+	return err
+}
+
+// runPart runs a part of the range, in two halves if it is too large. It leaves in
+// w.at the first item that was not dealt with. The error is that of the run: any
+// other is a fault of the part.
+func (b *batches[T, R]) runPart(ctx context.Context, s span) error {
+	if b.w.interrupted() {
+		return nil
+	}
+	b.span, b.open, b.errs = s, nil, nil
+	b.w.attempts = 0
+	began := b.w.beginPoliced()
+	err := b.chain(ctx)
+	b.w.policed.end(began)
+	switch {
+	case err == nil && !b.whole: // a policy answered without calling
+		err = &countError{got: 0, want: s.hi - s.lo}
+	case err != nil && isContextError(ctx, err):
+		return err
+	case err != nil && s.hi-s.lo > 1 && b.open == nil && answer.TooLarge(err):
+		return b.runHalves(ctx, s)
+	}
+	b.whole = false
+	if err != nil {
+		b.note(err)
+	}
+	b.w.at = s.hi
+	return nil
+}
+
+func (b *batches[T, R]) runHalves(ctx context.Context, s span) error {
+	middle := s.lo + (s.hi-s.lo+1)/2
+	for _, half := range []span{{s.lo, middle}, {middle, s.hi}} {
+		if err := b.runPart(ctx, half); err != nil || b.w.at < half.hi {
+			return err
+		}
+	}
+	return nil
+}
+
+// note keeps the failure of the part: of all of it, or of the items that failed.
+func (b *batches[T, R]) note(err error) {
+	if b.open == nil {
+		b.w.faults = append(b.w.faults, fault{b.span, b.fail(b.w, b.span, err)})
+		return
+	}
+	for i, at := range b.open {
+		of := err
+		if own := b.errs[i]; own != nil {
+			of = own
+			if partial, ok := err.(*PartialError); !ok || partial.Failed == nil { //nolint:errorlint // only the function's own says no more than the items'
+				of = &itemCause{own, err}
+			}
+		}
+		b.w.faults = append(b.w.faults, fault{span{at, at + 1}, &ItemError{Index: at, Attempts: b.w.attempts, Err: of}})
+	}
+}
+
+// call is the innermost link: one attempt at what is left of the part.
+func (b *batches[T, R]) call(ctx context.Context) (err error) {
+	b.w.attempts++
+	b.whole = false
+	items := b.given()
+	entered := b.w.enter(len(items), b.cost(len(items)))
+	began := clock.Now()
+	result, err := b.fn(ctx, items)
+	now := clock.Now()
+	held := b.w.call.heldFor(now)
+	took := now - began - held
+	var partial *PartialError
+	switch {
+	case err == nil && len(result) != len(items):
+		err = &countError{got: len(result), want: len(items)}
+	case err == nil:
+		b.whole = true
+		b.keep(result, nil)
+	case errors.As(err, &partial) && partial.within(len(items), len(result)):
+		b.keep(result, partial)
+	case answer.TooLarge(err) && len(items) > 1:
+		err = &tooLargeError{err}
+	}
+	b.tell(len(items), took, err)
+	b.w.leave(entered, len(items), err)
+	return err
+}
+
+// given returns the items of the next call.
+func (b *batches[T, R]) given() []T {
+	if b.open == nil {
+		// The capacity ends with the batch: an append by fn cannot reach the next one.
+		return b.items[b.span.lo:b.span.hi:b.span.hi]
+	}
+	items := make([]T, len(b.open))
+	for i, at := range b.open {
+		items[i] = b.items[at]
+	}
+	return items
+}
+
+// keep takes the results of a call, but for the items that failed: those are left to
+// the next one.
+func (b *batches[T, R]) keep(result []R, partial *PartialError) {
+	if partial == nil && b.open == nil {
+		copy(b.out[b.span.lo:b.span.hi], result)
+		return
+	}
+	var open []int
+	var errs []error
+	for i := range result {
+		at := b.span.lo + i
+		if b.open != nil {
+			at = b.open[i]
+		}
+		if partial != nil {
+			if err, failed := partial.Failed[i]; failed {
+				open, errs = append(open, at), append(errs, err)
+				continue
+			}
+		}
+		b.out[at] = result[i]
+	}
+	b.open, b.errs = open, errs
+}
+
+// tell tells the sizer what a call has come to.
+func (b *batches[T, R]) tell(items int, took time.Duration, err error) {
+	switch {
+	case b.sizer == nil:
+	case err == nil:
+		b.sizer.succeeded(items, took)
+	default:
+		if _, _, notMade := answer.NotMade(err); !notMade {
+			var partial *PartialError
+			if !errors.As(err, &partial) {
+				b.sizer.failed(items, answer.TooLarge(err))
+			}
+		}
+	}
+}
+
+// cost returns what a call costs, relative to one of the settled size.
+func (b *batches[T, R]) cost(items int) float64 {
+	if b.sizer == nil {
+		return 1
+	}
+	return b.sizer.cost(items)
+}

@@ -1,0 +1,268 @@
+package executor
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/waiting"
+)
+
+// runContext is the context of a run's calls: the caller's, but it ends with the
+// run, too. Most calls never ask for that, so what it takes is made for the first
+// who does: that saves small runs three allocations.
+type runContext struct {
+	context.Context // the caller's
+
+	mu     sync.Mutex
+	own    context.Context
+	cancel context.CancelCauseFunc
+	ended  bool
+	cause  error
+}
+
+// made returns the context that ends with the run. mu is held.
+func (c *runContext) made() context.Context {
+	if c.own == nil {
+		c.own, c.cancel = context.WithCancelCause(c.Context)
+		if c.ended {
+			c.cancel(c.cause)
+		}
+	}
+	return c.own
+}
+
+// end ends the context; only the first cause counts.
+func (c *runContext) end(cause error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.ended, c.cause = true, cause
+	}
+	if c.own != nil {
+		c.cancel(cause)
+	}
+}
+
+// Done implements [context.Context].
+func (c *runContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.made().Done()
+}
+
+// Err implements [context.Context].
+func (c *runContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.own == nil && !c.ended {
+		return c.Context.Err()
+	}
+	return c.made().Err()
+}
+
+// Value implements [context.Context]. What the context package looks for, a parent
+// that it knows, is found in the context that was made.
+func (c *runContext) Value(key any) any {
+	c.mu.Lock()
+	own := c.own
+	c.mu.Unlock()
+	if own != nil {
+		return own.Value(key)
+	}
+	return c.Context.Value(key)
+}
+
+// callContext is the context that the calls of one worker are given. Policies tell
+// it when they hold a call back, wherever in the function they are: such a call is
+// not in flight, and its time is not the service's.
+//
+// It is not reused: a function may keep its context for longer than the call.
+type callContext struct {
+	context.Context          // the run's
+	session         *Session // of the run, or nil
+	function        function // of the run
+
+	held    atomic.Bool // the call under way is being held back
+	touched atomic.Bool // it is, or was
+
+	mu      sync.Mutex
+	call    uint64 // tickets of other calls are stale
+	holders int    // goroutines of the call that are held back
+	line    waiting.Line
+	since   time.Duration
+	waited  time.Duration // of this call, before since
+	gate    *gate         // that is told of attempts, nil before there is one
+	account *account
+	paused  attempt         // the attempt that was under way, with the time that it has had
+	stir    chan<- struct{} // takes a token when a hold begins
+	turns   *turns          // the worker has one of these, or will again when it goes on; or nil
+	age     int64           // of the turn
+}
+
+func newCallContext(run context.Context, cfg *Config) *callContext {
+	return &callContext{Context: run, session: cfg.Session, function: cfg.function}
+}
+
+// Value implements [context.Context].
+func (c *callContext) Value(key any) any {
+	switch key := key.(type) {
+	case waiting.Key:
+		return c
+	case sessionKey:
+		if key.session == c.session {
+			return c
+		}
+	case functionKey:
+		if key.function == c.function {
+			return c
+		}
+	}
+	return c.Context.Value(key)
+}
+
+// sessionKey finds the call of a session that a context comes from.
+type sessionKey struct{ session *Session }
+
+// HoldBegins implements [waiting.Listener].
+func (c *callContext) HoldBegins(line waiting.Line) (ticket uint64) {
+	now := clock.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.holders++; c.holders == 1 {
+		c.touched.Store(true)
+		c.held.Store(true)
+		c.since, c.line = now, line
+		if c.gate != nil {
+			c.paused = c.gate.pause(c.account, now)
+			c.account.turnsTaken.Store(0)
+			poke(c.stir)
+		}
+		if c.turns != nil {
+			c.turns.give(c.age)
+		}
+	}
+	return c.call
+}
+
+// HoldEnds implements [waiting.Listener].
+func (c *callContext) HoldEnds(ticket uint64) {
+	now := clock.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ticket != c.call || c.holders == 0 {
+		return
+	}
+	if c.holders--; c.holders == 0 {
+		c.goOn(now)
+	}
+}
+
+// goOn ends a hold. mu is held.
+func (c *callContext) goOn(now time.Duration) {
+	c.waited += now - c.since
+	c.held.Store(false)
+	if c.turns != nil { // nobody waits for a turn who has a token already
+		c.age = c.turns.force()
+	}
+	if c.paused.items > 0 {
+		c.gate.resume(c.account, now, c.paused)
+		c.paused = attempt{}
+	}
+}
+
+// settle ends the call and returns how long it was held back. Who is still held back,
+// in a goroutine that the function has left behind, is not part of what comes next.
+// A nil callContext has never been told anything.
+func (c *callContext) settle() time.Duration {
+	if c == nil || !c.touched.Load() {
+		return 0
+	}
+	now := clock.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.call++
+	if c.holders > 0 {
+		c.holders = 0
+		c.goOn(now)
+	}
+	waited := c.waited
+	c.waited = 0
+	c.touched.Store(false)
+	return waited
+}
+
+// heldFor returns how long the call under way has been held back until now.
+func (c *callContext) heldFor(now time.Duration) time.Duration {
+	if c == nil || !c.touched.Load() {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	waited := c.waited
+	if c.holders > 0 {
+		waited += now - c.since
+	}
+	return waited
+}
+
+// waitsIn returns the line that the call waits in, if it is held back.
+func (c *callContext) waitsIn() (waiting.Line, bool) {
+	if c == nil || !c.held.Load() {
+		return waiting.Line{}, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.line, c.holders > 0
+}
+
+// watch has a gate be told of the attempts of w, whose calls these are, and stir of
+// holds that begin.
+func (c *callContext) watch(g *gate, w *account, stir chan<- struct{}) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gate, c.account, c.stir = g, w, stir
+}
+
+// takesTurn notes that the worker has a turn, of an age; endsTurn takes note that it
+// has none, and returns what it had.
+func (c *callContext) takesTurn(of *turns, age int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turns, c.age = of, age
+}
+
+// forcesTurn takes a turn for the call under way, or has it take one when it goes on.
+func (c *callContext) forcesTurn(of *turns) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.turns != nil {
+		return
+	}
+	if c.turns = of; c.holders == 0 {
+		c.age = of.force()
+	}
+}
+
+func (c *callContext) endsTurn() (of *turns, age int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	of, age = c.turns, c.age
+	c.turns = nil
+	return of, age
+}
+
+// hasTurn reports whether it has one.
+func (c *callContext) hasTurn() bool {
+	if c == nil {
+		return false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.turns != nil
+}

@@ -1,0 +1,242 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// delivery is the loop's side of a stream: it yields results in the loop's own
+// goroutine.
+type delivery[T, R any] struct {
+	*stream[T, R]
+	yield func(Result[T, R]) bool
+
+	got  int64 // results that the loop is done with
+	told int64 // of them, what the producer knows
+	step int64 // after how many it is told: few against the window
+
+	// Taken over from the workers, and used in turn with theirs.
+	batch []Result[T, R]
+	spans []span
+
+	next   int // in order: the item to be yielded next
+	parked ring[parking[T, R]]
+	apart  int // ranges that are parked
+}
+
+// parking is the place of a result that is not next.
+type parking[T, R any] struct {
+	result Result[T, R]
+	end    int // of the range that begins here, 0 if none does
+}
+
+// all yields what is completed until the run has ended; it returns false if the
+// loop was left.
+func (d *delivery[T, R]) all() bool {
+	for ended := false; ; {
+		if !d.take() {
+			if ended {
+				return true
+			}
+			select {
+			case <-d.ready:
+			case <-d.finished:
+				ended = true
+			}
+			continue
+		}
+		if !d.cfg.Unordered && !d.sort() {
+			return false
+		}
+		if d.cfg.Unordered && !d.passAll(d.batch) {
+			return false
+		}
+	}
+}
+
+// take takes over what the workers have completed. If there is nothing, it has
+// them leave a token when there is.
+func (d *delivery[T, R]) take() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.wait() {
+		d.free()
+		return false
+	}
+	d.batch, d.results = d.results, d.batch[:0]
+	d.spans, d.ranges = d.ranges, d.spans[:0]
+	return true
+}
+
+// free tells the producer of the room that there is.
+func (d *delivery[T, R]) free() {
+	if d.told != d.got {
+		d.told = d.got
+		d.feed.yielded.Store(d.got)
+	}
+	d.feed.makeRoom()
+}
+
+// sort yields the ranges of the batch that are next, and parks the others.
+func (d *delivery[T, R]) sort() bool {
+	from := 0
+	for _, s := range d.spans {
+		part := d.batch[from : from+s.hi-s.lo]
+		from += len(part)
+		if s.lo != d.next {
+			d.park(s, part)
+			continue
+		}
+		d.next = s.hi
+		if !d.passAll(part) || !d.unpark() {
+			return false
+		}
+	}
+	return true
+}
+
+func (d *delivery[T, R]) park(s span, part []Result[T, R]) {
+	if d.parked.blocks == nil {
+		d.parked = newRing[parking[T, R]](d.feed.window)
+	}
+	for k := range part {
+		i := s.lo + k
+		d.parked.block(i).allocate(d.parked.size)
+		d.parked.at(i).result = part[k]
+		part[k] = Result[T, R]{}
+	}
+	d.parked.at(s.lo).end = s.hi
+	d.apart++
+}
+
+// unpark yields the parked ranges that are next.
+func (d *delivery[T, R]) unpark() bool {
+	for d.apart > 0 && d.parkedAt(d.next) {
+		at := d.parked.at(d.next)
+		end := at.end
+		at.end = 0
+		d.apart--
+		for ; d.next < end; d.next++ {
+			if !d.pass(&d.parked.at(d.next).result) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// parkedAt reports whether a parked range begins at item i.
+func (d *delivery[T, R]) parkedAt(i int) bool {
+	return d.parked.block(i).values != nil && d.parked.at(i).end != 0
+}
+
+func (d *delivery[T, R]) passAll(results []Result[T, R]) bool {
+	for i := range results {
+		if !d.pass(&results[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// pass yields a result. Once the loop is done with it there is room for another
+// item, which the producer is told in steps that are small against the window.
+func (d *delivery[T, R]) pass(at *Result[T, R]) bool {
+	result := *at
+	*at = Result[T, R]{}
+	more := d.yield(result)
+	if d.got++; d.got-d.told > d.step {
+		d.free()
+	}
+	return more
+}
+
+// ending yields how a stream ended that did not end well, after what was taken
+// from the input and not completed.
+func (d *delivery[T, R]) ending() {
+	s := d.stream
+	last := Result[T, R]{Index: -1, Err: s.feed.err}
+	switch {
+	case s.panicked != nil:
+		d.behind(int(s.feed.produced.Load()))
+		return
+	case s.failure != nil:
+		last = *s.failure
+	case last.Err == nil && s.parent.Err() != nil && !s.exhausted:
+		last.Err = canceled(s.parent)
+	}
+	switch {
+	case s.failure != nil: // the loop is to learn of that, and of nothing else that failed
+		if !d.behind(int(s.feed.produced.Load())) {
+			return
+		}
+	case last.Err != nil && !d.incomplete(last.Err):
+		return
+	}
+	if s.inputErr != nil && !isContextError(s.parent, s.inputErr) && !d.yield(Result[T, R]{Index: -1, Err: s.inputErr}) {
+		return
+	}
+	if last.Err != nil {
+		d.yield(last)
+	}
+}
+
+// incomplete yields what was completed behind gaps, and the items in them. It
+// returns false if the loop was left.
+func (d *delivery[T, R]) incomplete(why error) bool {
+	stopped := d.stopped
+	slices.SortFunc(stopped, func(a, b Result[T, R]) int { return a.Index - b.Index })
+	for i := range stopped { // what the call returned is seldom why the stream ended
+		if e, ok := errors.AsType[*ItemError](stopped[i].Err); ok {
+			e.Err = &stoppedError{err: e.Err, why: why}
+		}
+	}
+	tell := func(r Result[T, R]) bool { return d.behind(r.Index) && d.yield(r) }
+	arrived := int(d.feed.produced.Load())
+	notRun := append(d.feed.notRun, span{d.feed.total, arrived}) // one may have come when the run was over
+	slices.SortFunc(notRun, func(a, b span) int { return a.lo - b.lo })
+	why = &stoppedError{err: ErrNotRun, why: why}
+	for _, s := range notRun {
+		for i := s.lo; i < s.hi; i++ {
+			for len(stopped) > 0 && stopped[0].Index < i {
+				if !tell(stopped[0]) {
+					return false
+				}
+				stopped = stopped[1:]
+			}
+			if len(stopped) > 0 && stopped[0].Index == i {
+				continue // the call was made, and stopped
+			}
+			if !tell(Result[T, R]{Index: i, Item: *d.ring.at(i), Err: &ItemError{Index: i, Err: why}}) {
+				return false
+			}
+		}
+	}
+	for _, r := range stopped {
+		if !tell(r) {
+			return false
+		}
+	}
+	return d.behind(arrived)
+}
+
+// behind yields what was completed before item i, in order.
+func (d *delivery[T, R]) behind(i int) bool {
+	for ; d.apart > 0 && d.next < i; d.next++ {
+		if d.parkedAt(d.next) {
+			if !d.unpark() {
+				return false
+			}
+			d.next--
+		}
+	}
+	return true
+}
+
+// stoppedError is why an item was not completed: what became of it, and what
+// ended the stream.
+type stoppedError struct{ err, why error }
+
+func (e *stoppedError) Error() string   { return fmt.Sprintf("%v: %v", e.err, e.why) }
+func (e *stoppedError) Unwrap() []error { return []error{e.err, e.why} }

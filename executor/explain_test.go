@@ -1,0 +1,117 @@
+package executor_test
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor"
+	"github.com/amorsize/amorsize/optimizer"
+)
+
+// many are the things that there can be one of.
+var many = regexp.MustCompile(`\b1 (workers|chunks|items|events)\b`)
+
+// What was done before a plan was made was not predicted, nor is what a stream takes;
+// and one is one.
+func TestReportTexts(t *testing.T) {
+	texts := func(run func(*executor.Report)) (string, executor.Report) {
+		var report executor.Report
+		run(&report)
+		text := report.Explain() + report.Plan.Explain() + report.Plan.String()
+		require.NotRegexp(t, many, text)
+		return text, report
+	}
+	plain := executor.Func[int, int]{Plain: func(i int) (int, error) { return i, nil }}
+	for _, n := range []int{0, 1, 2, 50} {
+		text, report := texts(func(r *executor.Report) {
+			_, err := executor.Run(t.Context(), plain, sequence(n), executor.Config{Report: r, SampleSize: max(1, n)})
+			require.NoError(t, err)
+		})
+		require.NotContains(t, text, "predicted")
+		require.NotContains(t, text, "at best")
+		require.Zero(t, report.PredictedDuration)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for _, n := range []int{1, 500} {
+			text, report := texts(func(r *executor.Report) {
+				for range executor.Stream(t.Context(), withContext(milliseconds), slices.Values(sequence(n)), executor.Config{Report: r}) {
+				}
+			})
+			require.NotContains(t, text, "predicted")
+			require.NotContains(t, text, "0s, ")
+			require.Zero(t, report.PredictedDuration)
+		}
+		// Two calls of a service: at best, since it has shown nothing yet.
+		text, report := texts(func(r *executor.Report) {
+			_, err := executor.Run(t.Context(), withContext(milliseconds), sequence(40), executor.Config{Report: r})
+			require.NoError(t, err)
+		})
+		require.Contains(t, text, "at best")
+		require.True(t, report.Plan.AtBest)
+		_, report = texts(func(r *executor.Report) {
+			_, err := executor.Run(t.Context(), withContext(milliseconds), sequence(4), executor.Config{Report: r, MaxWorkers: 1})
+			require.NoError(t, err)
+		})
+		require.Equal(t, 1, report.PeakWorkers)
+	})
+}
+
+// A prediction that was off by more than a factor of two says why.
+func TestReportSaysWhy(t *testing.T) {
+	plan := optimizer.Plan{Workers: 16, AtBest: true, Constraints: optimizer.Constraints{Rate: 50}}
+	plan.Sample.ItemNanos = float64(20 * time.Millisecond)
+	base := executor.Report{
+		Plan: plan, Items: 100, Succeeded: 100, PredictedDuration: time.Second, Elapsed: 5 * time.Second,
+		Busy: 2 * time.Second, MeanWorkers: 16.2,
+	}
+	for want, change := range map[string]func(*executor.Report){
+		"at best   1s, measured 5s (+400 %); the service took only 16 at once": func(r *executor.Report) { r.Bound = executor.BoundByService },
+		"; the service took only 4 at once": func(r *executor.Report) {
+			r.Bound = executor.BoundByService
+			r.Timeline = []executor.Moment{{InFlight: 90}, {InFlight: 4, Bound: r.Bound}, {InFlight: 4, Bound: r.Bound}, {InFlight: 70, Bound: r.Bound}}
+		},
+		"; held to 50/s by a policy":                                          func(r *executor.Report) { r.Bound = executor.BoundByPolicies },
+		"; policies held it to 20/s":                                          func(r *executor.Report) { r.Bound, r.Plan.Constraints.Rate = executor.BoundByPolicies, 0 },
+		"; memory allowed only 16 at once":                                    func(r *executor.Report) { r.Bound = executor.BoundByMemory },
+		"; a call took 200ms on average, not 20ms":                            func(r *executor.Report) { r.Busy *= 10 },
+		"; only 2 workers ran on average":                                     func(r *executor.Report) { r.MeanWorkers = 2 },
+		"; the cores had other work as well":                                  func(r *executor.Report) { r.Bound = executor.BoundByCores },
+		"; the run ended after 10 of 100 items":                               func(r *executor.Report) { r.Succeeded, r.Failed = 9, 1 },
+		"predicted 1s, measured 5s (+400 %); the throughput rose more slowly": func(r *executor.Report) { r.Plan.AtBest = false },
+		"predicted 1s, measured 100ms (-90 %); a call took 2ms": func(r *executor.Report) {
+			r.Elapsed, r.Busy, r.Plan.AtBest = 100*time.Millisecond, 200*time.Millisecond, false
+		},
+		"predicted 1s, measured 1.9s (+90 %)\n": func(r *executor.Report) { r.Elapsed, r.Plan.AtBest = 1900*time.Millisecond, false },
+	} {
+		r := base
+		r.Bound = executor.BoundByItems
+		change(&r)
+		require.Contains(t, r.String(), want)
+		require.Equal(t, 1, strings.Count(r.String(), "measured"))
+	}
+}
+
+// The prediction for a fixed number of workers, of which no sample is taken, and for
+// a plan made before, comes while running.
+func TestPredictedWhileRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		plan := optimizer.Plan{Workers: 8, MaxWorkers: 8, ChunkSize: 1}
+		for _, cfg := range []executor.Config{{Workers: 8}, {Plan: &plan}} {
+			var report executor.Report
+			cfg.Report = &report
+			_, err := executor.Run(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+				time.Sleep(20 * time.Millisecond)
+				return i, nil
+			}), sequence(2000), cfg)
+			require.NoError(t, err)
+			require.InEpsilon(t, report.Elapsed, report.PredictedDuration, 0.1)
+		}
+	})
+}

@@ -1,0 +1,277 @@
+package executor
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
+)
+
+const (
+	// unknownUnit is what a unit is taken to hold of which nothing is known.
+	unknownUnit = 64 << 20
+	// A call counts when it is old enough to have allocated what it holds:
+	// one that has not must not pass for a small one. That is half the time that a call
+	// takes, unitAge at the least, and firstAge as long as none has ended: on a busy
+	// machine a goroutine may not have run at all for some milliseconds.
+	unitAge  = time.Millisecond
+	firstAge = 20 * time.Millisecond
+	// A forced collection may take 1/collectShare of the time. It marks about a
+	// byte a nanosecond; a heap of cheapHeap is collected without asking.
+	collectShare = 30
+	cheapHeap    = 64 << 20
+	// The pauses between two of them double from the one to the other.
+	firstPause = 2 * time.Millisecond
+	lastPause  = 100 * time.Millisecond
+)
+
+// memory keeps what the calls of a run hold of the heap within a limit, by
+// bounding the units in flight: calls or, of batches, their items.
+//
+// Units hold what is live with them and is not without them. Only a collection
+// tells what is live, so it is asked for only where cheaper figures do not do:
+//
+//  1. What objects take and what was allocated, garbage included, is the most
+//     that units can hold. While that leaves room for all that are wanted,
+//     nothing binds, and nothing more is found out.
+//  2. Otherwise a line through live heap over units in flight, as of each
+//     collection, the runtime's own or a forced one, tells what a unit holds
+//     from what the rest of the process holds. Until units in flight have
+//     varied, all that may be theirs counts as theirs.
+//
+// It is used by one goroutine at a time, under the pool's mu; what is atomic is
+// read by workers.
+type memory struct {
+	limit   uint64 // bytes that units may hold together; 0 is no bound
+	by      string // what set it, as named in a plan's limits
+	heap    func() sampling.Heap
+	collect func()
+
+	start sampling.Heap // before the first unit
+	late  bool          // the first unit had begun before start was read
+	prior float64       // what a unit holds at most by what was known before, 0 if unknown
+	began time.Duration
+
+	seen   sampling.Heap // as of the latest look
+	units  int           // in flight then
+	forced bool          // there was a collection since
+	line   line
+	binds  bool    // more were wanted than it allows
+	first  float64 // the most that one seemed to hold before any has ended
+	unit   float64 // bytes that one holds, as taken for the latest bound
+	giant  float64 // bytes of a unit that exceeds the limit by itself, 0 if none does
+
+	pause, next time.Duration // of forced collections
+
+	allowed atomic.Int64 // units in flight, 0 without a limit
+	ask     atomic.Bool  // a look with no unit in flight is wanted
+}
+
+// flight is what a run has in flight.
+type flight struct {
+	units int   // for long enough to count
+	young int   // calls that are in flight and do not
+	ended int64 // units that have begun since start and ended
+	want  int   // units that may be in flight before the next look, were it not for memory
+}
+
+// countsAt returns how old a call must be to count, where one takes so long alone.
+func (f flight) countsAt(base time.Duration) time.Duration {
+	if f.ended <= 0 {
+		return firstAge
+	}
+	return max(unitAge, base/2)
+}
+
+// look bounds the units in flight by what the heap is now. It reports whether a
+// collection would tell more, and is due: call force then, and look again.
+func (m *memory) look(now time.Duration, f flight) (due bool) {
+	if m.limit == 0 {
+		return false
+	}
+	h := m.heap()
+	// The runtime collects when it likes, and often just as a call allocates: what
+	// was live then belongs to no known number of units. It has to do where a
+	// collection at a moment of our own choice is too dear.
+	if m.forced || h.Live != m.seen.Live && m.seen.Objects > 0 && h.Live > cheapHeap {
+		// Not if many came or went meanwhile, or may not have allocated yet.
+		if n := min(f.units, m.units); n > 0 && 4*(max(f.units, m.units)-n+f.young) <= n {
+			m.learn(h, n)
+		}
+	}
+	m.seen, m.units, m.forced = h, f.units, false
+	m.unit = m.most(h, f)
+	allowed := optimizer.MemoryWorkers(m.limit, m.unit+optimizer.StackBytes, math.MaxInt32)
+	if m.binds = allowed < f.want; !m.binds {
+		// Up to the next look, if that should be late. By powers of two, so that it does
+		// not change every time.
+		m.allowed.Store(max(int64(f.want), 1<<(bits.Len(uint(allowed))-1)))
+		m.ask.Store(false)
+		m.giant = 0
+		return false
+	}
+	m.allowed.Store(int64(allowed))
+	m.ask.Store(allowed == 1 && !m.line.varied)
+	if f.units+int(f.ended) > 0 && m.unit > float64(m.limit) {
+		m.giant = max(m.giant, m.unit)
+	}
+	return f.units > 0 && 4*f.young <= f.units && m.due(now, h)
+}
+
+// most returns the most that a unit can hold: what those that ended allocated, garbage
+// included, and what a collection has told. Before there was one, it is what those in
+// flight hold, garbage included, if they have allocated by now.
+func (m *memory) most(h sampling.Heap, f flight) float64 {
+	most := math.Inf(1)
+	allocated := float64(h.Allocated - m.start.Allocated)
+	switch {
+	case m.line.known:
+		most = m.line.unit
+	case f.units > 0:
+		held := max(0, float64(h.Objects)-m.line.base)
+		if !m.late {
+			held = min(held, allocated)
+		}
+		most = held / float64(f.units)
+		if f.ended <= 0 { // what one held is believed until one has ended
+			m.first = max(m.first, most)
+			most = m.first
+		}
+	}
+	if f.ended > 0 {
+		most = min(most, allocated/float64(f.ended))
+	}
+	switch {
+	case !math.IsInf(most, 1):
+		return most
+	case m.prior > 0:
+		return m.prior
+	}
+	return unknownUnit
+}
+
+// learn takes what was live, at the latest collection, with so many units in flight.
+func (m *memory) learn(h sampling.Heap, units int) {
+	before := m.line.unit
+	theirs := float64(h.Live) // at most
+	if !m.late {
+		theirs = min(theirs, float64(h.Allocated-m.start.Allocated))
+	}
+	m.line.add(float64(units), float64(h.Live), theirs)
+	if math.Abs(m.line.unit-before) > before/4 {
+		m.pause = 0 // things change: look more often
+	}
+}
+
+// due reports whether a collection may be forced now.
+func (m *memory) due(now time.Duration, h sampling.Heap) bool {
+	if m.next == 0 {
+		return h.Live <= cheapHeap || collectShare*time.Duration(h.Live) <= now-m.began
+	}
+	return now >= m.next
+}
+
+// force collects garbage. It takes long, so no lock may be held.
+func (m *memory) force() {
+	begun := clock.Now()
+	m.collect()
+	end := clock.Now()
+	m.forced = true
+	m.pause = min(max(firstPause, 2*m.pause), lastPause)
+	m.next = end + max(m.pause, collectShare*(end-begun))
+}
+
+// empty takes the heap as it is with no unit in flight.
+func (m *memory) empty() {
+	h := m.heap()
+	m.learn(h, 0)
+	m.seen, m.units, m.forced = h, 0, false
+	m.ask.Store(false)
+}
+
+// calls returns how many calls of so many units each may be in flight, at most ceiling.
+func (m *memory) calls(size, ceiling int) int {
+	allowed := m.allowed.Load()
+	if allowed == 0 {
+		return ceiling
+	}
+	return min(ceiling, max(1, int(allowed)/max(1, size)))
+}
+
+// fit returns how many of size units one of so many calls may have.
+func (m *memory) fit(size, calls int) int {
+	allowed := m.allowed.Load()
+	if allowed == 0 {
+		return size
+	}
+	return min(size, max(1, int(allowed)/max(1, calls)))
+}
+
+// reason says why there are not more calls in flight.
+func (m *memory) reason(size int) string {
+	return fmt.Sprintf("memory: a call holds %s, %s allowed", inBytes(m.unit*float64(max(1, size))), inBytes(float64(m.limit)))
+}
+
+// warnings says what the caller should know.
+func (m *memory) warnings() (out []string) {
+	if m.giant > 0 {
+		out = append(out, fmt.Sprintf("memory: one call holds %s, more than the %s of %s: calls ran one at a time",
+			inBytes(m.giant), inBytes(float64(m.limit)), m.by))
+	}
+	if m.late && m.binds && m.line.known && !m.line.varied {
+		out = append(out, "memory: what calls hold could not be told from what the rest of the process holds: all counted as theirs")
+	}
+	return out
+}
+
+// line is live heap over units in flight: base + unit × units, by least squares
+// over the latest collections, the later ones counting more.
+type line struct {
+	base, unit float64
+	known      bool // there was a collection
+	varied     bool // units in flight were not always as many
+
+	weight, n, l, nn, nl float64
+}
+
+// add takes a collection. As long as there were always as many units in flight,
+// so much of what was live counts as theirs.
+func (a *line) add(units, live, theirs float64) {
+	const fade = 0.75
+	a.weight = a.weight*fade + 1
+	a.n = a.n*fade + units
+	a.l = a.l*fade + live
+	a.nn = a.nn*fade + units*units
+	a.nl = a.nl*fade + units*live
+	a.known = a.known || units > 0 // without any, they tell of the rest of the process only
+	if det := a.weight*a.nn - a.n*a.n; det > 0.01*a.weight*a.nn {
+		a.varied = true
+		a.unit = max(0, (a.weight*a.nl-a.n*a.l)/det)
+		a.base = max(0, (a.l-a.unit*a.n)/a.weight)
+	} else {
+		if !a.varied {
+			a.base = max(a.base, live-theirs)
+		}
+		a.unit = max(0, a.l-a.base*a.weight) / max(1, a.n)
+	}
+	a.base = min(a.base, live)
+	if units > 0 { // units that hold more are believed at once
+		a.unit = max(a.unit, (live-a.base)/units)
+	}
+}
+
+// inBytes writes a number of bytes with three figures.
+func inBytes(n float64) string {
+	for _, unit := range []string{"B", "KiB", "MiB"} {
+		if n < 1000 {
+			return fmt.Sprintf("%.3g %s", n, unit)
+		}
+		n /= 1024
+	}
+	return fmt.Sprintf("%.3g GiB", n)
+}

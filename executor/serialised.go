@@ -1,0 +1,52 @@
+package executor
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// serialGain is what more than one call at a time must achieve, relative to one, for
+	// the service not to be one that takes them one by one.
+	serialGain = 1.3
+	// serialPause is how many calls lie before the next attempt at more than one; twice
+	// as many each time that it is in vain, up to serialRarely.
+	serialPause  = 16.0
+	serialRarely = 256.0
+)
+
+// serial watches for a service that takes one call at a time, as a database with one
+// writer does. Its lock may be unfair: then one call is served again and again while
+// another gets nowhere, and calls that end take no longer than alone. So it is known by
+// what calls achieve, and not by what they take. Only where calls are few and large,
+// batches, is every one of them worth as much: elsewhere a line shows soon enough.
+type serial struct {
+	watched bool
+	pause   float64 // calls until the next attempt, 0 before the service was found to be one
+}
+
+// serialised goes back to one call at a time if more of them achieve no more, and
+// reports whether that is what the window has shown.
+func (a *adaptive) serialised(now time.Duration, m measurement) bool {
+	if !a.serial.watched || a.floor > 1 || a.base.mean == 0 || m.inFlight < 1.8 {
+		return false
+	}
+	if a.limit == 1 { // a call from before gets nowhere still
+		a.rounds += m.calls
+		a.set(now, 1)
+		return true
+	}
+	// What one takes alone may be less by now than it was, so the fastest counts: a call
+	// that is served again and again takes as long as alone.
+	if m.rate*min(a.base.mean, m.mean) >= serialGain {
+		a.serial.pause = 0
+		return false
+	}
+	a.serial.pause = max(serialPause, min(2*a.serial.pause, serialRarely))
+	a.mode, a.cold, a.congested = holding, false, true
+	a.level, a.rate = 1, math.Log(1/a.base.mean)
+	a.rounds, a.pause = 0, a.serial.pause
+	a.reason = "one call at a time achieves as much"
+	a.set(now, 1)
+	return true
+}

@@ -1,0 +1,270 @@
+package executor_test
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor"
+)
+
+// A panic that comes after the loop was left is carried to it.
+func TestStreamPanicAfterBreak(t *testing.T) {
+	boom := errors.New("boom")
+	ofItems := func(yield func(int) bool) {
+		defer func() { panic(boom) }()
+		endless(yield)
+	}
+	ofFn := func(ctx context.Context, i int) (int, error) { //nolint:unparam // the function of a stream
+		if i > 0 {
+			<-ctx.Done()
+			panic(boom)
+		}
+		return i, nil
+	}
+	for name, stream := range map[string]func(context.Context) func(func(executor.Result[int, int]) bool){
+		"of items": func(ctx context.Context) func(func(executor.Result[int, int]) bool) {
+			return executor.Stream(ctx, withContext(double), ofItems, executor.Config{})
+		},
+		"of fn": func(ctx context.Context) func(func(executor.Result[int, int]) bool) {
+			return executor.Stream(ctx, withContext(ofFn), endless, executor.Config{})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var carried *executor.PanicError
+				func() {
+					defer func() { carried, _ = recover().(*executor.PanicError) }()
+					for range stream(t.Context()) {
+						time.Sleep(time.Second) // others are under way
+						break
+					}
+				}()
+				require.NotNil(t, carried)
+				require.ErrorIs(t, carried, boom)
+
+				// A panic of the body itself goes first, and so does its Goexit.
+				require.PanicsWithValue(t, "body", func() {
+					for range stream(t.Context()) {
+						time.Sleep(time.Second)
+						panic("body")
+					}
+				})
+				var recovered any
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					defer func() { recovered = recover() }()
+					for range stream(t.Context()) {
+						time.Sleep(time.Second)
+						runtime.Goexit()
+					}
+				}()
+				<-done
+				require.Nil(t, recovered)
+			})
+		})
+	}
+}
+
+// runtime.Goexit in the input ends the stream, as an error.
+func TestStreamInputGoexit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := 0
+		var last executor.Result[int, int]
+		for last = range executor.Stream(t.Context(), withContext(sleepyDouble), func(yield func(int) bool) {
+			for i := range 30 {
+				yield(i)
+			}
+			runtime.Goexit()
+		}, executor.Config{}) {
+			n++
+		}
+		require.Equal(t, 31, n)
+		require.Equal(t, -1, last.Index)
+		require.Equal(t, executor.ErrGoexit, last.Err)
+	})
+}
+
+// What a stream takes ahead of its calls is a small multiple of them, not the
+// window; and all of it is told when its context ends.
+func TestStreamTakesLittleAhead(t *testing.T) {
+	for _, unordered := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var taken, begun, most atomic.Int64
+			input := func(yield func(int) bool) {
+				for i := 0; ; i++ {
+					most.Store(max(most.Load(), taken.Add(1)-begun.Load()))
+					if !yield(i) {
+						return
+					}
+				}
+			}
+			told := -1 // the last result is of no item
+			var last executor.Result[int, int]
+			ctx, cancel := context.WithCancelCause(t.Context())
+			for last = range executor.Stream(ctx, withContext(func(_ context.Context, i int) (int, error) {
+				begun.Add(1)
+				time.Sleep(10 * time.Millisecond)
+				if i == 500 {
+					cancel(errOdd)
+				}
+				return i, nil
+			}), input, executor.Config{Unordered: unordered, MaxWorkers: 8}) {
+				told++
+			}
+			require.Equal(t, -1, last.Index)
+			require.ErrorIs(t, last.Err, errOdd)
+			require.EqualValues(t, taken.Load(), told)
+			require.LessOrEqual(t, most.Load(), int64(4*8))
+		})
+	}
+}
+
+// One slow item among cheap ones holds up none of them: neither those before it in
+// its chunk nor those behind it.
+func TestStreamSlowItemAmongCheapOnes(t *testing.T) {
+	const n, slow = 6000, 3456
+	for _, workers := range []int{0, 2} {
+		for _, unordered := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				var early, late int // yielded before the slow item has ended
+				for r := range executor.Stream(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+					if i == slow {
+						time.Sleep(time.Hour)
+					}
+					return i, nil
+				}), count(n), executor.Config{Unordered: unordered, Workers: workers}) {
+					if r.Index != r.Value {
+						t.Fatalf("%d yielded for %d", r.Value, r.Index)
+					}
+					if time.Since(start) < time.Minute {
+						early++
+					} else {
+						late++
+					}
+				}
+				if unordered {
+					require.Equal(t, n-1, early)
+				} else {
+					require.Equal(t, slow, early)
+				}
+				require.Equal(t, n, early+late)
+			})
+		}
+	}
+}
+
+// That holds after a pause, too, when nobody has looked for long.
+func TestStreamSlowItemAfterPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const burst = 200
+		var arrived [20 * burst]time.Time
+		input := func(yield func(int) bool) {
+			for i := range arrived {
+				if i%burst == 0 {
+					time.Sleep(10 * time.Second)
+				}
+				arrived[i] = time.Now()
+				if !yield(i) {
+					return
+				}
+			}
+		}
+		for r := range executor.Stream(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+			if i%burst == 50 && i > burst {
+				time.Sleep(time.Second)
+			}
+			return i, nil
+		}), input, executor.Config{Unordered: true, Workers: 3}) {
+			if r.Index%burst != 50 {
+				require.LessOrEqual(t, time.Since(arrived[r.Index]), 10*time.Millisecond, "item %d", r.Index)
+			}
+		}
+	})
+}
+
+// A result waits for nothing: neither for a chunk to fill when the input pauses,
+// nor for the rest of its chunk.
+func TestStreamYieldsAtOnce(t *testing.T) {
+	for _, unordered := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var arrived [5000]time.Time
+			input := func(yield func(int) bool) {
+				for i := range arrived {
+					if i > 1000 && i%37 == 0 {
+						time.Sleep(time.Second)
+					}
+					arrived[i] = time.Now()
+					if !yield(i) {
+						return
+					}
+				}
+			}
+			for r := range executor.Stream(t.Context(), withContext(double), input, executor.Config{Unordered: unordered}) {
+				require.Zero(t, time.Since(arrived[r.Index]), "item %d", r.Index)
+			}
+		})
+	}
+}
+
+// refusing is a policy that makes no call for some items.
+type refusing struct{ calls atomic.Int64 }
+
+func (p *refusing) Do(ctx context.Context, call func(context.Context) error) error {
+	if p.calls.Add(1)%2 == 0 {
+		return errOdd
+	}
+	return call(ctx)
+}
+
+// An item whose function was never called has no attempts.
+func TestAttemptsOfRefusedItems(t *testing.T) {
+	cfg := executor.Config{Errors: executor.Collect, Policies: []executor.Policy{new(refusing)}}
+	_, err := executor.Run(t.Context(), withContext(double), sequence(100), cfg)
+	all, ok := errors.AsType[*executor.Errors](err)
+	require.True(t, ok)
+	require.Len(t, all.Unwrap(), 50)
+	for _, e := range all.Unwrap() {
+		item, ok := errors.AsType[*executor.ItemError](e)
+		require.True(t, ok)
+		require.Zero(t, item.Attempts)
+	}
+	failed := 0
+	for r := range executor.Stream(t.Context(), withContext(double), count(100), cfg) {
+		if r.Err != nil {
+			failed++
+			item, ok := errors.AsType[*executor.ItemError](r.Err)
+			require.True(t, ok)
+			require.Zero(t, item.Attempts)
+		}
+	}
+	require.Equal(t, 50, failed)
+	_, err = executor.Run(t.Context(), withContext(func(context.Context, int) (int, error) { return 0, errOdd }), sequence(1), executor.Config{})
+	single, ok := errors.AsType[*executor.ItemError](err)
+	require.True(t, ok)
+	require.Equal(t, 1, single.Attempts)
+}
+
+// No allocation per item: what a long stream allocates more than a short one is
+// the same for any length.
+func TestStreamAllocations(t *testing.T) {
+	for _, unordered := range []bool{false, true} {
+		const n = 100_000
+		allocs := testing.AllocsPerRun(3, func() {
+			for range executor.Stream(t.Context(), withContext(double), func(yield func(int) bool) {
+				for i := 0; i < n && yield(i); i++ {
+				}
+			}, executor.Config{Unordered: unordered, Workers: 2}) {
+			}
+		})
+		require.Less(t, allocs/n, 0.01, "%v allocations for %d items", allocs, n)
+	}
+}

@@ -1,0 +1,295 @@
+package executor
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/clock"
+)
+
+// streaming runs the items of a stream for one worker, each through a chain of
+// policies.
+//
+// A claim may be shortened while it is being run: if one of its items turns out
+// slow, what was completed before it is handed over, and what is behind it is
+// left to others. Worker and supervisor agree as in the THE protocol of Cilk
+// (Frigo, Leiserson and Randall, PLDI 1998): the worker publishes which item it
+// begins and then looks at the end; the supervisor moves the end and then looks
+// at the item.
+type streaming[T, R any] struct {
+	*stream[T, R]
+	chain func(context.Context) error
+	w     *worker       // whose item is being run
+	cell  *Result[T, R] // the item being run, and its result
+
+	at       atomic.Int64 // the item being run, of a claim of several
+	end      atomic.Int64 // of the claim
+	expected atomic.Int64 // nanoseconds that an item takes
+	_        [40]byte     // at is written for every item: keep it on a line of its own
+
+	// Of the claim. While it can be shortened, guarded by the stream's mu.
+	lo, told int            // its first item, and the first that was not handed over
+	since    time.Duration  // when told was begun
+	mine     []Result[T, R] // its results
+}
+
+func newStreaming[T, R any](s *stream[T, R]) *streaming[T, R] {
+	r := &streaming[T, R]{stream: s}
+	r.chain = chain(s.cfg.Policies, r.call)
+	return r
+}
+
+func (r *streaming[T, R]) fork() runner               { return newStreaming(r.stream) }
+func (r *streaming[T, R]) usesContext() bool          { return true }
+func (r *streaming[T, R]) failed(at int, _ span) span { return span{at, at + 1} }
+
+func (r *streaming[T, R]) fail(w *worker, lost span, err error) error {
+	if own, ok := w.runner.(*streaming[T, R]); ok {
+		r = own
+	}
+	e := &ItemError{Index: lost.lo, Attempts: w.attempts, Err: answer.Plain(err)}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.cfg.Errors == Collect { // a Goexit: any other failure is a result already
+		r.cell.Err = e
+		r.feed.failed.Add(1)
+		r.handOver(lost.hi, 0)
+		return e
+	}
+	r.handover.fail(*r.cell, e)
+	return e
+}
+
+// call is the innermost link: one attempt at the current item.
+func (r *streaming[T, R]) call(ctx context.Context) (err error) {
+	r.w.attempts++
+	entered := r.w.enter(1, 1)
+	if r.fn.Plain != nil {
+		r.cell.Value, err = r.fn.Plain(r.cell.Item)
+	} else {
+		r.cell.Value, err = r.fn.Context(ctx, r.cell.Item)
+	}
+	r.w.leave(entered, 1, err)
+	return err
+}
+
+func (r *streaming[T, R]) run(ctx context.Context, w *worker, s span) (err error) {
+	w.at, w.to, w.returned = s.lo, s.hi, false
+	defer w.guard()
+	r.begin(w, s)
+	defer r.finish(w, s)
+	if s.hi-s.lo == 1 {
+		if !w.interrupted() {
+			err = r.runOne(ctx, w, s.lo)
+		}
+	} else {
+		err = r.runMany(ctx, w, s)
+	}
+	w.returned = true
+	return err
+}
+
+// begin prepares for a claim.
+func (r *streaming[T, R]) begin(w *worker, s span) {
+	several := s.hi-s.lo > 1
+	if several {
+		if r.feed.resting.Load() {
+			poke(r.feed.several)
+		}
+		r.mu.Lock()
+		defer r.mu.Unlock()
+	}
+	r.w, r.lo, r.told, r.since = w, s.lo, s.lo, clock.Now()
+	if cap(r.mine) < s.hi-s.lo {
+		r.mine = make([]Result[T, R], s.hi-s.lo)
+	}
+	r.mine = r.mine[:cap(r.mine)]
+	if several {
+		r.at.Store(int64(s.lo))
+		r.end.Store(int64(s.hi))
+	}
+}
+
+// finish hands over what was completed of the claim, also of one that a panic
+// or a Goexit has ended, and notes where it ended in the end.
+func (r *streaming[T, R]) finish(w *worker, s span) {
+	now := clock.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s.hi-s.lo > 1 {
+		w.to = int(r.end.Load())
+		r.at.Store(int64(w.to)) // nothing more can be taken from it
+	}
+	if n := w.at - r.told; n > 0 {
+		r.handOver(w.at, (now-r.since)/time.Duration(n))
+	}
+}
+
+// handOver hands over the items up to hi, each of which took share if it was
+// not timed by itself. mu is held.
+func (r *streaming[T, R]) handOver(hi int, share time.Duration) {
+	mine := r.mine[r.told-r.lo : hi-r.lo]
+	for i := range mine {
+		if mine[i].Duration == 0 {
+			mine[i].Duration = share
+		}
+	}
+	r.results = append(r.results, mine...)
+	clear(mine) // keeps nothing alive that the loop may drop
+	if !r.cfg.Unordered {
+		r.ranges = append(r.ranges, span{r.told, hi})
+		r.ring.clear(r.told, hi)
+	}
+	r.told = hi
+	r.wake()
+}
+
+// shorten ends the claim behind the item being run, if that is stuck, and
+// returns what it ended before. What was completed is handed over.
+func (r *streaming[T, R]) shorten() (rest span) {
+	now := clock.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, end := r.at.Load(), r.end.Load()
+	if at >= end {
+		return span{}
+	}
+	r.end.Store(at + 1)
+	if r.at.Load() != at { // it goes on, and finds out about the end only with mu
+		r.end.Store(end)
+		return span{}
+	}
+	if n := int(at) - r.told; n > 0 {
+		// The stuck item has taken most of the time.
+		r.handOver(int(at), time.Duration(min(r.expected.Load(), int64(now-r.since)/int64(n))))
+	}
+	return span{int(at) + 1, int(end)}
+}
+
+// reaches publishes that item i is begun, and reports whether it is part of the
+// claim still.
+func (r *streaming[T, R]) reaches(i int) bool {
+	r.at.Store(int64(i))
+	if i < int(r.end.Load()) {
+		return true
+	}
+	r.mu.Lock() // a shortening may be being undone
+	defer r.mu.Unlock()
+	return i < int(r.end.Load())
+}
+
+// open makes item i the current one. Out of order, its place in the ring is free
+// from here on, so that a slow item keeps none.
+func (r *streaming[T, R]) open(i int) {
+	at := r.ring.at(i)
+	r.cell = &r.mine[i-r.lo]
+	r.cell.Index, r.cell.Item = i, *at
+	if !r.cfg.Unordered {
+		return
+	}
+	*at = *new(T)
+	if r.ring.block(i).unread.Add(-1) == 0 {
+		r.feed.makeRoom()
+	}
+}
+
+// timedFrom is what an item of a claim of several must take to be timed by
+// itself: two readings of the clock are then 1.5 % of it.
+const timedFrom = 5 * time.Microsecond
+
+// runMany runs a claim of several items.
+func (r *streaming[T, R]) runMany(ctx context.Context, w *worker, s span) (err error) {
+	r.expected.Store(int64(w.itemNanos))
+	known := w.itemNanos > 0 || r.cfg.ChunkSize == 0 // then several are claimed of cheap ones only
+	if len(r.cfg.Policies) == 0 && known && w.itemNanos < float64(timedFrom) {
+		return r.runCheap(ctx, w, s)
+	}
+	i := s.lo
+	for ; r.reaches(i); i++ {
+		w.at = i
+		if w.interrupted() {
+			return nil
+		}
+		if err = r.runOne(ctx, w, i); err != nil {
+			return err
+		}
+	}
+	w.at = i
+	return nil
+}
+
+// runCheap is runMany without policies, for items that would feel anything but
+// a call of the function.
+func (r *streaming[T, R]) runCheap(ctx context.Context, w *worker, s span) (err error) {
+	from := s.lo
+	if w.gate != nil {
+		w.gate.enter(&w.account, r.since, s.hi-s.lo, float64(s.hi-s.lo))
+		defer func() { w.gate.leave(&w.account, clock.Now(), max(0, w.at-from), nil) }()
+	}
+	i := s.lo
+	for ; r.reaches(i); i++ {
+		w.at = i
+		if w.interrupted() {
+			return nil
+		}
+		r.open(i)
+		w.attempts = 1
+		if r.fn.Plain != nil {
+			r.cell.Value, err = r.fn.Plain(r.cell.Item)
+		} else {
+			r.cell.Value, err = r.fn.Context(ctx, r.cell.Item)
+		}
+		if err == nil {
+			continue
+		}
+		if w.gate != nil {
+			w.gate.leave(&w.account, clock.Now(), i+1-from, err)
+			from = i + 1
+			w.gate.enter(&w.account, clock.Now(), s.hi-from, float64(s.hi-from))
+		}
+		if !r.survives(ctx, w, err) {
+			return err
+		}
+	}
+	w.at = i
+	return nil
+}
+
+// runOne runs item i through the policies, timed by itself.
+func (r *streaming[T, R]) runOne(ctx context.Context, w *worker, i int) error {
+	r.open(i)
+	w.attempts = 0
+	began := w.beginPoliced()
+	if began == 0 {
+		began = clock.Now()
+	}
+	err := r.chain(ctx)
+	w.policed.end(began)
+	r.cell.Duration = clock.Now() - began
+	if err != nil && !r.survives(ctx, w, err) {
+		return err
+	}
+	w.at = i + 1
+	return nil
+}
+
+// survives notes that the current item has failed. It reports whether that is a
+// result like any other.
+func (r *streaming[T, R]) survives(ctx context.Context, w *worker, err error) bool {
+	r.cell.Value = *new(R)
+	e := &ItemError{Index: r.cell.Index, Attempts: w.attempts, Err: answer.Plain(err)}
+	if isContextError(ctx, err) {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.leave(*r.cell, e)
+		return false
+	}
+	if r.cfg.Errors == FailFast {
+		return false
+	}
+	r.cell.Err = e
+	r.feed.failed.Add(1)
+	return true
+}

@@ -1,0 +1,332 @@
+package executor
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/scenarios"
+)
+
+// backlogModel is what a backlog should be: a list.
+type backlogModel struct {
+	list    []notice
+	waiting int // of them expendable
+}
+
+func (m *backlogModel) add(n notice) {
+	if n.expendable() && m.waiting == MaxBacklog {
+		m.remove(slices.IndexFunc(m.list, func(n notice) bool { return n.expendable() }))
+	}
+	if m.list = append(m.list, n); n.expendable() {
+		m.waiting++
+	}
+}
+
+func (m *backlogModel) remove(at int) {
+	if m.list[at].expendable() {
+		m.waiting--
+	}
+	m.list = slices.Delete(m.list, at, at+1)
+}
+
+// What comes out, and what is dropped, is as a list has it.
+func TestBacklog(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var b backlog
+	var model backlogModel
+	kinds := []EventKind{Started, Planning, Planned, ChunkDone, ChunkDone, ChunkDone, Finished}
+	number := 0
+	for phase := range 6 {
+		for range []int{50, MaxBacklog + 100, 300, 500, 40, 7}[phase] {
+			if phase%2 == 0 && random.IntN(3) > 0 { // the list is slow: the odd phases fill it up
+				got, ok := b.next()
+				require.Equal(t, len(model.list) > 0, ok)
+				if ok {
+					require.Equal(t, model.list[0], got)
+					model.remove(0)
+				}
+				continue
+			}
+			number++
+			n := notice{event: Event{Kind: ChunkDone}, number: number}
+			if number%1000 < 20 {
+				n.event.Kind = kinds[random.IntN(len(kinds))]
+			}
+			if number%1000 == 17 {
+				n.change = &Change{}
+			}
+			b.add(n)
+			model.add(n)
+		}
+		require.Equal(t, len(model.list), b.len())
+	}
+	b.trim()
+	model.list = slices.DeleteFunc(model.list, func(n notice) bool { return n.expendable() })
+	for n, ok := b.next(); ok; n, ok = b.next() {
+		require.Equal(t, model.list[0], n)
+		model.list = model.list[1:]
+	}
+	require.Empty(t, model.list)
+}
+
+// unbroken is a run whose listeners do not fail.
+type unbroken struct{ t *testing.T }
+
+func (u unbroken) listenerFailed(e *PanicError) { u.t.Errorf("a listener failed: %v", e) }
+
+// told is a call of a progress function.
+type told struct {
+	at        time.Duration
+	completed int
+}
+
+// progressModel says when progress is told: at is when items end, takes how long the
+// calls take, end when the run ends.
+func progressModel(at, takes []time.Duration, interval, end time.Duration) (calls []told) {
+	last, busy := time.Duration(0), time.Duration(0)
+	for {
+		next := last + max(heartbeat, interval)
+		news := slices.IndexFunc(at, func(t time.Duration) bool { return t > last })
+		if news >= 0 {
+			next = min(next, max(at[news], last+interval))
+		}
+		next = max(next, busy)
+		completed := 0
+		for _, t := range at {
+			if t <= next {
+				completed++
+			}
+		}
+		if next >= end || completed == len(at) {
+			break
+		}
+		busy, last = next+takes[len(calls)%len(takes)], next
+		calls = append(calls, told{next, completed})
+	}
+	return append(calls, told{max(end, busy), len(at)})
+}
+
+// Progress is told the latest state, when there is some and at the heartbeat, never
+// twice at once, and at the end; exactly when the model has it.
+func TestProgressIsTheLatestState(t *testing.T) {
+	for seed := range uint64(200) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 3))
+			interval := []time.Duration{1, 10 * time.Millisecond, 100 * time.Millisecond, 3 * time.Second}[seed%4]
+			var at, takes []time.Duration
+			for now := time.Duration(0); len(at) < 60; {
+				pause := time.Duration(random.ExpFloat64() * float64(30*time.Millisecond))
+				if random.IntN(20) == 0 {
+					pause *= 100
+				}
+				now += pause + 1
+				at = append(at, now)
+			}
+			for range 7 {
+				takes = append(takes, time.Duration(random.IntN(4)/3*random.IntN(int(2*time.Second)))+1)
+			}
+			end := at[len(at)-1] + 1
+
+			var got []told
+			start := clock.Now()
+			busy := false
+			e := newEvents(&Config{ProgressInterval: interval, Progress: func(p Progress) {
+				require.False(t, busy)
+				busy = true
+				require.Equal(t, clock.Now()-start, p.Elapsed, "no old news")
+				got = append(got, told{p.Elapsed, p.Completed})
+				time.Sleep(takes[(len(got)-1)%len(takes)])
+				busy = false
+			}}, len(at), start, unbroken{t})
+			e.wake()
+			for _, at := range at {
+				time.Sleep(at - (clock.Now() - start))
+				e.chunk(1, 1)
+			}
+			time.Sleep(time.Nanosecond)
+			e.drain()
+			e.finished(new(Report))
+			require.Equal(t, progressModel(at, takes, interval, end), got, "seed %d", seed)
+		})
+	}
+}
+
+// Whatever listeners do, what they are told is in order, one at a time, and what they
+// are not told is counted; the run ends with their last calls.
+func TestListenersDelayNothing(t *testing.T) {
+	for seed := range uint64(scenarios.Fewer(60)) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 4))
+			slowest := []time.Duration{0, time.Microsecond, 5 * time.Millisecond, 500 * time.Millisecond}[seed%4]
+			chunks := []int{0, 3, 500, MaxBacklog / 4}[random.IntN(4)]
+			const workers = 8
+			var mu sync.Mutex // tried only: calls do not overlap
+			listen := func() {
+				require.True(t, mu.TryLock())
+				defer mu.Unlock()
+				if slowest > 0 {
+					time.Sleep(time.Duration(random.Int64N(int64(slowest))) + slowest/2)
+				}
+			}
+			var seen []Event
+			var last Progress
+			start := clock.Now()
+			e := newEvents(&Config{
+				Observers: []Observer{ObserverFunc(func(event Event) { seen = append(seen, event); listen() })},
+				Progress:  func(p Progress) { last = p; listen() },
+			}, workers*chunks, start, unbroken{t})
+			e.tell(Event{Kind: Started})
+			if seed%3 > 0 {
+				e.wake()
+			}
+			var group sync.WaitGroup
+			for w := range workers {
+				pauses := rand.New(rand.NewPCG(seed, uint64(w)))
+				group.Go(func() {
+					for i := range chunks {
+						if pauses.IntN(200) == 0 {
+							time.Sleep(time.Duration(pauses.IntN(20)) * time.Millisecond)
+						}
+						e.chunk(1, 1)
+						if i == 2 && w == 0 {
+							e.tell(Event{Kind: Planned})
+						}
+					}
+				})
+			}
+			group.Wait()
+			ended := clock.Now()
+			e.drain()
+			report := &Report{Dropped: e.dropped()}
+			e.finished(report)
+			after := clock.Now() - ended
+			// A call under way, one of each kind that nobody may miss, and the ends.
+			require.LessOrEqual(t, after, farewell+6*(slowest+slowest/2), "slowest %v", slowest)
+			if slowest > time.Second/3 && chunks > 500 {
+				require.NotZero(t, report.Dropped)
+			}
+			if slowest == 0 && chunks <= 500 {
+				require.Zero(t, report.Dropped)
+			}
+			checkTold(t, seen, workers*chunks, report.Dropped)
+			require.Equal(t, workers*chunks, last.Completed)
+		})
+	}
+}
+
+// checkTold holds events against what happened.
+func checkTold(t *testing.T, seen []Event, chunks, dropped int) {
+	kinds, sum, next := map[EventKind]int{}, 0, 0
+	for i, e := range seen {
+		kinds[e.Kind]++
+		sum += e.Dropped
+		if i > 0 {
+			require.GreaterOrEqual(t, e.Elapsed, seen[i-1].Elapsed)
+			require.GreaterOrEqual(t, e.Completed, seen[i-1].Completed)
+		}
+		if e.Kind == ChunkDone {
+			next += e.Dropped
+			require.Equal(t, next, e.Chunk)
+			next++
+		} else {
+			next += e.Dropped // nothing but chunks is dropped here
+		}
+	}
+	require.Equal(t, 1, kinds[Started])
+	require.Equal(t, 1, kinds[Finished])
+	require.Equal(t, chunks > 2, kinds[Planned] == 1)
+	require.Equal(t, Started, seen[0].Kind)
+	require.Equal(t, Finished, seen[len(seen)-1].Kind)
+	require.Equal(t, dropped, sum)
+	require.Equal(t, chunks, kinds[ChunkDone]+dropped)
+}
+
+// A slow progress function leaves an observer its time, and the other way round.
+func TestListenersTakeTurns(t *testing.T) {
+	for _, slow := range []struct{ progress, observer time.Duration }{{500 * time.Millisecond, 0}, {500 * time.Millisecond, 100 * time.Millisecond}, {0, 500 * time.Millisecond}} {
+		synctest.Test(t, func(t *testing.T) {
+			seen, told, longest := 0, 0, time.Duration(0)
+			last := clock.Now()
+			var ended atomic.Bool
+			e := newEvents(&Config{
+				Observers: []Observer{ObserverFunc(func(Event) { seen++; time.Sleep(slow.observer) })},
+				Progress: func(Progress) {
+					told++
+					if !ended.Load() {
+						longest = max(longest, clock.Now()-last)
+					}
+					time.Sleep(slow.progress)
+					last = clock.Now()
+				},
+			}, -1, clock.Now(), unbroken{t})
+			e.wake()
+			for range 6000 { // a minute
+				time.Sleep(10 * time.Millisecond)
+				e.chunk(1, 1)
+			}
+			ended.Store(true)
+			e.drain()
+			e.finished(new(Report))
+			require.GreaterOrEqual(t, told, 50)
+			require.LessOrEqual(t, longest, max(DefaultProgressInterval, slow.progress+slow.observer)+20*time.Millisecond)
+			if slow.observer == 0 {
+				require.Equal(t, 6001, seen)
+			} else {
+				require.Greater(t, seen, 100)
+			}
+		})
+	}
+}
+
+// failures keeps what it is told.
+type failures struct {
+	mu  sync.Mutex
+	all []*PanicError
+}
+
+func (f *failures) listenerFailed(e *PanicError) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all = append(f.all, e)
+}
+
+// A listener that panics or ends its goroutine ends neither the telling nor the run's
+// end, and is told of.
+func TestListenerFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen []EventKind
+		before, after := new(failures), new(failures)
+		e := newEvents(&Config{Observers: []Observer{ObserverFunc(func(e Event) {
+			switch seen = append(seen, e.Kind); e.Kind {
+			case Started:
+				panic("the first")
+			case ChunkDone:
+				runtime.Goexit()
+			}
+		})}}, 2, clock.Now(), before)
+		e.wake()
+		e.tell(Event{Kind: Started})
+		time.Sleep(time.Second)
+		failed, panicked := e.failed()
+		require.True(t, failed)
+		require.Equal(t, "the first", panicked.Value)
+		e.adopt(after)
+		e.chunk(1, 1)
+		time.Sleep(time.Second)
+		e.tell(Event{Kind: Planned})
+		e.drain()
+		e.finished(new(Report))
+		require.Equal(t, []EventKind{Started, ChunkDone, Planned, Finished}, seen)
+		require.Equal(t, []*PanicError{panicked}, before.all)
+		require.Equal(t, []*PanicError{panicked, nil}, after.all)
+	})
+}

@@ -1,0 +1,72 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/answer"
+)
+
+// TimeoutError is the cause of a failure that came after Config.ItemTimeout had
+// ended the context of the call. It is [context.DeadlineExceeded] and Err.
+type TimeoutError struct {
+	After time.Duration // the bound
+	Err   error         // what the function returned, nil as the context's cause
+}
+
+func (e *TimeoutError) Error() string {
+	if e.Err == nil || e.Err == context.DeadlineExceeded { //nolint:errorlint // nothing to add
+		return fmt.Sprintf("the call took longer than %v", e.After)
+	}
+	return fmt.Sprintf("the call took longer than %v: %v", e.After, e.Err)
+}
+
+// Timeout returns true.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// Unwrap returns [context.DeadlineExceeded] and what the function returned.
+func (e *TimeoutError) Unwrap() []error {
+	if e.Err == nil {
+		return []error{context.DeadlineExceeded}
+	}
+	return []error{context.DeadlineExceeded, e.Err}
+}
+
+// within returns fn with every call bounded by d; 0 is no bound. It is put right
+// around the function, inside the policies, so that every attempt has d.
+func within[T, R any](d time.Duration, fn func(context.Context, T) (R, error)) func(context.Context, T) (R, error) {
+	if d == 0 || fn == nil {
+		return fn
+	}
+	cause := error(&TimeoutError{After: d})
+	return func(ctx context.Context, item T) (R, error) {
+		call, cancel := context.WithTimeoutCause(ctx, d, cause)
+		defer cancel()
+		result, err := fn(call, item)
+		// Only what the bound has ended is its doing: the run may have ended, too.
+		if err != nil && call.Err() != nil && context.Cause(call) == cause && !errors.Is(err, cause) { //nolint:errorlint // this very one
+			err = &TimeoutError{After: d, Err: err}
+		}
+		return result, err
+	}
+}
+
+// bounded returns f with every call bounded by the configured time. Of calls that f's own
+// policies refused, the errors are marked.
+func (f Func[T, R]) bounded(cfg *Config) Func[T, R] {
+	f.Context = within(cfg.ItemTimeout, answer.Linked(f.Context))
+	return f
+}
+
+// check returns an error if f is not valid, or cannot be run with cfg.
+func (f Func[T, R]) check(cfg *Config) error {
+	switch {
+	case !f.valid():
+		return &ConfigError{"fn", nil, "a function"}
+	case f.Plain != nil && cfg.ItemTimeout > 0:
+		return &ConfigError{"ItemTimeout", cfg.ItemTimeout, "unset where the function takes no context"}
+	}
+	return nil
+}

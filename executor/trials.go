@@ -1,0 +1,105 @@
+package executor
+
+import (
+	"math"
+	"time"
+)
+
+// probed judges a step up by a sequential probability ratio test (Wald, 1945)
+// over the latest steps: either calls take as long as before it, or longer by as
+// much as there are more of them.
+func (a *adaptive) probed(now time.Duration, m measurement) {
+	a.mode = holding
+	step, longer := math.Log(m.inFlight)-a.usual.inFlight, math.Log(m.time)-a.usual.time
+	variance := max(0.02*0.02, a.noise*a.noise*(1/m.calls+1/max(1, a.usual.calls)))
+	if step > 0.02 && a.used(m) && longer > -max(0.1, 3*math.Sqrt(variance)) {
+		a.odds = max(-2, 0.7*a.odds+step*(step/2-longer)/variance)
+		a.worse = max(-3, min(0.8*a.worse+step*(longer-1.35*step)/variance, 3))
+		a.congested = a.worse > 1.5 || a.congested && a.worse > -1.5
+		if a.pause = probeEvery; a.congested {
+			a.pause = max(probeRarely, a.serial.pause)
+		}
+	}
+	if a.odds <= 1 {
+		a.hold(now, m)
+		return
+	}
+	a.odds = 0
+	if own := math.Exp(a.usual.time); own > a.base.mean {
+		a.base.reset(own, a.usual.calls)
+	}
+	a.reason = "a few more calls were not kept waiting"
+	a.mode, a.growth = growing, laterGrowth
+	a.before, a.level = m, m.inFlight
+	a.set(now, 1.75*m.inFlight)
+}
+
+// refined takes what calls take a little below the level: unloaded, unless
+// there still was a line to leave.
+func (a *adaptive) refined(now time.Duration, m measurement) {
+	a.base.relearn(m, a.noise)
+	if m.time < a.base.mean*math.Exp(-max(0.05, 3*a.doubt(m))) && m.inFlight > 1.5 {
+		much := m.time < 0.7*a.base.mean
+		a.base.reset(m.time, m.calls)
+		if a.set(now, 0.7*m.inFlight); much {
+			a.reason = "calls take less than they did"
+			a.anew(a.level)
+			a.settle(now)
+		}
+		return
+	}
+	a.mode = holding
+	a.base.merge(m.time, m.calls)
+	a.settle(now)
+}
+
+// dip goes where Little's law says that there is no line, without headroom, to
+// see whether that is so.
+func (a *adaptive) dip(now time.Duration, m measurement) {
+	a.mode, a.before = dipping, m
+	depth := a.base.mean / m.time
+	if a.base.weight > 4 {
+		depth = max(depth, 0.25)
+	}
+	a.set(now, m.inFlight*depth)
+}
+
+// dipped takes what calls take far below the level that was left.
+func (a *adaptive) dipped(now time.Duration, m measurement) {
+	a.mode = holding
+	before := a.before
+	rate, held := m.inFlight/m.time, before.inFlight/before.time
+	a.before.calls = 0
+	switch {
+	case m.inFlight < 1.5:
+		a.rate = math.Log(max(held, rate))
+		a.settle(now)
+	case m.inFlight > 0.9*before.inFlight: // the floor is in the way
+		a.base.reset(m.time, m.calls)
+		a.rate = math.Log(rate)
+		a.settle(now)
+	case m.time < a.base.mean*(1.25+2*a.doubt(m)) && a.base.weight > 4:
+		a.rate = math.Log(max(held, rate))
+		a.reason = "the service has less room than it had"
+		a.refine.times, a.refine.windows = 0, 0
+		a.settle(now)
+	case math.Log(m.time/before.time) > 0.7*math.Log(m.inFlight/before.inFlight):
+		// Calls take as long with fewer in flight: that is what they take now.
+		a.base.reset(m.time, m.calls)
+		a.rate = math.Log(held)
+		a.reason = "calls take longer than they did, however few"
+		if a.level > 0 {
+			a.anew(a.level)
+			a.settle(now)
+			return
+		}
+		a.mode, a.growth = growing, laterGrowth
+		a.level = held * a.base.mean
+		a.set(now, a.level)
+	default: // still a line
+		if m.time < before.time {
+			a.base.reset(min(m.time, a.base.mean), m.calls)
+		}
+		a.dip(now, m)
+	}
+}
