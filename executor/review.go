@@ -86,6 +86,7 @@ func (p *pool) decide(now time.Duration) (change *Change, plan *optimizer.Plan, 
 		return nil, nil, false
 	}
 	if p.solo.Load() {
+		p.boundByMemory(now) // it bounds the size of the next batch
 		if plan = p.endSolo(now); plan != nil {
 			p.grow()
 		}
