@@ -134,7 +134,7 @@ func TestGateAllocations(t *testing.T) {
 		now += time.Millisecond
 		g.leave(&w.account, now, 1, nil)
 		if g.due.Load() {
-			g.review(now, false, false, false)
+			g.review(now, false, math.Inf(1), false)
 		}
 	}))
 	require.Zero(t, g.inFlight.Load())

@@ -216,11 +216,11 @@ func (b *batchSizer) size(_ *worker, left, workers int) int {
 
 // share returns how many of the items left a worker should get at the most: half of an
 // even share, so that the last ones even out what the others got wrong, but no fewer
-// than what costs as much as the call itself.
+// than what costs as much as the call itself. One worker has nobody to share with.
 func (b *batchSizer) share(left, workers int) int {
 	workers = max(1, workers)
 	even := (left + workers - 1) / workers
-	if b.model.item <= 0 {
+	if b.model.item <= 0 || workers == 1 && b.chosen > 0 {
 		return even
 	}
 	return min(even, max(even/2, int(b.model.overhead/b.model.item)))

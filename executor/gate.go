@@ -214,14 +214,14 @@ func (g *gate) alone(took time.Duration) {
 }
 
 // review has the adaptive draw its conclusions, if it can, and reports why the
-// limit has changed. saturated says that no core is idle, ending that the items left
-// make no more than one call for each in flight, held that policies hold calls back.
-func (g *gate) review(now time.Duration, saturated, ending, held bool) (moment Moment, reason string) {
+// limit has changed. saturated says that no core is idle, held that policies hold calls
+// back; batches are left to run, if that is how many are known.
+func (g *gate) review(now time.Duration, saturated bool, batches float64, held bool) (moment Moment, reason string) {
 	due := g.due.Swap(false)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	a := g.adaptive
-	a.saturated, a.held = saturated || ending || g.turns.over(), held
+	a.saturated, a.held = saturated || a.ending(batches) || g.turns.over(), held
 	switch {
 	case due && a.ready(now):
 		a.review(now, g.attempts())

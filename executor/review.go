@@ -166,7 +166,7 @@ func (p *pool) decideWaiting(now time.Duration) (change *Change, plan *optimizer
 		p.gate.bound(now)
 	}
 	held := p.heldBack()
-	moment, reason := p.gate.review(now, p.saturated(now), p.endsWithBatches(), held.metered > 0)
+	moment, reason := p.gate.review(now, p.saturated(now), p.batchesLeft(), held.metered > 0)
 	limit := p.gate.share(p)
 	moment.At, moment.Limit, moment.Held = now-p.start, limit, held.workers
 	moment.Bound = p.boundOf(moment)
@@ -189,12 +189,14 @@ func (p *pool) decideWaiting(now time.Duration) (change *Change, plan *optimizer
 	return change, p.reviseWaiting(moment.Base)
 }
 
-// endsWithBatches reports whether the items left make no more than a batch for each
-// call in flight. Then a higher limit would cut them smaller, which is not cheaper, and
-// what calls that are cut small tell of the service is of no use any more.
-func (p *pool) endsWithBatches() bool {
+// batchesLeft returns how many batches the items left make, of the settled size;
+// infinitely many if it is not a run of batches.
+func (p *pool) batchesLeft() float64 {
 	_, size, _ := p.unit()
-	return p.cfg.ChunkSize == 0 && p.claims.left() < size*int(p.limit.Load())
+	if size == 0 {
+		return math.Inf(1)
+	}
+	return float64(p.claims.left()) / float64(size)
 }
 
 // boundOf returns what bounds the calls in flight at a moment: the gate knows

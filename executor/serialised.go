@@ -50,3 +50,12 @@ func (a *adaptive) serialised(now time.Duration, m measurement) bool {
 	a.set(now, 1)
 	return true
 }
+
+// ending reports whether so few batches are left that more calls in flight than now are of
+// no use. They would cut them smaller, which is not cheaper, and what calls that are cut
+// small tell of the service is of no use any more. An attempt at a second call, where
+// one at a time is what the service takes, may leave a call behind that gets nowhere, and
+// the end of the run would wait for it.
+func (a *adaptive) ending(batches float64) bool {
+	return batches < max(float64(a.limit), a.serial.pause)
+}
