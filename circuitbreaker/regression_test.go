@@ -139,3 +139,25 @@ func TestCancelAtTheInstantOfPassing(t *testing.T) {
 		}
 	})
 }
+
+// A rate of slow calls alone: fast calls that succeed do not open it, whatever the other
+// bounds are.
+func TestSlowCallRateAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := MustNew(Policy{
+			FailureThreshold: 1000, SlowCall: time.Second, SlowCallRate: 0.5, MinimumCalls: 4, Window: time.Minute,
+		})
+		call := func(takes time.Duration) error {
+			return b.Do(t.Context(), func(context.Context) error { time.Sleep(takes); return nil })
+		}
+		for range 20 {
+			require.NoError(t, call(0))
+		}
+		for range 19 {
+			require.NoError(t, call(time.Second))
+		}
+		require.Equal(t, Closed, b.State()) // 19 of 39
+		require.NoError(t, call(time.Second))              // 20 of 40
+		require.ErrorIs(t, call(0), ErrOpen)
+	})
+}

@@ -293,3 +293,25 @@ func TestGroupTellsTheSlowestRate(t *testing.T) {
 	require.Zero(t, All().Rate())
 	require.Zero(t, All(nil).Burst())
 }
+
+// Do of a group whose caller's context is over says so, and does not call.
+func TestGroupDoOfAContextThatIsOver(t *testing.T) {
+	l := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 1})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	require.ErrorIs(t, All(l).Do(ctx, func(context.Context) error { t.Error("ran"); return nil }), context.Canceled)
+	require.True(t, l.TryAcquire(), "nothing was taken")
+}
+
+// A bucket that was full for long holds no more than its burst: a debt counts from there.
+func TestDebitAfterIdleness(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: 10, BurstSize: 1})
+		require.NoError(t, l.Acquire(t.Context()))
+		time.Sleep(600 * time.Millisecond) // one token is there, not six
+		require.NoError(t, l.Debit(5))
+		since := time.Now()
+		require.NoError(t, l.Acquire(t.Context()))
+		require.InDelta(t, 500*time.Millisecond, time.Since(since), float64(time.Millisecond))
+	})
+}

@@ -1,0 +1,88 @@
+// Mutate tests the tests: it makes small mistakes in a package, one at a time, and
+// lists those that the tests of the package do not notice.
+//
+//	go run ./scripts/mutate -n 40 ./retry ./circuitbreaker
+//	go run ./scripts/mutate -n 20 ./internal/answer=./transport
+//
+// A package may name another one, after "=", whose tests stand for its own. A mistake is
+// a comparison that is flipped, a condition that is negated, a statement that is dropped,
+// a number that is off by one, or a sum that is a difference. They are a sample, the same
+// one for the same -seed. What doesn't compile is no mistake and is replaced. The tree
+// is left as it is: the compiler is given the changed file in place of the true one.
+//
+// A mistake that no test can notice, since the program does the same with it, belongs into
+// equivalent.txt, with the reason.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"text/tabwriter"
+	"time"
+)
+
+func main() {
+	n := flag.Int("n", 30, "mistakes per package")
+	seed := flag.Uint64("seed", 1, "of the sample")
+	least := flag.Float64("least", 0, "fail if a smaller share than this is noticed in any package")
+	bound := flag.Duration("for", time.Hour, "end after this time, with what is known by then")
+	workers := flag.Int("workers", 2, "mistakes that are tried at the same time")
+	list := flag.String("equivalent", "scripts/mutate/equivalent.txt", "mistakes that no test can notice")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, *bound)
+	defer cancel()
+	known, err := readEquivalent(*list)
+	if err != nil {
+		fail(err)
+	}
+	var tallies []tally
+	for _, arg := range flag.Args() {
+		t, err := try(ctx, arg, sample{n: *n, seed: *seed, workers: *workers, known: known})
+		if err != nil {
+			fail(err)
+		}
+		tallies = append(tallies, t)
+	}
+	if !report(tallies, *least) {
+		os.Exit(1)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "mutate:", err)
+	os.Exit(2)
+}
+
+// tally is what has come of the mistakes in a package.
+type tally struct {
+	name            string
+	sites           int // where a mistake could be made
+	noticed, missed int
+	missing         []mutant
+}
+
+// report prints the table and what was missed; ok says that no package is below least.
+func report(tallies []tally, least float64) (ok bool) {
+	ok = true
+	for _, t := range tallies {
+		for _, m := range t.missing {
+			fmt.Printf("%s:%d: %s\n\t%s\n", m.file, m.line, m.what, m.text)
+		}
+	}
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "package\tsites\ttried\tnoticed\tshare")
+	for _, t := range tallies {
+		tried := t.noticed + t.missed
+		share := float64(t.noticed) / float64(max(1, tried))
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%.0f %%\n", t.name, t.sites, tried, t.noticed, 100*share)
+		ok = ok && share >= least
+	}
+	_ = table.Flush()
+	return ok
+}

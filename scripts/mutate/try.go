@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+// sample says which mistakes are tried.
+type sample struct {
+	n       int
+	seed    uint64
+	workers int
+	known   map[string]bool // not to be tried
+}
+
+// try makes mistakes in a package and runs its tests, or those of the package that
+// follows a "=".
+func try(ctx context.Context, arg string, s sample) (tally, error) {
+	name, tests, other := strings.Cut(arg, "=")
+	if !other {
+		tests = name
+	}
+	mutants, err := mutantsIn(name, s)
+	if err != nil {
+		return tally{}, err
+	}
+	dir, err := os.MkdirTemp("", "amorsize-mutate-")
+	if err != nil {
+		return tally{}, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	began := time.Now()
+	if _, err := run(ctx, filepath.Join(dir, "true"), tests, nil, 10*time.Minute); err != nil {
+		return tally{}, fmt.Errorf("%s: the tests fail without a mistake: %w", tests, err)
+	}
+	patience := 3*time.Since(began) + 10*time.Second
+
+	t := tally{name: name, sites: len(mutants)}
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for worker := range s.workers {
+		group.Go(func() {
+			at := filepath.Join(dir, fmt.Sprint(worker))
+			for {
+				mu.Lock()
+				enough := t.noticed+t.missed >= s.n || len(mutants) == 0 || ctx.Err() != nil
+				if enough {
+					mu.Unlock()
+					return
+				}
+				m := mutants[0]
+				mutants = mutants[1:]
+				mu.Unlock()
+				noticed, err := run(ctx, at, tests, &m, patience)
+				mu.Lock()
+				switch {
+				case ctx.Err() != nil || errors.Is(err, errBuild): // tells nothing
+				case noticed:
+					t.noticed++
+				default:
+					t.missed++
+					t.missing = append(t.missing, m)
+					fmt.Fprintf(os.Stderr, "%s:%d: %s\n", m.file, m.line, m.what)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	return t, nil
+}
+
+// mutantsIn lists the mistakes of a package in the order in which they are tried.
+func mutantsIn(name string, s sample) (mutants []mutant, err error) {
+	out, err := exec.Command("go", "list", "-json=Dir,GoFiles", name).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list %s: %w", name, err)
+	}
+	var pkg struct {
+		Dir     string
+		GoFiles []string
+	}
+	if err := json.Unmarshal(out, &pkg); err != nil {
+		return nil, err
+	}
+	for _, file := range pkg.GoFiles {
+		of, err := mutantsOf(filepath.Join(pkg.Dir, file), filepath.Join(name, file))
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range of {
+			if !s.known[m.key()] {
+				mutants = append(mutants, m)
+			}
+		}
+	}
+	random := rand.New(rand.NewPCG(s.seed, 0))
+	random.Shuffle(len(mutants), func(i, k int) { mutants[i], mutants[k] = mutants[k], mutants[i] })
+	return mutants, nil
+}
+
+var errBuild = errors.New("it does not compile")
+
+// run runs the tests of a package with a mistake, or without one. noticed says that they
+// failed or did not end in time; the error is why they could not be run.
+func run(ctx context.Context, at, tests string, m *mutant, patience time.Duration) (noticed bool, err error) {
+	binary := at + ".test"
+	build := []string{"test", "-c", "-vet=off", "-o", binary}
+	if m != nil {
+		overlay, err := writeOverlay(at, m)
+		if err != nil {
+			return false, err
+		}
+		build = append(build, "-overlay", overlay)
+	}
+	if out, err := exec.CommandContext(ctx, "go", append(build, tests)...).CombinedOutput(); err != nil {
+		return false, fmt.Errorf("%w: %w: %s", errBuild, err, out)
+	}
+	dir, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", tests).Output()
+	if err != nil {
+		return false, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	// A mistake may take all memory there is, or signal processes that are not its own.
+	script := `ulimit -v 12000000; exec "$@"`
+	args := []string{"-c", script, "sh", binary, "-test.failfast"}
+	if path, err := exec.LookPath("unshare"); err == nil && os.Getuid() == 0 {
+		args = []string{"-c", script, "sh", path, "--pid", "--fork", "--kill-child", "--mount-proc", binary, "-test.failfast"}
+	}
+	test := exec.CommandContext(bounded, "sh", args...)
+	test.Dir = string(bytes.TrimSpace(dir))
+	test.WaitDelay = time.Second
+	out, err := test.CombinedOutput()
+	if m == nil && err != nil {
+		return true, fmt.Errorf("%w: %s", err, out)
+	}
+	return err != nil, nil
+}
+
+// writeOverlay has the compiler take the file with the mistake; see go help build.
+func writeOverlay(at string, m *mutant) (path string, err error) {
+	src, err := m.source()
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(at+".go", src, 0o600); err != nil {
+		return "", err
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{m.path: at + ".go"}})
+	if err != nil {
+		return "", err
+	}
+	return at + ".json", os.WriteFile(at+".json", overlay, 0o600)
+}
