@@ -161,3 +161,26 @@ func TestSlowCallRateAlone(t *testing.T) {
 		require.ErrorIs(t, call(0), ErrOpen)
 	})
 }
+
+// Peek says what the breaker would be now, and changes nothing.
+func TestPeek(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := MustNew(Policy{FailureThreshold: 1, OpenFor: time.Second})
+		peeked := func() State { state, _ := b.Peek(); return state }
+		require.Equal(t, Closed, peeked())
+		require.Error(t, b.Do(t.Context(), failing))
+		require.Equal(t, Open, peeked())
+		time.Sleep(time.Second)
+		require.Equal(t, HalfOpen, peeked())
+	})
+}
+
+// One slow call among too few is remembered: a fast one may make them enough.
+func TestFewSlowCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := MustNew(Policy{FailureThreshold: 1000, SlowCall: time.Second, SlowCallRate: 0.5, MinimumCalls: 2, Window: time.Minute})
+		require.NoError(t, b.Do(t.Context(), func(context.Context) error { time.Sleep(time.Second); return nil }))
+		require.NoError(t, b.Do(t.Context(), func(context.Context) error { return nil }))
+		require.ErrorIs(t, b.Do(t.Context(), func(context.Context) error { return nil }), ErrOpen) // 1 of 2
+	})
+}

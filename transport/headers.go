@@ -125,7 +125,7 @@ func structured(fields []string) (left float64, reset time.Duration, ok bool) {
 				t, known = seconds(value)
 			}
 		}
-		if known && (r < left || r == left && t > reset) {
+		if known && !math.IsInf(r, 1) && (r < left || r == left && t > reset) {
 			left, reset, ok = r, t, true
 		}
 	}
