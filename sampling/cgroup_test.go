@@ -248,3 +248,14 @@ func TestRealHost(t *testing.T) {
 		require.Positive(t, before)
 	})
 }
+
+// Shares of what there is, where that is known.
+func TestPercentages(t *testing.T) {
+	require.Zero(t, Host{LogicalCores: 2}.LoadPercent(), "an idle machine")
+	require.Equal(t, 75.0, Host{LogicalCores: 2, Load: 1.5}.LoadPercent())
+	require.Negative(t, Host{Load: 1.5}.LoadPercent())
+	require.Negative(t, Host{LogicalCores: 2, Load: -1}.LoadPercent())
+	require.Equal(t, 75.0, Host{MemoryTotal: 8 << 30, MemoryAvailable: 2 << 30}.MemoryPercent())
+	require.Equal(t, 50.0, Host{MemoryTotal: 8 << 30, MemoryLimit: 4 << 30, MemoryAvailable: 2 << 30}.MemoryPercent())
+	require.Negative(t, Host{MemoryAvailable: 2 << 30}.MemoryPercent())
+}

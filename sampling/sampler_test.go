@@ -186,3 +186,62 @@ func TestSamplerBrief(t *testing.T) {
 		}
 	})
 }
+
+// What is left takes what the latest block says of an item, or the mean, if that is more.
+func TestRemaining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sampling.Start(100, 50)
+		for _, items := range []struct {
+			n    int
+			each time.Duration
+			left time.Duration
+		}{
+			{1, time.Millisecond, 99 * time.Millisecond},
+			{4, 2 * time.Millisecond, 190 * time.Millisecond},
+			{5, 4 * time.Millisecond, 360 * time.Millisecond},
+			{10, time.Millisecond, 80 * 38 * time.Millisecond / 19 /* the mean, but for the first */},
+		} {
+			time.Sleep(time.Duration(items.n) * items.each)
+			s.Record(items.n)
+			require.InDelta(t, items.left, s.Remaining(), float64(10*time.Microsecond), items)
+		}
+		s.Stop()
+	})
+}
+
+// A first call is cold that takes more than three times as long as the others, and not
+// only for what the clock makes of it.
+func TestColdBounds(t *testing.T) {
+	const first = 30 * time.Microsecond
+	for _, c := range []struct {
+		sample sampling.Sample
+		cold   bool
+	}{
+		{sampling.Sample{Items: 2, First: first, ItemNanos: 9_999}, true},
+		{sampling.Sample{Items: 2, First: first, ItemNanos: 10_000}, false},
+		{sampling.Sample{Items: 1, First: first, ItemNanos: 1}, false},
+		{sampling.Sample{Items: 2, First: 5 * time.Microsecond, ItemNanos: 1}, false},
+		{sampling.Sample{Items: 2, First: 5*time.Microsecond + 1, ItemNanos: 1}, true},
+	} {
+		require.Equal(t, c.cold, c.sample.Cold(), c.sample)
+	}
+}
+
+// Waiting is believed only when it has been seen twice: a look begins anew.
+func TestWaitingIsSeenTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		one, _ := take(t, 1000, 0, constant(100*time.Microsecond))
+		require.Equal(t, sampling.CPUBound, one.Workload(), "not looked at")
+		s := sampling.Start(100_000, 0)
+		s.Patient()
+		start := time.Now()
+		for !s.Done() {
+			time.Sleep(time.Duration(s.Next()) * 100 * time.Microsecond)
+			s.Record(s.Next())
+		}
+		looked := s.Sample()
+		require.True(t, looked.CPUKnown)
+		require.Equal(t, sampling.IOBound, looked.Workload())
+		require.Greater(t, time.Since(start), time.Millisecond)
+	})
+}
