@@ -61,7 +61,9 @@ func (p Plan) Explain() string {
 	for _, w := range p.Warnings {
 		fmt.Fprintf(&b, "Warning   %s\n", w)
 	}
-	fmt.Fprintf(&b, "Otherwise %s\n", strings.Join(p.otherwise(), "\n          "))
+	if other := p.otherwise(); len(other) > 0 {
+		fmt.Fprintf(&b, "Otherwise %s\n", strings.Join(other, "\n          "))
+	}
 	return b.String()
 }
 
@@ -141,7 +143,7 @@ func (p Plan) explainLimits(b *strings.Builder) {
 	}
 	var parts []string
 	for _, l := range p.Limits {
-		part := fmt.Sprintf("%s allow %d", l.Name, l.Workers)
+		part := fmt.Sprintf("%s %s %d", l.Name, l.verb(), l.Workers)
 		if l.Binding {
 			part += " (binding)"
 		}
@@ -155,6 +157,7 @@ func (p Plan) otherwise() []string {
 	var out []string
 	left := p.Constraints.Items - p.Sample.Items
 	switch {
+	case p.Constraints.Workers > 0, p.Mode == Serial && p.MaxWorkers == 1 && left > 1: // see what binds, below
 	case p.Mode == Serial && left > 0 && p.Sample.ItemNanos > 0:
 		need := 2 * float64(joinDelay+2*spawnCost) / p.Sample.ItemNanos
 		out = append(out, fmt.Sprintf("more than about %d items of this cost would be worth a second worker", max(left, int(need))+1))
@@ -176,20 +179,33 @@ func (p Plan) otherwise() []string {
 			out = append(out, fmt.Sprintf("more %s would allow more workers", l.Name))
 		}
 	}
-	if p.Mode == Parallel {
+	if p.Mode == Parallel && p.Constraints.Workers == 0 {
 		out = append(out, "workers that raise no throughput while running (a shared lock, memory bandwidth) are given up")
 	}
 	return out
 }
 
-func bindingNames(limits []Limit) string {
-	var names []string
+// binding returns the names of the limits that bind, and what they do.
+func binding(limits []Limit) (names, verb string) {
+	var list []string
 	for _, l := range limits {
 		if l.Binding {
-			names = append(names, l.Name)
+			list, verb = append(list, l.Name), l.verb()
 		}
 	}
-	return strings.Join(names, " and ")
+	if len(list) > 1 {
+		verb = "allow"
+	}
+	return strings.Join(list, " and "), verb
+}
+
+// verb is what the limit does, in the number of its name.
+func (l Limit) verb() string {
+	switch l.Name {
+	case "cores", "items", "calls in flight":
+		return "allow"
+	}
+	return "allows"
 }
 
 // items returns a number of items.

@@ -289,6 +289,7 @@ func (p *planner) foresee(out *Plan) {
 
 // reason says in one clause why the plan is what it is.
 func (p *planner) reason(plan Plan) string {
+	bound, verb := binding(p.limits)
 	switch {
 	case p.c.Items == 0:
 		return "there are no items"
@@ -297,7 +298,7 @@ func (p *planner) reason(plan Plan) string {
 	case p.c.Workers > 0:
 		return fmt.Sprintf("WithWorkers fixes %d", p.c.Workers)
 	case plan.Mode == Serial && p.most == 1:
-		return fmt.Sprintf("%s allow one worker only", bindingNames(p.limits))
+		return fmt.Sprintf("%s %s one worker only", bound, verb)
 	case plan.Mode == Serial:
 		return fmt.Sprintf("%s left, %s of work: too little for a second worker to gain anything",
 			items(p.left), round(p.work))
@@ -305,7 +306,7 @@ func (p *planner) reason(plan Plan) string {
 		return "the calls are long and their CPU share is not known yet: one worker per core to begin with"
 	case p.workload == sampling.CPUBound:
 		return fmt.Sprintf("the calls compute (%.0f %% of their time on a core): bound by %s",
-			100*p.sample.ComputeShare(), bindingNames(p.limits))
+			100*p.sample.ComputeShare(), bound)
 	default:
 		reason := fmt.Sprintf("the calls wait (%.0f %% of their time on a core): ", 100*p.sample.ComputeShare())
 		if plan.Workers < plan.MaxWorkers {
