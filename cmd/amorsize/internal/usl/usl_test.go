@@ -34,3 +34,47 @@ func TestFitStaysAboveZero(t *testing.T) {
 	_, ok = usl.New([]usl.Point{{2, 10}, {4, 20}, {8, 40}})
 	require.False(t, ok, "nothing is known of one worker")
 }
+
+// An error of a rate counts the same at every point: the law that is fitted is the one
+// with the least sum of squares of rates, nearly.
+func TestFitWeighs(t *testing.T) {
+	points := []usl.Point{{1, 100}, {2, 180}, {4, 320}, {8, 400}, {16, 420}}
+	fit, ok := usl.New(points)
+	require.True(t, ok)
+	squares := func(f usl.Fit) (sum float64) {
+		for _, p := range points {
+			sum += (f.At(p.Workers) - p.Rate) * (f.At(p.Workers) - p.Rate)
+		}
+		return sum
+	}
+	best := fit
+	for s := 0.0; s < 0.3; s += 0.002 {
+		for k := 0.0; k < 0.02; k += 0.0002 {
+			if other := (usl.Fit{Lambda: 100, Sigma: s, Kappa: k}); squares(other) < squares(best) {
+				best = other
+			}
+		}
+	}
+	require.Less(t, squares(fit), 1.3*squares(best), "%+v beside %+v", fit, best)
+	mean, all := 284.0, 0.0
+	for _, p := range points {
+		all += (p.Rate - mean) * (p.Rate - mean)
+	}
+	require.InDelta(t, 1-squares(fit)/all, fit.R2, 1e-12)
+}
+
+func TestFitOfFewPoints(t *testing.T) {
+	_, ok := usl.New([]usl.Point{{1, 10}, {2, 15}})
+	require.False(t, ok)
+	_, ok = usl.New([]usl.Point{{1, 0}, {2, 15}, {4, 20}})
+	require.False(t, ok)
+	fit, ok := usl.New([]usl.Point{{1, 10}, {2, 10}, {4, 10}}) // one at a time
+	require.True(t, ok)
+	require.InDelta(t, 1, fit.Sigma, 1e-9)
+	require.Equal(t, 1.0, fit.R2, "there is no variation to explain")
+	require.Zero(t, usl.Fit{Lambda: 1, Sigma: 1, Kappa: 0.1}.Peak())
+	fit, ok = usl.New([]usl.Point{{1, 10}, {2, 22}, {4, 30}, {8, 12}}) // falls fast, at first more than linear
+	require.True(t, ok)
+	require.Zero(t, fit.Sigma)
+	require.InDelta(t, 0.0586, fit.Kappa, 1e-4, "Σwby ÷ Σwb², by hand")
+}
