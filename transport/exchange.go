@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/clock"
@@ -74,7 +75,7 @@ func (x *exchange) bothLimits(ctx context.Context, host string, attempt func(con
 func (t *Transport) guarded(ctx context.Context, host string, call func(context.Context) error) error {
 	e := t.breakers.Use(host)
 	if e == nil {
-		return t.final(answer.Unmade(&notSentError{fmt.Errorf("%w: %d", ErrTooManyHosts, t.breakers.Len())}))
+		return t.final(answer.Unmade(&notSentError{err: fmt.Errorf("%w: %d", ErrTooManyHosts, t.breakers.Len())}))
 	}
 	defer t.breakers.Done(e)
 	return e.Value.Do(ctx, call)
@@ -87,7 +88,7 @@ func (x *exchange) attempt(ctx context.Context) error {
 	x.discard()
 	if err != nil {
 		cancel(nil)
-		return x.t.final(answer.Unmade(&notSentError{err}))
+		return x.t.final(answer.Unmade(&notSentError{err: err}))
 	}
 	// The response outlives the attempt, so its context is one of its own. The attempt
 	// can end it only until the header, and a small body that is no success, are here.
@@ -101,7 +102,7 @@ func (x *exchange) attempt(ctx context.Context) error {
 	switch {
 	case err != nil:
 	case resp == nil:
-		err = &notSentError{errNoResponse}
+		err = &notSentError{err: errNoResponse}
 	default:
 		x.resp = resp
 		x.keep(cancel)
@@ -126,16 +127,23 @@ func (x *exchange) attempt(ctx context.Context) error {
 // failed is what an attempt without a response means.
 func (x *exchange) failed(err error) error {
 	if own := x.upload.err(); own != nil {
-		return x.t.final(answer.Unmade(&notSentError{own})) // no fault of the host's
+		return x.t.final(answer.Unmade(&notSentError{err: own})) // no fault of the host's
 	}
 	if unsendable(err) {
-		return x.t.final(answer.Unmade(&notSentError{err}))
+		return x.t.final(answer.Unmade(&notSentError{err: err, never: true}))
+	}
+	if scarce(err) && x.repeatable() {
+		return answer.Unmade(&notSentError{err: err, after: scarceFor})
 	}
 	if !idempotent(x.req) || !x.repeatable() {
 		return x.t.final(err)
 	}
 	return err
 }
+
+// scarceFor is after which time a request is sent again for which this process had no
+// file left: requests that end meanwhile give theirs back.
+const scarceFor = 20 * time.Millisecond
 
 // ended is the error of an attempt whose context ended, because of cause, and which
 // returned err.

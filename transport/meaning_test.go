@@ -6,10 +6,13 @@ import (
 	"errors"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,6 +109,7 @@ func TestUnsendable(t *testing.T) {
 		"name":    func(r *http.Request) { r.Header["a b"] = []string{""} },
 		"method":  func(r *http.Request) { r.Method = "G T" },
 		"no host": func(r *http.Request) { r.URL.Host = "" },
+		"port":    func(r *http.Request) { r.URL.Host = "127.0.0.1:99999" },
 		"unknown authority": func(r *http.Request) {
 			r.URL.Scheme, r.URL.Host = "https", strings.TrimPrefix(secure.URL, "https://")
 		},
@@ -128,8 +132,44 @@ func TestUnsendable(t *testing.T) {
 			assert.Equal(t, 1, tries, "%v", err)
 			assert.Zero(t, opened)
 			assert.Equal(t, 3, int(limiter.AvailableTokens()))
+
+			// A retrier around all of it is told the same.
+			tries = 0
+			around := retry.MustNew(retry.Policy{InitialDelay: 1, MaxDelay: 1})
+			bare := transport.MustNew(transport.Config{Base: base(func(r *http.Request) (*http.Response, error) { tries++; return plain.RoundTrip(r) })})
+			err = around.Do(t.Context(), func(context.Context) error { _, err := bare.RoundTrip(req); return err })
+			require.Error(t, err)
+			assert.Equal(t, 1, tries, "%v", err)
 		})
 	}
+}
+
+// Where this process has no files left, a request is sent when it has, whatever its
+// method: nothing of it was sent. The host has no part in it.
+func TestFilesRunOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries, opened := 0, 0
+		limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1e-6, BurstSize: 3})
+		rt := transport.MustNew(transport.Config{
+			Base: base(func(r *http.Request) (*http.Response, error) {
+				if tries++; tries < 4 {
+					return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", syscall.EMFILE)}
+				}
+				return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
+			}),
+			Limiter: limiter,
+			Retrier: retry.MustNew(retry.Policy{MaxRetries: 1}),
+			Breaker: &circuitbreaker.Policy{FailureThreshold: 1, OnOpen: func(int, error) { opened++ }},
+		})
+		req := request(t, "host.invalid")
+		req.Method = http.MethodPost
+		resp, err := rt.RoundTrip(req)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		assert.Equal(t, 4, tries)
+		assert.Zero(t, opened)
+		assert.Equal(t, 2, int(limiter.AvailableTokens()))
+	})
 }
 
 // An error is one line, and says nothing twice.

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -36,14 +37,22 @@ func (e *ThrottledError) Unwrap() error { return &e.StatusError }
 func (e *ThrottledError) RetryAfter() time.Duration { return e.After }
 
 // notSentError is a failure on this side: the host never got the request.
-type notSentError struct{ err error }
+type notSentError struct {
+	err   error
+	never bool          // it can't be sent later, either
+	after time.Duration // when it may be
+}
 
 func (e *notSentError) Error() string { return e.err.Error() }
 func (e *notSentError) Unwrap() error { return e.err }
 
 // Refused tells policies that the request was not sent.
-func (e *notSentError) Refused() time.Duration { return 0 }
+func (e *notSentError) Refused() time.Duration { return e.after }
 func (e *notSentError) ByPolicy()              {}
+
+// Permanent tells retriers, also those around the transport, that sending it again would
+// not help.
+func (e *notSentError) Permanent() bool { return e.never }
 
 var errNoResponse = errors.New("transport: Base returned neither a response nor an error")
 
@@ -55,6 +64,9 @@ func unsendable(err error) bool {
 		return true
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*net.AddrError](err); ok { // as of a port beyond 65535
 		return true
 	}
 	text := err.Error()

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -171,7 +172,7 @@ func serve(env *testscript.Env) {
 		var body json.RawMessage
 		_ = json.NewDecoder(r.Body).Decode(&body)
 		_ = json.NewEncoder(w).Encode(map[string]any{
-			"method": r.Method, "query": r.URL.RawQuery, "header": r.Header.Get("X-Test"), "auth": r.Header.Get("Authorization"),
+			"method": r.Method, "query": r.URL.RawQuery, "header": strings.Join(r.Header.Values("X-Test"), ","), "auth": r.Header.Get("Authorization"),
 			"type": r.Header.Get("Content-Type"), "key": r.Header.Get("Idempotency-Key"), "body": body, "proto": r.Proto,
 		})
 	})
@@ -215,6 +216,7 @@ func serve(env *testscript.Env) {
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = w.Write([]byte("\x1b]0;title\a \u202ebad"))
 	})
+	servePauses(mux)
 	switched := make(chan net.Conn, 10)
 	mux.HandleFunc("/switch", func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -241,4 +243,26 @@ func serve(env *testscript.Env) {
 	server := httptest.NewServer(mux)
 	env.Defer(server.Close)
 	env.Setenv("URL", server.URL)
+}
+
+// servePauses has a service take its time, count what it was asked, and refuse the first
+// request with a long page.
+func servePauses(mux *http.ServeMux) {
+	var asked, refused atomic.Int64
+	mux.HandleFunc("/pause/{ms}/{item}", func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		pause, _ := strconv.Atoi(r.PathValue("ms"))
+		time.Sleep(time.Duration(pause) * time.Millisecond)
+		_, _ = fmt.Fprintf(w, "paused %s\n", r.PathValue("item"))
+	})
+	mux.HandleFunc("/asked", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintf(w, "asked %d\n", asked.Load()) })
+	mux.HandleFunc("/busy", func(w http.ResponseWriter, _ *http.Request) {
+		if refused.Add(1) == 1 {
+			w.Header().Set("Retry-After", "0")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, strings.Repeat("busy ", 1000))
+			return
+		}
+		_, _ = fmt.Fprintln(w, "fine")
+	})
 }

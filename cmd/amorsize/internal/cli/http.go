@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
@@ -32,7 +35,7 @@ func (f *httpFlags) group() group {
 	s.StringVar(&f.bearer, "bearer-env", "", "send the value of this environment `variable` as a bearer token")
 	s.StringVar(&f.ok, "ok", "200-299", "statuses that are a success: `200-299,404`")
 	s.IntVar(&f.conns, "max-conns", 0, "no more connections to a host (default: no bound)")
-	s.StringVar(&f.mostBody, "max-body", "1G", "fail items whose response body is larger, decompressed: `bytes` as 100M")
+	s.StringVar(&f.mostBody, "max-body", "1G", "fail items whose response body is larger, decompressed: `bytes` as 100M, 0 for no bound")
 	s.BoolVar(&f.http1, "http1", false, "don't use HTTP/2")
 	s.StringVar(&f.out, "out", "body", "results are the `body`, the status, or jsonl: an object with item, status, time and body")
 	s.StringVar(&f.key, "idempotency-key", "", "send this `template` as Idempotency-Key, which makes any method worth a retry: {#}")
@@ -49,7 +52,8 @@ func newHTTP() *cobra.Command {
 		Short: "Make a request per item, without a process for each",
 		Long: `Make a request per item, without a process for each, as many at a time as pay.
 
-Placeholders are those of run; in the URL they are escaped, unless the URL is {}.
+Placeholders are those of run; in the URL they are escaped, as a part of a path or
+of a value in the query, unless the URL is {}.
 A 429, and a 503 with Retry-After, holds back all requests for as long as the
 service asks; RateLimit and X-RateLimit headers are heeded. 408, 500, 502, 503,
 504 and lost connections are retried for methods that are idempotent. Statuses
@@ -73,7 +77,11 @@ func bindHTTP(c *cobra.Command, f *runFlags, h *httpFlags) {
 func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source *items.Source) error {
 	argv, list, given := splitItems(args)
 	if len(argv) != 1 {
-		return usagef("want one URL, with {} where the item goes; items follow ::: or come from standard input")
+		hint := ""
+		if len(argv) > 1 && slices.ContainsFunc(argv[1:], func(arg string) bool { return strings.HasPrefix(arg, "-") }) {
+			hint = "; flags go before it"
+		}
+		return usagef("want one URL, with {} where the item goes%s; items follow ::: or come from standard input", hint)
 	}
 	if f.output.json && f.output.results == "" {
 		return usagef("--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE")
@@ -98,5 +106,15 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 	}
 	defer r.close()
 	s.set.Again = r.again
-	return s.run(jobs.Config{Attempt: r.attempt, Within: true, Caps: jobs.Caps{Files: 2 * fileSlots()}})
+	return s.run(jobs.Config{Attempt: r.attempt, Within: true, Caps: requestCaps()})
+}
+
+// requestCaps returns how many slots open files allow: a request has a connection, and
+// a file if its answer is large.
+func requestCaps() jobs.Caps {
+	limit := openFiles()
+	if limit == 0 {
+		return jobs.Caps{}
+	}
+	return jobs.Caps{Files: 2 * fileSlots(), Fixed: max(1, (limit-24)/2)}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -22,8 +23,9 @@ type requester struct {
 	s        *session
 	flags    *httpFlags
 	method   string
-	url      template.Template
-	whole    bool // the URL is the item
+	path     template.Template // of the URL, up to its query
+	query    template.Template // from its question mark on
+	whole    bool              // the URL is the item
 	body     *template.Template
 	key      *template.Template
 	headers  []headerLine
@@ -45,7 +47,14 @@ func newRequester(s *session, h *httpFlags, address string) (r *requester, err e
 	r = &requester{s: s, flags: h, whole: address == "{}" || h.raw, method: h.method}
 	scope := s.scope
 	scope.Strict = true
-	if r.url, err = template.Parse(address, scope); err != nil {
+	path, query := address, ""
+	if i := strings.IndexByte(address, '?'); i >= 0 {
+		path, query = address[:i], address[i:]
+	}
+	if r.path, err = template.Parse(path, scope); err != nil {
+		return nil, usage(err)
+	}
+	if r.query, err = template.Parse(query, scope); err != nil {
 		return nil, usage(err)
 	}
 	if !strings.Contains(address, "://") && !strings.HasPrefix(address, "{") {
@@ -113,11 +122,9 @@ func (r *requester) parse(scope template.Scope) (err error) {
 	if !oneOf(h.out, "body", "status", "jsonl") {
 		return usagef("--out %q: want body, status or jsonl", h.out)
 	}
-	most, err := parseBytes("max-body", h.mostBody)
-	if err != nil {
+	if r.mostBody, err = parseMost("max-body", h.mostBody); err != nil {
 		return err
 	}
-	r.mostBody = int64(most)
 	if h.conns < 0 {
 		return usagef("--max-conns %d: want 1 or more", h.conns)
 	}
@@ -157,12 +164,12 @@ func (r *requester) connect() error {
 		r.base.TLSClientConfig, r.base.TLSNextProto = &tls.Config{NextProtos: []string{"http/1.1"}}, nil //nolint:gosec // Go's default is the least version
 	}
 	set := r.s.set
-	config := transport.Config{Base: sender{r.base}, Limiter: set.Limiter, Breaker: set.BreakerPolicy}
+	config := transport.Config{Base: sender{r.base}, Limiter: set.Limiter, Breaker: set.BreakerPolicy, Means: meaning}
 	t, err := transport.New(config)
 	if err != nil {
 		return usage(err)
 	}
-	r.client = &http.Client{Transport: t, CheckRedirect: redirect}
+	r.client = &http.Client{Transport: waiter{t}, CheckRedirect: redirect}
 	r.alive, r.s.killed = context.WithCancel(context.Background())
 	return nil
 }
@@ -172,12 +179,31 @@ func (r *requester) close() {
 	r.files.Close()
 }
 
+// address returns the URL of an item, whose text is a part of a path segment or of a
+// value in the query, unless it is taken as it is.
 func (r *requester) address(it items.Item) (string, error) {
-	escape := url.PathEscape
+	inPath, inQuery := url.PathEscape, queryEscape
 	if r.whole {
-		escape = nil
+		inPath, inQuery = nil, nil
 	}
-	return r.url.Expand(it, 0, escape)
+	path, err := r.path.Expand(it, 0, inPath)
+	if err != nil {
+		return "", err
+	}
+	if !r.whole {
+		for segment := range strings.SplitSeq(path, "/") {
+			if segment == "." || segment == ".." { // escaped or not, that is another path
+				return "", fmt.Errorf("%w: %q has a path with %q in it, which leads elsewhere; --no-escape sends it", template.ErrTemplate, path, segment)
+			}
+		}
+	}
+	query, err := r.query.Expand(it, 0, inQuery)
+	return path + query, err
+}
+
+// queryEscape escapes what ends a value in a query, and what stands for a space there.
+func queryEscape(text string) string {
+	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }
 
 func (r *requester) dryRun() error {
@@ -217,15 +243,8 @@ func (r *requester) request(ctx context.Context, it items.Item) (*http.Request, 
 	if r.bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+r.bearer)
 	}
-	for _, h := range r.headers {
-		value, err := h.value.Expand(it, 0, nil)
-		if err != nil {
-			return nil, err
-		}
-		if strings.EqualFold(h.name, "Host") {
-			req.Host = value
-		}
-		req.Header.Set(h.name, value)
+	if err := r.setHeaders(req, it); err != nil {
+		return nil, err
 	}
 	if r.key != nil {
 		value, err := r.key.Expand(it, 0, nil)
@@ -235,4 +254,25 @@ func (r *requester) request(ctx context.Context, it items.Item) (*http.Request, 
 		req.Header.Set("Idempotency-Key", value)
 	}
 	return req, nil
+}
+
+// setHeaders sets the headers that were given: each as often as it was, in place of ours.
+func (r *requester) setHeaders(req *http.Request, it items.Item) error {
+	given := map[string]bool{}
+	for _, h := range r.headers {
+		value, err := h.value.Expand(it, 0, nil)
+		if err != nil {
+			return err
+		}
+		if strings.EqualFold(h.name, "Host") {
+			req.Host = value
+		}
+		key := http.CanonicalHeaderKey(h.name)
+		if !given[key] {
+			req.Header.Del(key)
+		}
+		given[key] = true
+		req.Header.Add(h.name, value)
+	}
+	return nil
 }

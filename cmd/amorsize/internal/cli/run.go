@@ -146,6 +146,19 @@ func parseBytes(flag, text string) (int, error) {
 	return n << shift, nil
 }
 
+// parseMost reads a bound on bytes as parseBytes does, and larger ones: 10G; 0 is none.
+func parseMost(flag, text string) (int64, error) {
+	if text == "0" {
+		return 0, nil
+	}
+	number, giga := strings.CutSuffix(strings.ToUpper(text), "G")
+	if n, err := strconv.ParseInt(number, 10, 32); giga && err == nil && n >= 1 && n <= 1<<20 {
+		return n << 30, nil
+	}
+	n, err := parseBytes(flag, text)
+	return int64(n), err
+}
+
 // markers begin a list of items: of values, or of files with values; with a +,
 // linked with the list before.
 var markers = []string{":::", "::::", ":::+", "::::+"}

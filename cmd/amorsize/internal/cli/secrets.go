@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+
+	"github.com/amorsize/amorsize/transport"
 )
 
 // hidden stands for what is not shown.
@@ -59,7 +61,7 @@ func redirect(req *http.Request, via []*http.Request) error {
 		return http.ErrUseLastResponse
 	}
 	from, to := via[0].URL, req.URL
-	if from.Scheme == to.Scheme && strings.EqualFold(from.Host, to.Host) {
+	if from.Scheme == to.Scheme && transport.Host(from) == transport.Host(to) {
 		return nil
 	}
 	for name := range req.Header {

@@ -1,25 +1,18 @@
 package cli
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
-	"strconv"
-	"sync/atomic"
+	"sync"
 	"time"
-	"unicode/utf8"
 
-	"github.com/amorsize/amorsize/circuitbreaker"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 	"github.com/amorsize/amorsize/transport"
 )
 
@@ -37,30 +30,27 @@ func (r *requester) attempt(ctx context.Context, j *jobs.Job, _ int) error {
 func (r *requester) try(ctx context.Context, j *jobs.Job) error {
 	it := j.First()
 	j.Status, j.Wall = 0, 0
-	sent := &sending{timeout: r.s.timeout()}
-	sent.ctx, sent.cancel = context.WithCancel(r.alive)
-	defer sent.end()
-	req, err := r.request(context.WithValue(ctx, sendingKey{}, sent), it)
+	sent := &sending{timeout: r.s.timeout(), queues: r.flags.conns > 0}
+	req, err := r.request(sent.begin(ctx, r.alive), it)
 	if err != nil {
+		sent.end()
 		return err
 	}
-	defer func() {
-		if !sent.began.IsZero() {
-			j.Wall = time.Since(sent.began)
-		}
-	}()
+	defer func() { j.Wall = sent.end() }()
 	resp, err := r.client.Do(req)
 	if err == nil {
-		j.Status = resp.StatusCode
-		j.Out, err = r.keep(resp)
-		_ = resp.Body.Close()
-		if err != nil { // it broke off: a part of it is no result, and no answer
+		defer func() { _ = resp.Body.Close() }()
+		sent.runOn() // the body is part of it
+		if j.Status = resp.StatusCode; !r.success(j.Status) {
+			return r.refused(j, resp, sent)
+		}
+		if j.Out, err = r.keep(resp); err != nil { // it broke off: a part of it is no result, and no answer
 			j.Out.Release()
 			j.Out, j.Status = process.Capture{}, 0
 		}
 	}
 	switch {
-	case err != nil && sent.late.Load():
+	case err != nil && sent.isLate():
 		return &process.TimeoutError{After: sent.timeout}
 	case err != nil:
 		var wrapped *url.Error
@@ -68,16 +58,17 @@ func (r *requester) try(ctx context.Context, j *jobs.Job) error {
 			err = wrapped.Err // the URL is the item's, and said already
 		}
 		return err
-	case !r.success(j.Status):
-		return r.refused(j, resp)
 	}
-	return r.present(j, it, time.Since(sent.began))
+	return r.present(j, it, sent.took())
 }
 
 // keep reads the body.
 func (r *requester) keep(resp *http.Response) (process.Capture, error) {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
 		return process.Capture{}, nil // what follows is another protocol: no timeout ends it
+	}
+	if r.mostBody == 0 {
+		return r.files.Keep(resp.Body)
 	}
 	kept, err := r.files.Keep(io.LimitReader(resp.Body, r.mostBody+1))
 	if err == nil && kept.Size() > r.mostBody {
@@ -89,149 +80,136 @@ func (r *requester) keep(resp *http.Response) (process.Capture, error) {
 // errLarge is the error of a body beyond --max-body.
 var errLarge = fmt.Errorf("%w: the response is larger than --max-body", process.ErrCommand)
 
-// sending is a request from when it is sent, after all waits.
+// sending is a request with all that it is redirected to. Its time runs while one of them
+// is under way, and not while one waits for the rate, the breaker or a connection.
+//
+// Its context ends with that of the attempt as long as nothing has been sent, and from
+// then on only when requests under way are to end, too: what a server has done already
+// is worth its answer.
 type sending struct {
-	ctx     context.Context
-	cancel  context.CancelFunc
-	timeout time.Duration
-	began   time.Time
-	timer   *time.Timer
-	late    atomic.Bool
+	timeout time.Duration // 0 is none
+	queues  bool          // for one of so many connections
+
+	cancel context.CancelFunc
+	unlink []func() bool
+
+	mu    sync.Mutex
+	since time.Time // when the time began to run, zero while it does not
+	spent time.Duration
+	timer *time.Timer
+	late  bool
+	means transport.Meaning // of the latest response
 }
 
 type sendingKey struct{}
 
-func (s *sending) end() {
+// begin returns the context of the request.
+func (s *sending) begin(ctx, alive context.Context) context.Context {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.cancel = cancel
+	s.unlink = []func() bool{context.AfterFunc(ctx, cancel), context.AfterFunc(alive, cancel)}
+	own = context.WithValue(own, sendingKey{}, s)
+	if s.queues {
+		own = httptrace.WithClientTrace(own, &httptrace.ClientTrace{
+			GetConn:      func(string) { s.hold() },
+			DNSStart:     func(httptrace.DNSStartInfo) { s.runOn() },
+			ConnectStart: func(string, string) { s.runOn() },
+			GotConn:      func(httptrace.GotConnInfo) { s.runOn() },
+		})
+	}
+	return own
+}
+
+// sentOne takes note that something is about to be sent.
+func (s *sending) sentOne() {
+	s.unlink[0]()
+	s.runOn()
+}
+
+// runOn has the time run from now on, unless it does.
+func (s *sending) runOn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.since.IsZero() {
+		return
+	}
+	s.since = time.Now()
+	if s.timeout > 0 {
+		s.timer = time.AfterFunc(s.timeout-s.spent, func() {
+			s.mu.Lock()
+			s.late = true
+			s.mu.Unlock()
+			s.cancel()
+		})
+	}
+}
+
+// hold has the time stand still, and returns what has passed of it.
+func (s *sending) hold() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.timer != nil {
 		s.timer.Stop()
 	}
+	if !s.since.IsZero() {
+		s.spent += time.Since(s.since)
+		s.since = time.Time{}
+	}
+	return s.spent
+}
+
+// took returns how long the requests have taken.
+func (s *sending) took() time.Duration { return s.hold() }
+
+func (s *sending) isLate() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.late
+}
+
+// end releases the context, and returns how long the requests have taken.
+func (s *sending) end() time.Duration {
+	took := s.hold()
+	for _, unlink := range s.unlink {
+		unlink()
+	}
 	s.cancel()
+	return took
+}
+
+func sendingOf(ctx context.Context) (*sending, bool) {
+	s, ok := ctx.Value(sendingKey{}).(*sending)
+	return s, ok
+}
+
+// waiter is around the transport's policies: their waits take none of the request's time.
+type waiter struct{ base http.RoundTripper }
+
+// RoundTrip makes a request, the first one or one that a server redirects to.
+func (w waiter) RoundTrip(req *http.Request) (*http.Response, error) {
+	if s, ok := sendingOf(req.Context()); ok {
+		s.hold()
+	}
+	return w.base.RoundTrip(req)
 }
 
 // sender is under the transport's policies: there the request's own time begins.
 type sender struct{ base http.RoundTripper }
 
-// RoundTrip sends a request in the context of its own.
-func (s sender) RoundTrip(req *http.Request) (*http.Response, error) {
-	sent, ok := req.Context().Value(sendingKey{}).(*sending)
-	if !ok {
-		return s.base.RoundTrip(req)
+// RoundTrip sends a request.
+func (t sender) RoundTrip(req *http.Request) (*http.Response, error) {
+	if s, ok := sendingOf(req.Context()); ok {
+		s.sentOne()
 	}
-	sent.began = time.Now()
-	if sent.timeout > 0 && sent.timer == nil {
-		sent.timer = time.AfterFunc(sent.timeout, func() {
-			sent.late.Store(true)
-			sent.cancel()
-		})
-	}
-	return s.base.RoundTrip(req.WithContext(sent.ctx))
+	return t.base.RoundTrip(req)
 }
 
-func (r *requester) success(status int) bool {
-	for _, span := range r.ok {
-		if status >= span[0] && status <= span[1] {
-			return true
-		}
+// meaning keeps what the transport makes of a response: when to come back, too.
+func meaning(resp *http.Response, usual transport.Meaning) transport.Meaning {
+	if s, ok := sendingOf(resp.Request.Context()); ok {
+		s.mu.Lock()
+		s.means = usual
+		s.mu.Unlock()
 	}
-	return false
-}
-
-// refused returns the error of a status that is no success, and has the body be
-// what the failure says.
-func (r *requester) refused(j *jobs.Job, resp *http.Response) error {
-	body := j.Out
-	j.Out = process.Capture{}
-	j.Outcome.Err = process.Bytes(bytes.Clone(body.Tail(300)))
-	body.Release()
-	status := transport.StatusError{Code: resp.StatusCode}
-	after, said := retryAfter(resp.Header.Get("Retry-After"), time.Now())
-	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable && said {
-		return &transport.ThrottledError{StatusError: status, After: after}
-	}
-	return &status
-}
-
-// retryAfter reads the header, in seconds or as a date (RFC 9110, 10.2.3).
-func retryAfter(text string, now time.Time) (time.Duration, bool) {
-	if seconds, err := strconv.Atoi(text); err == nil && seconds >= 0 {
-		return time.Duration(seconds) * time.Second, true
-	}
-	if at, err := http.ParseTime(text); err == nil {
-		return max(0, at.Sub(now)), true
-	}
-	return 0, false
-}
-
-// present makes the result of the body.
-func (r *requester) present(j *jobs.Job, it items.Item, took time.Duration) error {
-	switch r.flags.out {
-	case "status":
-		j.Out.Release()
-		j.Out = process.Bytes([]byte(strconv.Itoa(j.Status) + "\n"))
-	case "jsonl":
-		raw, err := io.ReadAll(j.Out.Reader())
-		if err != nil {
-			return err
-		}
-		j.Out.Release()
-		a := answer{N: it.N, Item: it.JSON(), Status: j.Status, Took: took.Seconds()}
-		if err := a.hold(raw); err != nil {
-			return err
-		}
-		line, err := jsonLine(a)
-		if err != nil {
-			return err
-		}
-		j.Out = process.Bytes(line)
-	}
-	return nil
-}
-
-// answer is what --out jsonl writes of an item: a body or an error.
-type answer struct {
-	N      int             `json:"n"`
-	Item   json.RawMessage `json:"item"`
-	Status int             `json:"status"` // 0 if there was no answer
-	Took   float64         `json:"took_s"`
-	Body   json.RawMessage `json:"body,omitempty"`
-	Body64 []byte          `json:"body64,omitempty"`
-	Err    string          `json:"error,omitempty"`
-}
-
-// hold takes a body: JSON as it is, text as a string, and other bytes, which JSON does
-// not have, as base64 by another name.
-func (a *answer) hold(body []byte) (err error) {
-	switch {
-	case !utf8.Valid(body):
-		a.Body64 = body
-	case json.Valid(body):
-		a.Body = body
-	default:
-		a.Body, err = json.Marshal(string(body))
-	}
-	return err
-}
-
-func jsonLine(a answer) ([]byte, error) {
-	raw, err := json.Marshal(a)
-	return append(raw, '\n'), err
-}
-
-var idempotent = map[string]bool{"GET": true, "HEAD": true, "OPTIONS": true, "TRACE": true, "PUT": true, "DELETE": true}
-
-// again tells what is worth a retry: what may be different the next time, if the
-// request does no harm twice.
-func (r *requester) again(seen policies.Seen) bool {
-	if errors.Is(seen.Err, circuitbreaker.ErrOpen) {
-		return false
-	}
-	if !idempotent[r.method] && r.key == nil && !r.flags.retryPost {
-		return false
-	}
-	switch seen.Status {
-	case 0, 408, 425, 500, 502, 503, 504:
-		var bad *url.Error
-		return !errors.Is(seen.Err, errLarge) && !errors.As(seen.Err, &bad) && !errors.Is(seen.Err, template.ErrTemplate)
-	}
-	return false
+	return usual
 }

@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/amorsize/amorsize/circuitbreaker"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
+	"github.com/amorsize/amorsize/transport"
+)
+
+func (r *requester) success(status int) bool {
+	for _, span := range r.ok {
+		if status >= span[0] && status <= span[1] {
+			return true
+		}
+	}
+	return false
+}
+
+// What is read of the body of a status that is no success, and what is shown of it.
+const (
+	readOfRefusal = 64 << 10 // so that the connection can be used again
+	shownOfIt     = 300
+)
+
+// refused returns the error of a status that is no success, and has the body, or what
+// came of it, be what the failure says.
+func (r *requester) refused(j *jobs.Job, resp *http.Response, sent *sending) error {
+	var body []byte
+	if resp.StatusCode != http.StatusSwitchingProtocols { // what follows that is another protocol
+		body, _ = io.ReadAll(io.LimitReader(resp.Body, readOfRefusal))
+	}
+	j.Outcome.Err = process.Bytes(shown(body))
+	status := transport.StatusError{Code: resp.StatusCode}
+	said := resp.Header.Get("Retry-After") != ""
+	if means := sent.means; means.Throttled && (said || resp.StatusCode != http.StatusServiceUnavailable) {
+		return &transport.ThrottledError{StatusError: status, After: means.After}
+	}
+	return &status
+}
+
+// shown is the beginning of a body as it may be written to a terminal.
+func shown(body []byte) []byte {
+	text := string(bytes.TrimRight(body[:min(len(body), shownOfIt)], "\r\n"))
+	var lines []string
+	for line := range strings.Lines(text) {
+		lines = append(lines, summary.Printable(strings.TrimRight(line, "\r\n")))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return []byte(strings.Join(lines, "\n") + "\n")
+}
+
+// present makes the result of the body.
+func (r *requester) present(j *jobs.Job, it items.Item, took time.Duration) error {
+	switch r.flags.out {
+	case "status":
+		j.Out.Release()
+		j.Out = process.Bytes([]byte(strconv.Itoa(j.Status) + "\n"))
+	case "jsonl":
+		raw, err := io.ReadAll(j.Out.Reader())
+		if err != nil {
+			return err
+		}
+		j.Out.Release()
+		a := answer{N: it.N, Item: it.JSON(), Status: j.Status, Took: took.Seconds()}
+		a.hold(raw)
+		line, err := jsonLine(a)
+		if err != nil {
+			return err
+		}
+		j.Out = process.Bytes(line)
+	}
+	return nil
+}
+
+// answer is what --out jsonl writes of an item: a body or an error.
+type answer struct {
+	N      int             `json:"n"`
+	Item   json.RawMessage `json:"item"`
+	Status int             `json:"status"` // 0 if there was no answer
+	Took   float64         `json:"took_s"`
+	Body   json.RawMessage `json:"body,omitempty"`
+	Body64 []byte          `json:"body64,omitempty"`
+	Err    string          `json:"error,omitempty"`
+}
+
+// hold takes a body: JSON as it is, text as a string, and other bytes, which JSON does
+// not have, as base64 by another name.
+func (a *answer) hold(body []byte) {
+	switch {
+	case !utf8.Valid(body):
+		a.Body64 = body
+	case json.Valid(body):
+		a.Body = body
+	default:
+		a.Body = items.Of(0, string(body)).JSON()
+	}
+}
+
+func jsonLine(a answer) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // it is no HTML, and six times as long
+	err := e.Encode(a)
+	return b.Bytes(), err
+}
+
+var idempotent = map[string]bool{"GET": true, "HEAD": true, "OPTIONS": true, "TRACE": true, "PUT": true, "DELETE": true}
+
+// again tells what is worth a retry: what may be different the next time, if the
+// request does no harm twice.
+func (r *requester) again(seen policies.Seen) bool {
+	if errors.Is(seen.Err, circuitbreaker.ErrOpen) {
+		return false
+	}
+	if !idempotent[r.method] && r.key == nil && !r.flags.retryPost {
+		return false
+	}
+	switch seen.Status {
+	case 408, 425, 500, 502, 503, 504:
+		return true
+	case 0: // but for what is the item's own, and ours
+		var bad *url.Error
+		var full *process.OutputError
+		return !errors.Is(seen.Err, errLarge) && !errors.As(seen.Err, &bad) && !errors.As(seen.Err, &full) &&
+			!errors.Is(seen.Err, template.ErrTemplate)
+	}
+	return false
+}
