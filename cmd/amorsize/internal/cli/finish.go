@@ -34,7 +34,7 @@ func (s *session) finish(result jobs.Result) error {
 	if err := s.export(sum); err != nil {
 		return err
 	}
-	if err := keepHistory(s, s.name, withoutSecrets(s.what), sum); err != nil {
+	if err := keepHistory(s, s.name, summary.WithoutSecrets(s.what), sum); err != nil {
 		return err
 	}
 	switch {

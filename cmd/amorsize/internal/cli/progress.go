@@ -17,7 +17,7 @@ func (s *session) planned(p jobs.Plan) {
 	if s.flags.output.quiet || s.note.get() != "" {
 		return
 	}
-	s.term.Say(s.term.Plan(summary.Brief(withoutSecrets(s.what), 100), s.input.Total(), p, s.rateText()))
+	s.term.Say(s.term.Plan(summary.Brief(summary.WithoutSecrets(s.what), 100), s.input.Total(), p, s.rateText()))
 	if s.flags.output.explain {
 		s.term.Say(s.term.Explain(p))
 	}

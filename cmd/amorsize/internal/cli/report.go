@@ -97,7 +97,7 @@ func addRun(r *htmlreport.Report, path string) error {
 	if h.Command == "run" && len(h.Args) > 0 {
 		argv = append(argv, "--")
 	}
-	r.Command = withoutSecrets(shellLine(append(argv, h.Args...)))
+	r.Command = shellLine(append(argv, shownArgs(h.Args)...))
 	if content.End != nil {
 		r.Summary = new(summary.Summary)
 		if err := json.Unmarshal(content.End, r.Summary); err != nil {
@@ -108,7 +108,7 @@ func addRun(r *htmlreport.Report, path string) error {
 	}
 	for _, e := range content.Failed() {
 		text, _ := e.Text()
-		r.Failed = append(r.Failed, summary.Failure{N: e.N, Item: withoutSecrets(summary.Brief(text, 200)), Why: e.Why, Tries: e.Tries, Err: withoutSecrets(e.Err)})
+		r.Failed = append(r.Failed, summary.Failure{N: e.N, Item: summary.WithoutSecrets(summary.Brief(text, 200)), Why: e.Why, Tries: e.Tries, Err: summary.WithoutSecrets(e.Err)})
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (r *commandRunner) prepare(argv []string) (err error) {
 				return err
 			}
 		}
-		s.what = shellLine(argv)
+		s.what = shellLine(shownArgs(argv))
 	} else {
 		if r.path, err = findProgram("sh"); err != nil {
 			return err

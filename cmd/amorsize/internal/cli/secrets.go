@@ -3,40 +3,52 @@ package cli
 import (
 	"encoding/csv"
 	"net/http"
-	"regexp"
 	"strings"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 	"github.com/amorsize/amorsize/transport"
 )
 
-// hidden stands for what is not shown.
-const hidden = "***"
-
-// inURL is the user and the password of a URL, wherever it stands in a text.
-var inURL = regexp.MustCompile(`(://[^/?#\s:@]*:)[^/?#\s@]+@`)
-
-// withoutSecrets returns text without the passwords of URLs in it: for reports, plans,
-// summaries and the history. The log keeps them, since a run is resumed from it; nobody
-// but its owner can read it.
-func withoutSecrets(text string) string { return inURL.ReplaceAllString(text, "${1}"+hidden+"@") }
-
 // shownFlag returns the value of a flag as a report shows it: of headers their names,
-// unless they are of those that hold no secret.
+// unless they are of those that hold no secret, and of the environment the names.
 func shownFlag(name, value string) string {
-	if name != "header-line" {
-		return withoutSecrets(value)
+	if name != "header-line" && name != "env" {
+		return summary.WithoutSecrets(value)
 	}
 	// As pflag writes a list of texts.
 	lines, err := csv.NewReader(strings.NewReader(strings.TrimSuffix(strings.TrimPrefix(value, "["), "]"))).Read()
 	if err != nil {
-		return hidden
+		return summary.Hidden
 	}
 	for i, line := range lines {
-		if header, _, _ := strings.Cut(line, ":"); !harmless(header) {
-			lines[i] = header + ": " + hidden
+		if key, _, set := strings.Cut(line, "="); name == "env" && set {
+			lines[i] = key + "=" + summary.Hidden
+		}
+		if header, _, _ := strings.Cut(line, ":"); name == "header-line" && !harmless(header) {
+			lines[i] = header + ": " + summary.Hidden
 		}
 	}
 	return strings.Join(lines, ", ")
+}
+
+// shownArgs returns the arguments of a command as a report shows them: without the value
+// of a header that may be secret, and without what follows -u, by which curl and others
+// take a user and a password.
+func shownArgs(args []string) []string {
+	shown := make([]string, len(args))
+	for i, arg := range args {
+		shown[i] = summary.WithoutSecrets(arg)
+		switch before := args[max(0, i-1)]; {
+		case i == 0:
+		case before == "-u" || before == "--user":
+			shown[i] = summary.Hidden
+		case before == "-H" || before == "--header":
+			if header, _, ok := strings.Cut(arg, ":"); ok && !harmless(header) {
+				shown[i] = header + ": " + summary.Hidden
+			}
+		}
+	}
+	return shown
 }
 
 // harmless reports whether a header may be shown, and be sent to whomever a server

@@ -9,6 +9,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 )
 
 // noteBox holds what the line of progress says instead of the usual.
@@ -100,6 +101,6 @@ func (s *session) say(note string) {
 // list tells what runs.
 func (s *session) list() {
 	for _, r := range s.groups.List() {
-		s.term.Sayf("  slot %d  pid %d  %s  %s", r.Slot, r.Pid, jobs.Short(time.Since(r.Since)), r.Item)
+		s.term.Sayf("  slot %d  pid %d  %s  %s", r.Slot, r.Pid, jobs.Short(time.Since(r.Since)), summary.Brief(summary.WithoutSecrets(r.Item), 60))
 	}
 }

@@ -236,6 +236,12 @@ type later time.Duration
 func (l later) Error() string             { return "later" }
 func (l later) RetryAfter() time.Duration { return time.Duration(l) }
 
+// never is an error of what would not go better another time.
+type never struct{}
+
+func (never) Error() string   { return "never" }
+func (never) Permanent() bool { return true }
+
 func TestJudge(t *testing.T) {
 	s, err := policies.New(policies.Options{FatalOn: "exit:9,exit:75", RetryAfter: `out:/(\S+)s/`})
 	require.NoError(t, err)
@@ -262,6 +268,9 @@ func TestJudge(t *testing.T) {
 	s.Again = func(policies.Seen) bool { return false }
 	f, _ = policies.AsFailure(s.Judge(policies.Seen{Err: exit(1)}))
 	require.False(t, f.Retry)
+	s.Again = nil
+	f, _ = policies.AsFailure(s.Judge(policies.Seen{Err: never{}}))
+	require.False(t, f.Retry, "the error knows better")
 	_, ok = policies.AsFailure(errors.New("another"))
 	require.False(t, ok)
 	for _, bad := range []string{"err:/x/", "in:/(x)/", "err:x", "err:/(/", "err"} {

@@ -10,6 +10,7 @@ import (
 	"github.com/amorsize/amorsize/circuitbreaker"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/executor"
+	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/ratelimit"
 	"github.com/amorsize/amorsize/retry"
 )
@@ -51,11 +52,12 @@ type Set struct {
 	fatal         Spec
 	after         *RetryAfter
 
-	Retried, Throttled atomic.Int64 // attempts
-	Opened             atomic.Int64 // times the breaker did
-	Waited             atomic.Int64 // nanoseconds, for the rate
-	openSince          atomic.Int64 // 0 while the breaker is closed
-	openFor            atomic.Int64 // nanoseconds, of times that are over
+	Retried, Throttled atomic.Int64     // attempts
+	Opening            func(why string) // told when the breaker opens for the first time
+	Opened             atomic.Int64     // times the breaker did
+	Waited             atomic.Int64     // nanoseconds, for the rate
+	openSince          atomic.Int64     // 0 while the breaker is closed
+	openFor            atomic.Int64     // nanoseconds, of times that are over
 	why                atomic.Pointer[string]
 }
 
@@ -166,7 +168,9 @@ func (s *Set) breaker(o Options) error {
 			why := last.Error()
 			s.why.Store(&why)
 			if s.openSince.CompareAndSwap(0, time.Now().UnixNano()) { // else a probe has failed
-				s.Opened.Add(1)
+				if n := s.Opened.Add(1); n == 1 && s.Opening != nil {
+					s.Opening(why)
+				}
 			}
 		},
 		OnClose: func() {
@@ -236,7 +240,7 @@ func (s *Set) Judge(seen Seen) error {
 	} else {
 		f.Retry = asked || s.retryOn.Matches(seen)
 	}
-	f.Retry = f.Retry && !f.Fatal
+	f.Retry = f.Retry && !f.Fatal && !answer.Permanent(seen.Err)
 	if asked && !f.Fatal {
 		s.Throttled.Add(1)
 		return &Throttled{f, after}

@@ -69,7 +69,7 @@ func (c *Collector) Over(j *jobs.Job) {
 		c.reasons[why]++
 		if len(c.failures) < MostFailures {
 			c.failures = append(c.failures, Failure{
-				N: it.N, Item: Brief(strings.ToValidUTF8(it.Text, "\uFFFD"), 200), Why: why, Tries: j.Tries, Err: Message(j),
+				N: it.N, Item: Brief(WithoutSecrets(strings.ToValidUTF8(it.Text, "\uFFFD")), 200), Why: why, Tries: j.Tries, Err: WithoutSecrets(Message(j)),
 			})
 		}
 	}

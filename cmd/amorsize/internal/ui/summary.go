@@ -18,7 +18,7 @@ func (t *Terminal) Summary(s summary.Summary, again string) string {
 	var b strings.Builder
 	head := "done"
 	if s.Stopped != "" {
-		head = "stopped (" + s.Stopped + ")"
+		head = "stopped (" + summary.Brief(summary.WithoutSecrets(s.Stopped), 300) + ")"
 	}
 	parts := []string{fmt.Sprintf("%s: %s in %s (%s)", head, Plural(s.OK+s.Failed, "item"), short(s.Wall), perSecond(s.PerSecond))}
 	parts = append(parts, jobs.Count(s.OK)+" ok")
