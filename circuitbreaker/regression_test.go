@@ -184,3 +184,11 @@ func TestFewSlowCalls(t *testing.T) {
 		require.ErrorIs(t, b.Do(t.Context(), func(context.Context) error { return nil }), ErrOpen) // 1 of 2
 	})
 }
+
+// So is one failure among too few.
+func TestFewFailures(t *testing.T) {
+	b := MustNew(Policy{FailureThreshold: 1000, FailureRate: 0.5, MinimumCalls: 2})
+	require.Error(t, b.Do(t.Context(), failing))
+	require.NoError(t, b.Do(t.Context(), func(context.Context) error { return nil }))
+	require.ErrorIs(t, b.Do(t.Context(), func(context.Context) error { return nil }), ErrOpen) // 1 of 2
+}

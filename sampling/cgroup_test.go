@@ -259,3 +259,21 @@ func TestPercentages(t *testing.T) {
 	require.Equal(t, 50.0, Host{MemoryTotal: 8 << 30, MemoryLimit: 4 << 30, MemoryAvailable: 2 << 30}.MemoryPercent())
 	require.Negative(t, Host{MemoryAvailable: 2 << 30}.MemoryPercent())
 }
+
+// What differs between two hosts is told, as far as both are known.
+func TestDifferences(t *testing.T) {
+	a := Host{PhysicalCores: 1, LogicalCores: 2, Procs: 3, CPUQuota: 0.5, MemoryLimit: 5, GoMemoryLimit: 6}
+	require.Empty(t, a.Differences(a))
+	require.Empty(t, a.Differences(Host{}))
+	require.Empty(t, Host{}.Differences(a))
+	require.Equal(t, []string{
+		"physical cores 1, was 2", "logical cores 2, was 3", "GOMAXPROCS 3, was 4", "CPU quota 0.5, was 1.5", "memory limit 5, was 6", "GOMEMLIMIT 6, was 7",
+	}, a.Differences(Host{PhysicalCores: 2, LogicalCores: 3, Procs: 4, CPUQuota: 1.5, MemoryLimit: 6, GoMemoryLimit: 7}))
+}
+
+// What the runtime knows is read each time, also where the rest is fresh.
+func TestRuntimeIsFresh(t *testing.T) {
+	before := CurrentHost().Procs
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(before + 1))
+	require.Equal(t, before+1, CurrentHost().Procs)
+}

@@ -245,3 +245,28 @@ func TestWaitingIsSeenTwice(t *testing.T) {
 		require.Greater(t, time.Since(start), time.Millisecond)
 	})
 }
+
+// A single call comes first, whatever its cost: it may be the dearest of all.
+func TestFirstIsAlone(t *testing.T) {
+	s := sampling.Start(1000, 0)
+	require.Equal(t, 1, s.Next())
+	s.Record(1)
+	require.Greater(t, s.Next(), 1)
+	s.Stop()
+}
+
+// Where much is left, a glance is enough; where little is, it takes three.
+func TestGlances(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const cost = 2 * time.Microsecond
+		took := func(total int) time.Duration {
+			start := time.Now()
+			take(t, total, 0, constant(cost))
+			return time.Since(start)
+		}
+		long, short := took(10_000_000), took(400)
+		require.Less(t, long, 200*time.Microsecond)
+		require.Greater(t, short, 2*long)
+		require.Equal(t, 200*cost, took(200), "too little to gain: all of it")
+	})
+}

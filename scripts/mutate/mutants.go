@@ -82,6 +82,8 @@ func (f *finder) visit(node ast.Node) bool {
 		if n.Cond != nil {
 			f.negate(n.Cond)
 		}
+	case *ast.ReturnStmt:
+		return f.returned(n)
 	case *ast.BasicLit:
 		if v, err := strconv.Atoi(n.Value); err == nil && n.Kind == token.INT {
 			f.add(n.Pos(), n.End(), strconv.Itoa(v+1), fmt.Sprintf("%d to %d", v, v+1))
@@ -98,6 +100,24 @@ func (f *finder) visit(node ast.Node) bool {
 		}
 	}
 	return true
+}
+
+// returned visits what is returned, but for plain values beside an error: those are of no
+// use to anybody.
+func (f *finder) returned(n *ast.ReturnStmt) bool {
+	last := len(n.Results) - 1
+	if last < 1 {
+		return true
+	}
+	if name, ok := n.Results[last].(*ast.Ident); ok && (name.Name == "nil" || name.Name == "true" || name.Name == "false") {
+		return true
+	}
+	for _, result := range n.Results {
+		if _, plain := result.(*ast.BasicLit); !plain {
+			ast.Inspect(result, f.visit)
+		}
+	}
+	return false
 }
 
 // negate turns a condition round, unless its own operator does it.

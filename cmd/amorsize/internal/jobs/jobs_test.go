@@ -47,7 +47,7 @@ func run(t *testing.T, n int, o policies.Options, change func(*jobs.Config), att
 	set, err := policies.New(o)
 	require.NoError(t, err)
 	var got outcome
-	var slots [64]atomic.Bool
+	var slots [4096]atomic.Bool
 	cfg := jobs.Config{
 		Items: numbers(n), Total: n, Set: set, Control: jobs.NewControl(t.Context()), Size: jobs.Size{Fixed: 4}, Batch: jobs.BatchSize{Fixed: 1},
 		Attempt: func(_ context.Context, j *jobs.Job, slot int) error {

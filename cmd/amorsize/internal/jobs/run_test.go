@@ -1,0 +1,275 @@
+package jobs_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+)
+
+// The sample: how many jobs of how many items run alone, one after the other, before
+// the plan is made.
+func TestSample(t *testing.T) {
+	for name, c := range map[string]struct {
+		size   jobs.Size
+		batch  jobs.BatchSize
+		budget time.Duration
+		total  int
+		takes  time.Duration
+		want   []int
+	}{
+		"short jobs":             {batch: jobs.BatchSize{Fixed: 1}, total: 1000, takes: time.Millisecond, want: []int{1, 1, 1, 1, 1, 1}},
+		"longer ones":            {batch: jobs.BatchSize{Fixed: 1}, total: 1000, takes: 30 * time.Millisecond, want: []int{1, 1}},
+		"at the budget":          {batch: jobs.BatchSize{Fixed: 1}, total: 1000, takes: 50 * time.Millisecond, want: []int{1}},
+		"a budget":               {batch: jobs.BatchSize{Fixed: 1}, total: 1000, budget: 100 * time.Millisecond, takes: 30 * time.Millisecond, want: []int{1, 1, 1, 1}},
+		"batches":                {batch: jobs.BatchSize{Fixed: 5}, total: 1000, takes: time.Millisecond, want: []int{5, 5}},
+		"batches to be found":    {batch: jobs.BatchSize{Auto: true}, total: 1000, takes: time.Millisecond, want: []int{1, 1, 8, 1, 8, 32}},
+		"for longer, then":       {batch: jobs.BatchSize{Auto: true}, total: 1000, takes: 100 * time.Millisecond, want: []int{1, 1, 8}},
+		"a fixed number of jobs": {size: jobs.Size{Fixed: 3}, batch: jobs.BatchSize{Fixed: 1}, total: 10, takes: time.Millisecond},
+		"but batches unknown":    {size: jobs.Size{Fixed: 3}, batch: jobs.BatchSize{Auto: true}, total: 1000, takes: time.Millisecond, want: []int{1, 1, 8, 1, 8, 32}},
+		"few items":              {batch: jobs.BatchSize{Fixed: 1}, total: 3, takes: time.Millisecond, want: []int{1, 1, 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				var sampled []int
+				planned := false
+				got := run(t, c.total, policies.Options{}, func(cfg *jobs.Config) {
+					cfg.Size, cfg.Batch, cfg.Budget = c.size, c.batch, c.budget
+					cfg.Planned = func(p jobs.Plan) {
+						require.False(t, planned, "told once")
+						planned = true
+						require.Equal(t, len(c.want), p.Cost.Jobs)
+						require.Equal(t, c.total-sum(c.want), p.Left)
+					}
+				}, func(j *jobs.Job) error {
+					mu.Lock()
+					if !planned {
+						sampled = append(sampled, len(j.Batch))
+					}
+					mu.Unlock()
+					time.Sleep(c.takes)
+					j.Wall = c.takes
+					return nil
+				})
+				require.True(t, planned)
+				require.Equal(t, c.want, sampled)
+				slices.Sort(got.order)
+				require.Equal(t, upTo(c.total), got.order)
+			})
+		})
+	}
+}
+
+func sum(list []int) (total int) {
+	for _, n := range list {
+		total += n
+	}
+	return total
+}
+
+// A rate bounds the slots by Little's law, unless it is to be found.
+func TestRateInThePlan(t *testing.T) {
+	for rate, binding := range map[string]string{"4/s": "rate", "auto": "start"} {
+		synctest.Test(t, func(t *testing.T) {
+			got := run(t, 400, policies.Options{Rate: rate}, func(cfg *jobs.Config) { cfg.Size = jobs.Size{} }, func(j *jobs.Job) error {
+				time.Sleep(time.Second)
+				j.Wall = time.Second
+				return nil
+			})
+			require.Equal(t, binding, got.result.Plan.Binding)
+			if rate == "4/s" {
+				require.Equal(t, 5, got.result.Plan.Slots)
+			}
+			require.Equal(t, got.result.Plan.Slots, got.plan.Slots)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { // nothing is known of how many are left
+		got := run(t, 40, policies.Options{}, func(cfg *jobs.Config) { cfg.Size, cfg.Total = jobs.Size{}, -1 }, func(*jobs.Job) error { return nil })
+		require.Equal(t, -1, got.plan.Left)
+		require.Zero(t, got.plan.Expected)
+	})
+}
+
+// Of jobs within this process the engine makes the plan, which is told once: when it
+// is known what the calls do, or when they are over.
+func TestWithin(t *testing.T) {
+	for name, c := range map[string]struct {
+		n     int
+		takes time.Duration
+		caps  jobs.Caps
+		size  jobs.Size
+		slots int
+		most  int
+	}{
+		"calls that wait":  {n: 2000, takes: 20 * time.Millisecond, slots: 16, most: 16384},
+		"few files":        {n: 2000, takes: 20 * time.Millisecond, caps: jobs.Caps{Files: 5}, slots: 5, most: 5},
+		"a bound":          {n: 2000, takes: 20 * time.Millisecond, size: jobs.Size{Most: 7}, slots: 7, most: 7},
+		"nothing to speak": {n: 1, most: 16384, slots: 16},
+		"no items":         {n: 0, most: 16384, slots: 16},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				told := 0
+				got := run(t, c.n, policies.Options{}, func(cfg *jobs.Config) {
+					cfg.Within, cfg.Caps, cfg.Size = true, c.caps, c.size
+					cfg.Planned = func(p jobs.Plan) {
+						told++
+						require.Equal(t, c.most, p.Most)
+						if c.takes > 0 {
+							require.NotEmpty(t, p.Reason)
+							require.Equal(t, c.slots, p.Slots)
+						}
+					}
+				}, func(j *jobs.Job) error {
+					time.Sleep(c.takes)
+					j.Wall = c.takes
+					return nil
+				})
+				require.Equal(t, 1, told)
+				require.Len(t, got.order, c.n)
+				require.LessOrEqual(t, int(got.state.Peak.Load()), c.most)
+			})
+		})
+	}
+}
+
+// Lost is told of items that fail for good, and of those alone.
+func TestLost(t *testing.T) {
+	for name, c := range map[string]struct {
+		options policies.Options
+		bisect  bool
+		lost    int
+	}{
+		"at once":                 {policies.Options{}, false, 8},
+		"after retries":           {policies.Options{Retries: 2, Backoff: "1ms..1ms"}, false, 8},
+		"halved until it is one":  {policies.Options{}, true, 2},
+		"of halves, with retries": {policies.Options{Retries: 1, Backoff: "1ms..1ms"}, true, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lost := 0
+				got := run(t, 16, c.options, func(cfg *jobs.Config) {
+					cfg.Size, cfg.Batch, cfg.Bisect = jobs.Size{Fixed: 1}, jobs.BatchSize{Fixed: 4}, c.bisect
+					cfg.Lost = func(n int) { lost += n }
+				}, func(j *jobs.Job) error {
+					for _, it := range j.Batch {
+						if it.N == 3 || it.N == 10 {
+							return errors.New("bad")
+						}
+					}
+					return nil
+				})
+				require.Equal(t, c.lost, lost)
+				require.Equal(t, c.lost, len(got.failed))
+			})
+		})
+	}
+}
+
+// A log that can't be written ends the run, with what was wrong.
+func TestTriedFails(t *testing.T) {
+	full := errors.New("no room")
+	got := run(t, 1000, policies.Options{}, func(cfg *jobs.Config) {
+		cfg.Tried = func(*jobs.Job, error) error { return full }
+	}, func(*jobs.Job) error { return nil })
+	require.ErrorIs(t, got.result.Err, jobs.ErrLog)
+	require.ErrorIs(t, got.result.Err, full)
+	require.Less(t, len(got.order), 100)
+}
+
+// A failure that is fatal ends the run, and says which item it was.
+func TestFatal(t *testing.T) {
+	got := run(t, 1000, policies.Options{FatalOn: "any"}, func(cfg *jobs.Config) { cfg.Size = jobs.Size{Fixed: 1} }, func(j *jobs.Job) error {
+		if j.First().N == 7 {
+			return errors.New("bad")
+		}
+		return nil
+	})
+	require.ErrorIs(t, got.result.Err, jobs.ErrFatal)
+	require.ErrorContains(t, got.result.Err, "item 7: bad")
+	require.Equal(t, []int{7}, got.failed)
+	require.Len(t, got.order, 7)
+}
+
+// A service that does not come back ends the run, and its items are left.
+func TestServiceGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := run(t, 10, policies.Options{Breaker: "2", BreakerGiveUp: time.Minute}, func(cfg *jobs.Config) { cfg.Size = jobs.Size{Fixed: 2} }, func(j *jobs.Job) error {
+			if j.First().N > 4 {
+				return errors.New("gone")
+			}
+			return nil
+		})
+		require.ErrorIs(t, got.result.Err, jobs.ErrGaveUp)
+		require.ErrorContains(t, got.result.Err, "items are left")
+		require.Equal(t, len(got.order), 4+len(got.failed))
+		require.Less(t, len(got.failed), 3)
+	})
+}
+
+// A measurement runs jobs one at a time until its time is over.
+func TestMeasure(t *testing.T) {
+	measure := func(t *testing.T, n int, batch jobs.BatchSize, budget time.Duration) (sizes []int, cost jobs.Cost) {
+		set, err := policies.New(policies.Options{})
+		require.NoError(t, err)
+		var state jobs.State
+		cost = jobs.Measure(jobs.Config{
+			Items: numbers(n), Total: n, Set: set, Control: jobs.NewControl(t.Context()), Batch: batch, Budget: budget,
+			Attempt: func(_ context.Context, j *jobs.Job, _ int) error {
+				sizes = append(sizes, len(j.Batch))
+				time.Sleep(10 * time.Millisecond)
+				j.Wall = 10 * time.Millisecond
+				return nil
+			},
+			Over: func(*jobs.Job) {},
+		}, &state)
+		require.Equal(t, len(sizes), cost.Jobs)
+		return sizes, cost
+	}
+	synctest.Test(t, func(t *testing.T) {
+		sizes, cost := measure(t, 1000, jobs.BatchSize{Fixed: 1}, 100*time.Millisecond)
+		require.Len(t, sizes, 10)
+		require.Equal(t, 10*time.Millisecond, cost.Wall)
+		sizes, _ = measure(t, 3, jobs.BatchSize{Fixed: 1}, 100*time.Millisecond)
+		require.Len(t, sizes, 3)
+		sizes, _ = measure(t, 1000, jobs.BatchSize{Fixed: 1}, time.Minute)
+		require.Len(t, sizes, 200)
+		sizes, _ = measure(t, 1000, jobs.BatchSize{Auto: true}, 70*time.Millisecond)
+		require.Equal(t, []int{1, 1, 8, 1, 32, 1, 1}, sizes)
+		sizes, _ = measure(t, 10, jobs.BatchSize{Fixed: 4}, time.Second)
+		require.Equal(t, []int{4, 4, 2}, sizes)
+	})
+}
+
+func TestCollect(t *testing.T) {
+	texts := func(list []items.Item) (out []int) {
+		for _, it := range list {
+			out = append(out, it.N)
+		}
+		return out
+	}
+	require.Equal(t, []int{1, 2}, texts(jobs.Collect(numbers(5), 2)))
+	require.Equal(t, []int{1, 2, 3}, texts(jobs.Collect(numbers(3), 0)))
+	require.Equal(t, []int{1, 2, 3}, texts(jobs.Collect(numbers(3), 9)))
+}
+
+// A reason to stop is the first one that was given.
+func TestControl(t *testing.T) {
+	c := jobs.NewControl(t.Context())
+	require.NoError(t, c.Stopped())
+	c.Stopf(jobs.ErrHalted, "%d of %d", 3, 4)
+	c.Stop(jobs.ErrDeadline)
+	require.ErrorIs(t, c.Stopped(), jobs.ErrHalted)
+	require.EqualError(t, c.Stopped(), "too many failures: 3 of 4")
+	require.Error(t, c.Context().Err())
+}
