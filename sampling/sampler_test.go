@@ -248,11 +248,14 @@ func TestWaitingIsSeenTwice(t *testing.T) {
 
 // A single call comes first, whatever its cost: it may be the dearest of all.
 func TestFirstIsAlone(t *testing.T) {
-	s := sampling.Start(1000, 0)
-	require.Equal(t, 1, s.Next())
-	s.Record(1)
-	require.Greater(t, s.Next(), 1)
-	s.Stop()
+	synctest.Test(t, func(t *testing.T) {
+		s := sampling.Start(1000, 0)
+		require.Equal(t, 1, s.Next())
+		time.Sleep(time.Microsecond)
+		s.Record(1)
+		require.Greater(t, s.Next(), 1)
+		s.Stop()
+	})
 }
 
 // Where much is left, a glance is enough; where little is, it takes three.
