@@ -114,6 +114,19 @@ func tagged(w io.Writer, r io.Reader, tag string, out []byte) error {
 	}
 }
 
+// file returns the name of the file that a job's output was written to, "" if there
+// is none.
+func (e *emitter) file(j *jobs.Job) string {
+	if e.drop || e.results == nil {
+		return ""
+	}
+	name, err := e.results.of(j.First())
+	if err != nil {
+		return ""
+	}
+	return name
+}
+
 // toFiles writes a job's output to a file of its own, and what it wrote to
 // standard error beside it, if anything.
 func (e *emitter) toFiles(j *jobs.Job) error {

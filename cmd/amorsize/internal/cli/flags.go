@@ -226,7 +226,8 @@ type outputFlags struct {
 	explain   bool
 	dryRun    bool
 	exitZero  bool
-	extend    bool // the log, without leaving anything out
+	extend    bool   // the log, without leaving anything out
+	from      string // the log of the run whose items are run again
 }
 
 func (f *outputFlags) group() group {

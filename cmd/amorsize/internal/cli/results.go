@@ -12,22 +12,25 @@ import (
 	"sync"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
 // resultNames gives each item a file of its own. Where what an item has can't be a
 // part of a name, a hash of it is added; where a name repeats, the number of the
-// item. Items claim their names in the order of the input, so that they are the
-// same when a run is continued. It is safe for concurrent use.
+// item. Items claim their names in the order in which they run. In a run that goes
+// on with another, names that the log has are those of their items, whichever of
+// them run again and in what order. It is safe for concurrent use.
 type resultNames struct {
 	term     *ui.Terminal
 	template template.Template
 
 	mu      sync.Mutex
 	seed    maphash.Seed
-	taken   map[uint64]struct{} // hashes of names
-	numbers map[int]struct{}    // of items whose name repeats another's
+	taken   map[uint64]uint64 // hashes of names, and of the items that have them
+	failed  map[uint64]uint64 // those of the past whose items failed, and hashes of what these are
+	repeats map[int]int       // how often an item's number is added to its name
 	told    bool
 }
 
@@ -43,37 +46,110 @@ func newResultNames(term *ui.Terminal, text string, scope template.Scope) (*resu
 		return nil, usage(err)
 	}
 	return &resultNames{
-		term: term, template: t, seed: maphash.MakeSeed(), taken: map[uint64]struct{}{}, numbers: map[int]struct{}{},
+		term: term, template: t, seed: maphash.MakeSeed(),
+		taken: map[uint64]uint64{}, failed: map[uint64]uint64{}, repeats: map[int]int{},
 	}, nil
 }
 
-// claim keeps the item's name for it.
+// keepNames has the items of the past keep the files of their results. It reads the
+// log before that is opened: a file that is closed is no longer locked by anybody
+// in this process.
+func (s *session) keepNames() error {
+	o := s.flags.output
+	from := o.from
+	if from == "" && (o.resume || o.again) {
+		from = o.log
+	}
+	if from == "" || s.emitter == nil || s.emitter.results == nil {
+		return nil
+	}
+	if err := joblog.Files(from, s.emitter.results.keep); err != nil {
+		return usage(err)
+	}
+	return nil
+}
+
+// keep has an item of the past, known by its identity and its number, keep the file
+// that it had. That of one that failed is also for an item of another number that is
+// the same: lines may have been added before it.
+func (r *resultNames) keep(id string, n int, file string, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, key := range r.keys(file) {
+		if r.taken[key] = r.owner(id, n); ok {
+			delete(r.failed, key)
+		} else {
+			r.failed[key] = r.owner(id, 0)
+		}
+	}
+}
+
+// claim keeps a name for the item that is to run: the one that it had, else the
+// first one that nobody has.
 func (r *resultNames) claim(it items.Item) {
-	name, err := r.plain(it)
+	plain, err := r.plain(it)
 	if err != nil {
 		return // the item fails by the same
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.take(name) {
-		return
+	id := it.Identity()
+	owner, same := r.owner(id, it.N), r.owner(id, 0)
+	const usual = 2 // so often at most is a number added, unless a name has one that is not its own
+	for times := range usual + 1 {
+		if name := numbered(plain, it.N, times); r.has(name, owner) {
+			for _, key := range r.keys(name) {
+				delete(r.failed, key)
+			}
+			r.repeated(it.N, times)
+			return
+		}
 	}
-	r.numbers[it.N] = struct{}{}
-	r.take(numbered(name, it.N))
-	r.tell()
+	times := 0
+	for !r.take(numbered(plain, it.N, times), owner, same) {
+		times++
+	}
+	r.repeated(it.N, times)
 }
 
-// take reports whether neither the name nor the one beside it was another's, also
-// where capital letters make no difference.
-func (r *resultNames) take(name string) bool {
-	keys := [2]uint64{}
-	for i, n := range []string{name, beside(name)} {
-		keys[i] = maphash.String(r.seed, strings.ToLower(n))
-		if _, taken := r.taken[keys[i]]; taken {
+// repeated notes how often the item's number is added to its name.
+func (r *resultNames) repeated(n, times int) {
+	if times > 0 {
+		r.repeats[n] = times
+		r.tell()
+	}
+}
+
+func (r *resultNames) owner(id string, n int) uint64 {
+	return maphash.String(r.seed, strconv.Itoa(n)+" "+id)
+}
+
+// keys are what a name and the one beside it are known by, also where capital
+// letters make no difference.
+func (r *resultNames) keys(name string) [2]uint64 {
+	return [2]uint64{maphash.String(r.seed, strings.ToLower(name)), maphash.String(r.seed, strings.ToLower(beside(name)))}
+}
+
+// has reports whether a name is the owner's.
+func (r *resultNames) has(name string, owner uint64) bool {
+	of, taken := r.taken[r.keys(name)[0]]
+	return taken && of == owner
+}
+
+// take makes a name the owner's, and reports whether neither it nor the one beside
+// it was another's.
+func (r *resultNames) take(name string, owner, same uint64) bool {
+	keys := r.keys(name)
+	for _, key := range keys {
+		of, failed := r.failed[key]
+		if _, taken := r.taken[key]; taken && (!failed || of != same) {
 			return false
 		}
 	}
-	r.taken[keys[0]], r.taken[keys[1]] = struct{}{}, struct{}{}
+	for _, key := range keys {
+		r.taken[key] = owner
+		delete(r.failed, key)
+	}
 	return true
 }
 
@@ -82,10 +158,7 @@ func (r *resultNames) of(it items.Item) (string, error) {
 	name, err := r.plain(it)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, repeats := r.numbers[it.N]; repeats {
-		name = numbered(name, it.N)
-	}
-	return name, err
+	return numbered(name, it.N, r.repeats[it.N]), err
 }
 
 // plain returns the name that no other item's matters for.
@@ -119,10 +192,10 @@ const longestName = 200
 // beside returns the name of the file for standard error.
 func beside(name string) string { return strings.TrimSuffix(name, ".out") + ".err" }
 
-// numbered puts an item's number into a name, before its extension.
-func numbered(name string, n int) string {
+// numbered puts an item's number into a name so many times, before its extension.
+func numbered(name string, n, times int) string {
 	extension := filepath.Ext(name)
-	return strings.TrimSuffix(name, extension) + "~" + strconv.Itoa(n) + extension
+	return strings.TrimSuffix(name, extension) + strings.Repeat("~"+strconv.Itoa(n), times) + extension
 }
 
 // added is what hashed and numbered add. A text that has it already gets a hash,

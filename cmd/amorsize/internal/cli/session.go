@@ -108,7 +108,10 @@ func (s *session) reopen(source items.Source) (err error) {
 // resume opens the log, and reads which items are over.
 func (s *session) resume() error {
 	o := s.flags.output
-	if err := s.apart(); err != nil || o.log == "" {
+	if err := s.apart(); err != nil {
+		return err
+	}
+	if err := s.keepNames(); err != nil || o.log == "" {
 		return err
 	}
 	mode := joblog.New
@@ -154,14 +157,14 @@ func (s *session) pending() iter.Seq[items.Item] {
 	}
 	return func(yield func(items.Item) bool) {
 		for it := range s.input.All() {
-			if names != nil {
-				names.claim(it)
-			}
 			if s.done != nil && s.done.Skip(it) {
 				if s.skipped++; s.input.Total() >= 0 {
 					s.state.Total.Add(-1)
 				}
 				continue
+			}
+			if names != nil {
+				names.claim(it)
 			}
 			if !yield(it) {
 				return
@@ -246,12 +249,16 @@ func (s *session) record(kind string, j *jobs.Job, err error) error {
 		failed.Err = err
 		e.Why, e.Err = summary.Why(err, j.Status), summary.Message(&failed)
 	}
+	if kind == "item" {
+		e.File = s.emitter.file(j)
+	}
 	for _, it := range j.Batch {
 		e.Item, e.Item64 = nil, ""
 		e.Describe(it)
 		if err := s.write(e); err != nil {
 			return err
 		}
+		e.File = "" // it is the first one's
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package joblog
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,6 +112,34 @@ func (l *Log) Sync() error {
 
 // Close closes the log.
 func (l *Log) Close() error { return errors.Join(l.Sync(), l.file.Close()) }
+
+// Files calls each for every file with the result of an item that a log knows of, in
+// the order in which they were written; ok is whether that went well. A file that is not there, or no regular one,
+// has none. Errors are ErrLog.
+func Files(path string, each func(id string, n int, file string, ok bool)) error {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil // a pipe would be read in vain; whoever writes to the log tells what is wrong with it
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLog, err)
+	}
+	defer func() { _ = file.Close() }()
+	_, err = eachLine(file, path, func(line []byte) error {
+		var e Entry
+		if !bytes.Contains(line, []byte(`"file":`)) {
+			return nil // most logs have none, and need not be read twice in full
+		}
+		if err := json.Unmarshal(line, &e); err != nil {
+			return err
+		}
+		if e.Type == "item" && e.File != "" {
+			each(e.ID, e.N, e.File, e.OK)
+		}
+		return nil
+	})
+	return err
+}
 
 // start returns a reader of a file from its beginning, wherever it is written.
 func start(file *os.File, size int64) io.Reader { return io.NewSectionReader(file, 0, size) }

@@ -3,9 +3,11 @@
 package joblog_test
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -95,4 +97,22 @@ func TestRefusals(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, past)
 	require.NoError(t, log.Close())
+}
+
+func TestFilesTellsOfWhatItemsHave(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	log, _, err := joblog.Open(path, joblog.New)
+	require.NoError(t, err)
+	require.NoError(t, log.Write(joblog.Header{Type: "run", V: joblog.Version, Command: "run"}))
+	for n, e := range []joblog.Entry{{Type: "try"}, {Type: "item", OK: true, File: "R/a"}, {Type: "item"}, {Type: "item", File: "R/b"}} {
+		e.Describe(items.Of(n, strconv.Itoa(n)))
+		require.NoError(t, log.Write(e))
+	}
+	require.NoError(t, log.Close())
+	var got []string
+	add := func(id string, n int, file string, ok bool) { got = append(got, fmt.Sprint(id[:4], " ", n, file, ok)) }
+	require.NoError(t, joblog.Files(path, add))
+	first, third := items.Of(1, "1").Identity()[:4], items.Of(3, "3").Identity()[:4]
+	require.Equal(t, []string{first + " 1R/atrue", third + " 3R/bfalse"}, got)
+	require.NoError(t, joblog.Files(filepath.Join(t.TempDir(), "none"), add), "a file that is not there has none")
 }

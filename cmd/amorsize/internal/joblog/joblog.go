@@ -53,6 +53,7 @@ type Entry struct {
 	CPU    float64  `json:"cpu_s,omitempty"`
 	Memory int64    `json:"rss_bytes,omitempty"`
 	Batch  int      `json:"batch,omitempty"` // items of the job, if it is more than one
+	File   string   `json:"file,omitempty"`  // of its result, of an item that is over; of a batch, its first item has it
 	run    int      // of the log, from 1
 }
 
