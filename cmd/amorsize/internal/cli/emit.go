@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -42,6 +43,30 @@ func newEmitter(term *ui.Terminal, o outputFlags, scope template.Scope, drop boo
 		e.results = names
 	}
 	return e, nil
+}
+
+// over passes on a job that is over.
+func (s *session) over(j *jobs.Job) {
+	defer j.Release()
+	if err := s.emitter.emit(j); err != nil {
+		s.outputFailed(err)
+		return // what has no result is not over: it is run again
+	}
+	if s.log != nil {
+		if err := s.record("item", j, j.Err); err != nil {
+			s.control.Stop(errors.Join(jobs.ErrLog, err))
+		}
+	}
+	s.collect.Over(j)
+}
+
+func (s *session) outputFailed(err error) {
+	if ui.ErrPipe(err) {
+		s.control.Stop(jobs.ErrPipe)
+		s.groups.Raise(process.Asked)
+		return
+	}
+	s.control.Stop(fmt.Errorf("%w: %w", jobs.ErrOutput, err))
 }
 
 // emit writes what the job wrote.
@@ -137,21 +162,13 @@ func (e *emitter) toFiles(j *jobs.Job) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	if err := toFile(name, &j.Out); err != nil {
+	if err := writeWhole(name, j.Out.SendTo); err != nil {
 		return err
 	}
 	if j.Outcome.Err.Size() == 0 {
 		return nil
 	}
-	return toFile(beside(name), &j.Outcome.Err)
-}
-
-func toFile(name string, c *process.Capture) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	return errors.Join(c.SendTo(f), f.Close())
+	return writeWhole(beside(name), j.Outcome.Err.SendTo)
 }
 
 // line passes on a line that a command is writing.

@@ -3,7 +3,6 @@ package cli
 import (
 	"encoding/json"
 	"errors"
-	"os"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
@@ -65,7 +64,7 @@ func (s *session) export(sum summary.Summary) error {
 	}
 	raw = append(raw, '\n')
 	if file := s.flags.output.summary; file != "" {
-		if err := os.WriteFile(file, raw, 0o644); err != nil {
+		if err := writeWhole(file, bytesTo(raw)); err != nil {
 			return usagef("--summary: %w", err)
 		}
 	}

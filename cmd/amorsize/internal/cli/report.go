@@ -37,7 +37,7 @@ failed and why. With --tune, the scaling curve is that of a table of amorsize tu
 				_, err := os.Stdout.Write(b.Bytes())
 				return err
 			}
-			if err := os.WriteFile(out, b.Bytes(), 0o644); err != nil {
+			if err := writeWhole(out, bytesTo(b.Bytes())); err != nil {
 				return usagef("-o: %w", err)
 			}
 			return nil

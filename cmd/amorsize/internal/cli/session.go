@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"os"
 	"sync/atomic"
@@ -263,21 +262,6 @@ func (s *session) record(kind string, j *jobs.Job, err error) error {
 	return nil
 }
 
-// over passes on a job that is over.
-func (s *session) over(j *jobs.Job) {
-	defer j.Release()
-	if err := s.emitter.emit(j); err != nil {
-		s.outputFailed(err)
-		return // what has no result is not over: it is run again
-	}
-	if s.log != nil {
-		if err := s.record("item", j, j.Err); err != nil {
-			s.control.Stop(errors.Join(jobs.ErrLog, err))
-		}
-	}
-	s.collect.Over(j)
-}
-
 // lost ends the run if so many items have failed that it is to be halted.
 func (s *session) lost(items int) {
 	failed := int(s.failed.Add(int64(items)))
@@ -291,13 +275,4 @@ func (s *session) lost(items int) {
 			s.killed()
 		}
 	}
-}
-
-func (s *session) outputFailed(err error) {
-	if ui.ErrPipe(err) {
-		s.control.Stop(jobs.ErrPipe)
-		s.groups.Raise(process.Asked)
-		return
-	}
-	s.control.Stop(errors.Join(jobs.ErrOutput, err))
 }
