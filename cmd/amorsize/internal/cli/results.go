@@ -3,6 +3,7 @@ package cli
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"hash/maphash"
 	"os"
 	"path/filepath"
@@ -32,6 +33,8 @@ type resultNames struct {
 	failed  map[uint64]uint64 // those of the past whose items failed, and hashes of what these are
 	repeats map[int]int       // how often an item's number is added to its name
 	told    bool
+
+	reserved []reserved // set before the first claim
 }
 
 func newResultNames(term *ui.Terminal, text string, scope template.Scope) (*resultNames, error) {
@@ -84,15 +87,30 @@ func (r *resultNames) keep(id string, n int, file string, ok bool) {
 	}
 }
 
-// claim keeps a name for the item that is to run: the one that it had, else the
-// first one that nobody has.
-func (r *resultNames) claim(it items.Item) {
+// claim keeps a name for the item that is to run. The error tells of one whose result
+// would be written over another file of the run.
+func (r *resultNames) claim(it items.Item) error {
 	plain, err := r.plain(it)
 	if err != nil {
-		return // the item fails by the same
+		return nil //nolint:nilerr // the item fails by the same
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
+	times := r.choose(it, plain)
+	r.mu.Unlock()
+	name := numbered(plain, it.N, times)
+	for _, file := range []string{name, beside(name)} {
+		for _, other := range r.reserved {
+			if other.is(file) {
+				return fmt.Errorf("--results: item %d would be written to %s, %s", it.N, file, other.what)
+			}
+		}
+	}
+	return nil
+}
+
+// choose gives the item the name that it had, else the first one that nobody has. It
+// returns how often its number is added.
+func (r *resultNames) choose(it items.Item, plain string) (times int) {
 	id := it.Identity()
 	owner, same := r.owner(id, it.N), r.owner(id, 0)
 	const usual = 2 // so often at most is a number added, unless a name has one that is not its own
@@ -101,23 +119,22 @@ func (r *resultNames) claim(it items.Item) {
 			for _, key := range r.keys(name) {
 				delete(r.failed, key)
 			}
-			r.repeated(it.N, times)
-			return
+			return r.repeated(it.N, times)
 		}
 	}
-	times := 0
 	for !r.take(numbered(plain, it.N, times), owner, same) {
 		times++
 	}
-	r.repeated(it.N, times)
+	return r.repeated(it.N, times)
 }
 
 // repeated notes how often the item's number is added to its name.
-func (r *resultNames) repeated(n, times int) {
+func (r *resultNames) repeated(n, times int) int {
 	if times > 0 {
 		r.repeats[n] = times
 		r.tell()
 	}
+	return times
 }
 
 func (r *resultNames) owner(id string, n int) uint64 {

@@ -149,7 +149,9 @@ func (s *session) write(line any) error {
 func (s *session) pending() iter.Seq[items.Item] {
 	var names *resultNames
 	if s.emitter != nil {
-		names = s.emitter.results
+		if names = s.emitter.results; names != nil {
+			names.reserved = s.reserved()
+		}
 	}
 	if s.done == nil && names == nil {
 		return s.input.All()
@@ -163,7 +165,10 @@ func (s *session) pending() iter.Seq[items.Item] {
 				continue
 			}
 			if names != nil {
-				names.claim(it)
+				if err := names.claim(it); err != nil {
+					s.control.Stop(err)
+					return
+				}
 			}
 			if !yield(it) {
 				return
