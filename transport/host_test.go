@@ -37,6 +37,15 @@ func TestHost(t *testing.T) {
 		"http://faß.example":              "xn--fa-hia.example",
 		"http://" + "\U0001F4A9" + ".la/": "xn--ls8h.la",
 		"file:///etc/hosts":               "",
+		// Of RFC 3492, 7.1.
+		"http://他们为什么不说中文":                    "xn--ihqwcrb4cv8a8dqg056pqjye",
+		"http://他們爲什麽不說中文":                    "xn--ihqwctvzc91f659drss3x8bo0yb",
+		"http://pročprostěnemluvíčesky":       "xn--proprostnemluvesky-uyb24dma41a",
+		"http://почемужеонинеговорятпорусски": "xn--b1abfaaepdrnnbgefbadotcwatmq2g4l",
+		"http://3年b組金八先生":                     "xn--3b-ww4c5e180e575a65lsy2b",
+		"http://安室奈美恵-with-super-monkeys":     "xn---with-super-monkeys-pc58ag80a8qai00g7n9n",
+		"http://ひとつ屋根の下2":                     "xn--2-u9tlzr9756bt3uc0v",
+		"http://そのスピードで":                      "xn--d9juau41awczczp",
 	} {
 		u, err := url.Parse(in)
 		require.NoError(t, err)

@@ -73,6 +73,9 @@ var swapped = map[token.Token]token.Token{
 func (f *finder) visit(node ast.Node) bool {
 	switch n := node.(type) {
 	case *ast.BinaryExpr:
+		if n.Op == token.SHL { // the size of a buffer, or a bound: one more bit is hardly a mistake
+			return false
+		}
 		if other, ok := swapped[n.Op]; ok {
 			f.add(n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), other.String(), n.Op.String()+" to "+other.String())
 		}
@@ -95,11 +98,16 @@ func (f *finder) visit(node ast.Node) bool {
 	case *ast.IncDecStmt:
 		f.add(n.Pos(), n.End(), "{}", "statement dropped")
 	case *ast.AssignStmt:
-		if n.Tok != token.DEFINE && len(n.Lhs) == 1 {
+		if n.Tok != token.DEFINE && len(n.Lhs) == 1 && !blank(n.Lhs[0]) {
 			f.add(n.Lhs[0].Pos(), n.TokPos+token.Pos(len(n.Tok.String())), "_ =", "assignment dropped")
 		}
 	}
 	return true
+}
+
+func blank(e ast.Expr) bool {
+	name, ok := e.(*ast.Ident)
+	return ok && name.Name == "_"
 }
 
 // returned visits what is returned, but for plain values beside an error: those are of no

@@ -78,3 +78,18 @@ func TestFitOfFewPoints(t *testing.T) {
 	require.Zero(t, fit.Sigma)
 	require.InDelta(t, 0.0586, fit.Kappa, 1e-4, "Σwby ÷ Σwb², by hand")
 }
+
+// Where workers seem to help each other, only what is serial is left to fit.
+func TestFitWithoutContention(t *testing.T) {
+	points := []usl.Point{{1, 10}, {2, 15}, {4, 26}, {8, 50}}
+	fit, ok := usl.New(points)
+	require.True(t, ok)
+	require.Zero(t, fit.Kappa)
+	var aa, ay float64
+	for _, p := range points {
+		n := float64(p.Workers)
+		y := n*10/p.Rate - 1
+		aa, ay = aa+(n-1)*(n-1)/(1+y)/(1+y), ay+(n-1)*y/(1+y)/(1+y)
+	}
+	require.InDelta(t, ay/aa, fit.Sigma, 1e-12)
+}
