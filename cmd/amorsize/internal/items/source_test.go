@@ -213,6 +213,9 @@ func TestColumns(t *testing.T) {
 	require.True(t, in.Records())
 	value, _ := first(items.Source{Format: items.JSONL}, `"a"`)
 	require.Equal(t, " false", named(value, "a"))
+	require.Equal(t, `"a"`, string(value.JSON()), "a value is what it is")
+	semicolons, _ := first(items.Source{Format: items.CSV, Separator: ";"}, "a,b;c\n")
+	require.Equal(t, []string{"a,b true", "c true"}, []string{column(semicolons, 1), column(semicolons, 2)})
 
 	row, in := first(items.Source{Rows: [][]string{{"a b", "c"}}}, "")
 	require.Equal(t, []string{"a b", "c"}, row.Values())

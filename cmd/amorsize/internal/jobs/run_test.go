@@ -119,7 +119,7 @@ func TestWithin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				told := 0
+				told, began := 0, time.Now()
 				got := run(t, c.n, policies.Options{}, func(cfg *jobs.Config) {
 					cfg.Within, cfg.Caps, cfg.Size = true, c.caps, c.size
 					cfg.Planned = func(p jobs.Plan) {
@@ -128,6 +128,7 @@ func TestWithin(t *testing.T) {
 						if c.takes > 0 {
 							require.NotEmpty(t, p.Reason)
 							require.Equal(t, c.slots, p.Slots)
+							require.Less(t, time.Since(began), 200*time.Millisecond, "as soon as it is known")
 						}
 					}
 				}, func(j *jobs.Job) error {
@@ -272,4 +273,73 @@ func TestControl(t *testing.T) {
 	require.ErrorIs(t, c.Stopped(), jobs.ErrHalted)
 	require.EqualError(t, c.Stopped(), "too many failures: 3 of 4")
 	require.Error(t, c.Context().Err())
+}
+
+// A number of slots that is given is what there is; one that is found grows where jobs wait.
+func TestSlotsInUse(t *testing.T) {
+	for name, c := range map[string]struct {
+		size        jobs.Size
+		least, most int64
+	}{"given": {jobs.Size{Fixed: 4}, 4, 4}, "found": {jobs.Size{}, 16, 16384}, "bounded": {jobs.Size{Most: 9}, 9, 9}} {
+		synctest.Test(t, func(t *testing.T) {
+			got := run(t, 4000, policies.Options{}, func(cfg *jobs.Config) { cfg.Size = c.size }, func(j *jobs.Job) error {
+				time.Sleep(10 * time.Millisecond)
+				j.Wall = 10 * time.Millisecond
+				return nil
+			})
+			require.GreaterOrEqual(t, got.state.Peak.Load(), c.least, name)
+			require.LessOrEqual(t, got.state.Peak.Load(), c.most, name)
+		})
+	}
+}
+
+// How many jobs may be begun whose results have to wait for an earlier one.
+func TestWorks(t *testing.T) {
+	for kept, most := range map[int]int{0: 1024, 3: 3, 1: 3, 100: 100} {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			begun, atOnce := 0, 0
+			run(t, 2000, policies.Options{}, func(cfg *jobs.Config) {
+				cfg.Size, cfg.Ordered, cfg.Caps = jobs.Size{Fixed: 2}, true, jobs.Caps{Works: kept}
+			}, func(j *jobs.Job) error {
+				mu.Lock()
+				begun++
+				mu.Unlock()
+				if j.First().N > 1 {
+					time.Sleep(time.Microsecond)
+					return nil
+				}
+				time.Sleep(time.Second)
+				mu.Lock()
+				atOnce = begun
+				mu.Unlock()
+				return nil
+			})
+			require.Equal(t, most, atOnce, "kept %d", kept)
+		})
+	}
+}
+
+// When a run began is the caller's to say.
+func TestBegan(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set, err := policies.New(policies.Options{})
+		require.NoError(t, err)
+		for _, ago := range []time.Duration{0, time.Minute} {
+			var began time.Time
+			if ago > 0 {
+				began = time.Now().Add(-ago)
+			}
+			state := jobs.State{Began: began}
+			result := jobs.Run(jobs.Config{
+				Items: numbers(1), Total: 1, Set: set, Control: jobs.NewControl(t.Context()), Size: jobs.Size{Fixed: 1}, Batch: jobs.BatchSize{Fixed: 1},
+				Attempt: func(context.Context, *jobs.Job, int) error { time.Sleep(time.Second); return nil },
+				Planned: func(jobs.Plan) {}, Over: func(*jobs.Job) {},
+			}, &state)
+			require.Equal(t, ago+time.Second, result.Took)
+			if ago > 0 {
+				require.Equal(t, began, result.Began)
+			}
+		}
+	})
 }
