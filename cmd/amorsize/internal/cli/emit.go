@@ -153,7 +153,7 @@ func (e *emitter) file(j *jobs.Job) string {
 }
 
 // toFiles writes a job's output to a file of its own, and what it wrote to
-// standard error beside it, if anything.
+// standard error beside it, if anything; else nothing stays there.
 func (e *emitter) toFiles(j *jobs.Job) error {
 	name, err := e.results.of(j.First())
 	if err != nil {
@@ -166,9 +166,18 @@ func (e *emitter) toFiles(j *jobs.Job) error {
 		return err
 	}
 	if j.Outcome.Err.Size() == 0 {
-		return nil
+		return removeOld(beside(name))
 	}
 	return writeWhole(beside(name), j.Outcome.Err.SendTo)
+}
+
+// removeOld removes what an earlier attempt wrote to standard error: beside a
+// success, it would tell of a failure.
+func removeOld(name string) error {
+	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return nil //nolint:nilerr // there is none
+	}
+	return os.Remove(name)
 }
 
 // line passes on a line that a command is writing.
