@@ -45,9 +45,12 @@ func newEmitter(term *ui.Terminal, o outputFlags, scope template.Scope, drop boo
 	return e, nil
 }
 
-// over passes on a job that is over.
+// over passes on a job that is over. Once the log can't be written, nothing is.
 func (s *session) over(j *jobs.Job) {
 	defer j.Release()
+	if s.logLost.Load() {
+		return // the log would not tell that it is over: its result would come twice
+	}
 	if err := s.emitter.emit(j); err != nil {
 		s.outputFailed(err)
 		return // what has no result is not over: it is run again

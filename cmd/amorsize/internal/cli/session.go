@@ -51,6 +51,7 @@ type session struct {
 	emitter *emitter
 	collect *summary.Collector
 	log     *joblog.Log
+	logLost atomic.Bool // a line of it could not be written
 	done    *joblog.Finished
 	skipped int
 	failed  atomic.Int64 // items, for --halt
@@ -140,6 +141,7 @@ func (s *session) resume() error {
 // write adds a line to the log.
 func (s *session) write(line any) error {
 	if err := s.log.Write(line); err != nil {
+		s.logLost.Store(true)
 		return usagef("can't write the log: %w; free some room and continue with --resume", err)
 	}
 	return nil
