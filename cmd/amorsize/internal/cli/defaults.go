@@ -16,14 +16,15 @@ import (
 type origin struct {
 	name  string
 	lines []string
-	ours  bool // the user's own, not something that came with a directory
+	ours  bool   // the user's own, not something that came with a directory
+	unit  string // what a line is called
 }
 
 // allowed are the flags that a file which came with a directory may set: how many at a
 // time, the policies, and how a run looks. Whatever is not here might run code, read or
-// write files, say where requests go, or what is sent.
+// write files, say where requests go, or what is sent, or have it sent again.
 var allowed = []string{
-	"jobs", "batch", "rate", "burst", "throttle-on", "retry-after", "retries", "backoff", "retry-on", "fatal-on",
+	"jobs", "batch", "rate", "burst", "retry-after", "retries", "backoff", "fatal-on",
 	"retry-budget", "timeout", "breaker", "breaker-wait", "breaker-give-up", "halt", "halt-now", "deadline", "grace",
 	"nice", "max-load", "max-conns", "max-body", "order", "quiet", "verbose", "progress", "color", "explain",
 }
@@ -31,7 +32,7 @@ var allowed = []string{
 // withDefaults puts the flags of the configuration before those of the command
 // line: of the user's file, of ./.amorsize, of AMORSIZE_OPTS. A file has a flag a
 // line, and comments that begin with #; flags that a command does not have are
-// for others.
+// for others, and those that none has an error.
 func withDefaults(root *cobra.Command, args []string) ([]string, error) {
 	if len(args) == 0 || !oneOf(args[0], "run", "http", "exec") {
 		return args, nil
@@ -81,7 +82,7 @@ func withDefaults(root *cobra.Command, args []string) ([]string, error) {
 func configured() ([]origin, error) {
 	var list []origin
 	dir, err := os.UserConfigDir()
-	files := []origin{{name: filepath.Join(dir, "amorsize", "config"), ours: true}, {name: ".amorsize"}}
+	files := []origin{{name: filepath.Join(dir, "amorsize", "config"), ours: true, unit: "line"}, {name: ".amorsize", unit: "line"}}
 	for _, o := range files {
 		if o.ours && err != nil {
 			continue // there is no home
@@ -96,11 +97,11 @@ func configured() ([]origin, error) {
 		if err != nil {
 			return nil, fmt.Errorf("can't read the configuration: %w", err)
 		}
-		o.lines = strings.Split(string(text), "\n")
+		o.lines = strings.Split(strings.TrimPrefix(string(text), "\ufeff"), "\n") // some editors begin a file with that mark
 		list = append(list, o)
 	}
 	if text := os.Getenv("AMORSIZE_OPTS"); text != "" {
-		list = append(list, origin{name: "AMORSIZE_OPTS", lines: strings.Fields(text), ours: true})
+		list = append(list, origin{name: "AMORSIZE_OPTS", lines: strings.Fields(text), ours: true, unit: "word"})
 	}
 	return list, nil
 }
@@ -112,25 +113,41 @@ func (o origin) flags(c *cobra.Command) (flags []string, err error) {
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		name, value, hasValue := strings.Cut(line, "=")
-		if !hasValue { // "--retries 3" is "--retries=3": a line is one flag
-			name, value, hasValue = strings.Cut(line, " ")
-		}
-		long, ok := strings.CutPrefix(strings.TrimSpace(name), "--")
+		name, value, hasValue := cutFlag(line)
+		long, ok := strings.CutPrefix(name, "--")
 		if !ok {
-			return nil, fmt.Errorf("%s line %d: %q is no flag: write --name or --name=value", o.name, i+1, line)
+			return nil, fmt.Errorf("%s %s %d: %q is no flag: write --name or --name=value", o.name, o.unit, i+1, line)
+		}
+		if !someHas(c.Root(), long) {
+			return nil, fmt.Errorf("%s %s %d: no command has a flag %q", o.name, o.unit, i+1, name)
 		}
 		if !o.ours && !slices.Contains(allowed, long) {
-			return nil, fmt.Errorf("%s line %d: --%s may not be set by a file that came with the directory: only sizes, policies and what a run looks like may", o.name, i+1, long)
+			return nil, fmt.Errorf("%s %s %d: %q may not be set by a file that came with the directory: only sizes, policies and what a run looks like may", o.name, o.unit, i+1, name)
 		}
 		if c.Flags().Lookup(long) == nil {
 			continue
 		}
 		if hasValue {
-			flags = append(flags, "--"+long+"="+strings.TrimSpace(value))
-		} else {
-			flags = append(flags, "--"+long)
+			name += "=" + value
 		}
+		flags = append(flags, name)
 	}
 	return flags, nil
+}
+
+// cutFlag cuts a line that is one flag at the first of =, a space and a tab, around
+// which there may be more of these: "--retries 3" is "--retries=3". What follows is
+// the value, whatever is in it.
+func cutFlag(line string) (name, value string, hasValue bool) {
+	at := strings.IndexAny(line, "= \t")
+	if at < 0 {
+		return line, "", false
+	}
+	value = strings.TrimLeft(line[at:], " \t")
+	return line[:at], strings.TrimSpace(strings.TrimPrefix(value, "=")), true
+}
+
+// someHas reports whether a command has the flag.
+func someHas(root *cobra.Command, long string) bool {
+	return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Flags().Lookup(long) != nil })
 }
