@@ -85,7 +85,7 @@ func retryRun(path string, more []string) error {
 	if f.output.log == "" {
 		f.output.log = path
 	}
-	f.output.extend, f.output.from = f.output.log == path, path
+	f.output.extend, f.output.from = f.output.log == path || sameFile(f.output.log, statOf(path)), path
 	source, remove, err := spool(failed, content.Header.Names, &f)
 	if err != nil {
 		return err
