@@ -78,8 +78,12 @@ func (in *Input) count(file *os.File) {
 		return
 	}
 	n, last, buffer := 0, in.delimiter(), make([]byte, 256<<10)
+	r := io.Reader(file)
+	if in.delimiter() != 0 {
+		r = unmarked(file) // nothing but a mark is no item
+	}
 	for {
-		k, err := file.Read(buffer)
+		k, err := r.Read(buffer)
 		if n += bytes.Count(buffer[:k], []byte{in.delimiter()}); k > 0 {
 			last = buffer[k-1]
 		}
@@ -139,10 +143,24 @@ func (in *Input) delimiter() byte {
 // which is no part of its first record.
 func unmarked(r io.Reader) io.Reader {
 	b := bufio.NewReaderSize(r, 64<<10)
+	if first, _ := b.Peek(1); len(first) == 0 || first[0] != "\ufeff"[0] {
+		return b // more than that may not have been typed yet
+	}
 	if head, _ := b.Peek(3); string(head) == "\ufeff" {
 		_, _ = b.Discard(3)
 	}
 	return b
+}
+
+// lines yields the pieces of line input. What ends with NUL bytes was written by a
+// program, of names as they are: it has no mark.
+func lines(r io.Reader, delimiter byte) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if delimiter != 0 {
+			r = unmarked(r)
+		}
+		cut(r, delimiter)(yield)
+	}
 }
 
 func (in *Input) read(r io.Reader) iter.Seq2[Item, error] {
@@ -161,7 +179,7 @@ func (in *Input) read(r io.Reader) iter.Seq2[Item, error] {
 	}
 	return func(yield func(Item, error) bool) {
 		n := 0
-		for line, err := range cut(r, in.delimiter()) {
+		for line, err := range lines(r, in.delimiter()) {
 			n++
 			if !yield(Of(n, line), err) {
 				return

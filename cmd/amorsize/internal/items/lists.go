@@ -96,7 +96,7 @@ func (l List) read(stdin io.Reader, delimiter byte) ([]string, error) {
 		r = file
 	}
 	var values []string
-	for line, err := range cut(r, delimiter) {
+	for line, err := range lines(r, delimiter) {
 		if err != nil {
 			return nil, err
 		}

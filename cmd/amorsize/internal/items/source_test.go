@@ -35,6 +35,13 @@ func TestSources(t *testing.T) {
 		"lines":                   {items.Source{}, "a\n\nb", []string{"a", "", "b"}, -1},
 		"lines of a file":         {items.Source{File: file(t, "a\n\nb")}, "", []string{"a", "", "b"}, 3},
 		"the last line ended":     {items.Source{File: file(t, "a\nb\n")}, "", []string{"a", "b"}, 2},
+		"a mark":                  {items.Source{}, "\ufeffa\n\ufeffb\n", []string{"a", "\ufeffb"}, -1},
+		"a mark of a file":        {items.Source{File: file(t, "\ufeffa\nb")}, "", []string{"a", "b"}, 2},
+		"nothing but a mark":      {items.Source{File: file(t, "\ufeff")}, "", nil, 0},
+		"a mark and a blank line": {items.Source{File: file(t, "\ufeff\n")}, "", []string{""}, 1},
+		"a mark of a list":        {items.Source{Lists: []items.List{{File: file(t, "\ufeffp\nq\n")}, {File: "-"}}}, "\ufeff1\n", []string{"p 1", "q 1"}, 2},
+		"no mark before NUL":      {items.Source{NUL: true}, "\ufeffa\x00b", []string{"\ufeffa", "b"}, -1},
+		"half a mark":             {items.Source{}, "\xef\xbb", []string{"\xef\xbb"}, -1},
 		"an empty file":           {items.Source{File: file(t, "")}, "", nil, 0},
 		"lines that are blank":    {items.Source{File: file(t, "a\n \nb\n"), SkipEmpty: true}, "", []string{"a", "b"}, -1},
 		"standard input by name":  {items.Source{File: "-"}, "a\n", []string{"a"}, -1},
@@ -248,5 +255,31 @@ func TestStandardInputIsAFile(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, int64(5), at)
 		}
+	}
+}
+
+// once is a reader of a text, and fails the test when more is asked for.
+type once struct {
+	t    *testing.T
+	text string
+}
+
+func (o *once) Read(p []byte) (int, error) {
+	if o.text == "" {
+		o.t.Error("waits for more than the first line")
+		return 0, io.EOF
+	}
+	n := copy(p, o.text)
+	o.text = o.text[n:]
+	return n, nil
+}
+
+// A line that somebody types is an item as soon as it ends, however short it is.
+func TestFirstLineIsNotHeldBack(t *testing.T) {
+	in, err := items.Source{}.Open(&once{t, "a\n"})
+	require.NoError(t, err)
+	for item := range in.All() {
+		require.Equal(t, "a", item.Text)
+		break
 	}
 }
