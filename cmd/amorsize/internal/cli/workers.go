@@ -45,6 +45,10 @@ type coprocess struct {
 // answer, as one does that has begun with a line that was none.
 const longestLook = 2 * time.Millisecond
 
+// longestAnswer is how many bytes of an answer are waited for: it is held in memory,
+// for each slot.
+const longestAnswer = 64 << 20
+
 // ahead reports whether the process has written more than it was asked for.
 func (c *coprocess) ahead() bool { return c.lines.Buffered() > 0 || c.Unread() > 0 }
 
@@ -52,6 +56,8 @@ var (
 	// errAstray is the error of an answer that may be another's: a line was written
 	// before the question was read, or more than one.
 	errAstray = fmt.Errorf("%w: the worker writes lines that are no answers: it must write one for each that it reads, and anything else to standard error", process.ErrCommand)
+	// errEndless is the error of an answer without a newline for longestAnswer.
+	errEndless = fmt.Errorf("%w: the worker's answer is longer than %d MiB: it must end each with a newline", process.ErrCommand, longestAnswer>>20)
 	// errGone is the error of a question that no process has read.
 	errGone = errors.New("the worker had ended")
 )
@@ -123,25 +129,7 @@ func (w *workerPool) try(j *jobs.Job, slot int) error {
 	answer, err := c.ask(question, w.r.s.timeout())
 	j.Wall = time.Since(began)
 	if err != nil {
-		c.dead = true
-		unread := c.last.N > 0 && (errors.Is(err, syscall.EPIPE) || c.Unanswered() > len(question))
-		cause := c.End()
-		switch {
-		case errors.Is(err, errAstray):
-			if c.doubtful {
-				w.doubt(c)
-			}
-			return err
-		case unread && !errors.Is(err, os.ErrDeadlineExceeded):
-			return errGone
-		}
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			return &process.TimeoutError{After: w.r.s.timeout()}
-		}
-		if cause == nil {
-			cause = errors.New("exit 0")
-		}
-		return fmt.Errorf("%w: the worker ended without an answer (%s)", process.ErrCommand, cause.Error()) // not %w: it is no exit of the item's own
+		return w.unanswered(c, question, err)
 	}
 	c.last = first
 	if w.jsonl {
@@ -151,6 +139,31 @@ func (w *workerPool) try(j *jobs.Job, slot int) error {
 	}
 	j.Out = process.Bytes(answer)
 	return nil
+}
+
+// unanswered ends a process that has not answered, and says why it has not.
+func (w *workerPool) unanswered(c *coprocess, question []byte, err error) error {
+	c.dead = true
+	unread := c.last.N > 0 && (errors.Is(err, syscall.EPIPE) || c.Unanswered() > len(question))
+	cause := c.End()
+	switch {
+	case errors.Is(err, errAstray):
+		if c.doubtful {
+			w.doubt(c)
+		}
+		return err
+	case errors.Is(err, errEndless):
+		return err
+	case unread && !errors.Is(err, os.ErrDeadlineExceeded):
+		return errGone
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &process.TimeoutError{After: w.r.s.timeout()}
+	}
+	if cause == nil {
+		cause = errors.New("exit 0")
+	}
+	return fmt.Errorf("%w: the worker ended without an answer (%s)", process.ErrCommand, cause.Error()) // not %w: it is no exit of the item's own
 }
 
 func (c *coprocess) ask(question []byte, timeout time.Duration) ([]byte, error) {
@@ -163,11 +176,8 @@ func (c *coprocess) ask(question []byte, timeout time.Duration) ([]byte, error) 
 	if _, err := c.Questions.Write(append(question, '\n')); err != nil {
 		return nil, err
 	}
-	answer, err := c.lines.ReadBytes('\n')
+	answer, err := c.line()
 	if err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
 		return nil, err
 	}
 	if c.Unanswered() > 0 { // what was written before is of the item before, or of none
@@ -184,6 +194,27 @@ func (c *coprocess) ask(question []byte, timeout time.Duration) ([]byte, error) 
 		return nil, errAstray
 	}
 	return answer, nil
+}
+
+// line reads an answer, to its end or up to what is kept of one.
+func (c *coprocess) line() ([]byte, error) {
+	var answer []byte
+	for {
+		piece, err := c.lines.ReadSlice('\n')
+		if len(answer)+len(piece) > longestAnswer {
+			return nil, errEndless
+		}
+		answer = append(answer, piece...)
+		switch {
+		case err == nil:
+			return answer, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+		case err == io.EOF:
+			return nil, io.ErrUnexpectedEOF
+		default:
+			return nil, err
+		}
+	}
 }
 
 // checkAnswer reports whether a worker's answer is a JSON value, and no
