@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 )
 
 // apart refuses files that this command would write to while it, or somebody
@@ -132,7 +133,7 @@ func (s *session) warnOther(h joblog.Header) {
 	if h.Command == s.name && slices.Equal(h.Args, s.args) && flagOf(h.Flags, "sh") == flagOf(s.given, "sh") {
 		return
 	}
-	then := strings.TrimSpace(h.Command + " " + shellLine(h.Args) + " " + flagOf(h.Flags, "sh"))
+	then := strings.TrimSpace(h.Command + " " + shellLine(shownArgs(h.Args)) + " " + summary.WithoutSecrets(flagOf(h.Flags, "sh")))
 	s.term.Sayf("amorsize: the log is of another command: %s; what is over in it is left out all the same", then)
 }
 

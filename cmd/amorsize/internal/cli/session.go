@@ -78,6 +78,9 @@ func (f *runFlags) open(c *cobra.Command, name string, args []string, list []str
 	if s.set, s.halt, err = f.policy.check(); err != nil {
 		return nil, err
 	}
+	s.set.Opening = func(why string) {
+		s.term.Sayf("amorsize: the breaker is open, calls are held back: %s", summary.Brief(summary.WithoutSecrets(why), 200))
+	}
 	if err = f.output.check(); err != nil {
 		return nil, err
 	}
@@ -230,7 +233,8 @@ func (s *session) tried(j *jobs.Job, err error) error {
 		return nil
 	}
 	if s.flags.output.verbose {
-		s.term.Sayf("  #%d %q try %d: %v", j.First().N, summary.Brief(j.First().Text, 60), j.Tries, err)
+		s.term.Sayf("  #%d %q try %d: %s", j.First().N, summary.Brief(summary.WithoutSecrets(j.First().Text), 60), j.Tries,
+			summary.Brief(summary.WithoutSecrets(err.Error()), 300))
 	}
 	if s.log == nil {
 		return nil

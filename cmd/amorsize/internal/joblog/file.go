@@ -35,7 +35,8 @@ var ErrInUse = errors.New("another run writes to this log")
 
 // Open opens a log, and says what it had; nil if it was empty or is not a regular
 // file. A last line that was cut off is taken out. Errors are ErrLog, and ErrInUse
-// where that is the cause; nothing is changed then.
+// where that is the cause; nothing is changed then. A new log can be read by its owner
+// alone: it has what the command was given, credentials too.
 func Open(path string, mode Mode) (*Log, *Past, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
@@ -63,7 +64,7 @@ func (l *Log) prepare(path string, mode Mode) (*Past, error) {
 		return nil, err
 	}
 	past, err := readPast(l.file, path)
-	if err != nil || past == nil && l.size == 0 && info.Size() == 0 {
+	if err != nil {
 		return nil, err
 	}
 	if past != nil {
@@ -79,6 +80,9 @@ func (l *Log) prepare(path string, mode Mode) (*Past, error) {
 	}
 	if err := l.file.Truncate(l.size); err != nil {
 		return nil, fmt.Errorf("%w: can't write the log: %w", ErrLog, err)
+	}
+	if past == nil {
+		_ = l.file.Chmod(0o600) // of somebody else's file that is not ours to say
 	}
 	return past, nil
 }

@@ -145,7 +145,11 @@ func TestOpenRefuses(t *testing.T) {
 // TestOverwrite: a run that has ended makes room, and what is written then stands alone.
 func TestOverwrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
+	require.NoError(t, os.WriteFile(path, nil, 0o644)) //nolint:gosec // that others may read it is the case
 	writeTo(t, path, map[string][]bool{"a": {false}})
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode(), "a new log is its owner's")
 	log, past, err := joblog.Open(path, joblog.Continue)
 	require.NoError(t, err)
 	require.False(t, past.Ended)
