@@ -59,7 +59,10 @@ func (r *run) sample() {
 		budget = r.cfg.Budget
 	}
 	alone := &Plan{Slots: 1, Fixed: true, Batch: 1, Most: 1}
-	for began := time.Now(); len(sizes) > 0 && time.Since(began) < budget && r.cfg.Control.Stopped() == nil; sizes = sizes[1:] {
+	for began := time.Now(); len(sizes) > 0 && r.cfg.Control.Stopped() == nil; sizes = sizes[1:] {
+		if time.Since(began) >= budget && !r.tellsNothing() {
+			return
+		}
 		j := r.take(sizes[0])
 		if j == nil {
 			return
@@ -67,4 +70,12 @@ func (r *run) sample() {
 		r.stream(slices.Values([]*Job{j}), alone)
 		r.observed.add(j)
 	}
+}
+
+// tellsNothing reports whether the sample has nothing but jobs of one item, though
+// several would be worth a try: on a busy machine, a start takes as long as a sample
+// should, and batches of one make that the time of every item.
+func (r *run) tellsNothing() bool {
+	o := &r.observed
+	return len(o.n) > 0 && r.cfg.Batch.Auto && r.cfg.Budget == 0 && slices.Max(o.n) == 1 && o.wall[len(o.wall)-1] < longestBatch.Seconds()
 }
