@@ -24,7 +24,8 @@ func newExec() *cobra.Command {
 		Short: "Run a Go function over the items",
 		Long: `Run a Go function over the items, as many calls at a time as pay. Results are JSON
 lines in the order of the items; those of items that fail are left out, unless
---out jsonl writes an object for every item.` + goHelp + `
+--out jsonl writes an object for every item, with its item64, in base64, where that is
+no UTF-8.` + goHelp + `
 
 Every call goes through a pipe, which costs some 20 µs: for calls that are cheaper,
 call amorsize.Execute in Go.`,
@@ -184,11 +185,13 @@ func (c *caller) present(j *jobs.Job, answer gofunc.Answer, err error) error {
 		switch {
 		case c.jsonl:
 			line := struct {
-				N     int             `json:"n"`
-				Item  json.RawMessage `json:"item"`
-				Value json.RawMessage `json:"value,omitempty"`
-				Error string          `json:"error,omitempty"`
-			}{N: it.N, Item: it.JSON(), Value: value}
+				N      int             `json:"n"`
+				Item   json.RawMessage `json:"item,omitempty"`
+				Item64 []byte          `json:"item64,omitempty"` // if it is no UTF-8
+				Value  json.RawMessage `json:"value,omitempty"`
+				Error  string          `json:"error,omitempty"`
+			}{N: it.N, Value: value}
+			line.Item, line.Item64 = it.Told()
 			if err != nil {
 				line.Error = err.Error()
 			}

@@ -4,6 +4,7 @@ package items
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 )
 
 // Item is one unit of the input.
@@ -98,6 +99,15 @@ func (it Item) JSON() []byte {
 		return raw
 	}
 	return quote(it.Text)
+}
+
+// Told returns what a result tells of the item: its JSON, or, as JSON has no bytes
+// that are not UTF-8, its text as it is, to be written as base64 by another name.
+func (it Item) Told() (shown json.RawMessage, raw []byte) {
+	if !utf8.ValidString(it.Text) {
+		return nil, []byte(it.Text)
+	}
+	return it.JSON(), nil
 }
 
 func quote(text string) []byte {

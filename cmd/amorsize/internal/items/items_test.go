@@ -76,3 +76,15 @@ func TestIdentity(t *testing.T) {
 	require.NotEqual(t, items.Of(1, "a").Identity(), items.Of(1, "b").Identity())
 	require.Equal(t, `"a\"<b"`, string(items.Of(1, `a"<b`).JSON()))
 }
+
+func TestBytesThatAreNoText(t *testing.T) {
+	shown, raw := items.Of(1, "a\xff").Told()
+	require.Nil(t, shown)
+	require.Equal(t, []byte("a\xff"), raw)
+	shown, raw = items.Of(1, "\ufffdä").Told()
+	require.Equal(t, "\"\ufffdä\"", string(shown))
+	require.Nil(t, raw)
+	shown, raw = items.Row(1, []string{"a", "b"}).Told()
+	require.Equal(t, `["a","b"]`, string(shown))
+	require.Nil(t, raw)
+}
