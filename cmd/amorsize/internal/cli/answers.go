@@ -78,7 +78,8 @@ func (r *requester) present(j *jobs.Job, it items.Item, took time.Duration) erro
 			return err
 		}
 		j.Out.Release()
-		a := answer{N: it.N, Item: it.JSON(), Status: j.Status, Took: took.Seconds()}
+		a := answer{N: it.N, Status: j.Status, Took: took.Seconds()}
+		a.Item, a.Item64 = it.Told()
 		a.hold(raw)
 		line, err := jsonLine(a)
 		if err != nil {
@@ -92,7 +93,8 @@ func (r *requester) present(j *jobs.Job, it items.Item, took time.Duration) erro
 // answer is what --out jsonl writes of an item: a body or an error.
 type answer struct {
 	N      int             `json:"n"`
-	Item   json.RawMessage `json:"item"`
+	Item   json.RawMessage `json:"item,omitempty"`
+	Item64 []byte          `json:"item64,omitempty"` // if it is no UTF-8
 	Status int             `json:"status"` // 0 if there was no answer
 	Took   float64         `json:"took_s"`
 	Body   json.RawMessage `json:"body,omitempty"`

@@ -21,7 +21,9 @@ import (
 func (r *requester) attempt(ctx context.Context, j *jobs.Job, _ int) error {
 	err := r.try(ctx, j)
 	if err != nil && r.flags.out == "jsonl" { // an object for every item; a further attempt replaces it
-		line, _ := jsonLine(answer{N: j.First().N, Item: j.First().JSON(), Status: j.Status, Took: j.Wall.Seconds(), Err: err.Error()})
+		a := answer{N: j.First().N, Status: j.Status, Took: j.Wall.Seconds(), Err: err.Error()}
+		a.Item, a.Item64 = j.First().Told()
+		line, _ := jsonLine(a)
 		j.Out = process.Bytes(line)
 	}
 	return err
