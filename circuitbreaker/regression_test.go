@@ -156,8 +156,8 @@ func TestSlowCallRateAlone(t *testing.T) {
 		for range 19 {
 			require.NoError(t, call(time.Second))
 		}
-		require.Equal(t, Closed, b.State()) // 19 of 39
-		require.NoError(t, call(time.Second))              // 20 of 40
+		require.Equal(t, Closed, b.State())   // 19 of 39
+		require.NoError(t, call(time.Second)) // 20 of 40
 		require.ErrorIs(t, call(0), ErrOpen)
 	})
 }

@@ -95,7 +95,7 @@ type answer struct {
 	N      int             `json:"n"`
 	Item   json.RawMessage `json:"item,omitempty"`
 	Item64 []byte          `json:"item64,omitempty"` // if it is no UTF-8
-	Status int             `json:"status"` // 0 if there was no answer
+	Status int             `json:"status"`           // 0 if there was no answer
 	Took   float64         `json:"took_s"`
 	Body   json.RawMessage `json:"body,omitempty"`
 	Body64 []byte          `json:"body64,omitempty"`
