@@ -187,8 +187,10 @@ func TestFewSlowCalls(t *testing.T) {
 
 // So is one failure among too few.
 func TestFewFailures(t *testing.T) {
-	b := MustNew(Policy{FailureThreshold: 1000, FailureRate: 0.5, MinimumCalls: 2})
+	b := MustNew(Policy{FailureThreshold: 1000, FailureRate: 0.3, MinimumCalls: 3})
 	require.Error(t, b.Do(t.Context(), failing))
-	require.NoError(t, b.Do(t.Context(), func(context.Context) error { return nil }))
-	require.ErrorIs(t, b.Do(t.Context(), func(context.Context) error { return nil }), ErrOpen) // 1 of 2
+	for range 2 {
+		require.NoError(t, b.Do(t.Context(), func(context.Context) error { return nil }))
+	}
+	require.ErrorIs(t, b.Do(t.Context(), func(context.Context) error { return nil }), ErrOpen) // 1 of 3
 }

@@ -278,3 +278,9 @@ func TestFirst(t *testing.T) {
 	}
 	require.Equal(t, optimizer.FirstWindow, optimizer.First(sampling.Sample{CPUShare: 0.5, CPUKnown: true}, 64))
 }
+
+func TestOfMemory(t *testing.T) {
+	for name, want := range map[string]bool{"memory": true, "GOMEMLIMIT": true, "WithMemoryLimit": true, "cores": false, "WithMaxWorkers": false} {
+		require.Equal(t, want, optimizer.Limit{Name: name}.OfMemory(), name)
+	}
+}

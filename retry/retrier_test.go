@@ -484,3 +484,29 @@ func TestTextOfTheShortestDelay(t *testing.T) {
 	err := &retry.ExhaustedError{Attempts: 1, Errs: []error{errTest}, Cause: retry.ErrMaxDelay, Delay: 1}
 	require.ErrorContains(t, err, "before a delay of 1ns")
 }
+
+// A given-up call is a timeout if what ended it, or else its last failure, was one.
+func TestTimeoutOfExhausted(t *testing.T) {
+	timeout := context.DeadlineExceeded
+	for want, errs := range map[bool][]*retry.ExhaustedError{
+		true:  {{Errs: []error{errTest, timeout}}, {Errs: []error{timeout}}, {Cause: timeout, Errs: []error{errTest}}},
+		false: {{}, {Errs: []error{timeout, errTest}}, {Cause: retry.ErrBudget, Errs: []error{timeout}}},
+	} {
+		for _, err := range errs {
+			require.Equal(t, want, err.Timeout(), "%v", err)
+		}
+	}
+}
+
+// What is permanent after a retry tells of both attempts; with a single one it is the call's own.
+func TestPermanentAfterRetry(t *testing.T) {
+	r := retry.MustNew(retry.Policy{InitialDelay: 1, MaxDelay: 1})
+	calls := 0
+	err := r.Do(t.Context(), fails(&calls, errTest, retry.Permanent(errors.New("no"))))
+	var exhausted *retry.ExhaustedError
+	require.ErrorAs(t, err, &exhausted)
+	require.Equal(t, 2, exhausted.Attempts)
+	require.Len(t, exhausted.Errs, 2)
+	require.Zero(t, exhausted.Delay)
+	require.EqualError(t, err, "retry: given up after 2 attempts: no")
+}

@@ -334,3 +334,32 @@ func TestMeans(t *testing.T) {
 		})
 	}
 }
+
+// What is told of the time to come back, and what else counts for it, together.
+func TestTimeToComeBack(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		header http.Header
+		want   time.Duration
+	}{
+		"asked":                     {429, http.Header{"Retry-After": {"3"}}, 3 * time.Second},
+		"asked, and none left":      {429, http.Header{"Retry-After": {"3"}, "Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {"9"}}, 3 * time.Second},
+		"none left":                 {429, http.Header{"Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {"9"}}, 9 * time.Second},
+		"some left":                 {429, http.Header{"Ratelimit-Remaining": {"1"}, "Ratelimit-Reset": {"9"}}, 0},
+		"blank around":              {429, http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {" 9 "}}, 9 * time.Second},
+		"forbidden, and none left":  {403, http.Header{"Ratelimit-Remaining": {"0"}, "Ratelimit-Reset": {"9"}}, 9 * time.Second},
+		"not at all, but a failure": {503, nil, 0},
+	} {
+		var got time.Duration
+		rt := transport.MustNew(transport.Config{
+			Base: base(func(r *http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: c.status, Header: c.header, Body: http.NoBody, Request: r}, nil
+			}),
+			Means: func(_ *http.Response, usual transport.Meaning) transport.Meaning { got = usual.After; return usual },
+		})
+		resp, err := rt.RoundTrip(request(t, "host.test"))
+		require.NoError(t, err, name)
+		require.NoError(t, resp.Body.Close())
+		require.Equal(t, c.want, got, name)
+	}
+}
