@@ -96,7 +96,7 @@ func makePlan(c Cost, size Size, batch BatchSize, left int, caps Caps, perSecond
 		limit("rate", int(math.Ceil(perSecond*c.Wall.Seconds()))+1)
 	}
 	if batch.Auto {
-		p.Batch = c.batch(left, p.Slots, cmpOr(batch.Most, mostItems))
+		p.Batch = c.batch(left, cmpOr(size.Fixed, p.Slots), cmpOr(batch.Most, mostItems))
 	}
 	if left >= 0 {
 		limit("items", (left+p.Batch-1)/p.Batch)

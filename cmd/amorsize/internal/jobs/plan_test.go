@@ -120,6 +120,8 @@ func TestBounds(t *testing.T) {
 			require.GreaterOrEqual(t, len(p.Limits), c.limitsAtLeast)
 		})
 	}
+	waits := Cost{Jobs: 7, Wall: 20 * ms, CPU: ms / 2, Start: 20 * ms, Item: 10 * time.Microsecond}
+	require.Equal(t, 250, makePlan(waits, Size{Fixed: 2}, BatchSize{Auto: true}, 2000, Caps{}, 0).Batch, "four for each slot that there is")
 	large := idle
 	large.Memory = 1 << 40
 	p := makePlan(large, Size{}, BatchSize{Fixed: 1}, -1, Caps{}, 0)

@@ -32,13 +32,14 @@ func TestSample(t *testing.T) {
 		"at the budget":          {batch: jobs.BatchSize{Fixed: 1}, total: 1000, takes: 50 * time.Millisecond, want: []int{1}},
 		"a budget":               {batch: jobs.BatchSize{Fixed: 1}, total: 1000, budget: 100 * time.Millisecond, takes: 30 * time.Millisecond, want: []int{1, 1, 1, 1}},
 		"batches":                {batch: jobs.BatchSize{Fixed: 5}, total: 1000, takes: time.Millisecond, want: []int{5, 5}},
-		"batches to be found":    {batch: jobs.BatchSize{Auto: true}, total: 1000, takes: time.Millisecond, want: []int{1, 1, 8, 1, 8, 32}},
+		"batches to be found":    {batch: jobs.BatchSize{Auto: true}, total: 1000, takes: time.Millisecond, want: []int{1, 1, 8, 1, 8, 32, 1}},
+		"many items":             {batch: jobs.BatchSize{Auto: true}, total: 1280, takes: time.Millisecond, want: []int{1, 1, 8, 1, 8, 32, 1, 128}},
 		"for longer, then":       {batch: jobs.BatchSize{Auto: true}, total: 1000, takes: 100 * time.Millisecond, want: []int{1, 1, 8}},
 		"slow starts":            {batch: jobs.BatchSize{Auto: true}, total: 1000, takes: 400 * time.Millisecond, want: []int{1, 1, 8}},
 		"too slow for several":   {batch: jobs.BatchSize{Auto: true}, total: 10, takes: 500 * time.Millisecond, want: []int{1}},
 		"a budget of one's own":  {batch: jobs.BatchSize{Auto: true}, total: 10, budget: 300 * time.Millisecond, takes: 400 * time.Millisecond, want: []int{1}},
 		"a fixed number of jobs": {size: jobs.Size{Fixed: 3}, batch: jobs.BatchSize{Fixed: 1}, total: 10, takes: time.Millisecond},
-		"but batches unknown":    {size: jobs.Size{Fixed: 3}, batch: jobs.BatchSize{Auto: true}, total: 1000, takes: time.Millisecond, want: []int{1, 1, 8, 1, 8, 32}},
+		"but batches unknown":    {size: jobs.Size{Fixed: 3}, batch: jobs.BatchSize{Auto: true}, total: 1000, takes: time.Millisecond, want: []int{1, 1, 8, 1, 8, 32, 1}},
 		"few items":              {batch: jobs.BatchSize{Fixed: 1}, total: 3, takes: time.Millisecond, want: []int{1, 1, 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

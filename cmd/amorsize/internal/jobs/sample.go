@@ -51,7 +51,8 @@ func (r *run) sample() {
 	sizes, budget := []int{1, 1, 1, 1, 1, 1}, sampleBudget
 	switch {
 	case r.cfg.Batch.Auto:
-		sizes, budget = []int{1, 1, 8, 1, 8, 32}, sampleBatchBudget
+		// The largest tells best what an item costs, where starts vary by some milliseconds.
+		sizes, budget = []int{1, 1, 8, 1, 8, 32, 1, 128}, sampleBatchBudget
 	case r.cfg.Batch.Fixed > 1:
 		sizes = []int{r.cfg.Batch.Fixed, r.cfg.Batch.Fixed}
 	}
@@ -63,6 +64,9 @@ func (r *run) sample() {
 		if time.Since(began) >= budget && !r.tellsNothing() {
 			return
 		}
+		if total := r.cfg.Total; total >= 0 && sizes[0] > max(32, total/sampleShare) {
+			continue
+		}
 		j := r.take(sizes[0])
 		if j == nil {
 			return
@@ -71,6 +75,10 @@ func (r *run) sample() {
 		r.observed.add(j)
 	}
 }
+
+// sampleShare is what part of the items a large job of the sample may have at most: the
+// cores but one idle meanwhile.
+const sampleShare = 10
 
 // tellsNothing reports whether the sample has nothing but jobs of one item, though
 // several would be worth a try: on a busy machine, a start takes as long as a sample
