@@ -69,8 +69,16 @@ func (l *Limiter) moved(b, next *bucket, at time.Duration) (uint128, bool) {
 	room.Add(room, token).Sub(room, big.NewInt(1)) // rounded up
 	room.Div(room, token)
 	debt := room.Add(room, next.full().big())
-	if debt.Sign() < 0 && !l.waiting() {
-		debt.SetInt64(0)
+	// There is room for a burst, or for what the one wants who waits first.
+	lowest := new(big.Int)
+	if l.waiting() {
+		lowest.Sub(next.full().big(), l.line.firstActive().amount.times(next.token).big())
+	}
+	if lowest.Sign() > 0 {
+		lowest.SetInt64(0)
+	}
+	if debt.Cmp(lowest) < 0 {
+		debt.Set(lowest)
 	}
 	tat := debt.Add(debt, next.instant(at).big())
 	if tat.Sign() < 0 {

@@ -2,6 +2,7 @@ package ratelimit
 
 import (
 	"context"
+	"math"
 	"math/big"
 	"sync"
 	"testing"
@@ -18,7 +19,7 @@ type model struct {
 	burst  int64
 	tat    *big.Rat // nanoseconds
 	now    int64
-	resume int64
+	resume int64 // far in the past, where there was no pause
 	// until when returned tokens are used up, less a bucket
 	returned int64
 	line     []*want
@@ -125,27 +126,38 @@ func most(a, b *big.Rat) *big.Rat {
 	return a
 }
 
+// giveBack gives tokens back of which it is not known whether they were taken just now:
+// where somebody waits, a bucket at the most.
 func (m *model) giveBack(amount *big.Rat) {
 	cost := m.cost(amount)
-	beyond, room := rat(0), cost
 	if len(m.line) > 0 {
-		room = new(big.Rat).Sub(m.full(), rat(max(0, m.returned-m.now)))
-		beyond = most(beyond, new(big.Rat).Sub(m.cost(m.line[0].amount), m.full()))
-	}
-	debt := new(big.Rat).Sub(m.tat, new(big.Rat).Sub(rat(max(m.now, m.resume)), beyond))
-	cost = least(cost, most(rat(0), least(room, debt)))
-	if len(m.line) > 0 {
+		room := new(big.Rat).Sub(m.full(), rat(max(0, m.returned-m.now)))
+		cost = least(m.room(cost), most(rat(0), room))
 		ns, rest := new(big.Int).QuoRem(cost.Num(), cost.Denom(), new(big.Int))
 		m.returned = max(m.returned, m.now) + ns.Int64() + int64(rest.Sign())
 	}
-	m.tat = new(big.Rat).Sub(m.tat, cost)
+	m.refund(cost)
+}
+
+// room is how much of a cost there is room for.
+func (m *model) room(cost *big.Rat) *big.Rat {
+	beyond := rat(0)
+	if len(m.line) > 0 {
+		beyond = most(beyond, new(big.Rat).Sub(m.cost(m.line[0].amount), m.full()))
+	}
+	debt := new(big.Rat).Sub(m.tat, new(big.Rat).Sub(rat(max(m.now, m.resume)), beyond))
+	return least(cost, most(rat(0), debt))
+}
+
+func (m *model) refund(cost *big.Rat) {
+	m.tat = new(big.Rat).Sub(m.tat, m.room(cost))
 	m.serve()
 }
 
 func (m *model) cancel(w *want) {
 	if w.granted >= 0 {
 		if w.due == m.now {
-			m.giveBack(w.amount)
+			m.refund(m.cost(w.amount)) // it is known to have been taken now
 		}
 		return
 	}
@@ -175,9 +187,11 @@ func (m *model) change(r rate, burst int64) {
 	ticks := new(big.Rat).Mul(debt, fine)
 	up := new(big.Int).Add(ticks.Num(), new(big.Int).Sub(ticks.Denom(), big.NewInt(1)))
 	debt = new(big.Rat).Quo(new(big.Rat).SetInt(up.Div(up, ticks.Denom())), fine)
-	if debt.Sign() < 0 && len(m.line) == 0 {
-		debt = rat(0)
+	lowest := rat(0) // there is room for a burst, or for what the first one wants
+	if len(m.line) > 0 {
+		lowest = least(lowest, new(big.Rat).Sub(m.full(), m.cost(m.line[0].amount)))
 	}
+	debt = new(big.Rat).Set(most(debt, lowest))
 	m.tat = debt.Add(debt, rat(at))
 	m.serve()
 }
@@ -321,7 +335,7 @@ func FuzzLimiter(f *testing.F) {
 			b := &bench{
 				T: t, start: time.Now(), rates: rates, granted: map[int]int64{}, cancels: map[int]func(){},
 				l: MustNew(Policy{RequestsPerSecond: rates[0], BurstSize: 1 + int(burst%6)}),
-				m: &model{rate: rateOf(rates[0]), burst: 1 + int64(burst%6), tat: rat(0)},
+				m: &model{rate: rateOf(rates[0]), burst: 1 + int64(burst%6), tat: rat(0), resume: math.MinInt64 / 2},
 			}
 			for i := 0; i+1 < len(steps); i += 2 {
 				b.step(steps[i], steps[i+1])
