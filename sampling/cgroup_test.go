@@ -209,12 +209,16 @@ func TestHostUsedUp(t *testing.T) {
 func TestGoMemoryLimit(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(512 << 20))
 	held := make([]byte, 64<<20)
+	garbage := make([]byte, 300<<20)
+	runtime.KeepAlive(garbage)
+	garbage = nil
 	runtime.GC()
 	h := QuickHost()
 	require.Equal(t, uint64(512<<20), h.GoMemoryLimit)
 	require.Greater(t, h.GoMemoryUsed, uint64(len(held)))
 	require.Less(t, h.GoMemoryUsed, uint64(200<<20))
 	runtime.KeepAlive(held)
+	runtime.KeepAlive(garbage)
 }
 
 // What changes by the minute is read again, what does not is kept.
@@ -276,4 +280,36 @@ func TestRuntimeIsFresh(t *testing.T) {
 	before := CurrentHost().Procs
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(before + 1))
 	require.Equal(t, before+1, CurrentHost().Procs)
+}
+
+// Figures that say nothing are left to the runtime, and limits that bind nothing are none.
+func TestHostOddities(t *testing.T) {
+	from := sources{
+		cores:  func(bool) (int, error) { return 0, nil },
+		memory: func() (uint64, uint64, error) { return 8 << 30, 1 << 30, nil },
+		load:   func() (float64, error) { return 0, nil },
+		cgroup: func() (cgroup, error) { return cgroup{0, 8 << 30, 7 << 30}, nil },
+	}
+	h := readHost(from)
+	require.Zero(t, h.PhysicalCores)
+	require.Positive(t, h.LogicalCores)
+	require.Len(t, h.Warnings, 1)
+	require.Zero(t, h.MemoryLimit, "the machine has no more")
+	require.Equal(t, uint64(1<<30), h.Available())
+	from.cgroup = func() (cgroup, error) { return cgroup{0, 8<<30 - 1, 7 << 30}, nil }
+	require.Equal(t, uint64(8<<30-1), readHost(from).MemoryLimit)
+	from.memory = func() (uint64, uint64, error) { return 0, 0, errors.New("unknown") }
+	require.Equal(t, uint64(8<<30-1), readHost(from).MemoryLimit, "that is all that is known")
+}
+
+// A controller that is mounted and has no group of ours, or the other way round, limits nothing.
+func TestHalfACgroup(t *testing.T) {
+	for name, files := range map[string]map[string]string{
+		"no group": {"proc/self/mountinfo": v2Mount, "proc/self/cgroup": "3:pids:/x\n", "sys/fs/cgroup/cpu.max": "1000 100000"},
+		"no mount": {"proc/self/mountinfo": "29 22 0:26 / /sys/fs/cgroup/pids ro - cgroup cgroup rw,pids\n", "proc/self/cgroup": "0::/app\n", "sys/fs/cgroup/app/cpu.max": "1000 100000", "app/cpu.max": "1000 100000", "cpu.max": "1000 100000"},
+	} {
+		got, err := readCgroup(tree(files))
+		require.NoError(t, err, name)
+		require.Equal(t, cgroup{}, got, name)
+	}
 }

@@ -106,6 +106,9 @@ func TestWorkload(t *testing.T) {
 	require.Equal(t, sampling.CPUBound, sampling.Sample{}.Workload(), "SA-10")
 	require.Equal(t, 1.0, sampling.Sample{}.ComputeShare())
 	require.Equal(t, sampling.Mixed, sampling.Sample{CPUKnown: true, CPUShare: 0.5}.Workload())
+	require.Equal(t, sampling.Mixed, sampling.Sample{CPUKnown: true, CPUShare: 0.3}.Workload())
+	require.Equal(t, sampling.IOBound, sampling.Sample{CPUKnown: true, CPUShare: 0.29}.Workload())
+	require.Equal(t, sampling.CPUBound, sampling.Sample{CPUKnown: true, CPUShare: 0.7}.Workload())
 	require.Equal(t, sampling.CPUBound, sampling.Sample{CPUKnown: true, CPUShare: 0.8}.Workload())
 	for _, w := range []sampling.Workload{sampling.CPUBound, sampling.Mixed, sampling.IOBound} {
 		text, err := w.MarshalText()
@@ -271,5 +274,26 @@ func TestGlances(t *testing.T) {
 		require.Less(t, long, 200*time.Microsecond)
 		require.Greater(t, short, 2*long)
 		require.Equal(t, 200*cost, took(200), "too little to gain: all of it")
+	})
+}
+
+// A sampler that is patient ends once it knows what the calls do, unless a number was asked for.
+func TestPatientEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		count := func(size int) (n int) {
+			s := sampling.Start(1_000_000, size)
+			s.Patient()
+			for !s.Done() {
+				k := s.Next()
+				time.Sleep(time.Duration(k) * time.Millisecond)
+				s.Record(k)
+				n += k
+			}
+			s.Finish()
+			require.True(t, s.Sample().CPUKnown)
+			return n
+		}
+		require.Less(t, count(0), 200)
+		require.Equal(t, 5000, count(5000))
 	})
 }

@@ -59,7 +59,7 @@ func FuzzItems(f *testing.F) {
 }
 
 func TestRanges(t *testing.T) {
-	for text, want := range map[string]string{"3": "1 2 3", "5-7": "5 6 7", "0-10/4": "0 4 8", "7-7": "7"} {
+	for text, want := range map[string]string{"3": "1 2 3", "5-7": "5 6 7", "0-10/4": "0 4 8", "7-7": "7", "9000000000-9000000002": "9000000000 9000000001 9000000002"} {
 		got, err := read(t, items.Source{Range: text}, "")
 		require.NoError(t, err)
 		require.Equal(t, want, strings.Join(got, " "))

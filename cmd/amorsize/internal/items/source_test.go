@@ -233,6 +233,8 @@ func TestColumns(t *testing.T) {
 	require.False(t, in.Several())
 	_, in = first(items.Source{Group: 2}, "a\nb\n")
 	require.True(t, in.Several())
+	_, in = first(items.Source{Group: 1}, "a\nb\n")
+	require.False(t, in.Several())
 	_, in = first(items.Source{Lists: []items.List{{Values: []string{"a"}}, {Values: []string{"b"}}}}, "")
 	require.True(t, in.Several())
 	_, in = first(items.Source{Lists: []items.List{{Values: []string{"a"}}}}, "")

@@ -73,6 +73,9 @@ func TestFitOfFewPoints(t *testing.T) {
 	require.InDelta(t, 1, fit.Sigma, 1e-9)
 	require.Equal(t, 1.0, fit.R2, "there is no variation to explain")
 	require.Zero(t, usl.Fit{Lambda: 1, Sigma: 1, Kappa: 0.1}.Peak())
+	fit, ok = usl.New([]usl.Point{{1, 10}, {2, 15}, {2, 16}}) // two numbers of workers don't tell σ from κ
+	require.True(t, ok)
+	require.Zero(t, fit.Sigma+fit.Kappa)
 	fit, ok = usl.New([]usl.Point{{1, 10}, {2, 22}, {4, 30}, {8, 12}}) // falls fast, at first more than linear
 	require.True(t, ok)
 	require.Zero(t, fit.Sigma)
