@@ -27,7 +27,7 @@ func TestSampled(t *testing.T) {
 		set  func(*sampling.Sampler)
 	}{{"as Execute does", func(*sampling.Sampler) {}}, {"brief", (*sampling.Sampler).Brief}, {"patient", (*sampling.Sampler).Patient}, {"precise", (*sampling.Sampler).Precise}} {
 		for _, total := range []int{10, 300, 3000, 10_000_000} {
-			for _, cost := range []time.Duration{time.Microsecond, 3 * time.Microsecond, 30 * time.Microsecond, 700 * time.Microsecond, 20 * time.Millisecond} {
+			for _, cost := range []time.Duration{time.Microsecond, 3 * time.Microsecond, 30 * time.Microsecond, 200 * time.Microsecond, 700 * time.Microsecond, 20 * time.Millisecond} {
 				synctest.Test(t, func(t *testing.T) {
 					s := sampling.Start(total, 0)
 					mode.set(&s)

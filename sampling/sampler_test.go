@@ -297,3 +297,40 @@ func TestPatientEnds(t *testing.T) {
 		require.Equal(t, 5000, count(5000))
 	})
 }
+
+// Time that went by without running items is left out, from the first call on.
+func TestExclude(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := sampling.Start(100, 10)
+		for !s.Done() {
+			k := s.Next()
+			time.Sleep(time.Duration(k)*time.Millisecond + time.Second)
+			s.Exclude(time.Second)
+			s.Record(k)
+		}
+		s.Finish()
+		sample := s.Sample()
+		require.Equal(t, 10*time.Millisecond, sample.Elapsed)
+		require.Equal(t, time.Millisecond, sample.First)
+		require.Equal(t, time.Millisecond, sample.ItemTime())
+	})
+}
+
+// What items allocate is measured along with the close look.
+func TestAllocated(t *testing.T) {
+	s := sampling.Start(10_000, 0)
+	s.Patient()
+	var kept []byte
+	for !s.Done() {
+		k := s.Next()
+		for range k {
+			kept = make([]byte, 1<<20)
+			kept[0] = 1
+		}
+		s.Record(k)
+	}
+	s.Finish()
+	sample := s.Sample()
+	require.True(t, sample.AllocKnown)
+	require.InDelta(t, 1<<20, sample.AllocBytes, 1<<18)
+}
