@@ -93,7 +93,7 @@ type sending struct {
 	queues  bool          // for one of so many connections
 
 	cancel context.CancelFunc
-	unlink []func() bool
+	unlink []func() bool // from the contexts of the attempt and of the requester
 
 	mu    sync.Mutex
 	since time.Time // when the time began to run, zero while it does not
@@ -107,9 +107,12 @@ type sendingKey struct{}
 
 // begin returns the context of the request.
 func (s *sending) begin(ctx, alive context.Context) context.Context {
-	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	s.cancel = cancel
-	s.unlink = []func() bool{context.AfterFunc(ctx, cancel), context.AfterFunc(alive, cancel)}
+	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	s.cancel = func() { cancel(nil) }
+	s.unlink = []func() bool{
+		context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) }), // why nothing more is to be started
+		context.AfterFunc(alive, s.cancel),
+	}
 	own = context.WithValue(own, sendingKey{}, s)
 	if s.queues {
 		own = httptrace.WithClientTrace(own, &httptrace.ClientTrace{
