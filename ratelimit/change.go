@@ -106,20 +106,21 @@ func fromBig(x *big.Int) uint128 {
 // PauseUntil is PauseFor up to a time.
 func (l *Limiter) PauseUntil(t time.Time) { l.PauseFor(time.Until(t)) }
 
+// longestPause leaves room in a time.Duration for what comes after it: whoever can only
+// be served beyond the end of time is refused, and nobody is because of a pause.
+const longestPause = math.MaxInt64 / 2
+
 // PauseFor lets nobody pass for a while; a pause that ends later stays as it is,
 // and d of 0 or less is none. When it ends, calls go on one by one at the rate: a
 // burst must be earned anew, so that a service that asked for a pause isn't met
-// by all who waited for its end.
+// by all who waited for its end. A pause lasts for 146 years at most.
 func (l *Limiter) PauseFor(d time.Duration) {
 	if d <= 0 {
 		return
 	}
 	b, now := l.lock()
 	defer l.unlock(b, now)
-	end := now + d
-	if end < now { // beyond the end of time
-		end = math.MaxInt64
-	}
+	end := now + min(d, longestPause)
 	if end <= l.resume() {
 		return
 	}

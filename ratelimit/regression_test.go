@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -141,27 +140,33 @@ func TestKeysInUseHideNoIdleOnes(t *testing.T) {
 	})
 }
 
-// A pause without end, ended by hand: those who waited for it are not forgotten. By the
-// real clock, since that of a bubble is too far from the end of time.
+// A pause without end, ended by hand: nobody is refused because of it, nor forgotten.
 func TestResetOfAnEndlessPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: 1000, BurstSize: 2})
+		l.PauseFor(math.MaxInt64)
+		done := make(chan error, 2)
+		for _, n := range []float64{2, 1} {
+			go func() { done <- l.AcquireN(t.Context(), n) }()
+			synctest.Wait() // in this order
+		}
+		require.Empty(t, done)
+		start := time.Now()
+		l.Reset()
+		require.NoError(t, <-done)
+		require.NoError(t, <-done)
+		require.Equal(t, time.Millisecond, time.Since(start))
+	})
+}
+
+// By the clock of a process, whose beginning is the nearest to the end of time: the first
+// call of a program may come in its first millisecond.
+func TestEndlessPauseAtTheBeginning(t *testing.T) {
 	l := MustNew(Policy{RequestsPerSecond: 1000, BurstSize: 2})
 	l.PauseFor(math.MaxInt64)
-	done := make(chan error, 2)
-	for i, n := range []float64{2, 1} {
-		go func() { done <- l.AcquireN(t.Context(), n) }()
-		for waiting := 0; waiting <= i; { // in this order
-			l.mu.Lock()
-			waiting = 0
-			for w := l.line.head; w != nil; w = w.next {
-				waiting++
-			}
-			l.mu.Unlock()
-			runtime.Gosched()
-		}
-	}
-	l.Reset()
-	require.NoError(t, <-done)
-	require.NoError(t, <-done)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+	defer cancel()
+	require.ErrorIs(t, l.AcquireN(ctx, 2), ErrWouldExceedDeadline)
 }
 
 func TestKeyNotEqualToItself(t *testing.T) {
