@@ -180,6 +180,8 @@ func (a *adaptive) need() float64 {
 		return max(leastCalls, min(2*limit, max(limit, 400*a.noise*a.noise)))
 	case a.window.fresh && a.serial.watched:
 		return max(leastBatchCalls, limit*3/4)
+	case a.secondTried():
+		return leastBatchCalls
 	case a.window.fresh: // not for the last few: they may take very long
 		return max(leastCalls, limit*3/4)
 	default:

@@ -9,6 +9,9 @@ const (
 	// serialGain is what more than one call at a time must achieve, relative to one, for
 	// the service not to be one that takes them one by one.
 	serialGain = 1.3
+	// trulyTwo is how many calls were in flight on average where there were two: one of
+	// the fewest that are judged began before the second did.
+	trulyTwo = 1.7
 	// serialPause is how many calls lie before the next attempt at more than one; twice
 	// as many each time that it is in vain, up to serialRarely.
 	serialPause  = 16.0
@@ -25,10 +28,17 @@ type serial struct {
 	pause   float64 // calls until the next attempt, 0 before the service was found to be one
 }
 
+// secondTried reports whether a second call is being tried, of a service that was found to
+// take one at a time. Four calls tell: a call that polls for a lock looks ever more rarely,
+// and what it is left waiting for is lost when the first goes back to one.
+func (a *adaptive) secondTried() bool {
+	return a.serial.pause > 0 && a.mode == probing && a.limit == 2
+}
+
 // serialised goes back to one call at a time if more of them achieve no more, and
 // reports whether that is what the window has shown.
 func (a *adaptive) serialised(now time.Duration, m measurement) bool {
-	if !a.serial.watched || a.floor > 1 || a.base.mean == 0 || m.inFlight < 1.8 {
+	if !a.serial.watched || a.floor > 1 || a.base.mean == 0 || m.inFlight < trulyTwo {
 		return false
 	}
 	if a.limit == 1 { // a call from before gets nowhere still
