@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/amorsize/amorsize/internal/adaptive"
 	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/internal/waiting"
 )
@@ -96,10 +97,10 @@ type callContext struct {
 	waited  time.Duration // of this call, before since
 	gate    *gate         // that is told of attempts, nil before there is one
 	account *account
-	paused  attempt         // the attempt that was under way, with the time that it has had
-	stir    chan<- struct{} // takes a token when a hold begins
-	turns   *turns          // the worker has one of these, or will again when it goes on; or nil
-	age     int64           // of the turn
+	paused  adaptive.Attempt // the attempt that was under way, with the time that it has had
+	stir    chan<- struct{}  // takes a token when a hold begins
+	turns   *turns           // the worker has one of these, or will again when it goes on; or nil
+	age     int64            // of the turn
 }
 
 func newCallContext(run context.Context, cfg *Config) *callContext {
@@ -167,9 +168,9 @@ func (c *callContext) goOn(now time.Duration) {
 	if c.turns != nil { // nobody waits for a turn who has a token already
 		c.age = c.turns.force()
 	}
-	if c.paused.items > 0 {
+	if c.paused.Items > 0 {
 		c.gate.resume(c.account, now, c.paused)
-		c.paused = attempt{}
+		c.paused = adaptive.Attempt{}
 	}
 }
 

@@ -6,15 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/amorsize/amorsize/optimizer"
 )
-
-// The plan follows the ramp that the controller climbs.
-func TestPlanKnowsTheRamp(t *testing.T) {
-	require.InDelta(t, firstGrowth, optimizer.RampFactor, 1e-9)
-	require.Equal(t, patience, optimizer.Patience)
-}
 
 // What is done at a steady pace is predicted to go on so; nothing is predicted on
 // little, while nothing bounds the calls, or when half is done.

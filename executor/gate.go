@@ -6,12 +6,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/amorsize/amorsize/internal/adaptive"
 	"github.com/amorsize/amorsize/internal/answer"
 )
 
 // gate says how many calls that wait may be in flight, for one run or for all
 // runs of a [Session] together. It is told every attempt, and passes it on to
-// an [adaptive].
+// an [adaptive.Controller].
 type gate struct {
 	turns     turns        // of runs that share the limit
 	inFlight  atomic.Int64 // attempts under way
@@ -24,13 +25,12 @@ type gate struct {
 
 	// mu is never held while user code runs or anything waits. A pool's mu is
 	// taken before it, never after.
-	mu       sync.Mutex
-	adaptive *adaptive
-	workers  []*account   // whose attempts are watched
-	runs     []*pool      // that share the limit
-	crowd    atomic.Int64 // how many those are
-	first    int          // calls in flight to begin with
-	listed   []attempt    // reused by attempts
+	mu      sync.Mutex
+	law     *adaptive.Controller // nil before it is open
+	workers []*account           // whose attempts are watched
+	runs    []*pool              // that share the limit
+	crowd   atomic.Int64         // how many those are
+	listed  []adaptive.Attempt   // reused by attempts
 }
 
 // open lets first calls at a time begin, from which the limit goes its own way,
@@ -39,17 +39,14 @@ type gate struct {
 func (g *gate) open(now time.Duration, first int, base time.Duration, calls int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.adaptive == nil {
+	if g.law == nil {
 		floor, ceiling := g.bounds()
-		g.first = first
-		g.adaptive = newAdaptive(first, floor, ceiling, now)
-		g.adaptive.serial.watched = g.batches
-		g.adaptive.window.raised = false // what began while there were more does not count
-		if calls > 0 {
-			g.adaptive.base.reset(max(instant, base.Seconds()), float64(calls))
-		}
+		g.law = adaptive.New(now, adaptive.Start{
+			First: first, Floor: floor, Ceiling: ceiling, Batches: g.batches,
+			More: true, Known: base, Calls: calls,
+		})
 	}
-	g.rebound()
+	g.rebound(now)
 	g.publish()
 }
 
@@ -65,18 +62,19 @@ func (g *gate) bounds() (floor, ceiling int) {
 }
 
 // rebound applies them. mu is held.
-func (g *gate) rebound() {
-	if len(g.runs) > 0 && g.adaptive != nil {
-		g.adaptive.floor, g.adaptive.ceiling = g.bounds()
+func (g *gate) rebound(now time.Duration) {
+	if len(g.runs) > 0 && g.law != nil {
+		floor, ceiling := g.bounds()
+		g.law.Bound(now, floor, ceiling)
 	}
 }
 
 // publish makes the limit known. mu is held.
 func (g *gate) publish() {
-	g.limit.Store(int64(g.adaptive.limit))
-	g.epoch.Store(g.adaptive.epoch)
-	g.turns.allow(g.adaptive.limit)
-	g.exploring.Store(g.adaptive.cold && g.adaptive.limit < g.adaptive.ceiling)
+	g.limit.Store(int64(g.law.Limit()))
+	g.epoch.Store(g.law.Epoch())
+	g.turns.allow(g.law.Limit())
+	g.exploring.Store(g.law.State().Exploring)
 }
 
 // join and part begin and end watching the attempts of a worker.
@@ -125,21 +123,21 @@ func (g *gate) drop(w *account) (items int) {
 
 // pause notes that the attempt is held back, and returns what to go on with: in
 // began, the time that it has had.
-func (g *gate) pause(w *account, now time.Duration) attempt {
+func (g *gate) pause(w *account, now time.Duration) adaptive.Attempt {
 	items := g.drop(w)
 	if items == 0 {
-		return attempt{}
+		return adaptive.Attempt{}
 	}
-	return attempt{
-		items: items, cost: math.Float64frombits(w.attempt.cost.Load()),
-		began: now - time.Duration(w.attempt.began.Load()),
+	return adaptive.Attempt{
+		Items: items, Cost: math.Float64frombits(w.attempt.cost.Load()),
+		Began: now - time.Duration(w.attempt.began.Load()),
 	}
 }
 
 // resume notes that it goes on: like an attempt that begins, but for the time that
 // it has had.
-func (g *gate) resume(w *account, now time.Duration, paused attempt) {
-	g.enter(w, now-paused.began, paused.items, paused.cost)
+func (g *gate) resume(w *account, now time.Duration, paused adaptive.Attempt) {
+	g.enter(w, now-paused.Began, paused.Items, paused.Cost)
 }
 
 // leave notes that the attempt has ended with err, after so many items.
@@ -153,16 +151,13 @@ func (g *gate) leave(w *account, now time.Duration, items int, err error) {
 			return
 		}
 	}
-	c := attempt{
-		began: time.Duration(w.attempt.began.Load()), inFlight: int(w.attempt.inFlight.Load()),
-		epoch: w.attempt.epoch.Load(), items: items, cost: math.Float64frombits(w.attempt.cost.Load()),
-	}
+	c := w.attempt.load(items)
 	if items < entered { // it ended before its time
-		c.cost *= float64(items) / float64(entered)
+		c.Cost *= float64(items) / float64(entered)
 	}
 	lost, throttled := answer.Lost(err)
 	if !lost {
-		w.latencies.record(now-c.began, items)
+		w.latencies.record(now-c.Began, items)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -170,26 +165,22 @@ func (g *gate) leave(w *account, now time.Duration, items int, err error) {
 	case err != nil && !lost: // how long a failure takes says nothing about the others
 	case !lost && g.crowd.Load() > 1 && g.turns.over(): // nor a call among more than the limit
 	case lost:
-		g.adaptive.lose(now, c, throttled)
-	case g.adaptive.done(now, c):
+		g.law.Lose(now, c, throttled)
+	case g.law.Done(now, c):
 		g.due.Store(true)
 	}
-	if g.adaptive.epoch != g.epoch.Load() {
+	if g.law.Epoch() != g.epoch.Load() {
 		g.publish()
 		g.due.Store(true) // runs must hear of it at once
 	}
 }
 
-// bound takes note that the bound of a run has changed. Where that was what kept the
-// first calls from being more, they become more.
+// bound takes note that the bound of a run has changed.
 func (g *gate) bound(now time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.rebound()
-	if a := g.adaptive; a.cold && a.limit < min(g.first, a.ceiling) {
-		a.set(now, float64(g.first))
-		g.publish()
-	}
+	g.rebound(now)
+	g.publish()
 }
 
 // crowded begins the first window anew if there are more calls than the limit, made
@@ -197,9 +188,8 @@ func (g *gate) bound(now time.Duration) {
 func (g *gate) crowded(now time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if a := g.adaptive; a != nil && a.cold && a.base.mean == 0 && g.turns.over() {
-		a.set(now, float64(a.limit))
-		a.window.fresh, a.window.raised = true, false
+	if g.law != nil && g.turns.over() {
+		g.law.Restart(now)
 		g.publish()
 	}
 }
@@ -208,74 +198,70 @@ func (g *gate) crowded(now time.Duration) {
 func (g *gate) alone(took time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.adaptive != nil && len(g.runs) < 2 {
-		g.adaptive.alone(took)
+	if g.law != nil && len(g.runs) < 2 {
+		g.law.Alone(took)
 	}
 }
 
-// review has the adaptive draw its conclusions, if it can, and reports why the
-// limit has changed. saturated says that no core is idle, held that policies hold calls
-// back; batches are left to run, if that is how many are known.
+// review has the law draw its conclusions, if it can, and reports why the limit has
+// changed. saturated says that no core is idle, held that policies hold calls back;
+// batches are left to run, if that is how many are known.
 func (g *gate) review(now time.Duration, saturated bool, batches float64, held bool) (moment Moment, reason string) {
 	due := g.due.Swap(false)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	a := g.adaptive
-	a.saturated, a.held = saturated || a.ending(batches) || g.turns.over(), held
-	switch {
-	case due && a.ready(now):
-		a.review(now, g.attempts())
-		moment = Moment{Rate: a.latest.inFlight / a.latest.time, Latency: seconds(a.latest.time)}
-	default:
-		a.silence(now)
+	g.law.Observe(adaptive.Conditions{Saturated: saturated || g.turns.over(), Held: held, Batches: batches})
+	reviewed := due && g.law.Review(now, g.attempts())
+	if !reviewed {
+		g.law.Silence(now)
 	}
 	g.publish()
-	g.base.Store(int64(seconds(a.base.mean)))
-	moment.Limit, moment.InFlight, moment.Base = a.limit, int(g.inFlight.Load()), seconds(a.base.mean)
-	reason, a.reason = a.reason, ""
+	state := g.law.State()
+	g.base.Store(int64(state.Baseline))
+	moment.Limit, moment.InFlight, moment.Base = g.law.Limit(), int(g.inFlight.Load()), state.Baseline
+	if reviewed {
+		moment.Rate, moment.Latency = state.Rate, state.Latency
+	}
+	_, ceiling := g.law.Bounds()
 	switch {
 	case saturated:
 		moment.Bound = BoundByCores
-	case a.limit >= a.ceiling:
+	case moment.Limit >= ceiling:
 		moment.Bound = BoundByCaller
-	case !a.cold && a.mode != growing:
+	case state.Settled:
 		moment.Bound = BoundByService
 	}
-	return moment, reason
+	return moment, g.law.Reason()
 }
 
 // attempts lists what is in flight. mu is held; the list is good until the next one.
-func (g *gate) attempts() []attempt {
+func (g *gate) attempts() []adaptive.Attempt {
 	g.listed = g.listed[:0]
 	for _, w := range g.workers {
 		if items := w.attempt.items.Load(); items > 0 {
-			g.listed = append(g.listed, attempt{
-				began: time.Duration(w.attempt.began.Load()), epoch: w.attempt.epoch.Load(),
-				items: int(items), inFlight: int(w.attempt.inFlight.Load()),
-				cost: math.Float64frombits(w.attempt.cost.Load()),
-			})
+			g.listed = append(g.listed, w.attempt.load(int(items)))
 		}
 	}
 	return g.listed
 }
 
 // enlist and delist begin and end a run's part in the limit.
-func (g *gate) enlist(p *pool) {
+func (g *gate) enlist(p *pool, now time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.runs = append(g.runs, p)
 	g.crowd.Store(int64(len(g.runs)))
-	g.rebound()
+	g.rebound(now)
 }
 
-func (g *gate) delist(p *pool) {
+func (g *gate) delist(p *pool, now time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for i, other := range g.runs {
 		if other == p {
 			g.runs = append(g.runs[:i], g.runs[i+1:]...)
 			g.crowd.Store(int64(len(g.runs)))
-			g.rebound()
+			g.rebound(now)
 			return
 		}
 	}
@@ -288,7 +274,8 @@ func (g *gate) share(p *pool) int {
 	most := max(p.cfg.MinWorkers, int(p.most.Load()))
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	limit := min(int(g.limit.Load()), g.adaptive.ceiling) // which may have fallen since
+	_, ceiling := g.law.Bounds() // which may have fallen since
+	limit := min(int(g.limit.Load()), ceiling)
 	if len(g.runs) < 2 {
 		return min(limit, most)
 	}

@@ -55,12 +55,10 @@ func (s *Session) Stats() Stats {
 	s.mu.Unlock()
 	s.gate.mu.Lock()
 	defer s.gate.mu.Unlock()
-	if a := s.gate.adaptive; a != nil {
-		stats.Limit, stats.InFlight = a.limit, int(s.gate.inFlight.Load())
-		stats.Base = seconds(a.base.mean)
-		if a.latest.time > 0 {
-			stats.Rate, stats.Latency = a.latest.inFlight/a.latest.time, seconds(a.latest.time)
-		}
+	if law := s.gate.law; law != nil {
+		state := law.State()
+		stats.Limit, stats.InFlight = law.Limit(), int(s.gate.inFlight.Load())
+		stats.Base, stats.Rate, stats.Latency = state.Baseline, state.Rate, state.Latency
 	}
 	return stats
 }

@@ -95,7 +95,7 @@ func (p *pool) joinGate() {
 
 // leaveGate ends that.
 func (p *pool) leaveGate() {
-	p.gate.delist(p)
+	p.gate.delist(p, clock.Now())
 	if p.gateKey.function != nil {
 		sharedGates.leave(p.gateKey)
 	}

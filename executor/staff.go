@@ -126,7 +126,7 @@ func (p *pool) openGate(now time.Duration, first int, base time.Duration, calls 
 	if p.batches != nil {
 		p.gate.batches = true
 	}
-	p.gate.enlist(p)
+	p.gate.enlist(p, now)
 	p.gate.open(now, first, base, calls)
 	p.adapts.Store(true)
 	for _, w := range p.workers {

@@ -105,6 +105,9 @@ func newLatencies() *latencies {
 	return &latencies{histogram: hdrhistogram.New(1, time.Hour.Microseconds(), 2)}
 }
 
+// fewestCalls is how many are needed to tell how much they vary.
+const fewestCalls = 6
+
 func (l *latencies) record(took time.Duration, calls int) {
 	if l == nil {
 		return
@@ -122,7 +125,7 @@ func (l *latencies) variation() float64 {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.histogram.TotalCount() < leastCalls || l.histogram.Mean() <= 0 {
+	if l.histogram.TotalCount() < fewestCalls || l.histogram.Mean() <= 0 {
 		return 0
 	}
 	return l.histogram.StdDev() / l.histogram.Mean()

@@ -4,7 +4,26 @@ import (
 	"math"
 	"sync/atomic"
 	"time"
+
+	"github.com/amorsize/amorsize/internal/adaptive"
 )
+
+// attemptCell is an attempt that one goroutine writes and others may read.
+type attemptCell struct {
+	items    atomic.Int64  // that it is for, 0 between attempts
+	cost     atomic.Uint64 // bits of a float64: that of an ordinary attempt is 1
+	began    atomic.Int64
+	epoch    atomic.Int64
+	inFlight atomic.Int64 // with it
+}
+
+// load returns it, as one for so many items.
+func (c *attemptCell) load(items int) adaptive.Attempt {
+	return adaptive.Attempt{
+		Began: time.Duration(c.began.Load()), InFlight: int(c.inFlight.Load()), Epoch: c.epoch.Load(),
+		Items: items, Cost: math.Float64frombits(c.cost.Load()),
+	}
+}
 
 // account is what a worker notes about its calls. The totals are its own until
 // it leaves; the atomic part is read by whoever reviews the run.
@@ -18,13 +37,7 @@ type account struct {
 	size  atomic.Int64 // items in it, 0 between chunks
 
 	// The attempt under way, as a gate is told: of a call, or of a chunk of them.
-	attempt struct {
-		items    atomic.Int64  // that it is for, 0 between attempts
-		cost     atomic.Uint64 // bits of a float64: that of an ordinary attempt is 1
-		began    atomic.Int64
-		epoch    atomic.Int64
-		inFlight atomic.Int64 // with it
-	}
+	attempt attemptCell
 	// turnsTaken is how many turns of the session were taken with the one for the next
 	// attempt: who takes over a turn begins a moment after its predecessor has ended, and
 	// where calls end together there would else seem to be few in flight.

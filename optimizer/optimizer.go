@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/amorsize/amorsize/internal/adaptive"
 	"github.com/amorsize/amorsize/sampling"
 )
 
@@ -36,8 +37,8 @@ const (
 // after Patience, as many join them.
 const (
 	FirstWindow = 16
-	RampFactor  = 2.5
-	Patience    = 25 * time.Millisecond
+	RampFactor  = adaptive.FirstGrowth
+	Patience    = adaptive.Patience
 )
 
 // First returns how many calls like the sampled ones run at once to begin with, if

@@ -36,7 +36,7 @@ forbid amorsizetest "" executor optimizer sampling ratelimit retry circuitbreake
 
 # What the core imports itself: the standard library, x/sync, gopsutil v3 and, for
 # percentiles, HdrHistogram (the standard library only).
-for package in . executor optimizer sampling ratelimit retry circuitbreaker transport amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed; do
+for package in . executor optimizer sampling ratelimit retry circuitbreaker transport amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed internal/adaptive; do
   [ -d "$package" ] || continue
   while read -r import; do
     case $import in

@@ -1,4 +1,4 @@
-package executor
+package adaptive
 
 import (
 	"math"
@@ -6,7 +6,7 @@ import (
 )
 
 // grow multiplies the limit after each round of calls until a line forms.
-func (a *adaptive) grow(now time.Duration, m measurement) {
+func (a *Controller) grow(now time.Duration, m measurement) {
 	if a.base.mean == 0 {
 		a.base.reset(m.time, 0)
 	}
@@ -45,7 +45,7 @@ func (a *adaptive) grow(now time.Duration, m measurement) {
 
 // lineFormed reports whether calls wait for each other: they take longer than
 // unloaded ones, or have come to take longer by as much as there are more of them.
-func (a *adaptive) lineFormed(m measurement, longer, doubt float64) bool {
+func (a *Controller) lineFormed(m measurement, longer, doubt float64) bool {
 	follows := 0.0
 	if a.before.calls > 0 && m.inFlight > 1.2*a.before.inFlight {
 		follows = math.Log(m.time/a.before.time) / math.Log(m.inFlight/a.before.inFlight)
@@ -61,7 +61,7 @@ func (a *adaptive) lineFormed(m measurement, longer, doubt float64) bool {
 // leaveGrowth goes to the level that the last round speaks for. If all that is
 // known of unloaded calls is one call, that may have been an odd one: then a dip
 // finds out.
-func (a *adaptive) leaveGrowth(now time.Duration, m measurement, doubt float64) {
+func (a *Controller) leaveGrowth(now time.Duration, m measurement, doubt float64) {
 	a.rate = math.Log(m.inFlight / m.time)
 	if a.level > 0 && a.level < 0.8*m.inFlight {
 		earlier := math.Log(a.level / a.base.mean)
@@ -80,7 +80,7 @@ func (a *adaptive) leaveGrowth(now time.Duration, m measurement, doubt float64) 
 }
 
 // settle goes to the level that Little's law asks for.
-func (a *adaptive) settle(now time.Duration) {
+func (a *Controller) settle(now time.Duration) {
 	a.level = a.lawful()
 	a.set(now, a.level)
 }
@@ -88,7 +88,7 @@ func (a *adaptive) settle(now time.Duration) {
 // lawful returns throughput × base with headroom. The base counts as long as it
 // may well be: too long a line costs latency, too short a one throughput. Under
 // congestion it is the other way round.
-func (a *adaptive) lawful() float64 {
+func (a *Controller) lawful() float64 {
 	base, room := a.base.mean, headroom+noiseRoom*a.noise
 	if !a.congested {
 		base *= 1 + min(0.5, a.base.error(a.noise))
@@ -98,7 +98,7 @@ func (a *adaptive) lawful() float64 {
 
 // policed keeps room for what policies let through, when it is they that bound
 // the calls in flight: the service is not asked anything.
-func (a *adaptive) policed(now time.Duration, m measurement) {
+func (a *Controller) policed(now time.Duration, m measurement) {
 	if a.base.weight < m.calls || math.Abs(math.Log(m.time/a.base.mean)) < 3*a.doubt(m) {
 		a.base.merge(m.time, m.calls)
 	}
@@ -116,7 +116,7 @@ func (a *adaptive) policed(now time.Duration, m measurement) {
 func roomFor(mean float64) float64 { return mean + 3*math.Sqrt(mean) + 1 }
 
 // hold keeps to the level, and questions it now and then.
-func (a *adaptive) hold(now time.Duration, m measurement) {
+func (a *Controller) hold(now time.Duration, m measurement) {
 	// Too few items: nothing follows from what they achieve. (Calls that end in a
 	// window began in the one before it.)
 	if !a.held && m.inFlight < 0.8*float64(min(a.limit, a.previous)) {
@@ -159,7 +159,7 @@ func (a *adaptive) hold(now time.Duration, m measurement) {
 
 // stride returns how far a step up goes, relative to the level: far enough to
 // be told from noise.
-func (a *adaptive) stride(m measurement) float64 {
+func (a *Controller) stride(m measurement) float64 {
 	bold := 1.5
 	if a.congested {
 		bold = 0.75
@@ -168,7 +168,7 @@ func (a *adaptive) stride(m measurement) float64 {
 }
 
 // followRate filters the throughput: the noisier, the more slowly, but a jump at once.
-func (a *adaptive) followRate(m measurement) {
+func (a *Controller) followRate(m measurement) {
 	rate, noise := math.Log(m.inFlight/m.time), a.error(m)
 	change := rate - a.rate
 	if math.Abs(change) > max(0.1, 3*noise) {
@@ -181,7 +181,7 @@ func (a *adaptive) followRate(m measurement) {
 // gotFaster reports whether calls seem to take less than unloaded ones did: then
 // the service has changed, or chance was kind. The next window tells, which
 // counts only calls that began after this one.
-func (a *adaptive) gotFaster(now time.Duration, m measurement) bool {
+func (a *Controller) gotFaster(now time.Duration, m measurement) bool {
 	if m.time >= a.base.mean*math.Exp(-max(0.05, 3*a.doubt(m))) {
 		a.suspect = false
 		return false
@@ -205,14 +205,14 @@ func (a *adaptive) gotFaster(now time.Duration, m measurement) bool {
 
 // anew begins to judge afresh, because calls have come to take a different time.
 // As many in flight as before are as good a guess as any, and more are tried soon.
-func (a *adaptive) anew(level float64) {
+func (a *Controller) anew(level float64) {
 	a.rate = math.Log(level / a.base.mean)
 	a.usual.calls, a.odds, a.refine.times, a.refine.windows = 0, 0, 0, refineAfter
 	a.mode, a.pause, a.rounds = holding, probeEvery, probeEvery
 }
 
 // remember keeps what the latest windows at the level were like.
-func (a *adaptive) remember(m measurement) {
+func (a *Controller) remember(m measurement) {
 	x, y, u := math.Log(m.inFlight), math.Log(m.time), &a.usual
 	if math.Abs(x-u.inFlight) > 0.2 {
 		u.calls = 0

@@ -1,4 +1,4 @@
-package executor
+package adaptive
 
 import (
 	"math"
@@ -85,7 +85,7 @@ func (l *lossCap) success(limit int) (back bool) {
 
 // loss lowers the cap. exploring says that the limit was being raised beyond
 // what had been tried; first, that nothing was known at all.
-func (l *lossCap) loss(now time.Duration, c attempt, limit int, throttled, exploring, first bool) {
+func (l *lossCap) loss(now time.Duration, c Attempt, limit int, throttled, exploring, first bool) {
 	if l.failing == 0 && !l.dead {
 		l.before, l.round = l.most, limit
 	}
@@ -100,20 +100,20 @@ func (l *lossCap) loss(now time.Duration, c attempt, limit int, throttled, explo
 	}
 	// A call that takes long to be lost began when there were few: that alone
 	// does not mean that few are too many.
-	tolerated := max(1, float64(c.inFlight-1), float64(limit)/2, l.metered)
+	tolerated := max(1, float64(c.InFlight-1), float64(limit)/2, l.metered)
 	switch {
 	case l.failing >= max(4, l.round): // nothing but losses
 		l.failing, l.round = 0, max(1, limit/2)
 		l.most, l.dead = float64(l.round), true
 		return
-	case l.burst && c.began <= l.burstEnd: // lost with others, before any could be held back
+	case l.burst && c.Began <= l.burstEnd: // lost with others, before any could be held back
 		l.most = l.bound(tolerated)
 		return
 	case exploring && (l.most == 0 || float64(limit) > 1.05*l.most):
 		l.most, l.regrow = tolerated, first
 		l.fall.from = 0
 	default:
-		l.cut(l.bound(max(float64(c.inFlight), float64(limit/2), l.metered)))
+		l.cut(l.bound(max(float64(c.InFlight), float64(limit/2), l.metered)))
 	}
 	l.burst, l.burstEnd = true, now
 }

@@ -1,4 +1,4 @@
-package executor
+package adaptive
 
 import (
 	"math"
@@ -8,7 +8,7 @@ import (
 // probed judges a step up by a sequential probability ratio test (Wald, 1945)
 // over the latest steps: either calls take as long as before it, or longer by as
 // much as there are more of them.
-func (a *adaptive) probed(now time.Duration, m measurement) {
+func (a *Controller) probed(now time.Duration, m measurement) {
 	a.mode = holding
 	step, longer := math.Log(m.inFlight)-a.usual.inFlight, math.Log(m.time)-a.usual.time
 	variance := max(0.02*0.02, a.noise*a.noise*(1/m.calls+1/max(1, a.usual.calls)))
@@ -36,7 +36,7 @@ func (a *adaptive) probed(now time.Duration, m measurement) {
 
 // refined takes what calls take a little below the level: unloaded, unless
 // there still was a line to leave.
-func (a *adaptive) refined(now time.Duration, m measurement) {
+func (a *Controller) refined(now time.Duration, m measurement) {
 	a.base.relearn(m, a.noise)
 	if m.time < a.base.mean*math.Exp(-max(0.05, 3*a.doubt(m))) && m.inFlight > 1.5 {
 		much := m.time < 0.7*a.base.mean
@@ -55,7 +55,7 @@ func (a *adaptive) refined(now time.Duration, m measurement) {
 
 // dip goes where Little's law says that there is no line, without headroom, to
 // see whether that is so.
-func (a *adaptive) dip(now time.Duration, m measurement) {
+func (a *Controller) dip(now time.Duration, m measurement) {
 	a.mode, a.before = dipping, m
 	depth := a.base.mean / m.time
 	if a.base.weight > 4 {
@@ -65,7 +65,7 @@ func (a *adaptive) dip(now time.Duration, m measurement) {
 }
 
 // dipped takes what calls take far below the level that was left.
-func (a *adaptive) dipped(now time.Duration, m measurement) {
+func (a *Controller) dipped(now time.Duration, m measurement) {
 	a.mode = holding
 	before := a.before
 	rate, held := m.inFlight/m.time, before.inFlight/before.time

@@ -1,4 +1,4 @@
-package executor
+package adaptive
 
 import (
 	"math"
@@ -31,13 +31,13 @@ type serial struct {
 // secondTried reports whether a second call is being tried, of a service that was found to
 // take one at a time. Four calls tell: a call that polls for a lock looks ever more rarely,
 // and what it is left waiting for is lost when the first goes back to one.
-func (a *adaptive) secondTried() bool {
+func (a *Controller) secondTried() bool {
 	return a.serial.pause > 0 && a.mode == probing && a.limit == 2
 }
 
 // serialised goes back to one call at a time if more of them achieve no more, and
 // reports whether that is what the window has shown.
-func (a *adaptive) serialised(now time.Duration, m measurement) bool {
+func (a *Controller) serialised(now time.Duration, m measurement) bool {
 	if !a.serial.watched || a.floor > 1 || a.base.mean == 0 || m.inFlight < trulyTwo {
 		return false
 	}
@@ -66,6 +66,6 @@ func (a *adaptive) serialised(now time.Duration, m measurement) bool {
 // small tell of the service is of no use any more. An attempt at a second call, where
 // one at a time is what the service takes, may leave a call behind that gets nowhere, and
 // the end of the run would wait for it.
-func (a *adaptive) ending(batches float64) bool {
+func (a *Controller) ending(batches float64) bool {
 	return batches < max(float64(a.limit), a.serial.pause)
 }

@@ -1,4 +1,4 @@
-package executor
+package adaptive
 
 import (
 	"math"
@@ -19,15 +19,15 @@ func FuzzAdaptive(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		random := rand.New(rand.NewPCG(seed, 5))
 		floor := 1 + random.IntN(4)
-		a := newAdaptive(random.IntN(40), floor, floor+random.IntN(2000), 0)
+		a := New(0, Start{First: random.IntN(40), Floor: floor, Ceiling: floor + random.IntN(2000)})
 		now := time.Duration(0)
-		var open []attempt
+		var open []Attempt
 		spread := []time.Duration{0, 1, time.Microsecond, time.Second, 1000 * time.Hour}[random.IntN(5)]
 		lost := []float64{0, 0.01, 0.5, 1}[random.IntN(4)]
 		for range 3000 {
 			for len(open) < a.limit && random.IntN(8) > 0 && len(open) < 50 {
-				c := a.begin(now, len(open)+1)
-				c.items = random.IntN(3)
+				c := Attempt{Began: now, InFlight: len(open) + 1, Epoch: a.epoch, Cost: 1}
+				c.Items = random.IntN(3)
 				open = append(open, c)
 			}
 			now += time.Duration(random.ExpFloat64() * float64(spread))
@@ -36,9 +36,9 @@ func FuzzAdaptive(f *testing.F) {
 			case 0:
 				a.ceiling = max(a.floor, random.IntN(3000))
 			case 1:
-				a.silence(now)
+				a.Silence(now)
 			case 2:
-				a.alone(time.Duration(random.ExpFloat64() * float64(spread)))
+				a.Alone(time.Duration(random.ExpFloat64() * float64(spread)))
 			}
 			if len(open) == 0 {
 				continue
@@ -47,9 +47,9 @@ func FuzzAdaptive(f *testing.F) {
 			c := open[i]
 			open = slices.Delete(open, i, i+1)
 			if random.Float64() < lost {
-				a.lose(now, c, random.IntN(2) == 0)
-			} else if a.done(now, c) {
-				a.review(now, open)
+				a.Lose(now, c, random.IntN(2) == 0)
+			} else if a.Done(now, c) {
+				a.Review(now, open)
 			}
 			require.GreaterOrEqual(t, a.limit, 1)
 			require.False(t, math.IsNaN(a.base.mean) || math.IsInf(a.base.mean, 0) || a.base.mean < 0, "base %v", a.base)
@@ -64,11 +64,11 @@ func FuzzAdaptive(f *testing.F) {
 // What must not count: attempts of another limit, and too few of them.
 func TestWindow(t *testing.T) {
 	w := window{since: time.Second, epoch: 3, limit: 10, fresh: true}
-	require.False(t, w.add(2*time.Second, attempt{began: 0, inFlight: 5, epoch: 2}, 1), "it began under another limit")
-	require.False(t, w.add(2*time.Second, attempt{began: time.Second, inFlight: 40, epoch: 3}, 1), "too many were still in flight")
-	require.True(t, w.add(2*time.Second, attempt{began: time.Second, inFlight: 10, epoch: 3}, 1))
+	require.False(t, w.add(2*time.Second, Attempt{Began: 0, InFlight: 5, Epoch: 2}, 1), "it began under another limit")
+	require.False(t, w.add(2*time.Second, Attempt{Began: time.Second, InFlight: 40, Epoch: 3}, 1), "too many were still in flight")
+	require.True(t, w.add(2*time.Second, Attempt{Began: time.Second, InFlight: 10, Epoch: 3}, 1))
 	w.raised = true
-	require.True(t, w.add(2*time.Second, attempt{began: 950 * time.Millisecond, inFlight: 5, epoch: 2}, 1), "just before a raise")
+	require.True(t, w.add(2*time.Second, Attempt{Began: 950 * time.Millisecond, InFlight: 5, Epoch: 2}, 1), "just before a raise")
 	m := w.measure(2*time.Second, 1, nil)
 	require.InDelta(t, 1.025, m.time, 1e-9)
 	require.InDelta(t, 10, m.inFlight, 0)
@@ -76,7 +76,7 @@ func TestWindow(t *testing.T) {
 	// Ten calls at once that all take a second: those that have not ended count
 	// as far as they have come. Memoryless ones count as time spent only.
 	alike := window{fresh: true, calls: 5, seconds: 5, squares: 5, peak: 10}
-	open := slices.Repeat([]attempt{{}}, 5)
+	open := slices.Repeat([]Attempt{{}}, 5)
 	require.InDelta(t, 1, alike.measure(time.Second, 1, open).time, 1e-9)
 	memoryless := window{fresh: true, calls: 5, seconds: 5, squares: 10, peak: 10}
 	require.InDelta(t, 2, memoryless.measure(time.Second, 1, open).time, 1e-9)
@@ -87,10 +87,10 @@ func TestLossCap(t *testing.T) {
 	require.InDelta(t, 100, l.bound(100), 0, "no cap before a loss")
 	l.success(10)
 	for n := 40; n > 20; n-- { // a burst: 20 were tolerated
-		l.loss(time.Second, attempt{began: 0, inFlight: n}, 40, false, true, true)
+		l.loss(time.Second, Attempt{Began: 0, InFlight: n}, 40, false, true, true)
 	}
 	require.InDelta(t, 20, l.most, 0)
-	l.loss(3*time.Second, attempt{began: 2 * time.Second, inFlight: 18}, 18, false, false, false)
+	l.loss(3*time.Second, Attempt{Began: 2 * time.Second, InFlight: 18}, 18, false, false, false)
 	require.InDelta(t, 18*(1-lossCut), l.most, 1e-9)
 	before := l.most
 	for range 1000 {
@@ -98,7 +98,7 @@ func TestLossCap(t *testing.T) {
 	}
 	require.Greater(t, l.most, before)
 	for i := range 100 { // an outage
-		l.loss(time.Duration(10+i)*time.Second, attempt{began: time.Duration(9+i)*time.Second + 1, inFlight: 4}, 4, false, false, false)
+		l.loss(time.Duration(10+i)*time.Second, Attempt{Began: time.Duration(9+i)*time.Second + 1, InFlight: 4}, 4, false, false, false)
 	}
 	require.LessOrEqual(t, l.most, 4.0)
 	require.True(t, l.success(2), "the service is back")
@@ -113,29 +113,11 @@ func TestLossesOfMeteredCalls(t *testing.T) {
 		for i := range 4000 {
 			now := time.Duration(i) * time.Second
 			if l.success(12); i%every == 0 {
-				l.loss(now, attempt{began: now - 1, inFlight: 3}, 12, true, false, false)
+				l.loss(now, Attempt{Began: now - 1, InFlight: 3}, 12, true, false, false)
 			}
 		}
 		return l.most
 	}
 	require.GreaterOrEqual(t, lost(40), 11.0)
 	require.Less(t, lost(3), 6.0)
-}
-
-// An attempt costs no allocation.
-func TestGateAllocations(t *testing.T) {
-	g := new(gate)
-	g.open(0, 16, time.Millisecond, 10)
-	w := &worker{}
-	g.join(&w.account)
-	now := time.Duration(0)
-	require.Zero(t, testing.AllocsPerRun(1000, func() {
-		g.enter(&w.account, now, 1, 1)
-		now += time.Millisecond
-		g.leave(&w.account, now, 1, nil)
-		if g.due.Load() {
-			g.review(now, false, math.Inf(1), false)
-		}
-	}))
-	require.Zero(t, g.inFlight.Load())
 }

@@ -1,4 +1,4 @@
-package executor
+package adaptive
 
 import (
 	"errors"
@@ -23,44 +23,37 @@ func seeds(d scenarios.Demand) (uint64, scenarios.Demand) {
 	return 20, d
 }
 
-// chooser sets the limit of a simulated run.
-type chooser interface {
-	most() int
-	begin(now time.Duration, inFlight int) attempt
-	done(now time.Duration, c attempt, open map[int]attempt)
-	lose(now time.Duration, c attempt, throttled bool)
-}
+// alone is how long the first call is by itself, as in a run of the engine.
+const alone = time.Millisecond
 
 // fixed is a limit that someone chose.
 type fixed int
 
-func (f fixed) most() int                                         { return int(f) }
-func (f fixed) begin(now time.Duration, _ int) attempt            { return attempt{began: now} }
-func (f fixed) done(time.Duration, attempt, map[int]attempt)      {}
-func (f fixed) lose(now time.Duration, c attempt, throttled bool) {}
+func (f fixed) Limit() int                           { return int(f) }
+func (f fixed) Epoch() int64                         { return 0 }
+func (f fixed) Bound(time.Duration, int, int)        {}
+func (f fixed) Observe(Conditions)                   {}
+func (f fixed) Done(time.Duration, Attempt) bool     { return false }
+func (f fixed) Lose(time.Duration, Attempt, bool)    {}
+func (f fixed) Review(time.Duration, []Attempt) bool { return false }
+func (f fixed) Silence(time.Duration)                {}
+func (f fixed) State() State                         { return State{} }
+func (f fixed) Reason() string                       { return "" }
 
-// ours is the controller, as the engine uses it.
-type ours struct{ *adaptive }
-
-func (o ours) most() int { return o.limit }
-
-func (o ours) done(now time.Duration, c attempt, open map[int]attempt) {
-	if c.began < alarmAfter { // the first call, alone
-		o.alone(now - c.began)
-		return
-	}
-	if o.adaptive.done(now, c) {
-		var list []attempt // in an order that is always the same
-		for _, id := range slices.Sorted(maps.Keys(open)) {
-			list = append(list, open[id])
-		}
-		o.review(now, list)
-	}
+// ours is the controller, which is told apart what the first call took, as by the engine.
+func ours() *firstAlone {
+	return &firstAlone{New(alone, Start{First: 16, Floor: 1, Ceiling: 1 << 14})}
 }
 
-func (o ours) lose(now time.Duration, c attempt, throttled bool) { o.adaptive.lose(now, c, throttled) }
+type firstAlone struct{ *Controller }
 
-func newOurs() ours { return ours{newAdaptive(16, 1, 1<<14, alarmAfter)} }
+func (o *firstAlone) Done(now time.Duration, c Attempt) bool {
+	if c.Began < alone {
+		o.Alone(now - c.Began)
+		return false
+	}
+	return o.Controller.Done(now, c)
+}
 
 // ended is a call of a simulated run that has ended.
 type ended struct {
@@ -70,28 +63,28 @@ type ended struct {
 	lost     bool
 }
 
-// play runs a scenario: one call alone until the alarm, then as many as c says.
+// play runs a scenario: one call alone until the alarm, then as many as the law says.
 // A call that is lost is made again. It takes a microsecond a call, and the same
 // events in the same order every time.
-func play(s scenarios.Scenario, seed uint64, c chooser) (trace []ended) {
+func play(s scenarios.Scenario, seed uint64, law Law) (trace []ended) {
 	server := queueing.New(s.Phases[0].Conditions, seed)
 	phases := s.Phases[1:]
-	open := map[int]attempt{}
+	open := map[int]Attempt{}
 	now, good := time.Duration(0), 0
 	fill := func() {
-		most := c.most()
-		if now < alarmAfter {
+		most := law.Limit()
+		if now < alone {
 			most = 1
 		}
 		for len(open) < most && (s.Calls == 0 || good+len(open) < s.Calls) {
-			open[server.Arrive(now)] = c.begin(now, len(open)+1)
+			open[server.Arrive(now)] = Attempt{Began: now, InFlight: len(open) + 1, Epoch: law.Epoch(), Items: 1, Cost: 1}
 		}
 	}
 	for fill(); s.Calls == 0 || good < s.Calls; fill() {
 		next, ok := server.Next()
 		switch {
-		case now < alarmAfter && (!ok || next > alarmAfter):
-			now = alarmAfter
+		case now < alone && (!ok || next > alone):
+			now = alone
 			continue
 		case len(phases) > 0 && (!ok || phases[0].From < next):
 			now = phases[0].From
@@ -104,18 +97,28 @@ func play(s scenarios.Scenario, seed uint64, c chooser) (trace []ended) {
 		now = next
 		for _, reply := range server.Advance(now) {
 			call := open[reply.Call]
-			trace = append(trace, ended{now, now - call.began, len(open), reply.Err != nil})
+			trace = append(trace, ended{now, now - call.Began, len(open), reply.Err != nil})
 			if refused, lost := errors.AsType[*queueing.RefusedError](reply.Err); lost {
-				c.lose(now, call, refused.Reason == queueing.Throttled)
+				law.Lose(now, call, refused.Reason == queueing.Throttled)
 			} else {
 				good++
-				c.done(now, call, open)
+				if law.Done(now, call) {
+					law.Review(now, inOrder(open))
+				}
 			}
 			delete(open, reply.Call)
 			fill()
 		}
 	}
 	return trace
+}
+
+// inOrder lists attempts in an order that is always the same.
+func inOrder(open map[int]Attempt) (list []Attempt) {
+	for _, id := range slices.Sorted(maps.Keys(open)) {
+		list = append(list, open[id])
+	}
+	return list
 }
 
 // outcome is what a run achieved.
@@ -132,7 +135,7 @@ func TestSteadyServices(t *testing.T) {
 			var all []outcome
 			n, demand := seeds(s.Demand)
 			for seed := range n {
-				got, best := play(s, seed, newOurs()), play(s, seed, fixed(s.Phases[0].Best))
+				got, best := play(s, seed, ours()), play(s, seed, fixed(s.Phases[0].Best))
 				all = append(all, outcome{
 					share: timeOf(best, s.Skip).Seconds() / timeOf(got, s.Skip).Seconds(),
 					lost:  lostShare(got), p99: p99(got) / p99(best),
@@ -151,7 +154,7 @@ func TestChangingServices(t *testing.T) {
 			var all []outcome
 			n, demand := seeds(s.Demand)
 			for seed := range n {
-				got := play(s, seed, newOurs())
+				got := play(s, seed, ours())
 				o := outcome{lost: lostShare(got), phase: 1}
 				best := 0.0
 				for i, p := range s.Phases {

@@ -1,4 +1,4 @@
-package executor
+package adaptive
 
 import (
 	"math"
@@ -19,9 +19,9 @@ const (
 	// manyCalls times the squared variation of calls is how many of them make a
 	// mean good enough to act on, where that is more than a round.
 	manyCalls = 40
-	// firstGrowth is how many times as many calls a round may have as the one
+	// FirstGrowth is how many times as many calls a round may have as the one
 	// before as long as nothing degrades at all, laterGrowth when something has.
-	firstGrowth = 2.5
+	FirstGrowth = 2.5
 	laterGrowth = 2.0
 	// probeEvery is how many rounds of calls lie between two steps up.
 	probeEvery = 5.0
@@ -29,10 +29,10 @@ const (
 	probeRarely = 7.5
 	// mostRise is by how much the level may rise in a window: growth is for more.
 	mostRise = 1.5
-	// patience is how long nothing may end before the first calls are joined by
+	// Patience is how long nothing may end before the first calls are joined by
 	// as many: that long a call does not come from a service that a few more
 	// would slow down by much.
-	patience = 25 * time.Millisecond
+	Patience = 25 * time.Millisecond
 	// refineAfter is how many windows lie before the first look at unloaded
 	// calls; the pauses grow up to refineRarely windows.
 	refineAfter  = 8.0
@@ -58,7 +58,7 @@ const (
 	refining             // a little below, to measure unloaded calls
 )
 
-// adaptive finds how many calls in flight a service rewards, and keeps to it
+// Controller finds how many calls in flight a service rewards, and keeps to it
 // while the service changes. It is a state machine without clock and goroutine:
 // it is told how attempts end, and answers with a limit.
 //
@@ -72,8 +72,9 @@ const (
 // Losses cap it. Little's law: L = λW (Little, 1961); the gain of the start and
 // the probing around a model of the path are those of BBR (Cardwell et al.,
 // 2016) carried over from bytes in flight to calls whose times vary.
-type adaptive struct {
+type Controller struct {
 	floor, ceiling int  // bounds on the limit, at least 1
+	first          int  // calls in flight to begin with
 	limit          int  // in force
 	previous       int  // the one before
 	saturated      bool // more calls would find nothing: no core is idle, too few items are left, or there are too many yet
@@ -108,19 +109,87 @@ type adaptive struct {
 	reason string      // why the limit changed, for a person; whoever reads it clears it
 }
 
-// newAdaptive starts at first calls in flight and stays from floor to ceiling.
-func newAdaptive(first, floor, ceiling int, now time.Duration) *adaptive {
-	a := &adaptive{floor: max(1, floor), cold: true, growth: firstGrowth, pause: probeEvery}
-	a.ceiling = max(a.floor, ceiling)
-	a.limit = max(a.floor, min(first, a.ceiling))
-	a.window = window{since: now, limit: a.limit, raised: true, fresh: true}
+// Start is what a [Controller] begins with.
+type Start struct {
+	First          int           // calls in flight, within the bounds
+	Floor, Ceiling int           // bounds of the limit; at least 1
+	Batches        bool          // each call is many items' worth
+	More           bool          // there are more calls in flight than First: they don't count
+	Known          time.Duration // what one call takes alone, as far as is known from
+	Calls          int           // so many calls; 0 if nothing is
+}
+
+// New returns a controller. Its first window begins now.
+func New(now time.Duration, s Start) *Controller {
+	a := &Controller{floor: max(1, s.Floor), first: s.First, cold: true, growth: FirstGrowth, pause: probeEvery}
+	a.ceiling = max(a.floor, s.Ceiling)
+	a.limit = max(a.floor, min(s.First, a.ceiling))
+	a.serial.watched = s.Batches
+	a.window = window{since: now, limit: a.limit, raised: !s.More, fresh: true}
+	if s.Calls > 0 {
+		a.base.reset(max(instant, s.Known.Seconds()), float64(s.Calls))
+	}
 	return a
 }
 
-// silence doubles the first calls if none of them has ended in patience, or in four
+// Limit is the number of calls that may be in flight.
+func (a *Controller) Limit() int { return a.limit }
+
+// Epoch counts the changes of the limit.
+func (a *Controller) Epoch() int64 { return a.epoch }
+
+// Bound sets the bounds of the limit. Where the former were what kept the first calls from
+// being more, they become more.
+func (a *Controller) Bound(now time.Duration, floor, ceiling int) {
+	a.floor = max(1, floor)
+	a.ceiling = max(a.floor, ceiling)
+	if a.cold && a.limit < min(a.first, a.ceiling) {
+		a.set(now, float64(a.first))
+	}
+}
+
+// Bounds returns what was set.
+func (a *Controller) Bounds() (floor, ceiling int) { return a.floor, a.ceiling }
+
+// Observe takes note of how the calls are made.
+func (a *Controller) Observe(c Conditions) {
+	a.saturated, a.held = c.Saturated || a.serial.watched && a.ending(c.Batches), c.Held
+}
+
+// State is how things stand.
+func (a *Controller) State() State {
+	s := State{
+		Baseline: seconds(a.base.mean), Latency: seconds(a.latest.time),
+		Exploring: a.cold && a.limit < a.ceiling,
+		Settled:   !a.cold && a.mode != growing,
+	}
+	if a.latest.time > 0 {
+		s.Rate = a.latest.inFlight / a.latest.time
+	}
+	return s
+}
+
+// Reason is why the limit changed since it was asked for last.
+func (a *Controller) Reason() (reason string) {
+	reason, a.reason = a.reason, ""
+	return reason
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// Restart begins the first window anew, if nothing is known yet: there are more calls in
+// flight than the limit, which began before there was one, and tell nothing of it.
+func (a *Controller) Restart(now time.Duration) {
+	if a.cold && a.base.mean == 0 {
+		a.set(now, float64(a.limit))
+		a.window.fresh, a.window.raised = true, false
+	}
+}
+
+// Silence doubles the first calls if none of them has ended in Patience, or in four
 // times of what one is known to take, and once more after as long again.
-func (a *adaptive) silence(now time.Duration) {
-	wait := max(patience, seconds(4*a.base.mean))
+func (a *Controller) Silence(now time.Duration) {
+	wait := max(Patience, seconds(4*a.base.mean))
 	due := a.window.since + wait*time.Duration(a.epoch+1)
 	if !a.cold || a.epoch > 1 || a.window.calls > 0 || now < due || a.saturated {
 		return
@@ -130,21 +199,16 @@ func (a *adaptive) silence(now time.Duration) {
 	a.window.fresh, a.window.since = true, since // the first calls count too
 }
 
-// alone takes what a call took that nothing else was in flight with.
-func (a *adaptive) alone(took time.Duration) {
+// Alone takes what a call took that nothing else was in flight with.
+func (a *Controller) Alone(took time.Duration) {
 	if a.base.mean == 0 {
 		a.base.reset(max(instant, took.Seconds()), 1)
 	}
 }
 
-// begin returns what is to be kept of an attempt that begins as the last of inFlight.
-func (a *adaptive) begin(now time.Duration, inFlight int) attempt {
-	return attempt{began: now, inFlight: inFlight, epoch: a.epoch, items: 1, cost: 1}
-}
-
-// done takes an attempt that ended, but for a loss, and reports whether there
+// Done takes an attempt that ended, but for a loss, and reports whether there
 // is enough for a review.
-func (a *adaptive) done(now time.Duration, c attempt) (due bool) {
+func (a *Controller) Done(now time.Duration, c Attempt) (due bool) {
 	if a.losses.success(a.limit) {
 		a.mode, a.growth, a.before.calls = growing, laterGrowth, 0
 		a.reason = "the service is back"
@@ -159,7 +223,7 @@ func (a *adaptive) done(now time.Duration, c attempt) (due bool) {
 // ready reports whether enough calls have ended for a review. A fresh window
 // whose calls take much longer than unloaded ones need not last until most have
 // ended: it is they that wait.
-func (a *adaptive) ready(now time.Duration) bool {
+func (a *Controller) ready(now time.Duration) bool {
 	w := &a.window
 	few := max(fewCalls, float64(a.limit)/4)
 	if a.mode == dipping {
@@ -173,7 +237,7 @@ func (a *adaptive) ready(now time.Duration) bool {
 }
 
 // need returns how many calls must have ended for a review.
-func (a *adaptive) need() float64 {
+func (a *Controller) need() float64 {
 	limit := float64(a.limit)
 	switch {
 	case a.mode == refining:
@@ -189,11 +253,11 @@ func (a *adaptive) need() float64 {
 	}
 }
 
-// lose takes an attempt that the service refused or left unanswered; throttled
+// Lose takes an attempt that the service refused or left unanswered; throttled
 // says that it refused for being asked too often.
-func (a *adaptive) lose(now time.Duration, c attempt, throttled bool) {
-	if a.held && float64(c.inFlight) < 0.8*float64(a.limit) { // it is not the limit that bounds
-		a.losses.metered = max(a.losses.metered, roomFor(float64(c.inFlight)))
+func (a *Controller) Lose(now time.Duration, c Attempt, throttled bool) {
+	if a.held && float64(c.InFlight) < 0.8*float64(a.limit) { // it is not the limit that bounds
+		a.losses.metered = max(a.losses.metered, roomFor(float64(c.InFlight)))
 	}
 	a.losses.loss(now, c, a.limit, throttled, a.mode == growing, a.cold)
 	a.mode, a.cold = holding, false
@@ -207,7 +271,7 @@ func (a *adaptive) lose(now time.Duration, c attempt, throttled bool) {
 }
 
 // set changes the limit and begins a window. A fraction is met on average.
-func (a *adaptive) set(now time.Duration, n float64) {
+func (a *Controller) set(now time.Duration, n float64) {
 	n = max(float64(a.floor), min(a.losses.bound(n), float64(a.ceiling)))
 	limit := int(n + a.carry + 1e-9)
 	a.carry = max(0, min(n+a.carry-float64(limit), 1))
@@ -221,8 +285,11 @@ func (a *adaptive) set(now time.Duration, n float64) {
 	}
 }
 
-// review draws conclusions from the window; open are the attempts in flight.
-func (a *adaptive) review(now time.Duration, open []attempt) {
+// Review draws conclusions from the window, if it is full; open are the attempts in flight.
+func (a *Controller) Review(now time.Duration, open []Attempt) bool {
+	if !a.ready(now) {
+		return false
+	}
 	fresh := a.window.fresh
 	m := a.window.measure(now, a.base.mean, open)
 	a.latest = m
@@ -246,6 +313,7 @@ func (a *adaptive) review(now time.Duration, open []attempt) {
 	default:
 		a.hold(now, m)
 	}
+	return true
 }
 
 // learnNoise follows the variation of calls, relative to unloaded ones: a line
@@ -253,7 +321,7 @@ func (a *adaptive) review(now time.Duration, open []attempt) {
 // ones count as well once the limit stays: not all of them wait in a line, some are of
 // another kind, as those that miss a cache. A window that is fresh shows a line that
 // builds up, which would pass for variation.
-func (a *adaptive) learnNoise(m measurement, fresh bool) {
+func (a *Controller) learnNoise(m measurement, fresh bool) {
 	cv := m.cv
 	if a.base.mean > 0 {
 		if fresh && a.base.weight > 4 && math.Abs(math.Log(m.time/a.base.mean)) > 0.25+2*a.error(m) {
@@ -274,7 +342,7 @@ func (a *adaptive) learnNoise(m measurement, fresh bool) {
 	a.noise = math.Sqrt(a.noise*a.noise + (squared-a.noise*a.noise)*min(1, m.calls/a.spread))
 }
 
-func (a *adaptive) learnAlone(m measurement) {
+func (a *Controller) learnAlone(m measurement) {
 	if a.base.weight <= 4 || math.Abs(math.Log(m.time/a.base.mean)) > 3*a.error(m) {
 		a.base.reset(m.time, m.calls)
 	} else {
@@ -283,14 +351,14 @@ func (a *adaptive) learnAlone(m measurement) {
 }
 
 // error returns the relative standard error of a measurement.
-func (a *adaptive) error(m measurement) float64 { return a.noise / math.Sqrt(m.calls) }
+func (a *Controller) error(m measurement) float64 { return a.noise / math.Sqrt(m.calls) }
 
 // doubt returns that of its ratio to the base.
-func (a *adaptive) doubt(m measurement) float64 {
+func (a *Controller) doubt(m measurement) float64 {
 	return math.Hypot(a.error(m), a.base.error(a.noise))
 }
 
 // used reports whether the limit was what bounded the calls in flight: if not,
 // there were too few items, or policies held them back, and a higher limit would
 // change nothing.
-func (a *adaptive) used(m measurement) bool { return m.inFlight > 0.8*float64(a.limit) }
+func (a *Controller) used(m measurement) bool { return m.inFlight > 0.8*float64(a.limit) }
