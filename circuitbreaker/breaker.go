@@ -10,6 +10,7 @@ import (
 	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/callback"
 	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/fifo"
 )
 
 // State is that of a breaker.
@@ -51,8 +52,8 @@ type Breaker struct {
 	latest    error         // of the calls that failed or were slow
 	successes int           // of probes
 	probes    []*probe
-	line      line
-	pending   []event // callbacks to run after unlock
+	line      fifo.Line[waiter] // of those who wait
+	pending   []event           // callbacks to run after unlock
 }
 
 // term is the time from one change of state to the next.

@@ -46,7 +46,7 @@ func (b *Breaker) Counts() Counts {
 func (b *Breaker) counts(now time.Duration) Counts {
 	c := Counts{
 		Failures: int(b.failures.Load()), Successes: b.successes,
-		Probes: len(b.probes), Waiting: b.line.n, OpenedAt: b.openedAt,
+		Probes: len(b.probes), Waiting: b.line.Len(), OpenedAt: b.openedAt,
 	}
 	if w := b.term.Load().window; w != nil {
 		sum := w.total(now)

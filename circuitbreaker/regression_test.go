@@ -23,16 +23,15 @@ func TestNewcomerBeforeTheTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := MustNew(Policy{FailureThreshold: 1, OpenFor: time.Second, SuccessThreshold: 1, WhenOpen: Wait})
 		require.Error(t, b.Do(t.Context(), failing))
-		first := &waiter{passed: make(chan pass, 1), timer: time.NewTimer(time.Hour)}
 		now := b.lock()
-		b.line.push(first)
+		first := b.line.Push(waiter{passed: make(chan pass, 1), timer: time.NewTimer(time.Hour)})
 		b.unlock(now)
-		first.timer.Stop()
+		first.Value.timer.Stop()
 		time.Sleep(time.Second)
 		done := make(chan error)
 		go func() { done <- b.Do(t.Context(), working) }()
 		synctest.Wait()
-		p := <-first.passed // it goes first
+		p := <-first.Value.passed // it goes first
 		assert.Equal(t, 1, b.Counts().Waiting)
 		b.settle(t.Context(), p, nil)
 		require.NoError(t, <-done)
@@ -126,13 +125,13 @@ func TestCancelAtTheInstantOfPassing(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for range 50 { // whichever of the two is seen first
-			w := &waiter{passed: make(chan pass, 1), timer: time.NewTimer(time.Hour)}
+			w := &place{Value: waiter{passed: make(chan pass, 1), timer: time.NewTimer(time.Hour)}}
 			now := b.lock()
 			p, ok := b.pass(now)
 			refusal := b.refusal(now)
 			b.unlock(now)
 			require.True(t, ok)
-			w.passed <- p
+			w.Value.passed <- p
 			_, err := b.await(ctx, w, refusal)
 			require.ErrorIs(t, err, context.Canceled)
 			require.Zero(t, b.Counts().Probes)

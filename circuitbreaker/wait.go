@@ -5,53 +5,18 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/amorsize/amorsize/internal/fifo"
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
 // waiter is a call that waits to pass.
 type waiter struct {
-	passed     chan pass   // its pass, once
-	timer      *time.Timer // runs only at the head of the line
-	prev, next *waiter
-	inLine     bool
+	passed chan pass   // its pass, once
+	timer  *time.Timer // runs only at the head of the line
 }
 
-// line is those who wait, first come, first served.
-type line struct {
-	first, last *waiter
-	n           int
-}
-
-func (l *line) push(w *waiter) {
-	w.prev, w.inLine = l.last, true
-	if l.last != nil {
-		l.last.next = w
-	} else {
-		l.first = w
-	}
-	l.last = w
-	l.n++
-}
-
-// remove takes w out, from wherever it is. It is false if it was not in line.
-func (l *line) remove(w *waiter) bool {
-	if !w.inLine {
-		return false
-	}
-	if w.prev != nil {
-		w.prev.next = w.next
-	} else {
-		l.first = w.next
-	}
-	if w.next != nil {
-		w.next.prev = w.prev
-	} else {
-		l.last = w.prev
-	}
-	w.prev, w.next, w.inLine = nil, nil, false
-	l.n--
-	return true
-}
+// place is a waiter in line: first come, first served.
+type place = fifo.Place[waiter]
 
 // enter lets a call pass, at once or when it may.
 func (b *Breaker) enter(ctx context.Context) (pass, error) {
@@ -59,7 +24,7 @@ func (b *Breaker) enter(ctx context.Context) (pass, error) {
 		return pass{}, contextError(ctx)
 	}
 	now := b.lock()
-	if b.line.n == 0 {
+	if b.line.Len() == 0 {
 		if p, ok := b.pass(now); ok {
 			b.unlock(now)
 			return p, nil
@@ -79,17 +44,16 @@ func (b *Breaker) enter(ctx context.Context) (pass, error) {
 		refusal.cause = context.DeadlineExceeded
 		return pass{}, refusal
 	}
-	w := &waiter{passed: make(chan pass, 1), timer: time.NewTimer(never)}
-	w.timer.Stop()
-	b.line.push(w)
+	w := b.line.Push(waiter{passed: make(chan pass, 1), timer: time.NewTimer(never)})
+	w.Value.timer.Stop()
 	b.unlock(now)
 	return b.await(ctx, w, refusal)
 }
 
 // await blocks until w may pass or its wait is in vain.
-func (b *Breaker) await(ctx context.Context, w *waiter, refusal *OpenError) (pass, error) {
+func (b *Breaker) await(ctx context.Context, w *place, refusal *OpenError) (pass, error) {
 	defer waiting.Begin(ctx, waiting.Line{}).End()
-	defer w.timer.Stop()
+	defer w.Value.timer.Stop()
 	var limit <-chan time.Time
 	if b.p.MaxWait > 0 {
 		timer := time.NewTimer(b.p.MaxWait)
@@ -98,14 +62,14 @@ func (b *Breaker) await(ctx context.Context, w *waiter, refusal *OpenError) (pas
 	}
 	for {
 		select {
-		case p := <-w.passed:
+		case p := <-w.Value.passed:
 			if ctx.Err() == nil {
 				return p, nil
 			}
 			b.release(p)
 			refusal.cause = contextError(ctx)
 			return pass{}, refusal
-		case <-w.timer.C:
+		case <-w.Value.timer.C:
 			b.unlock(b.lock()) // it serves the line
 		case <-limit:
 			if late := b.withdraw(w); late != nil {
@@ -116,7 +80,7 @@ func (b *Breaker) await(ctx context.Context, w *waiter, refusal *OpenError) (pas
 			if late := b.withdraw(w); late != nil {
 				refusal = late
 			} else {
-				b.release(<-w.passed)
+				b.release(<-w.Value.passed)
 			}
 			refusal.cause = contextError(ctx)
 			return pass{}, refusal
@@ -127,23 +91,23 @@ func (b *Breaker) await(ctx context.Context, w *waiter, refusal *OpenError) (pas
 // admit lets those pass who wait and may, and has the timer of the first who may
 // not run.
 func (b *Breaker) admit(now time.Duration) {
-	for first := b.line.first; first != nil; first = b.line.first {
+	for first := b.line.First(); first != nil; first = b.line.First() {
 		p, ok := b.pass(now)
 		if !ok {
-			first.timer.Reset(until(now, b.turn()))
+			first.Value.timer.Reset(until(now, b.turn()))
 			return
 		}
-		first.passed <- p // never blocks: there is room for the one that comes
-		b.line.remove(first)
+		first.Value.passed <- p // never blocks: there is room for the one that comes
+		b.line.Remove(first)
 	}
 }
 
 // withdraw takes w out of the line. It returns the refusal as it is now, or nil
 // if w has been let through.
-func (b *Breaker) withdraw(w *waiter) *OpenError {
+func (b *Breaker) withdraw(w *place) *OpenError {
 	now := b.lock()
 	defer b.unlock(now)
-	if !b.line.remove(w) {
+	if !b.line.Remove(w) {
 		return nil
 	}
 	return b.refusal(now)

@@ -77,32 +77,3 @@ func TestSuccessOfAnotherTerm(t *testing.T) {
 		assert.Zero(t, b.Counts().WindowCalls)
 	})
 }
-
-// Those who wait leave from anywhere in the line, and the others keep their order.
-func TestLineModel(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	for range 100 {
-		var l line
-		var want []*waiter
-		for range 50 {
-			if len(want) == 0 || random.IntN(3) > 0 {
-				w := &waiter{}
-				l.push(w)
-				want = append(want, w)
-			} else {
-				i := random.IntN(len(want))
-				require.True(t, l.remove(want[i]))
-				require.False(t, l.remove(want[i]))
-				want = append(want[:i:i], want[i+1:]...)
-			}
-			var got []*waiter
-			for w := l.first; w != nil; w = w.next {
-				got = append(got, w)
-			}
-			require.Equal(t, len(want), l.n)
-			for i := range want {
-				require.Same(t, want[i], got[i])
-			}
-		}
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/invalid"
 )
 
@@ -94,23 +95,5 @@ func (e *TooManyKeysError) Refused() time.Duration { return e.RetryAfter }
 // ByPolicy tells them that it was a policy, and not the function, which refused.
 func (e *TooManyKeysError) ByPolicy() {}
 
-// canceledError is returned for a call whose context has ended before its turn.
-type canceledError struct{ err, cause error }
-
-func canceled(ctx context.Context) error {
-	return &canceledError{ctx.Err(), context.Cause(ctx)}
-}
-
-func (e *canceledError) Error() string {
-	if errors.Is(e.err, e.cause) {
-		return "ratelimit: " + e.err.Error()
-	}
-	return fmt.Sprintf("ratelimit: %v: %v", e.err, e.cause)
-}
-
-// Unwrap returns the context's error and its cause.
-func (e *canceledError) Unwrap() []error { return []error{e.err, e.cause} }
-
-// Refused tells other policies that the call was not made.
-func (e *canceledError) Refused() time.Duration { return 0 }
-func (e *canceledError) ByPolicy()              {}
+// canceled is the error of a call whose context has ended before its turn.
+func canceled(ctx context.Context) error { return answer.Canceled("ratelimit", ctx) }

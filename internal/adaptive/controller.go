@@ -79,6 +79,7 @@ type Controller struct {
 	previous       int  // the one before
 	saturated      bool // more calls would find nothing: no core is idle, too few items are left, or there are too many yet
 	held           bool // policies hold calls back
+	open           bool // calls come as others please
 
 	mode   mode
 	cold   bool    // nothing but the first growth has happened
@@ -153,7 +154,7 @@ func (a *Controller) Bounds() (floor, ceiling int) { return a.floor, a.ceiling }
 
 // Observe takes note of how the calls are made.
 func (a *Controller) Observe(c Conditions) {
-	a.saturated, a.held = c.Saturated || a.serial.watched && a.ending(c.Batches), c.Held
+	a.saturated, a.held, a.open = c.Saturated || a.serial.watched && a.ending(c.Batches), c.Held, c.Open
 }
 
 // State is how things stand.
@@ -302,6 +303,8 @@ func (a *Controller) Review(now time.Duration, open []Attempt) bool {
 	case a.held && (!a.used(m) || a.mode != growing && m.begun < 0.9*float64(a.limit)):
 		a.policed(now, m)
 	case (a.mode == holding || a.mode == probing) && a.base.mean > 0 && a.gotFaster(now, m):
+	case a.open && !a.used(m):
+		a.unbound(now, m)
 	case a.mode == growing:
 		a.grow(now, m)
 	case a.mode == probing:

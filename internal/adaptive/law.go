@@ -64,6 +64,7 @@ func (c Attempt) units() float64 {
 type Conditions struct {
 	Saturated bool    // more calls would find nothing to do, or no core, or are too many already
 	Held      bool    // something else than the limit holds calls back
+	Open      bool    // calls come as others please: there may be fewer than the limit allows
 	Batches   float64 // how many calls are left, where they are batches; +Inf if that is unknown
 }
 

@@ -115,6 +115,19 @@ func (a *Controller) policed(now time.Duration, m measurement) {
 // at random and are so many on average (Poisson: three standard deviations).
 func roomFor(mean float64) float64 { return mean + 3*math.Sqrt(mean) + 1 }
 
+// unbound keeps the limit where it bounds nothing, since fewer calls come: they tell what
+// a call takes, and nothing of how many are too many.
+func (a *Controller) unbound(now time.Duration, m measurement) {
+	if a.base.weight < m.calls || math.Abs(math.Log(m.time/a.base.mean)) < 3*a.doubt(m) {
+		a.base.merge(m.time, m.calls)
+	}
+	a.base.relearn(m, a.noise)
+	if a.mode != growing {
+		a.mode = holding
+	}
+	a.set(now, max(float64(a.limit), a.level)) // what a look from below had left
+}
+
 // hold keeps to the level, and questions it now and then.
 func (a *Controller) hold(now time.Duration, m measurement) {
 	// Too few items: nothing follows from what they achieve. (Calls that end in a

@@ -1,0 +1,248 @@
+package concurrency
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/adaptive"
+	"github.com/amorsize/amorsize/internal/callback"
+	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/fifo"
+)
+
+// Limiter bounds how many calls of a service are in flight, by a limit that it finds. It
+// is safe for concurrent use, meant to be shared by all who call that service, and has no
+// goroutine. A call that need not wait takes two readings of the clock and two locks, and
+// allocates nothing.
+type Limiter struct {
+	p      Policy
+	keyed  bool // one of a Keyed
+	panics callback.Panics
+
+	mu      sync.Mutex
+	law     adaptive.Law
+	flight  flight
+	line    fifo.Line[chan Permit] // of those who wait
+	usual   time.Duration          // what a call takes, by the latest review; 0 before the first
+	told    time.Duration          // when the latest of those who were refused was told to come back
+	used    time.Duration          // when a call began or ended
+	changes []Change               // to be told without the lock
+}
+
+// New returns a limiter, or an [*InvalidError].
+func New(p Policy) (*Limiter, error) {
+	p, err := p.validate()
+	if err != nil {
+		return nil, err
+	}
+	return newLimiter(p, adaptive.New(clock.Now(), adaptive.Start{First: p.Initial, Floor: p.Min, Ceiling: p.Max})), nil
+}
+
+func newLimiter(p Policy, law adaptive.Law) *Limiter {
+	l := &Limiter{p: p, law: law}
+	l.observe()
+	return l
+}
+
+// MustNew is [New] for settings that are known to be valid; it panics if not.
+func MustNew(p Policy) *Limiter {
+	l, err := New(p)
+	if err != nil {
+		panic(err)
+	}
+	return l
+}
+
+// Acquire returns a permit for a call, waiting its turn if the policy is to. The permit is
+// to be given back with [Permit.Done] or [Permit.Cancel], whatever becomes of the call.
+//
+// It returns an error, and no permit
+//   - if ctx has ended, or ends first: the context's error and its cause;
+//   - at once, if the policy is to [Reject] and there is no room, or if
+//     Policy.MaxWaiting calls wait: a [*FullError];
+//   - if it has waited for Policy.MaxWait: a [*FullError];
+//   - if ctx is nil: an [*InvalidError].
+func (l *Limiter) Acquire(ctx context.Context) (Permit, error) {
+	if ctx == nil {
+		return Permit{}, bad("ctx", nil, "a context")
+	}
+	if ctx.Err() != nil {
+		return Permit{}, canceled(ctx)
+	}
+	now := l.now()
+	l.mu.Lock()
+	p, ok := l.admit(now)
+	if ok {
+		l.mu.Unlock()
+		return p, nil
+	}
+	if p, ok = l.ask(now); ok {
+		l.unlock()
+		return p, nil
+	}
+	if l.p.OnLimit == Reject || l.p.MaxWaiting > 0 && l.line.Len() >= l.p.MaxWaiting {
+		err := l.refuse(now)
+		l.unlock()
+		return Permit{}, err
+	}
+	w := l.line.Push(make(chan Permit, 1))
+	l.unlock()
+	return l.await(ctx, w)
+}
+
+// TryAcquire returns a permit if there is room for a call and nobody waits for it.
+func (l *Limiter) TryAcquire() (Permit, bool) {
+	now := l.now()
+	l.mu.Lock()
+	p, ok := l.admit(now)
+	if !ok {
+		p, ok = l.ask(now)
+	}
+	l.unlock()
+	return p, ok
+}
+
+func (l *Limiter) now() time.Duration { return clock.Now() }
+
+// admit lets a call begin if there is room and nobody waits. mu is held.
+func (l *Limiter) admit(now time.Duration) (Permit, bool) {
+	if l.line.Len() > 0 || l.flight.n >= l.law.Limit() {
+		return Permit{}, false
+	}
+	return l.begin(now), true
+}
+
+// ask is admit once the law has been asked whether nothing has ended for too long. mu is
+// held.
+func (l *Limiter) ask(now time.Duration) (Permit, bool) {
+	before := l.law.Limit()
+	l.law.Silence(now)
+	if l.law.Limit() == before {
+		return Permit{}, false
+	}
+	l.changed(before)
+	l.serve(now)
+	return l.admit(now)
+}
+
+// begin lets a call begin. mu is held.
+func (l *Limiter) begin(now time.Duration) Permit {
+	l.used = now
+	at, number := l.flight.begin(now, l.law.Epoch())
+	return Permit{l, number, at}
+}
+
+// serve lets those begin who wait, as far as there is room. mu is held.
+func (l *Limiter) serve(now time.Duration) {
+	for l.line.Len() > 0 && l.flight.n < l.law.Limit() {
+		w := l.line.First()
+		l.line.Remove(w)
+		w.Value <- l.begin(now) // never blocks: there is room for it
+	}
+}
+
+// end takes note of what came of a call, the first time that it is told.
+func (l *Limiter) end(p Permit, came outcome) {
+	now := l.now()
+	l.mu.Lock()
+	defer l.unlock()
+	a, ok := l.flight.end(p.at, p.number)
+	if !ok {
+		return
+	}
+	l.used = now
+	before := l.law.Limit()
+	switch {
+	case came == answered:
+		if l.law.Done(now, a) {
+			l.review(now)
+		}
+	case came == late && now-a.Began < l.usual: // it was not given the time that a call takes
+	case came >= late:
+		l.law.Lose(now, a, came == throttled)
+	}
+	if l.law.Limit() != before {
+		l.changed(before)
+	}
+	l.serve(now)
+}
+
+// review has the law draw its conclusions. mu is held.
+func (l *Limiter) review(now time.Duration) {
+	l.observe()
+	if l.law.Review(now, l.flight.list()) {
+		l.usual = l.law.State().Latency
+	}
+}
+
+// observe tells the law how calls are made: as somebody else pleases, so that a limit may
+// have nothing to do. mu is held, or nobody else has l.
+func (l *Limiter) observe() {
+	l.law.Observe(adaptive.Conditions{Saturated: l.flight.n > l.law.Limit(), Open: true, Batches: math.Inf(1)})
+}
+
+// changed notes a change of the limit, to be told. mu is held.
+func (l *Limiter) changed(before int) {
+	reason := l.law.Reason()
+	if l.p.OnChange != nil {
+		l.changes = append(l.changes, Change{From: before, To: l.law.Limit(), Reason: reason})
+	}
+}
+
+// unlock gives mu back, and tells of the changes.
+func (l *Limiter) unlock() {
+	changes := l.changes
+	l.changes = nil
+	l.mu.Unlock()
+	for _, c := range changes {
+		l.panics.Run("concurrency.Policy.OnChange", func() { l.p.OnChange(c) })
+	}
+}
+
+const (
+	// unknownWait is what those are told who are refused before anything is known.
+	unknownWait = 100 * time.Millisecond
+	// mostSpread bounds how far ahead those who are refused are told to come back,
+	// beyond the time at which there may be room: some of them never do.
+	mostSpread = time.Minute
+)
+
+// refuse returns the refusal of a call, with a time of its own to come back: as many calls
+// end in what one takes as are in flight. mu is held.
+func (l *Limiter) refuse(now time.Duration) error {
+	limit := l.law.Limit()
+	e := &FullError{Limit: limit, Waiting: l.line.Len(), RetryAfter: unknownWait}
+	if l.usual > 0 {
+		each := max(1, l.usual/time.Duration(limit))
+		e.RetryAfter = each * time.Duration(1+l.line.Len())
+		if next := l.told + each; next > now+e.RetryAfter && next-now <= e.RetryAfter+mostSpread {
+			e.RetryAfter = next - now
+		}
+		l.told = now + e.RetryAfter
+	}
+	return e
+}
+
+// Stats is how things stand.
+type Stats struct {
+	Limit    int           // calls that may be in flight
+	InFlight int           // calls that are
+	Waiting  int           // calls that wait
+	Rate     float64       // calls answered per second, by the latest measurement; 0 before the first
+	Latency  time.Duration // mean time of a call then
+	Baseline time.Duration // mean time of a call that no other one keeps waiting; 0 if unknown
+	Panics   int64         // of callbacks
+}
+
+// Stats returns how things stand.
+func (l *Limiter) Stats() Stats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	s := l.law.State()
+	return Stats{
+		Limit: l.law.Limit(), InFlight: l.flight.n, Waiting: l.line.Len(),
+		Rate: s.Rate, Latency: s.Latency, Baseline: s.Baseline, Panics: l.panics.Count(),
+	}
+}
