@@ -37,7 +37,9 @@ func New(p Policy) (*Limiter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newLimiter(p, adaptive.New(clock.Now(), adaptive.Start{First: p.Initial, Floor: p.Min, Ceiling: p.Max})), nil
+	return newLimiter(p, adaptive.New(clock.Now(), adaptive.Start{
+		First: p.Initial, Floor: p.Min, Ceiling: p.Max, Together: true,
+	})), nil
 }
 
 func newLimiter(p Policy, law adaptive.Law) *Limiter {

@@ -38,9 +38,14 @@ func (x *exchange) run(ctx context.Context) error {
 	return answer.Plain(call(ctx))
 }
 
-// limited returns an attempt within the limits.
+// limited returns an attempt within the limits: of the rate outside, of what is in flight
+// inside.
 func (x *exchange) limited(host string) func(context.Context) error {
 	attempt := x.chain.Call(x.attempt)
+	if x.t.inFlight != nil {
+		inner := attempt
+		attempt = x.chain.Link(func(ctx context.Context) error { return x.counted(ctx, host, inner) })
+	}
 	switch t := x.t; {
 	case t.limiter != nil && t.perHost != nil:
 		return x.chain.Link(func(ctx context.Context) error { return x.bothLimits(ctx, host, attempt) })

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/circuitbreaker"
+	"github.com/amorsize/amorsize/concurrency"
 	"github.com/amorsize/amorsize/internal/callback"
 	"github.com/amorsize/amorsize/internal/invalid"
 	"github.com/amorsize/amorsize/internal/keyed"
@@ -39,6 +40,10 @@ type Config struct {
 	// Limiter nor PerHost is set: it begins with 10 requests per second and doubles
 	// that every second until the host refuses one (see [ratelimit.Adapt]).
 	Feedback bool
+	// Concurrency is the policy of a limit for each host on how many requests are in
+	// flight, which finds itself; nil is none. A request is in flight until the body of
+	// its response has been read or closed.
+	Concurrency *concurrency.Policy
 	// Retrier makes requests again. Its AttemptTimeout, if it has one, bounds the time
 	// from sending a request until the response's header has come: neither waiting for
 	// a limiter or a breaker, nor the reading of the body.
@@ -56,7 +61,8 @@ type Config struct {
 	// goroutine whose request made the change. A panic in it changes nothing: the first
 	// of each breaker is logged by slog.Default.
 	OnBreaker func(host string, state circuitbreaker.State)
-	// MaxHosts bounds the number of breakers, and of limiters if Feedback is set; 0 is
+	// MaxHosts bounds the number of breakers, of limits on what is in flight, and of
+	// limiters if Feedback is set; 0 is
 	// [DefaultMaxHosts]. The breaker of a host that has answered is kept until its room
 	// is needed, since it knows how long that takes.
 	MaxHosts int
@@ -68,6 +74,7 @@ type Transport struct {
 	base     http.RoundTripper
 	limiter  *ratelimit.Limiter
 	perHost  *ratelimit.Keyed[string]
+	inFlight *concurrency.Keyed[string]
 	retrier  *retry.Retrier
 	timeout  time.Duration // of an attempt, or 0
 	means    func(*http.Response, Meaning) Meaning
@@ -103,6 +110,12 @@ func New(c Config) (*Transport, error) {
 	}
 	if c.Feedback {
 		t.perHost = ratelimit.MustNewKeyed[string](ratelimit.Policy{Adapt: &ratelimit.Adapt{}}, c.MaxHosts)
+	}
+	if c.Concurrency != nil {
+		var err error
+		if t.inFlight, err = concurrency.NewKeyed[string](*c.Concurrency, c.MaxHosts); err != nil {
+			return nil, err
+		}
 	}
 	if c.Breaker == nil {
 		return t, nil

@@ -37,6 +37,9 @@ const (
 	// calls; the pauses grow up to refineRarely windows.
 	refineAfter  = 8.0
 	refineRarely = 200.0
+	// throughputHolds is the share of the throughput from which on it is held to be the
+	// same with half the calls in flight: the middle between that and half of it (√½).
+	throughputHolds = 0.7
 	// headroom is the line that is kept at the service so that its slots are
 	// never idle, and noiseRoom how much more where calls vary, relative to the
 	// variation.
@@ -51,11 +54,12 @@ const (
 type mode int
 
 const (
-	growing  mode = iota // multiplied round by round while it pays
-	holding              // at the level that Little's law asks for
-	probing              // a step above it
-	dipping              // far below, to tell a slow service from a long line
-	refining             // a little below, to measure unloaded calls
+	growing    mode = iota // multiplied round by round while it pays
+	holding                // at the level that Little's law asks for
+	probing                // a step above it
+	dipping                // far below, to tell a slow service from a long line
+	refining               // a little below, to measure unloaded calls
+	descending             // half by half, to find unloaded calls in the first place
 )
 
 // Controller finds how many calls in flight a service rewards, and keeps to it
@@ -75,6 +79,7 @@ const (
 type Controller struct {
 	floor, ceiling int  // bounds on the limit, at least 1
 	first          int  // calls in flight to begin with
+	loaded         bool // unloaded calls have never been seen for sure: the first ones came together
 	limit          int  // in force
 	previous       int  // the one before
 	saturated      bool // more calls would find nothing: no core is idle, too few items are left, or there are too many yet
@@ -115,6 +120,7 @@ type Start struct {
 	First          int           // calls in flight, within the bounds
 	Floor, Ceiling int           // bounds of the limit; at least 1
 	Batches        bool          // each call is many items' worth
+	Together       bool          // no call is made alone first, to know what one takes
 	More           bool          // there are more calls in flight than First: they don't count
 	Known          time.Duration // what one call takes alone, as far as is known from
 	Calls          int           // so many calls; 0 if nothing is
@@ -122,7 +128,7 @@ type Start struct {
 
 // New returns a controller. Its first window begins now.
 func New(now time.Duration, s Start) *Controller {
-	a := &Controller{floor: max(1, s.Floor), first: s.First, cold: true, growth: FirstGrowth, pause: probeEvery}
+	a := &Controller{floor: max(1, s.Floor), first: s.First, cold: true, loaded: s.Together, growth: FirstGrowth, pause: probeEvery}
 	a.ceiling = max(a.floor, s.Ceiling)
 	a.limit = max(a.floor, min(s.First, a.ceiling))
 	a.serial.watched = s.Batches
@@ -230,7 +236,7 @@ func (a *Controller) ready(now time.Duration) bool {
 	if a.mode == dipping {
 		few = max(fewCalls, float64(a.limit)*0.75)
 	}
-	if a.mode != holding && w.fresh && a.base.mean > 0 && w.calls >= few &&
+	if a.mode != holding && a.mode != descending && w.fresh && a.base.mean > 0 && w.calls >= few &&
 		(now-w.since).Seconds() > overdue*a.base.mean*(1+2*a.base.error(a.noise)) {
 		return true
 	}
@@ -241,6 +247,8 @@ func (a *Controller) ready(now time.Duration) bool {
 func (a *Controller) need() float64 {
 	limit := float64(a.limit)
 	switch {
+	case a.mode == descending:
+		return max(2*leastCalls, limit, manyCalls*a.noise*a.noise)
 	case a.mode == refining:
 		return max(leastCalls, min(2*limit, max(limit, 400*a.noise*a.noise)))
 	case a.window.fresh && a.serial.watched:
@@ -313,6 +321,8 @@ func (a *Controller) Review(now time.Duration, open []Attempt) bool {
 		a.dipped(now, m)
 	case a.mode == refining:
 		a.refined(now, m)
+	case a.mode == descending:
+		a.descended(now, m)
 	default:
 		a.hold(now, m)
 	}
@@ -346,6 +356,7 @@ func (a *Controller) learnNoise(m measurement, fresh bool) {
 }
 
 func (a *Controller) learnAlone(m measurement) {
+	a.loaded = false
 	if a.base.weight <= 4 || math.Abs(math.Log(m.time/a.base.mean)) > 3*a.error(m) {
 		a.base.reset(m.time, m.calls)
 	} else {

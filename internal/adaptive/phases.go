@@ -21,9 +21,13 @@ func (a *Controller) grow(now time.Duration, m measurement) {
 	if a.base.weight == 0 {
 		doubt = a.error(m)
 	}
+	larger := a.before.calls > 0 && m.inFlight > 1.2*a.before.inFlight
 	if a.lineFormed(m, longer, doubt) {
 		a.leaveGrowth(now, m, doubt)
 		return
+	}
+	if larger { // and the calls did not wait for each other before either
+		a.loaded = false
 	}
 	if a.cold || a.base.weight < m.calls {
 		a.base.merge(m.time, m.calls)
@@ -72,11 +76,14 @@ func (a *Controller) leaveGrowth(now time.Duration, m measurement, doubt float64
 	a.mode, a.cold = holding, false
 	a.before.calls, a.rounds, a.refine.times, a.refine.windows = 0, 0, 0, refineAfter-3
 	a.reason = "calls began to wait for each other"
-	if a.base.weight <= 4 {
+	switch {
+	case a.loaded:
+		a.descend(now, m)
+	case a.base.weight <= 4:
 		a.dip(now, m)
-		return
+	default:
+		a.settle(now)
 	}
-	a.settle(now)
 }
 
 // settle goes to the level that Little's law asks for.
@@ -141,6 +148,10 @@ func (a *Controller) hold(now time.Duration, m measurement) {
 		a.base.reset(m.time, 1)
 	}
 	a.followRate(m)
+	if a.loaded && m.inFlight > 1.5 {
+		a.descend(now, m)
+		return
+	}
 	a.remember(m)
 	a.base.relearn(m, a.noise)
 	next := min(a.lawful(), mostRise*max(a.level, m.inFlight))

@@ -103,3 +103,27 @@ func (a *Controller) dipped(now time.Duration, m measurement) {
 		a.dip(now, m)
 	}
 }
+
+// descend goes down half by half until the throughput falls: there no call waits for
+// another one. Else what the first calls took, who all came at once, would pass for what an
+// unloaded one takes.
+func (a *Controller) descend(now time.Duration, m measurement) {
+	a.mode, a.before = descending, m
+	a.set(now, min(m.inFlight, float64(a.first))/2)
+}
+
+// descended takes what the calls achieve with half as many in flight.
+func (a *Controller) descended(now time.Duration, m measurement) {
+	// By what ended: the time of a call is a guess as long as the line is served that is
+	// left from before.
+	held := a.before.rate
+	if m.inFlight > 1.5 && m.rate > throughputHolds*held {
+		a.before.rate = max(held, m.rate)
+		a.set(now, m.inFlight/2)
+		return
+	}
+	a.mode, a.loaded, a.before.calls = holding, false, 0
+	a.base.reset(m.time, m.calls)
+	a.rate = math.Log(held)
+	a.settle(now)
+}
