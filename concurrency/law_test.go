@@ -8,7 +8,7 @@ import (
 
 // dial is a law whose limit a test sets, and which keeps what it is told.
 type dial struct {
-	limit, epoch        int
+	limit               int
 	done, lost, refused int
 	silent              int // the limit once nothing ends, if it is not 0
 	due                 bool
@@ -18,7 +18,7 @@ type dial struct {
 }
 
 func (d *dial) Limit() int                                { return d.limit }
-func (d *dial) Epoch() int64                              { return int64(d.epoch) }
+func (d *dial) Epoch() int64                              { return int64(d.limit) } // another for each limit
 func (d *dial) Bound(time.Duration, int, int)             {}
 func (d *dial) Observe(c adaptive.Conditions)             { d.conditions = c }
 func (d *dial) State() adaptive.State                     { return adaptive.State{Latency: d.latency} }

@@ -23,6 +23,8 @@ type Limiter struct {
 
 	mu      sync.Mutex
 	law     adaptive.Law
+	limit   int   // of the law: see follow
+	epoch   int64 // of the law, when that was read
 	flight  flight
 	line    fifo.Line[chan Permit] // of those who wait
 	usual   time.Duration          // what a call takes, by the latest review; 0 before the first
@@ -43,7 +45,7 @@ func New(p Policy) (*Limiter, error) {
 }
 
 func newLimiter(p Policy, law adaptive.Law) *Limiter {
-	l := &Limiter{p: p, law: law}
+	l := &Limiter{p: p, law: law, limit: law.Limit(), epoch: law.Epoch()}
 	l.observe()
 	return l
 }
@@ -110,7 +112,7 @@ func (l *Limiter) now() time.Duration { return clock.Now() }
 
 // admit lets a call begin if there is room and nobody waits. mu is held.
 func (l *Limiter) admit(now time.Duration) (Permit, bool) {
-	if l.line.Len() > 0 || l.flight.n >= l.law.Limit() {
+	if l.line.Len() > 0 || l.flight.n >= l.limit {
 		return Permit{}, false
 	}
 	return l.begin(now), true
@@ -119,26 +121,34 @@ func (l *Limiter) admit(now time.Duration) (Permit, bool) {
 // ask is admit once the law has been asked whether nothing has ended for too long. mu is
 // held.
 func (l *Limiter) ask(now time.Duration) (Permit, bool) {
-	before := l.law.Limit()
 	l.law.Silence(now)
-	if l.law.Limit() == before {
-		return Permit{}, false
-	}
-	l.changed(before)
-	l.serve(now)
+	l.follow(now)
 	return l.admit(now)
+}
+
+// follow takes over the limit of the law if it has changed, and lets those begin for whom
+// there is room now. mu is held.
+func (l *Limiter) follow(now time.Duration) {
+	if epoch := l.law.Epoch(); epoch != l.epoch {
+		before := l.limit
+		l.limit, l.epoch = l.law.Limit(), epoch
+		if l.limit != before {
+			l.changed(before)
+		}
+	}
+	l.serve(now)
 }
 
 // begin lets a call begin. mu is held.
 func (l *Limiter) begin(now time.Duration) Permit {
 	l.used = now
-	at, number := l.flight.begin(now, l.law.Epoch())
+	at, number := l.flight.begin(now, l.epoch)
 	return Permit{l, number, at}
 }
 
 // serve lets those begin who wait, as far as there is room. mu is held.
 func (l *Limiter) serve(now time.Duration) {
-	for l.line.Len() > 0 && l.flight.n < l.law.Limit() {
+	for l.line.Len() > 0 && l.flight.n < l.limit {
 		w := l.line.First()
 		l.line.Remove(w)
 		w.Value <- l.begin(now) // never blocks: there is room for it
@@ -155,7 +165,6 @@ func (l *Limiter) end(p Permit, came outcome) {
 		return
 	}
 	l.used = now
-	before := l.law.Limit()
 	switch {
 	case came == answered:
 		if l.law.Done(now, a) {
@@ -165,10 +174,7 @@ func (l *Limiter) end(p Permit, came outcome) {
 	case came >= late:
 		l.law.Lose(now, a, came == throttled)
 	}
-	if l.law.Limit() != before {
-		l.changed(before)
-	}
-	l.serve(now)
+	l.follow(now)
 }
 
 // review has the law draw its conclusions. mu is held.
@@ -182,14 +188,14 @@ func (l *Limiter) review(now time.Duration) {
 // observe tells the law how calls are made: as somebody else pleases, so that a limit may
 // have nothing to do. mu is held, or nobody else has l.
 func (l *Limiter) observe() {
-	l.law.Observe(adaptive.Conditions{Saturated: l.flight.n > l.law.Limit(), Open: true, Batches: math.Inf(1)})
+	l.law.Observe(adaptive.Conditions{Saturated: l.flight.n > l.limit, Open: true, Batches: math.Inf(1)})
 }
 
 // changed notes a change of the limit, to be told. mu is held.
 func (l *Limiter) changed(before int) {
 	reason := l.law.Reason()
 	if l.p.OnChange != nil {
-		l.changes = append(l.changes, Change{From: before, To: l.law.Limit(), Reason: reason})
+		l.changes = append(l.changes, Change{From: before, To: l.limit, Reason: reason})
 	}
 }
 
@@ -214,10 +220,9 @@ const (
 // refuse returns the refusal of a call, with a time of its own to come back: as many calls
 // end in what one takes as are in flight. mu is held.
 func (l *Limiter) refuse(now time.Duration) error {
-	limit := l.law.Limit()
-	e := &FullError{Limit: limit, Waiting: l.line.Len(), RetryAfter: unknownWait}
+	e := &FullError{Limit: l.limit, Waiting: l.line.Len(), RetryAfter: unknownWait}
 	if l.usual > 0 {
-		each := max(1, l.usual/time.Duration(limit))
+		each := max(1, l.usual/time.Duration(l.limit))
 		e.RetryAfter = each * time.Duration(1+l.line.Len())
 		if next := l.told + each; next > now+e.RetryAfter && next-now <= e.RetryAfter+mostSpread {
 			e.RetryAfter = next - now
@@ -244,7 +249,7 @@ func (l *Limiter) Stats() Stats {
 	defer l.mu.Unlock()
 	s := l.law.State()
 	return Stats{
-		Limit: l.law.Limit(), InFlight: l.flight.n, Waiting: l.line.Len(),
+		Limit: l.limit, InFlight: l.flight.n, Waiting: l.line.Len(),
 		Rate: s.Rate, Latency: s.Latency, Baseline: s.Baseline, Panics: l.panics.Count(),
 	}
 }

@@ -33,13 +33,15 @@ type bench struct {
 	random            *rand.Rand
 	l                 *Limiter
 	law               *dial
+	limit             int       // that the limiter has heard of
 	inFlight, waiting []*caller // of the model
 	permits           map[*caller]Permit
 }
 
 func newBench(t *testing.T, seed uint64) *bench {
 	b := &bench{T: t, random: rand.New(rand.NewPCG(seed, 3)), permits: map[*caller]Permit{}}
-	b.l, b.law = dialled(Policy{MaxWaiting: 8}, 1+b.random.IntN(4))
+	b.limit = 1 + b.random.IntN(4)
+	b.l, b.law = dialled(Policy{MaxWaiting: 8}, b.limit)
 	return b
 }
 
@@ -53,7 +55,7 @@ func (b *bench) run() {
 		case 4:
 			b.leave()
 		case 5:
-			b.law.limit = 1 + b.random.IntN(6) // heard of with the next call that ends
+			b.law.limit = 1 + b.random.IntN(6) // heard of when a call ends, or finds no room
 		}
 		b.check()
 	}
@@ -79,8 +81,11 @@ func (b *bench) arrive() {
 		}
 	}()
 	synctest.Wait()
+	if len(b.waiting) > 0 || len(b.inFlight) >= b.limit {
+		b.hear()
+	}
 	switch {
-	case len(b.waiting) == 0 && len(b.inFlight) < b.law.limit:
+	case len(b.waiting) == 0 && len(b.inFlight) < b.limit:
 		b.begin(c)
 	case len(b.waiting) == 8:
 		require.ErrorIs(b, <-c.failed, ErrFull)
@@ -111,7 +116,13 @@ func (b *bench) finish() {
 	}
 	c.cancel()
 	synctest.Wait()
-	for len(b.waiting) > 0 && len(b.inFlight) < b.law.limit {
+	b.hear()
+}
+
+// hear has the limit heard of, and lets those begin for whom there is room.
+func (b *bench) hear() {
+	b.limit = b.law.limit
+	for len(b.waiting) > 0 && len(b.inFlight) < b.limit {
 		next := b.waiting[0]
 		b.waiting = b.waiting[1:]
 		b.begin(next)
