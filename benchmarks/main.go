@@ -42,6 +42,7 @@ var suites = []suite{
 	{"batches", batchesSuite},
 	{"sqlite", sqliteSuite},
 	{"simulated", simulatedSuite},
+	{"concurrency", concurrencySuite},
 	{"service", serviceSuite},
 	{"policies", policiesSuite},
 	{"limits", limitsSuite},

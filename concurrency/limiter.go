@@ -30,6 +30,7 @@ type Limiter struct {
 	usual   time.Duration          // what a call takes, by the latest review; 0 before the first
 	told    time.Duration          // when the latest of those who were refused was told to come back
 	used    time.Duration          // when a call began or ended
+	wanted  bool                   // a call found no room since the latest review
 	changes []Change               // to be told without the lock
 }
 
@@ -121,6 +122,7 @@ func (l *Limiter) admit(now time.Duration) (Permit, bool) {
 // ask is admit once the law has been asked whether nothing has ended for too long. mu is
 // held.
 func (l *Limiter) ask(now time.Duration) (Permit, bool) {
+	l.wanted = true
 	l.law.Silence(now)
 	l.follow(now)
 	return l.admit(now)
@@ -182,13 +184,14 @@ func (l *Limiter) review(now time.Duration) {
 	l.observe()
 	if l.law.Review(now, l.flight.list()) {
 		l.usual = l.law.State().Latency
+		l.wanted = l.line.Len() > 0
 	}
 }
 
 // observe tells the law how calls are made: as somebody else pleases, so that a limit may
-// have nothing to do. mu is held, or nobody else has l.
+// have nothing to do, and nobody may want more. mu is held, or nobody else has l.
 func (l *Limiter) observe() {
-	l.law.Observe(adaptive.Conditions{Saturated: l.flight.n > l.limit, Open: true, Batches: math.Inf(1)})
+	l.law.Observe(adaptive.Conditions{Saturated: l.flight.n > l.limit || !l.wanted, Open: true, Batches: math.Inf(1)})
 }
 
 // changed notes a change of the limit, to be told. mu is held.

@@ -88,12 +88,20 @@ func TestReviews(t *testing.T) {
 		permits = append(permits, p)
 	}
 	require.True(t, d.conditions.Open)
-	d.due, d.limit = true, 1
+	d.due = true
+	permits[0].Done(nil)
+	require.True(t, d.conditions.Saturated, "nobody wants more")
+	permits[0], _ = l.TryAcquire()
+	_, ok := l.TryAcquire()
+	require.False(t, ok)
+	permits[0].Done(nil)
+	require.False(t, d.conditions.Saturated)
+	permits[0], _ = l.TryAcquire()
+	d.limit = 1
 	permits[0].Done(nil)
 	require.Equal(t, 2, d.open)
 	require.True(t, d.conditions.Saturated)
 	permits[2].Done(nil)
 	require.Equal(t, 1, d.open)
-	require.False(t, d.conditions.Saturated)
 	permits[1].Done(nil)
 }
