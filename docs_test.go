@@ -9,26 +9,46 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The code of docs/rate-limiting.md is that of ratelimit/guide_test.go, which is
-// compiled and run; but for the imports, and the sketch of a chain of policies.
-func TestGuideIsCompiled(t *testing.T) {
-	guide, err := os.ReadFile("docs/rate-limiting.md")
-	require.NoError(t, err)
-	source, err := os.ReadFile("ratelimit/guide_test.go")
-	require.NoError(t, err)
-	var code strings.Builder
-	for line := range strings.Lines(string(source)) {
-		code.WriteString(strings.TrimPrefix(line, "\t"))
-	}
-	blocks := strings.Split(string(guide), "```go\n")[1:]
-	compiled := 0
-	for _, block := range blocks {
-		block, _, _ = strings.Cut(block, "```")
-		if strings.HasPrefix(block, "import (") || strings.Contains(block, "fetch, items") {
-			continue
+// The code of a guide is that of a test, which is compiled and run; but for the imports,
+// and the sketch of a chain of policies.
+func TestGuidesAreCompiled(t *testing.T) {
+	for guide, want := range map[string]struct {
+		source string
+		blocks int
+	}{
+		"docs/rate-limiting.md": {"ratelimit/guide_test.go", 29},
+		"docs/concurrency.md":   {"concurrency/guide_test.go", 7},
+	} {
+		text, err := os.ReadFile(guide)
+		require.NoError(t, err)
+		source, err := os.ReadFile(want.source)
+		require.NoError(t, err)
+		code := unindented(string(source))
+		compiled := 0
+		for _, block := range strings.Split(string(text), "```go\n")[1:] {
+			block, _, _ = strings.Cut(block, "```")
+			if strings.HasPrefix(block, "import (") || strings.Contains(block, "fetch, items") {
+				continue
+			}
+			compiled++
+			assert.Contains(t, code, block, guide)
 		}
-		compiled++
-		assert.Contains(t, code.String(), block)
+		assert.Equal(t, want.blocks, compiled, guide)
 	}
-	assert.Equal(t, 29, compiled)
+}
+
+// unindented returns the code at each depth of indentation.
+func unindented(source string) string {
+	var code strings.Builder
+	for range 3 {
+		for line := range strings.Lines(source) {
+			code.WriteString(line)
+		}
+		lines := strings.Split(source, "\n")
+		for i, line := range lines {
+			lines[i] = strings.TrimPrefix(line, "\t")
+		}
+		source = strings.Join(lines, "\n")
+	}
+	return code.String()
 }

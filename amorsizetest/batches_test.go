@@ -304,7 +304,7 @@ func TestUnfairWriter(t *testing.T) {
 			}
 			defer lock.Unlock()
 			longest.Store(max(longest.Load(), int64(time.Since(began)))) // the lock is held
-			n := time.Duration(calls.Add(1)) // no two take the same time, as no poll meets a release
+			n := time.Duration(calls.Add(1))                             // no two take the same time, as no poll meets a release
 			time.Sleep(500*time.Microsecond + n*137%500*time.Microsecond + time.Duration(len(b))*3*time.Microsecond)
 			return b, nil
 		}

@@ -225,7 +225,7 @@ func TestCapacityComesBack(t *testing.T) {
 		"overload":   func(context.Context) error { return statusError(503) },
 		"cancel":     func(context.Context) error { return ended.Err() },
 		"panic":      func(context.Context) error { panic("no") },
-		"panic(nil)": func(context.Context) error { panic(nil) }, //nolint:govet // it is what is tested
+		"panic(nil)": func(context.Context) error { panic(nil) },
 		"Goexit":     func(context.Context) error { runtime.Goexit(); return nil },
 	} {
 		for range 10 {

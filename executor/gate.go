@@ -301,5 +301,3 @@ func (p *pool) demand() (busy, more int) {
 	}
 	return busy, p.claims.left()
 }
-
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -25,18 +25,19 @@ forbid() {
 forbid sampling "" executor optimizer ratelimit retry circuitbreaker
 forbid optimizer "" executor ratelimit retry circuitbreaker
 forbid executor "" ratelimit retry circuitbreaker transport
-for policy in ratelimit retry circuitbreaker; do
+for policy in ratelimit retry circuitbreaker concurrency; do
   forbid "$policy" "" executor optimizer sampling transport
 done
-forbid ratelimit retry circuitbreaker
-forbid retry ratelimit circuitbreaker
-forbid circuitbreaker ratelimit retry
+forbid ratelimit retry circuitbreaker concurrency
+forbid retry ratelimit circuitbreaker concurrency
+forbid circuitbreaker ratelimit retry concurrency
+forbid concurrency ratelimit retry circuitbreaker
 forbid transport "" executor optimizer sampling
 forbid amorsizetest "" executor optimizer sampling ratelimit retry circuitbreaker transport
 
 # What the core imports itself: the standard library, x/sync, gopsutil v3 and, for
 # percentiles, HdrHistogram (the standard library only).
-for package in . executor optimizer sampling ratelimit retry circuitbreaker transport amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed internal/adaptive; do
+for package in . executor optimizer sampling ratelimit retry circuitbreaker concurrency transport amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed internal/fifo internal/adaptive; do
   [ -d "$package" ] || continue
   while read -r import; do
     case $import in

@@ -52,7 +52,7 @@ func TestConcurrencyOfAHost(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		start := time.Now()
-		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://fast.test", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://fast.test", nil)
 		require.NoError(t, err)
 		resp, err := rt.RoundTrip(req)
 		require.NoError(t, err)
@@ -104,23 +104,25 @@ func TestInFlightUntilTheBodyIsHere(t *testing.T) {
 
 // What has no body is over with its header, and so is what is refused, fails or panics.
 func TestInFlightUntilTheHeaderIsHere(t *testing.T) {
+	gives := func(code int, body io.ReadCloser) func(*http.Request) (*http.Response, error) {
+		return func(req *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: code, Body: body, Header: http.Header{}, Request: req}, nil
+		}
+	}
+	text := io.NopCloser(strings.NewReader("text"))
 	for name, do := range map[string]func(*http.Request) (*http.Response, error){
-		"no body": func(req *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 204, Body: http.NoBody, Request: req}, nil
-		},
-		"switched": func(req *http.Request) (*http.Response, error) { return answer(req, 101, strings.NewReader("")), nil },
-		"refused": func(req *http.Request) (*http.Response, error) {
-			return answer(req, 503, strings.NewReader("busy")), nil
-		},
-		"failed":  func(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset") },
-		"nothing": func(*http.Request) (*http.Response, error) { return nil, nil }, //nolint:nilnil // that is what is tested
-		"panic":   func(*http.Request) (*http.Response, error) { panic("no") },
+		"no body":  gives(http.StatusNoContent, http.NoBody),
+		"switched": gives(http.StatusSwitchingProtocols, text),
+		"refused":  gives(http.StatusServiceUnavailable, text),
+		"failed":   func(*http.Request) (*http.Response, error) { return nil, errors.New("connection reset") },
+		"nothing":  func(*http.Request) (*http.Response, error) { return nil, nil }, //nolint:nilnil // that is what is tested
+		"panic":    func(*http.Request) (*http.Response, error) { panic("no") },
 	} {
 		rt := transport.MustNew(transport.Config{Base: base(do), Concurrency: &concurrency.Policy{Min: 1, Max: 1, OnLimit: concurrency.Reject}})
 		for range 3 {
 			func() {
 				defer func() { _ = recover() }()
-				_, err := send(t, rt, "GET", "") //nolint:bodyclose // that it is not closed is what is tested
+				_, err := send(t, rt, "GET", "")
 				require.NotErrorIs(t, err, concurrency.ErrFull, name)
 			}()
 		}
@@ -172,9 +174,9 @@ func TestCancelledInTheLine(t *testing.T) {
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		req, err := http.NewRequestWithContext(ctx, "GET", "http://host.test/path", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://host.test/path", nil)
 		require.NoError(t, err)
-		_, err = rt.RoundTrip(req) //nolint:bodyclose // there is none
+		_, err = rt.RoundTrip(req)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		_ = first.Body.Close()
 		again, err := send(t, rt, "GET", "")

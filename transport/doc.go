@@ -7,8 +7,10 @@
 //		Breaker: &circuitbreaker.Policy{WhenOpen: circuitbreaker.Wait},
 //	})}
 //
-// Each attempt passes the host's breaker and then takes its tokens, so that retries
-// are under the limits, too.
+// Each attempt passes the host's breaker, takes its tokens, and waits until the host has
+// room for it (Config.Concurrency), so that retries are under the limits, too.
+//
+// A server protects itself with [Handler].
 //
 // # What a response means
 //

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/circuitbreaker"
+	"github.com/amorsize/amorsize/concurrency"
 	"github.com/amorsize/amorsize/ratelimit"
 	"github.com/amorsize/amorsize/retry"
 	"github.com/amorsize/amorsize/transport"
@@ -76,4 +77,37 @@ func ExampleStatusError() {
 	fmt.Println(resp.StatusCode)
 	client.CloseIdleConnections()
 	// Output: 502
+}
+
+// How many requests a host takes at once is not known: what they take finds it.
+func ExampleConfig_concurrency() {
+	t, err := transport.New(transport.Config{Concurrency: &concurrency.Policy{Max: 100}})
+	fmt.Println(t != nil, err)
+	// Output: true <nil>
+}
+
+// A server that has room for one request tells the next one to come back.
+func ExampleHandler() {
+	limiter := concurrency.MustNew(concurrency.Policy{Max: 1, OnLimit: concurrency.Reject})
+	server := httptest.NewServer(transport.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "here you are")
+	}), limiter))
+	defer server.Close()
+	other, _ := limiter.TryAcquire() // a request under way
+	refused, err := http.Get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = refused.Body.Close()
+	other.Done(nil)
+	served, err := http.Get(server.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_ = served.Body.Close()
+	fmt.Println(refused.StatusCode, refused.Header.Get("Retry-After"), served.StatusCode)
+	http.DefaultClient.CloseIdleConnections()
+	// Output: 503 1 200
 }

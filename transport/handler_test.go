@@ -56,12 +56,21 @@ func TestHandlerTellsTheLimiter(t *testing.T) {
 		ctx     context.Context
 		lowers  bool
 	}{
-		"503":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503); w.WriteHeader(200) }, t.Context(), true},
-		"429":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103); w.WriteHeader(429) }, t.Context(), true},
-		"500":     {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, t.Context(), false},
-		"200":     {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok"); w.WriteHeader(503) }, t.Context(), false},
+		"503": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			w.WriteHeader(http.StatusOK)
+		}, t.Context(), true},
+		"429": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusEarlyHints)
+			w.WriteHeader(http.StatusTooManyRequests)
+		}, t.Context(), true},
+		"500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }, t.Context(), false},
+		"200": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = io.WriteString(w, "ok")
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, t.Context(), false},
 		"nothing": {func(http.ResponseWriter, *http.Request) {}, t.Context(), false},
-		"gone":    {func(w http.ResponseWriter, _ *http.Request) { end(); w.WriteHeader(503) }, ended, false},
+		"gone":    {func(w http.ResponseWriter, _ *http.Request) { end(); w.WriteHeader(http.StatusServiceUnavailable) }, ended, false},
 		"panic":   {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, t.Context(), false},
 	} {
 		l := concurrency.MustNew(concurrency.Policy{})
