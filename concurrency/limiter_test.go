@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -57,6 +58,7 @@ func TestPolicyIsValidated(t *testing.T) {
 func TestFirstComeFirstServed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := MustNew(Policy{Min: 3, Max: 3})
+		var mu sync.Mutex
 		var order []int
 		var inFlight, most atomic.Int64
 		start := time.Now()
@@ -64,7 +66,9 @@ func TestFirstComeFirstServed(t *testing.T) {
 			go func() {
 				err := l.Do(t.Context(), func(context.Context) error {
 					most.Store(max(most.Load(), inFlight.Add(1)))
-					order = append(order, i) // one at a time: calls begin 1 ms apart
+					mu.Lock()
+					order = append(order, i)
+					mu.Unlock()
 					time.Sleep(30 * ms)
 					inFlight.Add(-1)
 					return nil

@@ -21,8 +21,8 @@ import (
 	"github.com/amorsize/amorsize/transport"
 )
 
-func answer(req *http.Request, code int, body io.Reader) *http.Response {
-	return &http.Response{StatusCode: code, Body: io.NopCloser(body), Header: http.Header{}, Request: req}
+func answer(req *http.Request, body io.Reader) *http.Response {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(body), Header: http.Header{}, Request: req}
 }
 
 // 64 goroutines at a host with four slots: no more are in flight than keep these busy,
@@ -33,9 +33,9 @@ func TestConcurrencyOfAHost(t *testing.T) {
 		rt := transport.MustNew(transport.Config{
 			Base: base(func(req *http.Request) (*http.Response, error) {
 				if req.URL.Host == "fast.test" {
-					return answer(req, 200, strings.NewReader("at once")), nil
+					return answer(req, strings.NewReader("at once")), nil
 				}
-				return answer(req, 200, strings.NewReader("ok")), small.Call(req.Context())
+				return answer(req, strings.NewReader("ok")), small.Call(req.Context())
 			}),
 			Concurrency: &concurrency.Policy{},
 		})
@@ -81,7 +81,7 @@ func TestInFlightUntilTheBodyIsHere(t *testing.T) {
 						if name == "broken" {
 							body = iotest.ErrReader(broken)
 						}
-						return answer(req, 200, body), nil
+						return answer(req, body), nil
 					}),
 					Concurrency: &concurrency.Policy{Min: 1, Max: 1},
 				})
@@ -137,7 +137,7 @@ func TestRefusedByTheLimit(t *testing.T) {
 		rt := transport.MustNew(transport.Config{
 			Base: base(func(req *http.Request) (*http.Response, error) {
 				calls++
-				return answer(req, 200, strings.NewReader("ok")), nil
+				return answer(req, strings.NewReader("ok")), nil
 			}),
 			Concurrency: &concurrency.Policy{Min: 1, Max: 1, OnLimit: concurrency.Reject},
 			Retrier:     retry.MustNew(retry.Policy{MaxRetries: 1, InitialDelay: time.Second, Jitter: retry.JitterNone}),
@@ -167,7 +167,7 @@ func TestInvalidConcurrency(t *testing.T) {
 func TestCancelledInTheLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rt := transport.MustNew(transport.Config{
-			Base:        base(func(req *http.Request) (*http.Response, error) { return answer(req, 200, strings.NewReader("ok")), nil }),
+			Base:        base(func(req *http.Request) (*http.Response, error) { return answer(req, strings.NewReader("ok")), nil }),
 			Concurrency: &concurrency.Policy{Min: 1, Max: 1},
 		})
 		first, err := send(t, rt, "GET", "")
