@@ -17,9 +17,9 @@ import (
 // run has the engine make calls of a simulated service, in virtual time.
 func run(t *testing.T, s scenarios.Scenario, seed uint64, calls int, opts ...amorsize.Option) (timeline amorsizetest.Timeline, report amorsize.Report) {
 	synctest.Test(t, func(t *testing.T) {
-		service := amorsizetest.New(s.Phases[0].Conditions, seed)
+		service := amorsizetest.New(amorsizetest.Of(s.Phases[0].Conditions), seed)
 		for _, p := range s.Phases[1:] {
-			service.At(p.From, p.Conditions)
+			service.At(p.From, amorsizetest.Of(p.Conditions))
 		}
 		ctx := t.Context()
 		if s.Length > 0 {

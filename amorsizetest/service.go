@@ -8,52 +8,6 @@ import (
 	"github.com/amorsize/amorsize/internal/queueing"
 )
 
-// Conditions are what a service is like at a time: how many calls it serves at
-// once, how long they take, what it refuses. The zero value answers at once.
-type Conditions = queueing.Conditions
-
-// Outage says how a service is down.
-type Outage = queueing.Outage
-
-// The outages of a service.
-const (
-	Up       = queueing.Up       // it is not
-	Refusing = queueing.Refusing // calls are refused at once
-	Hanging  = queueing.Hanging  // calls get no answer until the outage ends, and then an error
-)
-
-// RefusedError is what a refused call gets. It carries the methods by which
-// policies and the engine know refusals: StatusCode and RetryAfter.
-type RefusedError = queueing.RefusedError
-
-// Reason says why a call was refused.
-type Reason = queueing.Reason
-
-// The reasons for refusing a call.
-const (
-	Overloaded  = queueing.Overloaded  // the line is full: 503
-	Throttled   = queueing.Throttled   // above the rate: 429
-	Unavailable = queueing.Unavailable // down: no connection
-)
-
-// A Law draws how long a slot is busy with a call.
-type Law = queueing.Law
-
-// Constant takes d for every call.
-func Constant(d time.Duration) Law { return queueing.Constant(d) }
-
-// Exponential draws with the given mean.
-func Exponential(mean time.Duration) Law { return queueing.Exponential(mean) }
-
-// Lognormal draws with the given mean; sigma is the standard deviation of the
-// logarithm: 0.5 is what many services show.
-func Lognormal(mean time.Duration, sigma float64) Law { return queueing.Lognormal(mean, sigma) }
-
-// Mixture draws from second with the given probability, and else from first.
-func Mixture(first, second Law, probability float64) Law {
-	return queueing.Mixture(first, second, probability)
-}
-
 // Service is a simulated service. It is safe for concurrent use. Outside of a
 // [testing/synctest] bubble it works in real time.
 type Service struct {
@@ -82,7 +36,7 @@ type call struct {
 // New starts a service. What its laws draw follows from the seed.
 func New(c Conditions, seed uint64) *Service {
 	return &Service{
-		start: time.Now(), conditions: c, server: queueing.New(c, seed), calls: map[int]*call{},
+		start: time.Now(), conditions: c, server: queueing.New(c.simulated(), seed), calls: map[int]*call{},
 	}
 }
 
@@ -150,7 +104,7 @@ func (s *Service) advance() {
 	for len(s.changes) > 0 && s.changes[0].at <= now {
 		s.end(s.changes[0].at)
 		s.conditions = s.changes[0].conditions
-		s.server.Change(s.changes[0].at, s.conditions)
+		s.server.Change(s.changes[0].at, s.conditions.simulated())
 		s.changes = s.changes[1:]
 	}
 	s.end(now)
@@ -181,7 +135,8 @@ func (s *Service) end(now time.Duration) {
 			continue
 		}
 		delete(s.calls, reply.Call)
-		s.timeline.add(now, c.began, len(s.calls), reply.Err)
-		c.ended <- reply.Err
+		err := refusal(reply.Err)
+		s.timeline.add(now, c.began, len(s.calls), err)
+		c.ended <- err
 	}
 }
