@@ -250,11 +250,7 @@ func (b *batchSizer) settle(size, share int) int {
 // the fit says of the given one: the items of large batches may cost less, as where
 // they are written to the same pages.
 func (b *batchSizer) better(size int) int {
-	took := b.model.time(size)
-	if took <= 0 {
-		return size
-	}
-	most, best := float64(size)/took.Seconds()*1.1, size
+	most, best := float64(size)/b.model.time(size).Seconds()*1.1, size // infinite if it is not known
 	for class := bits.Len(uint(size)) + 1; class < len(b.goodput); class++ {
 		if b.goodput[class] > most {
 			most, best = b.goodput[class], min(1<<class-1, b.bound.largest)
@@ -265,7 +261,7 @@ func (b *batchSizer) better(size int) int {
 
 // ideal returns the size that the batches so far speak for.
 func (b *batchSizer) ideal() int {
-	overhead, item, largest := b.model.overhead, b.model.item, b.bound.largest
+	overhead, largest := b.model.overhead, b.bound.largest
 	if !b.model.fitted {
 		if b.model.weight > 0 {
 			return largest * batchGrowth
@@ -273,7 +269,7 @@ func (b *batchSizer) ideal() int {
 		return largest
 	}
 	size := min(largest*batchGrowth, b.sufficient())
-	if item <= 0 && overhead > float64(b.target) {
+	if overhead > float64(b.target) {
 		size = 1
 	}
 	return b.notWorse(size)
@@ -303,7 +299,7 @@ func (b *batchSizer) notWorse(size int) int {
 	if seen == 0 {
 		// Not tried yet: as good as the fit says, unless the class below it
 		// has already turned out worse than the one before that.
-		if class < 2 || b.goodput[class-1] == 0 {
+		if b.goodput[class-1] == 0 {
 			return size
 		}
 		class--

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"math"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -92,4 +93,46 @@ func TestClaimsConcurrently(t *testing.T) {
 	for i, n := range runs {
 		require.Equal(t, int32(1), n, "item %d", i)
 	}
+}
+
+func TestClaims(t *testing.T) {
+	var c claims
+	c.start(2, 10)
+	take := func(size int, want span, left int) {
+		t.Helper()
+		s, ok := c.take(size)
+		require.True(t, ok)
+		require.Equal(t, want, s)
+		require.Equal(t, left, c.left())
+	}
+	take(3, span{2, 5}, 5)
+	c.giveBack(span{5, 5}) // nothing
+	require.Zero(t, c.returns.Load())
+	c.giveBack(span{2, 5})
+	c.giveBack(span{0, 1})
+	require.Equal(t, 9, c.left())
+	take(3, span{0, 1}, 8)
+	take(2, span{2, 4}, 6)
+	require.Equal(t, []span{{4, 5}, {5, 10}}, c.unclaimed())
+	take(1, span{4, 5}, 5)
+	take(math.MaxInt, span{5, 10}, 0)
+	_, ok := c.take(1)
+	require.False(t, ok)
+	require.EqualValues(t, 15, c.next.Load(), "the counter does not run away")
+	require.Empty(t, c.unclaimed())
+	c.giveBack(span{7, 9})
+	take(1, span{7, 8}, 1)
+	take(1, span{8, 9}, 0)
+	c.returns.Store(1) // of which another worker has just taken the last
+	_, ok = c.take(1)
+	require.False(t, ok)
+	c.returns.Store(0)
+
+	c.start(3, 4)
+	require.Equal(t, []span{{3, 4}}, c.unclaimed())
+	c.start(4, 4)
+	require.Empty(t, c.unclaimed())
+	_, ok = c.take(1)
+	require.False(t, ok)
+	require.EqualValues(t, 4, c.next.Load())
 }

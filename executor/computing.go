@@ -226,7 +226,7 @@ func (c *computing) watch(o observation) decision {
 	if !o.settled(0.05) {
 		return decision{limit: c.level}
 	}
-	doubtful := !c.trial.doubted && c.level > 1 && c.base > 0 && o.rate() < 1.25*c.base
+	doubtful := !c.trial.doubted && c.level > 1 && o.rate() < 1.25*c.base
 	if !doubtful && o.now < c.checkAt {
 		return decision{limit: c.level}
 	}

@@ -59,8 +59,8 @@ func (p *pool) foresee(now time.Duration) {
 		return
 	case p.adapts.Load():
 		took = p.forecast.next(now-p.start, int(p.ran.Load()), p.total, m.InFlight+m.Held, m.Latency, m.Bound != "")
-	case p.plan.PredictedDuration == 0: // a fixed number, and no sample
-		took = p.forecast.next(now-p.start, int(p.ran.Load()), p.total, len(p.workers), 0, true)
+	case p.plan.PredictedDuration == 0: // a fixed number, and no sample; what a trial achieves says nothing
+		took = p.forecast.next(now-p.start, int(p.ran.Load()), p.total, len(p.workers), 0, p.control.phase == hold)
 	}
 	before := p.plan.PredictedDuration
 	if took == 0 || p.cfg.rate > 0 && took < before*5/4 && took > before*4/5 {

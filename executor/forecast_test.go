@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -37,4 +38,53 @@ func TestForecast(t *testing.T) {
 			require.Positive(t, predicted, "seed %d", seed)
 		}
 	}
+}
+
+// What has been achieved since something bounds the calls is taken to go on.
+func TestForecastNext(t *testing.T) {
+	const latency = 10 * time.Millisecond
+	from := forecast{bounded: true, since: time.Second, done: 100}
+	next := func(now time.Duration, done, total, inFlight int) (time.Duration, forecast) {
+		f := from
+		return f.next(now, done, total, inFlight, latency, true), f
+	}
+	took, f := next(1040*time.Millisecond, 140, 1000, 10)
+	require.Equal(t, 1040*time.Millisecond+860*time.Millisecond, took, "one item a millisecond")
+	require.Equal(t, forecast{bounded: true, since: 1040 * time.Millisecond, done: 140}, f)
+	for name, c := range map[string]struct {
+		now                   time.Duration
+		done, total, inFlight int
+		known                 bool
+	}{
+		"four rounds by time":  {1040 * time.Millisecond, 140, 1000, 10, true},
+		"not quite":            {1040*time.Millisecond - 1, 140, 1000, 10, false},
+		"nor by number":        {1040 * time.Millisecond, 139, 1000, 10, false},
+		"the least":            {1040 * time.Millisecond, 124, 1000, 1, true},
+		"less than that":       {1040 * time.Millisecond, 123, 1000, 1, false},
+		"half of them":         {1040 * time.Millisecond, 140, 280, 10, false},
+		"not half of them yet": {1040 * time.Millisecond, 140, 281, 10, true},
+	} {
+		took, f := next(c.now, c.done, c.total, c.inFlight)
+		require.Equal(t, c.known, took > 0, name)
+		require.Equal(t, c.known, f != from, name)
+	}
+	instantly := from
+	require.Zero(t, instantly.next(time.Second, 200, 1000, 1, 0, true), "in no time at all")
+	require.Positive(t, instantly.next(time.Second+1, 200, 1000, 1, 0, true))
+	slow := from
+	require.Equal(t, 100*time.Hour+math.MaxInt64/2, slow.next(100*time.Hour, 124, math.MaxInt32, 1, latency, true))
+
+	// It begins anew where nothing bounded the calls, does no more, or items are counted anew.
+	for _, c := range []struct {
+		before forecast
+		done   int
+		now    bool
+	}{{forecast{}, 500, true}, {from, 500, false}, {from, 99, true}} {
+		f := c.before
+		require.Zero(t, f.next(2*time.Second, c.done, 10_000, 1, latency, c.now))
+		require.Equal(t, forecast{bounded: c.now, since: 2 * time.Second, done: c.done}, f)
+	}
+	same := from
+	require.Zero(t, same.next(2*time.Second, 100, 10_000, 1, latency, true))
+	require.Equal(t, from, same, "nothing has ended")
 }

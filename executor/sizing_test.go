@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -34,26 +35,27 @@ func TestTimedSize(t *testing.T) {
 	require.Zero(t, fixed.late())
 }
 
-func TestLedger(t *testing.T) {
-	var l ledger
-	a, b := l.admit(false, 3), l.admit(false, 3)
-	require.NotNil(t, a)
-	require.NotNil(t, b)
-	require.Nil(t, l.admit(false, 3), "two helpers and the caller: three cores")
-	require.NotNil(t, l.admit(true, 3), "waiting helpers are counted apart")
-	a.Add(-1)
-	require.NotNil(t, l.admit(false, 3))
-}
+func TestTimedSizeBounds(t *testing.T) {
+	size := newTimedSize(&Config{}, &optimizer.Plan{ChunkSize: 7})
+	require.Equal(t, &timedSize{target: optimizer.DefaultTargetChunk, most: math.MaxInt32, first: 7}, size)
+	size = newTimedSize(&Config{TargetChunk: 9, MaxChunkSize: 5}, &optimizer.Plan{ChunkSize: 7, Sample: sampling.Sample{ItemNanos: 0.5}})
+	require.EqualValues(t, 9, size.target)
+	require.Equal(t, 5, size.most)
+	require.Equal(t, 1, size.first)
+	require.InDelta(t, 0.5, math.Float64frombits(size.hint.Load()), 0)
 
-func TestCostModel(t *testing.T) {
-	var m costModel
-	for _, n := range []int{1, 4, 16, 64} {
-		m.add(n, time.Duration(5000+100*n))
-	}
-	require.InDelta(t, 5000, m.overhead, 50)
-	require.InDelta(t, 100, m.item, 5)
-	for range 1000 { // one size only: the fit stays
-		m.add(64, 5000+6400)
-	}
-	require.InDelta(t, 5000, m.overhead, 500)
+	size = &timedSize{target: 10 * time.Millisecond, most: 5, first: 7}
+	require.Equal(t, 5, size.size(&worker{}, 100, 1))
+	size.first = 0
+	require.Equal(t, 1, size.size(&worker{}, 100, 1))
+	size.record(4, 2)
+	size.most = 1000
+	require.Equal(t, 1000, size.size(&worker{}, 10_000_000, 2), "what cheap items cost is known, too")
+	require.Equal(t, 40*time.Millisecond, size.late())
+	require.Equal(t, time.Millisecond, (&timedSize{target: 1}).late())
+
+	sizer := newSizer(&Config{}, &optimizer.Plan{}, &batching{newBatchSizer(&Config{})})
+	require.IsType(t, &batchSizer{}, sizer)
+	sizer = newSizer(&Config{ChunkSize: 1}, &optimizer.Plan{}, &batching{})
+	require.Equal(t, fixedSize(1), sizer)
 }

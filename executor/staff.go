@@ -208,6 +208,8 @@ func (p *pool) closeIfEmpty() {
 func (p *pool) grow() {
 	procs := runtime.GOMAXPROCS(0)
 	want := min(int(p.limit.Load()), len(p.workers)+p.claims.left())
+	// Batches are taken for calls that wait from the first on.
+	waits := p.adapts.Load() || p.solo.Load() && !p.cfg.ComputeOnly
 	for len(p.workers) < want && !p.closed && !p.halted.Load() {
 		w := &worker{}
 		// What the caller demands is not for the process to admit. Nor is the first
@@ -215,7 +217,7 @@ func (p *pool) grow() {
 		// of the caller.
 		demanded := p.control.fixed || len(p.workers) < p.cfg.MinWorkers
 		if !demanded && (p.claims.feed == nil || len(p.workers) > 0) {
-			if w.admitted = helpers.admit(p.adapts.Load(), procs); w.admitted == nil {
+			if w.admitted = helpers.admit(waits, procs); w.admitted == nil {
 				return
 			}
 		}

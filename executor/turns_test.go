@@ -92,3 +92,121 @@ func TestTurnsThatStall(t *testing.T) {
 		require.Equal(t, taken-1, all.taken)
 	})
 }
+
+// Each time that no turn ends for long, those taken count no longer, and from the second
+// time in a row on twice as many more are let in.
+func TestTurnsRoom(t *testing.T) {
+	all := turns{most: 3}
+	for stalls, room := range map[int]int{0: 3, 1: 3, 2: 6, 3: 12, 11: 3 << 10, 12: 3 << 10, 99: 3 << 10} {
+		all.stalls = stalls
+		require.Equal(t, room, all.room())
+	}
+	all = turns{most: 1, taken: 1}
+	require.Equal(t, 1, all.unstall(0), "whoever looks next is to wait as long")
+	require.EqualValues(t, 1, all.age)
+	require.Equal(t, 1, all.stalls)
+	require.Zero(t, all.taken)
+	require.Equal(t, 1, all.unstall(0), "a turn has ended since")
+	require.EqualValues(t, 1, all.age)
+	all.give(0)
+	require.Zero(t, all.stalls)
+	require.Equal(t, 2, all.ended)
+	require.Zero(t, all.taken, "it was of another age")
+
+	all = turns{most: 2, taken: 2}
+	require.False(t, all.over())
+	all.allow(1)
+	require.True(t, all.over())
+	require.EqualValues(t, 0, all.force())
+	require.Equal(t, 3, all.taken)
+	all.give(0)
+	require.Equal(t, 2, all.taken)
+}
+
+// Who leaves the line, from its front, its midst, its end, or with a turn just given.
+func TestTurnsLeave(t *testing.T) {
+	line := func(n int) (all *turns, places []*turn) {
+		all = &turns{most: 1, taken: 1}
+		for range n {
+			places = append(places, &turn{ready: make(chan struct{})})
+		}
+		for i := range n - 1 {
+			places[i].next = places[i+1]
+		}
+		all.first, all.last = places[0], places[n-1]
+		return all, places
+	}
+	for leaves := range 3 {
+		all, places := line(3)
+		all.leave(places[leaves])
+		var left []*turn
+		for at := all.first; at != nil; at = at.next {
+			left = append(left, at)
+		}
+		require.Len(t, left, 2)
+		require.NotContains(t, left, places[leaves])
+		require.Same(t, left[1], all.last)
+		require.Equal(t, 1, all.taken)
+	}
+	all, places := line(1)
+	all.leave(places[0])
+	require.Nil(t, all.first)
+	require.Nil(t, all.last)
+
+	all, places = line(2)
+	all.taken = 2
+	all.give(0)
+	require.Same(t, places[0], all.first, "there are as many as there may be")
+	all.allow(2)
+	<-places[0].ready
+	require.Same(t, places[1], all.first)
+	require.Same(t, places[1], all.last)
+
+	all, places = line(2)
+	all.give(0)
+	require.Equal(t, 1, places[0].taken)
+	all.leave(places[0]) // its turn goes to the next one
+	<-places[1].ready
+	require.Equal(t, 1, all.taken)
+	require.Nil(t, all.first)
+	require.Nil(t, all.last)
+	all.age = 5
+	all.leave(places[1])
+	require.Equal(t, 1, all.taken, "of another age")
+}
+
+// A turn that is free is taken at once, by nobody who comes later than one who waits.
+func TestTurnsTake(t *testing.T) {
+	all := turns{most: 2, age: 4}
+	gone := make(chan struct{})
+	close(gone)
+	for n := range 2 {
+		age, taken, ok := all.take(gone, stalled)
+		require.True(t, ok)
+		require.EqualValues(t, 4, age)
+		require.Equal(t, n+1, taken)
+	}
+	_, _, ok := all.take(gone, stalled)
+	require.False(t, ok)
+	require.Equal(t, 2, all.taken)
+	require.Nil(t, all.first)
+	all = turns{most: 2}
+	all.first = &turn{ready: make(chan struct{})} // somebody waits
+	all.last = all.first
+	_, _, ok = all.take(gone, stalled)
+	require.False(t, ok)
+	synctest.Test(t, func(t *testing.T) { // the turns before have stalled, each for as long
+		all := turns{most: 1, taken: 1}
+		start := time.Now()
+		age, taken, ok := all.take(nil, stalled)
+		require.True(t, ok)
+		require.EqualValues(t, 1, age)
+		require.Equal(t, 1, taken)
+		require.Equal(t, stalled, time.Since(start))
+		_, taken, _ = all.take(nil, stalled)
+		require.Equal(t, 1, taken)
+		require.Equal(t, 2*stalled, time.Since(start))
+		_, taken, _ = all.take(nil, stalled)
+		require.Equal(t, 2, taken)
+	})
+}

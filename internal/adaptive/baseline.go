@@ -26,7 +26,7 @@ func (u *unloaded) reset(mean, weight float64) {
 }
 
 // forget drops what the latest windows were like.
-func (u *unloaded) forget() { u.w, u.x, u.y, u.xx, u.xy, u.low = 0, 0, 0, 0, 0, 0 }
+func (u *unloaded) forget() { u.w, u.xx, u.xy = 0, 0, 0 }
 
 // merge adds calls that were not kept waiting.
 func (u *unloaded) merge(mean, calls float64) {
@@ -50,7 +50,7 @@ func (u *unloaded) relearn(m measurement, noise float64) {
 		u.forget()
 	}
 	if u.w == 0 {
-		u.low = x
+		u.x, u.y, u.low = x, y, x
 	}
 	u.low = min(x, u.low+(1-fading)*(u.x-u.low))
 	u.w = u.w*fading + m.calls

@@ -240,7 +240,7 @@ func (a *Controller) ready(now time.Duration) bool {
 		(now-w.since).Seconds() > overdue*a.base.mean*(1+2*a.base.error(a.noise)) {
 		return true
 	}
-	return w.calls > 0 && w.calls >= a.need()
+	return w.calls >= a.need()
 }
 
 // need returns how many calls must have ended for a review.
@@ -283,7 +283,7 @@ func (a *Controller) Lose(now time.Duration, c Attempt, throttled bool) {
 func (a *Controller) set(now time.Duration, n float64) {
 	n = max(float64(a.floor), min(a.losses.bound(n), float64(a.ceiling)))
 	limit := int(n + a.carry + 1e-9)
-	a.carry = max(0, min(n+a.carry-float64(limit), 1))
+	a.carry = max(0, n+a.carry-float64(limit))
 	change := math.Abs(float64(limit - a.limit))
 	raised := limit > a.limit
 	a.previous, a.limit = a.limit, limit
@@ -310,7 +310,7 @@ func (a *Controller) Review(now time.Duration, open []Attempt) bool {
 	case a.serialised(now, m):
 	case a.held && (!a.used(m) || a.mode != growing && m.begun < 0.9*float64(a.limit)):
 		a.policed(now, m)
-	case (a.mode == holding || a.mode == probing) && a.base.mean > 0 && a.gotFaster(now, m):
+	case (a.mode == holding || a.mode == probing) && a.gotFaster(now, m):
 	case a.open && !a.used(m):
 		a.unbound(now, m)
 	case a.mode == growing:
@@ -336,13 +336,11 @@ func (a *Controller) Review(now time.Duration, open []Attempt) bool {
 // builds up, which would pass for variation.
 func (a *Controller) learnNoise(m measurement, fresh bool) {
 	cv := m.cv
-	if a.base.mean > 0 {
-		if fresh && a.base.weight > 4 && math.Abs(math.Log(m.time/a.base.mean)) > 0.25+2*a.error(m) {
+	if a.base.weight > 4 {
+		if fresh && math.Abs(math.Log(m.time/a.base.mean)) > 0.25+2*a.error(m) {
 			return
 		}
-		if a.base.weight > 4 {
-			cv *= max(1, min(2, m.time/a.base.mean)) // by more, the service has changed
-		}
+		cv *= max(1, min(2, m.time/a.base.mean)) // by more, the service has changed
 	}
 	squared := min(1, cv*cv*m.calls/max(1, m.calls-1))
 	if a.mode == refining { // there is no line that could add to it

@@ -109,7 +109,7 @@ func (l *lossCap) loss(now time.Duration, c Attempt, limit int, throttled, explo
 	case l.burst && c.Began <= l.burstEnd: // lost with others, before any could be held back
 		l.most = l.bound(tolerated)
 		return
-	case exploring && (l.most == 0 || float64(limit) > 1.05*l.most):
+	case exploring && float64(limit) > 1.05*l.most:
 		l.most, l.regrow = tolerated, first
 		l.fall.from = 0
 	default:
@@ -141,9 +141,9 @@ func (l *lossCap) cut(most float64) {
 		l.putUpWith(float64(l.bottoms)*b.losses/(b.losses+b.calls), leastCap*float64(int(1)<<l.bottoms))
 	case f.upper == 0 && l.most < f.from*0.71:
 		f.upper, f.losses, f.calls = lost, 0, 0
-	case f.upper > 0 && l.most <= f.from/2 && lost > f.upper/3:
+	case l.most <= f.from/2 && lost > f.upper/3:
 		l.putUpWith(lost, f.from)
-	case f.upper > 0 && l.most <= f.from/2:
+	case l.most <= f.from/2:
 		f.from = 0 // it helps
 	}
 }

@@ -67,7 +67,7 @@ func (a *Controller) lineFormed(m measurement, longer, doubt float64) bool {
 // finds out.
 func (a *Controller) leaveGrowth(now time.Duration, m measurement, doubt float64) {
 	a.rate = math.Log(m.inFlight / m.time)
-	if a.level > 0 && a.level < 0.8*m.inFlight {
+	if a.level < 0.8*m.inFlight {
 		earlier := math.Log(a.level / a.base.mean)
 		if a.congested = earlier-math.Log(m.rate) > max(0.1, 2*doubt); a.congested {
 			a.rate = earlier

@@ -9,7 +9,6 @@ import (
 // over the latest steps: either calls take as long as before it, or longer by as
 // much as there are more of them.
 func (a *Controller) probed(now time.Duration, m measurement) {
-	a.mode = holding
 	step, longer := math.Log(m.inFlight)-a.usual.inFlight, math.Log(m.time)-a.usual.time
 	variance := max(0.02*0.02, a.noise*a.noise*(1/m.calls+1/max(1, a.usual.calls)))
 	if step > 0.02 && a.used(m) && longer > -max(0.1, 3*math.Sqrt(variance)) {
@@ -97,9 +96,7 @@ func (a *Controller) dipped(now time.Duration, m measurement) {
 		a.level = held * a.base.mean
 		a.set(now, a.level)
 	default: // still a line
-		if m.time < before.time {
-			a.base.reset(min(m.time, a.base.mean), m.calls)
-		}
+		a.base.reset(min(m.time, a.base.mean), m.calls)
 		a.dip(now, m)
 	}
 }
