@@ -72,7 +72,7 @@ func TestForecastNext(t *testing.T) {
 	require.Zero(t, instantly.next(time.Second, 200, 1000, 1, 0, true), "in no time at all")
 	require.Positive(t, instantly.next(time.Second+1, 200, 1000, 1, 0, true))
 	slow := from
-	require.Equal(t, 100*time.Hour+math.MaxInt64/2, slow.next(100*time.Hour, 124, math.MaxInt32, 1, latency, true))
+	require.Equal(t, 100*time.Hour+1<<62, slow.next(100*time.Hour, 124, math.MaxInt32, 1, latency, true))
 
 	// It begins anew where nothing bounded the calls, does no more, or items are counted anew.
 	for _, c := range []struct {
