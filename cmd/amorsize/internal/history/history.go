@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -59,19 +60,13 @@ func Save(cmd, what string, data any) error {
 	if err != nil {
 		return err
 	}
-	host, _ := os.Hostname()
-	now := time.Now()
-	e := Entry{V: 1, ID: now.UTC().Format("20060102-150405.000"), At: now, Cmd: cmd, What: what, Host: host, Data: raw}
-	e.ID = strings.Replace(e.ID, ".", "-", 1)
-	text, err := json.Marshal(e)
-	if err != nil {
-		return err
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("%w: %w", ErrHistory, err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, e.ID+".json"), text, 0o600); err != nil {
-		return fmt.Errorf("%w: %w", ErrHistory, err)
+	host, _ := os.Hostname()
+	e := Entry{V: 1, At: time.Now(), Cmd: cmd, What: what, Host: host, Data: raw}
+	if err := write(dir, e); err != nil {
+		return err
 	}
 	names, err := list(dir)
 	if err != nil {
@@ -81,6 +76,30 @@ func Save(cmd, what string, data any) error {
 		_ = os.Remove(filepath.Join(dir, old))
 	}
 	return nil
+}
+
+// write writes an entry into a file of its own, named by the first millisecond from its
+// time on that no other one has: runs may end together.
+func write(dir string, e Entry) error {
+	for at := e.At.UTC(); ; at = at.Add(time.Millisecond) {
+		e.ID = strings.Replace(at.Format("20060102-150405.000"), ".", "-", 1)
+		text, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		f, err := os.OpenFile(filepath.Join(dir, e.ID+".json"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err == nil {
+			_, err = f.Write(text)
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", ErrHistory, err)
+		}
+		return nil
+	}
 }
 
 func list(dir string) ([]string, error) {
@@ -129,9 +148,8 @@ func Find(id string) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	var back int
-	if n, err := fmt.Sscanf(id, "-%d", &back); n == 1 && err == nil && back >= 1 && back <= len(all) {
-		return all[len(all)-back], nil
+	if back, err := strconv.Atoi(id); err == nil && back <= -1 && -back <= len(all) {
+		return all[len(all)+back], nil
 	}
 	var found []Entry
 	for _, e := range all {

@@ -46,13 +46,22 @@ func (c chart) empty() bool {
 	return true
 }
 
-// bounds returns the ranges of the axes; y begins at 0.
+// bounds returns the ranges of the axes; y begins at 0. There is no 0 on a logarithmic
+// axis: what lies there is drawn at its beginning.
 func (c chart) bounds() (x0, x1, y1 float64) {
 	x0, x1 = math.Inf(1), math.Inf(-1)
 	for _, s := range c.Series {
 		for _, p := range s.Pts {
-			x0, x1, y1 = min(x0, p.X), max(x1, p.X, p.To), max(y1, p.Y)
+			x1, y1 = max(x1, p.X, p.To), max(y1, p.Y)
+			for _, x := range []float64{p.X, p.To} {
+				if x > 0 || !c.LogX && x == p.X {
+					x0 = min(x0, x)
+				}
+			}
 		}
+	}
+	if c.LogX && x1 <= 0 {
+		x0, x1 = 1, 10
 	}
 	if !c.LogX && len(c.Series) > 0 && c.Series[0].Kind != "bars" {
 		x0 = min(x0, 0)
@@ -71,6 +80,7 @@ func (c chart) SVG() template.HTML {
 	x0, x1, y1 := c.bounds()
 	scaleX := func(x float64) float64 {
 		if c.LogX {
+			x = max(x, x0)
 			return left + (math.Log(x)-math.Log(x0))/(math.Log(x1)-math.Log(x0))*(width-left-right)
 		}
 		return left + (x-x0)/(x1-x0)*(width-left-right)

@@ -135,7 +135,7 @@ func shares(reasons []summary.Reason) []share {
 	}
 	var list []share
 	for _, r := range reasons {
-		list = append(list, share{r.Why, r.Items, 100 * float64(r.Items) / float64(all)})
+		list = append(list, share{r.Why, r.Items, 100 * float64(r.Items) / float64(max(1, all))})
 	}
 	return list
 }
