@@ -34,8 +34,8 @@
 //     the loop. feeding: where the engine differs for a stream.
 //   - claims: who runs which items. sizing, batch, costmodel: how many at a time.
 //     calls, guarded, batches: the function itself, by item, through policies, by batch.
-//   - review: how many run at once, as computing decides, or internal/adaptive by way
-//     of the gate. look: computing or waiting. memory, bound: how many fit.
+//   - review: how many run at once, as internal/hillclimb decides, or internal/adaptive
+//     by way of the gate. look: computing or waiting. memory, bound: how many fit.
 //   - finish: the outcome. [Report]: what happened. forecast: what it will take.
 //   - [Event], listeners: what is happening, and who is told. backlog, teller: when.
 //   - timeout: a bound on each call.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/hillclimb"
 )
 
 // What the engine does otherwise where items come from a feed.
@@ -110,16 +111,16 @@ func executeFeed(ctx context.Context, r runner, f *feed, cfg Config) {
 
 // observeWaiting leaves workers that wait for items out of o: that a core is idle
 // says nothing about the calls then. mu is held.
-func (p *pool) observeWaiting(o *observation) {
-	inCalls := o.busy
+func (p *pool) observeWaiting(o *hillclimb.Observation) {
+	inCalls := o.Busy
 	for _, w := range p.workers {
 		if w.size.Load() == 0 {
-			o.running--
-		} else if began := max(p.mark.at, time.Duration(w.began.Load())); began < o.now {
-			inCalls += o.now - began
+			o.Running--
+		} else if began := max(p.mark.at, time.Duration(w.began.Load())); began < o.Now {
+			inCalls += o.Now - began
 		}
 	}
-	if o.age > 0 {
-		o.occupied = float64(inCalls) / float64(o.age)
+	if o.Age > 0 {
+		o.Occupied = float64(inCalls) / float64(o.Age)
 	}
 }

@@ -190,7 +190,7 @@ func (p *pool) bound() Bound {
 	if p.adapts.Load() {
 		return p.story.bound()
 	}
-	if p.control.cut > 0 {
+	if p.control.Cut() {
 		return BoundByMemory
 	}
 	at := slices.IndexFunc(p.plan.Limits, func(l optimizer.Limit) bool { return l.Binding })

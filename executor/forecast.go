@@ -60,7 +60,7 @@ func (p *pool) foresee(now time.Duration) {
 	case p.adapts.Load():
 		took = p.forecast.next(now-p.start, int(p.ran.Load()), p.total, m.InFlight+m.Held, m.Latency, m.Bound != "")
 	case p.plan.PredictedDuration == 0: // a fixed number, and no sample; what a trial achieves says nothing
-		took = p.forecast.next(now-p.start, int(p.ran.Load()), p.total, len(p.workers), 0, p.control.phase == hold)
+		took = p.forecast.next(now-p.start, int(p.ran.Load()), p.total, len(p.workers), 0, !p.control.Trying())
 	}
 	before := p.plan.PredictedDuration
 	if took == 0 || p.cfg.rate > 0 && took < before*5/4 && took > before*4/5 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/hillclimb"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
@@ -62,7 +63,7 @@ func (p *pool) measureShare(w *worker) (share float64, ok bool) {
 // revise makes the plan again as soon as the run has shown what the sample
 // could not: the CPU share of calls too long to measure one alone. It returns
 // the new plan, or nil. mu is held.
-func (p *pool) revise(o observation) *optimizer.Plan {
+func (p *pool) revise(o hillclimb.Observation) *optimizer.Plan {
 	if p.revised || p.plan.Sample.CPUKnown {
 		return nil
 	}
@@ -74,12 +75,12 @@ func (p *pool) revise(o observation) *optimizer.Plan {
 		return nil
 	}
 	sample.CPUKnown = true
-	p.control.learn(sample.Workload())
+	p.control.Learn(sample.Workload() != sampling.CPUBound)
 	if sample.Items == 0 || p.surprised { // what a call takes is not known either
-		if o.items == 0 {
+		if o.Items == 0 {
 			return nil
 		}
-		sample.ItemNanos = float64(o.busy) / float64(o.items)
+		sample.ItemNanos = float64(o.Busy) / float64(o.Items)
 		if own, items := p.ownTime(); items > 0 {
 			sample.ItemNanos = float64(own) / float64(items)
 		}

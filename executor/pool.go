@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/hillclimb"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
@@ -66,7 +67,7 @@ type pool struct {
 
 	// mu is never held while user code runs or anything waits.
 	mu      sync.Mutex
-	control computing
+	control hillclimb.Controller
 	workers []*worker
 	running atomic.Int64 // len(workers), for readers without mu
 	closed  bool

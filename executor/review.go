@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/hillclimb"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
@@ -113,43 +114,43 @@ func (p *pool) decide(now time.Duration) (change *Change, plan *optimizer.Plan, 
 // decideComputing leaves the number of workers to control, until the calls are
 // found to wait. mu is held.
 func (p *pool) decideComputing(now time.Duration) (change *Change, plan *optimizer.Plan) {
-	if p.control.allow(p.boundByMemory(now)) {
+	if p.control.Allow(p.boundByMemory(now)) {
 		why := p.memory.reason(p.unitsPerCall)
-		if p.control.level > int(p.limit.Load()) {
+		if p.control.Level() > int(p.limit.Load()) {
 			why = "memory: there is room for more"
 		}
-		p.limit.Store(int64(p.control.level))
-		change = p.staff.note(Change{At: now - p.start, Workers: p.control.level, Reason: why})
+		p.limit.Store(int64(p.control.Level()))
+		change = p.staff.note(Change{At: now - p.start, Workers: p.control.Level(), Reason: why})
 		p.newEpoch(now)
 	}
 	o := p.observe(now)
 	plan = p.revise(o)
-	d := p.control.next(o)
-	changed := d.waits || d.limit != int(p.limit.Load())
-	if d.waits {
-		base, calls := o.mean(), o.items
+	d := p.control.Next(o)
+	changed := d.Waits || d.Limit != int(p.limit.Load())
+	if d.Waits {
+		base, calls := o.Mean(), o.Items
 		if p.tells {
 			own, items := p.ownTime()
 			base, calls = own/time.Duration(max(1, items)), int(items)
 		}
 		sample := sampling.Sample{CPUKnown: true} // the cores were next to idle
-		if p.control.told {
+		if p.control.Told() {
 			sample.CPUShare = p.look.share
 		}
-		first := max(optimizer.First(sample, o.procs), p.control.level)
+		first := max(optimizer.First(sample, o.Procs), p.control.Level())
 		p.openGate(now, first, base, calls)
-		d.limit, d.reason, d.newEpoch = int(p.limit.Load()), "the calls wait, cores are idle", true
+		d.Limit, d.Reason, d.NewEpoch = int(p.limit.Load()), "the calls wait, cores are idle", true
 	}
 	if plan == nil { // what the controller has just found out counts too
 		plan = p.revise(o)
 	}
 	if changed {
-		p.limit.Store(int64(d.limit))
-		if d.reason != "" {
-			change = p.staff.note(Change{At: now - p.start, Workers: d.limit, Reason: d.reason})
+		p.limit.Store(int64(d.Limit))
+		if d.Reason != "" {
+			change = p.staff.note(Change{At: now - p.start, Workers: d.Limit, Reason: d.Reason})
 		}
 	}
-	if d.newEpoch {
+	if d.NewEpoch {
 		p.newEpoch(now)
 	}
 	return change, plan
@@ -259,11 +260,11 @@ func (p *pool) newEpoch(now time.Duration) {
 }
 
 // observe adds up the epoch so far. mu is held.
-func (p *pool) observe(now time.Duration) observation {
-	o := observation{
-		now: now, age: now - p.mark.at,
-		running: len(p.workers), cores: -1,
-		procs: runtime.GOMAXPROCS(0), left: p.claims.left(),
+func (p *pool) observe(now time.Duration) hillclimb.Observation {
+	o := hillclimb.Observation{
+		Now: now, Age: now - p.mark.at,
+		Running: len(p.workers), Cores: -1,
+		Procs: runtime.GOMAXPROCS(0), Left: p.claims.left(),
 	}
 	epoch := p.epoch.Load()
 	for _, w := range p.workers {
@@ -272,11 +273,11 @@ func (p *pool) observe(now time.Duration) observation {
 	if p.claims.feed != nil {
 		p.observeWaiting(&o)
 	}
-	if o.age < sampling.ProcessResolution {
+	if o.Age < sampling.ProcessResolution {
 		return o
 	}
 	if cpu, ok := sampling.ProcessCPU(); ok && p.mark.cpuKnown {
-		o.cores = float64(cpu-p.mark.cpu) / float64(o.age)
+		o.Cores = float64(cpu-p.mark.cpu) / float64(o.Age)
 	}
 	return o
 }

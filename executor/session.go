@@ -48,6 +48,9 @@ type Stats struct {
 	Base     time.Duration // mean time of a call that no other one keeps waiting
 }
 
+// worthLearning is how many items a run must have had for the next one to learn of it.
+const worthLearning = 8
+
 // Stats returns what the session has seen and learned so far.
 func (s *Session) Stats() Stats {
 	s.mu.Lock()
@@ -107,7 +110,7 @@ func (s *Session) end(p *pool, items int, failed int64) {
 	if p.claims.feed != nil {
 		s.stats.Failed += p.claims.feed.failed.Load()
 	}
-	if p.cfg.Workers > 0 || !p.staffed || p.totals.items < minItems {
+	if p.cfg.Workers > 0 || !p.staffed || p.totals.items < worthLearning {
 		return
 	}
 	sample := p.plan.Sample
@@ -121,7 +124,7 @@ func (s *Session) end(p *pool, items int, failed int64) {
 		sample.HeldBytes = p.memory.unit
 	}
 	sample.Items, sample.Elapsed = 0, 0 // none of the next run's
-	s.learned = &learned{sample, p.control.level}
+	s.learned = &learned{sample, p.control.Level()}
 	s.plan = p.plan
 	s.plan.Warnings = nil
 }

@@ -2,9 +2,11 @@ package executor
 
 import (
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/hillclimb"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
@@ -39,12 +41,16 @@ func (p *pool) staffUp() {
 // startControl has the number of workers decided from here on. mu is held.
 func (p *pool) startControl(now time.Duration) {
 	fixed, ceiling := p.cfg.Workers > 0, p.ceiling()
-	p.control = newComputing(p.plan, p.cfg.MinWorkers, ceiling, fixed, now)
+	p.control = hillclimb.New(now, hillclimb.Start{
+		Workers: p.plan.Workers, ItemNanos: p.plan.Sample.ItemNanos,
+		Floor: p.cfg.MinWorkers, Ceiling: ceiling, Fixed: fixed,
+		MemoryBinds: slices.ContainsFunc(p.plan.Limits, func(l optimizer.Limit) bool { return l.OfMemory() && l.Binding }),
+	})
 	if p.surprised {
-		p.control.forgetBase()
+		p.control.ForgetBase()
 	}
-	p.control.allow(p.memory.calls(1, ceiling))
-	p.limit.Store(int64(p.control.level))
+	p.control.Allow(p.memory.calls(1, ceiling))
+	p.limit.Store(int64(p.control.Level()))
 	waits := p.plan.Workload != sampling.CPUBound && ceiling > p.plan.Host.Procs
 	if !fixed && (waits || p.batches != nil && !p.cfg.ComputeOnly) { // batches are too few for trials of computing
 		base, calls := p.plan.Sample.ItemTime(), p.plan.Sample.Items
@@ -215,7 +221,7 @@ func (p *pool) grow() {
 		// What the caller demands is not for the process to admit. Nor is the first
 		// helper of a stream, whose items are run by helpers only: it takes the place
 		// of the caller.
-		demanded := p.control.fixed || len(p.workers) < p.cfg.MinWorkers
+		demanded := p.control.Fixed() || len(p.workers) < p.cfg.MinWorkers
 		if !demanded && (p.claims.feed == nil || len(p.workers) > 0) {
 			if w.admitted = helpers.admit(waits, procs); w.admitted == nil {
 				return

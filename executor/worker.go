@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/internal/adaptive"
+	"github.com/amorsize/amorsize/internal/hillclimb"
 )
 
 // attemptCell is an attempt that one goroutine writes and others may read.
@@ -101,14 +102,14 @@ func (a *account) end(epoch int64, items int, took, held time.Duration) bool {
 }
 
 // observe adds what the worker did in the epoch to o.
-func (a *account) observe(epoch int64, o *observation) {
+func (a *account) observe(epoch int64, o *hillclimb.Observation) {
 	chunks := a.epoch.chunks.Load()
 	if a.epoch.number.Load() != epoch || chunks == 0 {
 		return
 	}
-	o.reporting++
-	o.chunks += int(chunks)
-	o.items += int(a.epoch.items.Load())
-	o.busy += time.Duration(a.epoch.busy.Load())
-	o.squares += math.Float64frombits(a.epoch.squares.Load())
+	o.Reporting++
+	o.Chunks += int(chunks)
+	o.Items += int(a.epoch.items.Load())
+	o.Busy += time.Duration(a.epoch.busy.Load())
+	o.Squares += math.Float64frombits(a.epoch.squares.Load())
 }

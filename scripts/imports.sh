@@ -37,7 +37,7 @@ forbid amorsizetest "" executor optimizer sampling ratelimit retry circuitbreake
 
 # What the core imports itself: the standard library, x/sync, gopsutil v3 and, for
 # percentiles, HdrHistogram (the standard library only).
-for package in . executor optimizer sampling ratelimit retry circuitbreaker concurrency transport amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed internal/fifo internal/adaptive; do
+for package in . executor optimizer sampling ratelimit retry circuitbreaker concurrency transport amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed internal/fifo internal/adaptive internal/hillclimb; do
   [ -d "$package" ] || continue
   while read -r import; do
     case $import in

@@ -1,4 +1,4 @@
-package executor
+package hillclimb
 
 import (
 	"testing"
@@ -8,7 +8,7 @@ import (
 )
 
 // Half and double in turn, as far as that makes sense.
-func TestComputingCandidate(t *testing.T) {
+func TestCandidate(t *testing.T) {
 	for _, c := range []struct {
 		level, floor, ceiling, left int
 		upwards                     bool
@@ -20,18 +20,18 @@ func TestComputingCandidate(t *testing.T) {
 	} {
 		of := at(c.level)
 		of.floor, of.ceiling, of.trial.upwardsNext = c.floor, c.ceiling, c.upwards
-		require.Equal(t, c.want, of.candidate(observation{procs: 8, left: c.left}), "%+v", c)
+		require.Equal(t, c.want, of.candidate(Observation{Procs: 8, Left: c.left}), "%+v", c)
 	}
 	stuck := at(4)
 	stuck.floor, stuck.ceiling, stuck.checkAt, stuck.pause = 4, 4, 0, 7
-	require.Equal(t, decision{limit: 4, newEpoch: true}, stuck.next(shows(4, 40_000)))
+	require.Equal(t, Decision{Limit: 4, NewEpoch: true}, stuck.Next(shows(4, 40_000)))
 	require.Equal(t, time.Second+7, stuck.checkAt)
 	require.Equal(t, hold, stuck.phase)
 }
 
-// trying is a computing in the midst of a trial, from four workers that achieve a
+// trying is a Controller in the midst of a trial, from four workers that achieve a
 // hundred thousand items a second.
-func trying(level int, phase phase) computing {
+func trying(level int, phase phase) Controller {
 	c := at(4)
 	c.phase, c.cut = phase, 5
 	c.trial.level, c.trial.before, c.trial.callTime = level, 100_000, 40*time.Microsecond
@@ -39,7 +39,7 @@ func trying(level int, phase phase) computing {
 }
 
 // What ends a trial at once, and what takes a second look.
-func TestComputingJudge(t *testing.T) {
+func TestJudge(t *testing.T) {
 	for _, c := range []struct {
 		level int
 		rate  float64
@@ -49,29 +49,29 @@ func TestComputingJudge(t *testing.T) {
 		{2, 140_000, 2}, {2, 130_000, 0}, {2, 80_000, 0}, {2, 70_000, 4},
 	} {
 		of := trying(c.level, probe)
-		d := of.next(shows(c.level, c.rate))
-		require.True(t, d.newEpoch)
+		d := of.Next(shows(c.level, c.rate))
+		require.True(t, d.NewEpoch)
 		require.InDelta(t, c.rate, of.trial.rate, 1e-6)
 		if c.want == 0 {
 			require.Equal(t, confirm, of.phase, "%+v", c)
-			require.Equal(t, 4, d.limit)
+			require.Equal(t, 4, d.Limit)
 			continue
 		}
 		require.Equal(t, hold, of.phase)
-		require.Equal(t, c.want, d.limit, "%+v", c)
+		require.Equal(t, c.want, d.Limit, "%+v", c)
 		require.Equal(t, c.want, of.level)
 	}
 	bounds := map[time.Duration]time.Duration{0: 20 * time.Millisecond, time.Millisecond: 32 * time.Millisecond}
 	for call, most := range bounds {
 		c := trying(2, probe)
 		c.trial.callTime = call
-		require.Equal(t, decision{limit: 2}, c.next(observation{age: most, procs: 8}))
-		require.Equal(t, decision{limit: 4, newEpoch: true}, c.next(observation{age: most + 1, procs: 8}))
+		require.Equal(t, Decision{Limit: 2}, c.Next(Observation{Age: most, Procs: 8}))
+		require.Equal(t, Decision{Limit: 4, NewEpoch: true}, c.Next(Observation{Age: most + 1, Procs: 8}))
 		require.Equal(t, hold, c.phase)
 	}
 }
 
-func TestComputingCompare(t *testing.T) {
+func TestCompare(t *testing.T) {
 	for _, c := range []struct {
 		level       int
 		rate, again float64
@@ -82,35 +82,35 @@ func TestComputingCompare(t *testing.T) {
 	} {
 		of := trying(c.level, confirm)
 		of.trial.rate = c.rate
-		d := of.next(shows(4, c.again))
+		d := of.Next(shows(4, c.again))
 		require.Equal(t, hold, of.phase)
-		require.Equal(t, c.want, d.limit, "%+v", c)
-		require.True(t, d.newEpoch)
+		require.Equal(t, c.want, d.Limit, "%+v", c)
+		require.True(t, d.NewEpoch)
 	}
 	bounds := map[time.Duration]time.Duration{0: 40 * time.Millisecond, time.Millisecond: 64 * time.Millisecond}
 	for call, most := range bounds {
 		c := trying(2, confirm)
 		c.trial.callTime = call
-		require.Equal(t, decision{limit: 4}, c.next(observation{age: most, procs: 8}))
+		require.Equal(t, Decision{Limit: 4}, c.Next(Observation{Age: most, Procs: 8}))
 		require.Equal(t, confirm, c.phase)
-		require.Equal(t, decision{limit: 4, newEpoch: true}, c.next(observation{age: most + 1, procs: 8}))
+		require.Equal(t, Decision{Limit: 4, NewEpoch: true}, c.Next(Observation{Age: most + 1, Procs: 8}))
 		require.Equal(t, hold, c.phase)
 	}
 }
 
 // What is accepted is tried again soon, what is rejected ever more rarely.
-func TestComputingEndsTrials(t *testing.T) {
-	o := observation{now: time.Second}
+func TestEndsTrials(t *testing.T) {
+	o := Observation{Now: time.Second}
 	c := trying(8, probe)
 	c.trial.callTime = time.Millisecond
-	require.Equal(t, decision{limit: 8, newEpoch: true, reason: "more workers achieve more"}, c.accept(o))
+	require.Equal(t, Decision{Limit: 8, NewEpoch: true, Reason: "more workers achieve more"}, c.accept(o))
 	require.Equal(t, 8, c.level)
 	require.Zero(t, c.cut)
 	require.True(t, c.trial.upwardsNext)
 	require.Equal(t, 400*time.Millisecond, c.pause)
 	require.Equal(t, 1400*time.Millisecond, c.checkAt)
 	c = trying(2, probe)
-	require.Equal(t, decision{limit: 2, newEpoch: true, reason: "4 workers achieve no more"}, c.accept(o))
+	require.Equal(t, Decision{Limit: 2, NewEpoch: true, Reason: "4 workers achieve no more"}, c.accept(o))
 	require.False(t, c.trial.upwardsNext)
 	require.Equal(t, time.Second+firstCheck, c.checkAt)
 	c = trying(1, probe)
@@ -119,7 +119,7 @@ func TestComputingEndsTrials(t *testing.T) {
 
 	c = trying(2, probe)
 	c.pause = time.Second
-	require.Equal(t, decision{limit: 4, newEpoch: true}, c.reject(o))
+	require.Equal(t, Decision{Limit: 4, NewEpoch: true}, c.reject(o))
 	require.True(t, c.trial.upwardsNext)
 	require.Equal(t, 4*time.Second, c.pause)
 	require.Equal(t, 5*time.Second, c.checkAt)
