@@ -2,8 +2,8 @@
 //
 // Such calls share the cores: beyond those more workers achieve nothing, and below them
 // a lock, memory bandwidth or garbage collection may be what bounds. So other numbers are
-// tried, and kept if they pay: hill climbing, as the .NET thread pool does (Hellerstein
-// and others, 2009), with trials long enough to tell. Calls that turn out to wait are
+// tried, and kept if they pay: hill climbing, as the .NET thread pool does (Fuentes, MSDN
+// Magazine, September 2010), with trials long enough to tell. Calls that turn out to wait are
 // the business of internal/adaptive.
 package hillclimb
 
