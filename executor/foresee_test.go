@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/internal/hillclimb"
 	"github.com/amorsize/amorsize/sampling"
 )
 
@@ -23,6 +24,18 @@ func running(change func(p *pool)) *pool {
 	}
 	p.foresee(p.start + time.Second)
 	return p
+}
+
+// trying is the law for calls that compute, in a trial.
+func trying(t *testing.T) hillclimb.Controller {
+	t.Helper()
+	c := hillclimb.New(0, hillclimb.Start{Workers: 8, Ceiling: 8})
+	c.Next(hillclimb.Observation{
+		Now: time.Hour, Age: 10 * time.Millisecond, Running: 8, Reporting: 8, Chunks: 100, Items: 100,
+		Busy: 80 * time.Millisecond, Squares: 100 * 8e5 * 8e5, Cores: 8, Procs: 8, Left: 1000,
+	})
+	require.True(t, c.Trying())
+	return c
 }
 
 // What a run achieves is what it is predicted to take.
@@ -52,7 +65,7 @@ func TestForesee(t *testing.T) {
 		"computing, not predicted":   {func(p *pool) { p.adapts.Store(false); p.plan.PredictedDuration = 0 }, true},
 		"in a trial": {func(p *pool) {
 			p.adapts.Store(false)
-			p.plan.PredictedDuration, p.control.phase = 0, probe
+			p.plan.PredictedDuration, p.control = 0, trying(t)
 		}, false},
 		"of many workers": {func(p *pool) {
 			p.adapts.Store(false)

@@ -26,11 +26,20 @@ type gate struct {
 	// mu is never held while user code runs or anything waits. A pool's mu is
 	// taken before it, never after.
 	mu      sync.Mutex
-	law     *adaptive.Controller // nil before it is open
-	workers []*account           // whose attempts are watched
-	runs    []*pool              // that share the limit
-	crowd   atomic.Int64         // how many those are
-	listed  []adaptive.Attempt   // reused by attempts
+	law     law                // nil before it is open
+	workers []*account         // whose attempts are watched
+	runs    []*pool            // that share the limit
+	crowd   atomic.Int64       // how many those are
+	listed  []adaptive.Attempt // reused by attempts
+}
+
+// law is what a gate asks: an [adaptive.Law] of a run, whose first call is alone, and which
+// may begin with more calls in flight than it allows.
+type law interface {
+	adaptive.Law
+	Bounds() (floor, ceiling int)
+	Alone(took time.Duration)
+	Restart(now time.Duration)
 }
 
 // open lets first calls at a time begin, from which the limit goes its own way,

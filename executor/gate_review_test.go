@@ -1,87 +1,80 @@
 package executor
 
 import (
-	"math"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/adaptive"
 )
 
-// reviewed is what a gate of forty calls says after a window of twenty of them.
-func reviewed(change func(g *gate)) (g *gate, moment Moment, reason string) {
-	g = gateOf(40, runOf(0, 100))
-	g.adaptive = steady(20, holding, 0)
-	g.adaptive.previous, g.adaptive.ceiling = 20, 100
-	g.adaptive.window = window{limit: 20, calls: 20, ended: 20, seconds: 2, squares: 0.2, inFlight: 400, peak: 20}
-	g.inFlight.Store(7)
-	g.due.Store(true)
-	if change != nil {
-		change(g)
-	}
-	moment, reason = g.review(time.Second, g.adaptive.saturated, math.Inf(1), g.adaptive.held)
-	return g, moment, reason
-}
-
+// A review asks the law, and says what bounds the calls.
 func TestGateReview(t *testing.T) {
-	g, moment, reason := reviewed(nil)
-	require.InDelta(t, 200, moment.Rate, 1e-9)
-	moment.Rate = 0
-	require.Equal(t, Moment{Limit: 20, InFlight: 7, Latency: 100 * time.Millisecond, Base: 100 * time.Millisecond, Bound: BoundByService}, moment)
-	require.Empty(t, reason)
-	require.EqualValues(t, 100*time.Millisecond, g.base.Load())
-	require.EqualValues(t, g.adaptive.epoch, g.epoch.Load())
-	require.EqualValues(t, 20, g.limit.Load())
+	state := adaptive.State{Baseline: 100 * time.Millisecond, Latency: 120 * time.Millisecond, Rate: 200, Settled: true}
+	reviewed := func(saturated, held bool, change func(*gate, *spy)) (*gate, *spy, Moment, string) {
+		g, s := spied(20, runOf(0, 100))
+		s.state, s.ready, s.reason = state, true, "it pays"
+		g.inFlight.Store(7)
+		g.due.Store(true)
+		if change != nil {
+			change(g, s)
+		}
+		moment, reason := g.review(time.Second, saturated, 9, held)
+		return g, s, moment, reason
+	}
+	g, s, moment, reason := reviewed(false, false, func(g *gate, s *spy) {
+		var w account
+		g.join(&w)
+		g.enter(&w, 1, 3, 2)
+		s.limit, s.epoch = 25, 1
+	})
+	require.Equal(t, Moment{
+		Limit: 25, InFlight: 8, Latency: state.Latency, Rate: 200, Base: state.Baseline, Bound: BoundByService,
+	}, moment)
+	require.Equal(t, "it pays", reason)
+	require.Len(t, s.open, 1)
+	require.Equal(t, adaptive.Conditions{Batches: 9}, s.conditions)
+	require.EqualValues(t, state.Baseline, g.base.Load())
+	require.Equal(t, []int64{25, 1}, []int64{g.limit.Load(), g.epoch.Load()})
 	require.False(t, g.due.Load())
+	require.Equal(t, []int{1, 0}, []int{s.reviews, s.silences})
 
-	for name, change := range map[string]func(g *gate){
-		"not due":    func(g *gate) { g.due.Store(false) },
-		"not enough": func(g *gate) { g.adaptive.window.calls = 5 },
+	for name, change := range map[string]func(*gate, *spy){
+		"not due":    func(g *gate, _ *spy) { g.due.Store(false) },
+		"not enough": func(_ *gate, s *spy) { s.ready = false },
 	} {
-		g, moment, _ = reviewed(change)
+		_, s, moment, _ = reviewed(false, false, change)
 		require.Zero(t, moment.Rate, name)
-		require.Zero(t, g.adaptive.epoch, name)
+		require.Equal(t, []int{0, 1}, []int{s.reviews, s.silences}, name)
 		require.Equal(t, 20, moment.Limit, name)
 	}
-	g, moment, reason = reviewed(func(g *gate) { g.adaptive.mode, g.adaptive.cold, g.adaptive.level = growing, true, 0 })
-	require.Equal(t, "the throughput follows", reason)
-	require.Empty(t, g.adaptive.reason, "it is told once")
-	require.Empty(t, moment.Bound, "it grows")
-	_, moment, _ = reviewed(func(g *gate) { g.adaptive.mode, g.adaptive.level = growing, 0 })
+	_, _, moment, _ = reviewed(false, false, func(_ *gate, s *spy) { s.state.Settled = false })
 	require.Empty(t, moment.Bound)
-	_, moment, _ = reviewed(func(g *gate) { g.adaptive.cold = true })
-	require.Empty(t, moment.Bound)
-	_, moment, _ = reviewed(func(g *gate) { g.adaptive.ceiling = 20 })
+	_, _, moment, _ = reviewed(false, false, func(_ *gate, s *spy) { s.ceiling = 20 })
 	require.Equal(t, BoundByCaller, moment.Bound)
-	g, moment, _ = reviewed(func(g *gate) { g.adaptive.saturated = true })
+	_, s, moment, _ = reviewed(true, true, func(_ *gate, s *spy) { s.ceiling = 20 })
 	require.Equal(t, BoundByCores, moment.Bound)
-	require.True(t, g.adaptive.saturated)
-	g, _, _ = reviewed(func(g *gate) { g.turns.taken = 21; g.turns.most = 20 })
-	require.True(t, g.adaptive.saturated, "there are more than the limit")
-	g, _, _ = reviewed(func(g *gate) { g.adaptive.held = true })
-	require.True(t, g.adaptive.held)
-
-	g = gateOf(16, runOf(0, 100))
-	moment, _ = g.review(patience, false, 15, false)
-	require.Equal(t, 16, moment.Limit, "few are left")
-	moment, _ = g.review(patience, false, 16, false)
-	require.Equal(t, 32, moment.Limit, "none has ended in time")
-	require.Empty(t, moment.Bound)
+	require.Equal(t, adaptive.Conditions{Saturated: true, Held: true, Batches: 9}, s.conditions)
+	_, s, _, _ = reviewed(false, false, func(g *gate, _ *spy) { g.turns.taken = 21 })
+	require.True(t, s.conditions.Saturated, "there are more than the limit")
 }
 
 func TestGateRuns(t *testing.T) {
 	a, b, c := runOf(0, 10), runOf(0, 30), runOf(0, 20)
 	g := gateOf(16, a, b, c)
-	g.delist(b)
+	g.delist(b, 0)
 	require.Equal(t, []*pool{a, c}, g.runs)
 	require.EqualValues(t, 2, g.crowd.Load())
-	require.Equal(t, 20, g.adaptive.ceiling)
-	g.delist(b)
+	_, ceiling := g.law.Bounds()
+	require.Equal(t, 20, ceiling)
+	g.delist(b, 0)
 	require.Len(t, g.runs, 2)
-	g.delist(a)
-	g.delist(c)
+	g.delist(a, 0)
+	g.delist(c, 0)
 	require.Zero(t, g.crowd.Load())
-	require.Equal(t, 20, g.adaptive.ceiling, "as it was with the last of them")
+	_, ceiling = g.law.Bounds()
+	require.Equal(t, 20, ceiling, "as it was with the last of them")
 }
 
 // What a run has of a limit that others share.
@@ -134,5 +127,4 @@ func TestDemand(t *testing.T) {
 	p.claims.feed.produced.Store(1)
 	_, more = p.demand()
 	require.Zero(t, more)
-	require.Equal(t, 1500*time.Millisecond, seconds(1.5))
 }

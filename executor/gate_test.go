@@ -3,10 +3,13 @@ package executor
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/adaptive"
 )
 
 // An attempt costs no allocation.
@@ -51,26 +54,81 @@ func runOf(least, most int) *pool {
 func gateOf(first int, runs ...*pool) *gate {
 	g := new(gate)
 	for _, p := range runs {
-		g.enlist(p)
+		g.enlist(p, 0)
 	}
 	g.open(0, first, 0, 0)
 	return g
 }
 
+// spy is a law that keeps what it is told, and says what a test has it say.
+type spy struct {
+	limit, floor, ceiling int
+	epoch                 int64
+	state                 adaptive.State
+	reason                string
+	due, ready            bool // for a review
+
+	conditions                  adaptive.Conditions
+	done, lost, open            []adaptive.Attempt
+	throttled                   bool
+	reviews, silences, restarts int
+	alone                       time.Duration
+}
+
+func (s *spy) Limit() int                      { return s.limit }
+func (s *spy) Epoch() int64                    { return s.epoch }
+func (s *spy) Bound(_ time.Duration, f, c int) { s.floor, s.ceiling = f, c }
+func (s *spy) Bounds() (floor, ceiling int)    { return s.floor, s.ceiling }
+func (s *spy) Observe(c adaptive.Conditions)   { s.conditions = c }
+func (s *spy) State() adaptive.State           { return s.state }
+func (s *spy) Silence(time.Duration)           { s.silences++ }
+func (s *spy) Alone(took time.Duration)        { s.alone = took }
+func (s *spy) Restart(time.Duration)           { s.restarts++ }
+
+func (s *spy) Reason() (reason string) {
+	reason, s.reason = s.reason, ""
+	return reason
+}
+
+func (s *spy) Done(_ time.Duration, c adaptive.Attempt) bool {
+	s.done = append(s.done, c)
+	return s.due
+}
+
+func (s *spy) Lose(_ time.Duration, c adaptive.Attempt, throttled bool) {
+	s.lost, s.throttled = append(s.lost, c), throttled
+	s.limit--
+	s.epoch++
+}
+
+func (s *spy) Review(_ time.Duration, open []adaptive.Attempt) bool {
+	if s.ready {
+		s.reviews++
+		s.open = slices.Clone(open)
+	}
+	return s.ready
+}
+
+// spied is an open gate of runs, whose law is a spy with a limit.
+func spied(limit int, runs ...*pool) (*gate, *spy) {
+	g := gateOf(limit, runs...)
+	floor, ceiling := g.law.Bounds()
+	s := &spy{limit: limit, floor: floor, ceiling: ceiling}
+	g.law = s
+	g.publish()
+	return g, s
+}
+
 func TestGateOpens(t *testing.T) {
 	g := new(gate)
 	g.batches = true
-	g.enlist(runOf(2, 100))
-	g.enlist(runOf(5, 50))
+	g.enlist(runOf(2, 100), 0)
+	g.enlist(runOf(5, 50), 0)
 	g.open(time.Second, 16, 100*time.Millisecond, 1)
-	a := g.adaptive
-	require.Equal(t, 5, a.floor)
-	require.Equal(t, 100, a.ceiling)
-	require.Equal(t, 16, a.limit)
-	require.Equal(t, 16, g.first)
-	require.Equal(t, unloaded{mean: 0.1, weight: 1}, a.base)
-	require.Equal(t, window{since: time.Second, limit: 16, fresh: true}, a.window)
-	require.True(t, a.serial.watched)
+	law := g.law
+	floor, ceiling := law.Bounds()
+	require.Equal(t, []int{5, 100, 16}, []int{floor, ceiling, law.Limit()})
+	require.Equal(t, 100*time.Millisecond, law.State().Baseline)
 	require.EqualValues(t, 16, g.limit.Load())
 	require.Equal(t, 16, g.turns.most)
 	require.True(t, g.exploring.Load())
@@ -79,18 +137,16 @@ func TestGateOpens(t *testing.T) {
 	g.runs[0].reach.Store(16)
 	g.runs[1].reach.Store(8)
 	g.open(time.Hour, 3, time.Second, 9)
-	require.Same(t, a, g.adaptive, "one that is open stays as it is")
-	require.Equal(t, unloaded{mean: 0.1, weight: 1}, a.base)
-	require.Equal(t, 16, a.ceiling)
+	require.Same(t, law, g.law, "one that is open stays as it is")
+	require.Equal(t, 100*time.Millisecond, law.State().Baseline)
+	_, ceiling = law.Bounds()
+	require.Equal(t, 16, ceiling)
 	require.False(t, g.exploring.Load(), "no more are allowed")
 	g = gateOf(4, runOf(0, 9))
-	require.Zero(t, g.adaptive.base.mean)
-	require.Equal(t, 1, g.adaptive.floor)
-	g.adaptive.cold = false
-	g.publish()
-	require.False(t, g.exploring.Load())
+	require.Zero(t, g.law.State().Baseline)
 	g = gateOf(4)
-	require.Equal(t, 1, g.adaptive.ceiling, "of nobody")
+	floor, ceiling = g.law.Bounds()
+	require.Equal(t, []int{1, 1}, []int{floor, ceiling}, "of nobody")
 }
 
 func TestGateWatches(t *testing.T) {
@@ -125,20 +181,20 @@ func TestGateAttempts(t *testing.T) {
 	g.enter(&a, 5, 2, 0.5)
 	b.turnsTaken.Store(7)
 	g.enter(&b, 6, 1, 1)
-	require.Equal(t, []attempt{
-		{began: 5, inFlight: 1, epoch: 3, items: 2, cost: 0.5}, {began: 6, inFlight: 7, epoch: 3, items: 1, cost: 1},
+	require.Equal(t, []adaptive.Attempt{
+		{Began: 5, InFlight: 1, Epoch: 3, Items: 2, Cost: 0.5}, {Began: 6, InFlight: 7, Epoch: 3, Items: 1, Cost: 1},
 	}, g.attempts())
 	require.Zero(t, b.turnsTaken.Load())
 	g.enter(&b, 7, 1, 1) // a policy has recovered a panic of the call
 	require.EqualValues(t, 2, g.inFlight.Load())
 
 	paused := g.pause(&a, 15)
-	require.Equal(t, attempt{items: 2, cost: 0.5, began: 10}, paused)
+	require.Equal(t, adaptive.Attempt{Items: 2, Cost: 0.5, Began: 10}, paused)
 	require.Len(t, g.attempts(), 1)
 	require.EqualValues(t, 1, g.inFlight.Load())
-	require.Equal(t, attempt{}, g.pause(&a, 16))
+	require.Equal(t, adaptive.Attempt{}, g.pause(&a, 16))
 	g.resume(&a, 115, paused)
-	require.Equal(t, attempt{began: 105, inFlight: 2, epoch: 3, items: 2, cost: 0.5}, g.attempts()[0])
+	require.Equal(t, adaptive.Attempt{Began: 105, InFlight: 2, Epoch: 3, Items: 2, Cost: 0.5}, g.attempts()[0])
 	require.Equal(t, 2, g.drop(&a))
 	require.Zero(t, g.drop(&a))
 	require.EqualValues(t, 1, g.inFlight.Load())
@@ -146,52 +202,50 @@ func TestGateAttempts(t *testing.T) {
 
 // What of an attempt that ends is passed on.
 func TestGateLeave(t *testing.T) {
+	whole := adaptive.Attempt{Began: time.Second, InFlight: 1, Items: 4, Cost: 8}
+	part := whole
+	part.Items, part.Cost = 1, 2
 	for name, c := range map[string]struct {
 		items int
 		err   error
-		ended float64 // as the window has it
-		told  int64   // latencies
+		done  []adaptive.Attempt
+		told  int64 // latencies
 	}{
-		"done":           {4, nil, 8, 4},
-		"done, a part":   {1, nil, 2, 1},
-		"nothing of it":  {0, nil, 0, 0},
-		"failed":         {4, errors.New("odd"), 0, 4},
-		"not made":       {4, withdrawn{}, 0, 0},
-		"lost":           {4, refused(503), 0, 0},
-		"lost, too many": {4, refused(429), 0, 0},
+		"done":           {4, nil, []adaptive.Attempt{whole}, 4},
+		"done, a part":   {1, nil, []adaptive.Attempt{part}, 1},
+		"nothing of it":  {0, nil, nil, 0},
+		"failed":         {4, errors.New("odd"), nil, 4},
+		"not made":       {4, withdrawn{}, nil, 0},
+		"lost":           {4, refused(503), nil, 0},
+		"lost, too many": {4, refused(429), nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := gateOf(4, runOf(0, 9))
+			g, s := spied(4, runOf(0, 9))
 			var w account
 			w.latencies = newLatencies()
 			g.enter(&w, time.Second, 4, 8)
 			g.leave(&w, 9*time.Second, c.items, c.err)
 			require.Zero(t, g.inFlight.Load())
-			require.InDelta(t, c.ended, g.adaptive.window.ended, 0)
+			require.Equal(t, c.done, s.done)
 			require.Equal(t, c.told, w.latencies.histogram.TotalCount())
-			if c.ended > 0 {
-				require.InDelta(t, 8/c.ended, g.adaptive.window.seconds, 0)
-				require.InDelta(t, 1, g.adaptive.window.inFlight, 0)
-			}
 			_, lost := c.err.(refused) //nolint:errorlint // it is not wrapped
-			require.Equal(t, lost, g.adaptive.losses.most > 0)
+			require.Equal(t, lost, len(s.lost) > 0)
+			require.Equal(t, c.err == refused(429), s.throttled)
 			require.Equal(t, lost, g.due.Load(), "runs must hear of it at once")
-			require.Equal(t, g.adaptive.epoch, g.epoch.Load())
-			if lost {
-				require.EqualValues(t, g.adaptive.limit, g.limit.Load())
-				require.InDelta(t, map[bool]float64{true: throttleShare, false: overloadShare}[c.err == refused(429)], g.adaptive.losses.share, 0)
-			}
+			require.Equal(t, s.epoch, g.epoch.Load())
+			require.EqualValues(t, s.limit, g.limit.Load())
 		})
 	}
-	g := gateOf(4, runOf(0, 9))
+	g, s := spied(4, runOf(0, 9))
 	var w account
 	g.leave(&w, 1, 1, nil) // it had begun before the gate was open
-	require.Zero(t, g.adaptive.window.ended)
-	for range 6 {
-		require.False(t, g.due.Load())
-		g.enter(&w, 0, 1, 1)
-		g.leave(&w, 1, 1, nil)
-	}
+	require.Empty(t, s.done)
+	g.enter(&w, 0, 1, 1)
+	g.leave(&w, 1, 1, nil)
+	require.False(t, g.due.Load())
+	s.due = true
+	g.enter(&w, 0, 1, 1)
+	g.leave(&w, 1, 1, nil)
 	require.True(t, g.due.Load(), "there is enough for a review")
 }
 
@@ -201,66 +255,47 @@ func TestGateLeaveCrowded(t *testing.T) {
 		runs, taken int
 		counts      bool
 	}{{2, 4, true}, {2, 5, false}, {1, 5, true}} {
-		g := gateOf(4)
+		g, s := spied(4)
 		for range c.runs {
-			g.enlist(runOf(0, 4))
+			g.enlist(runOf(0, 4), 0)
 		}
-		g.adaptive.limit = 4
-		g.publish()
 		g.turns.taken = c.taken
 		var w account
 		g.enter(&w, 0, 1, 1)
 		g.leave(&w, 1, 1, nil)
-		require.Equal(t, c.counts, g.adaptive.window.ended > 0)
+		require.Equal(t, c.counts, len(s.done) > 0)
 		g.enter(&w, 0, 1, 1)
 		g.leave(&w, 1, 1, refused(503))
-		require.Positive(t, g.adaptive.losses.most, "but a loss does")
+		require.NotEmpty(t, s.lost, "but a loss does")
 	}
 }
 
-// What kept the first calls from being more no longer does.
+// The bound of a run has changed.
 func TestGateBound(t *testing.T) {
 	p := runOf(0, 4)
 	g := gateOf(16, p)
-	require.Equal(t, 4, g.adaptive.limit)
+	require.Equal(t, 4, g.law.Limit())
 	p.reach.Store(10)
 	g.bound(time.Second)
-	require.Equal(t, 10, g.adaptive.limit)
+	require.Equal(t, 10, g.law.Limit(), "of the first calls, as many as may be")
 	require.EqualValues(t, 10, g.limit.Load())
-	g.bound(2 * time.Second)
 	require.EqualValues(t, 1, g.epoch.Load())
-	p.reach.Store(100)
-	g.bound(3 * time.Second)
-	require.Equal(t, 16, g.adaptive.limit, "as many as were to be the first")
-	g.adaptive.limit, g.adaptive.cold = 4, false
-	g.bound(4 * time.Second)
-	require.Equal(t, 4, g.adaptive.limit)
 }
 
 func TestGateCrowded(t *testing.T) {
-	crowded := func(change func(g *gate)) *gate {
-		g := gateOf(4, runOf(0, 9))
-		g.turns.taken = 5
-		if change != nil {
-			change(g)
-		}
-		g.crowded(time.Second)
-		return g
-	}
-	g := crowded(nil)
-	require.Equal(t, window{since: time.Second, epoch: 1, limit: 4, fresh: true}, g.adaptive.window)
-	require.EqualValues(t, 1, g.epoch.Load())
-	for _, change := range []func(g *gate){
-		func(g *gate) { g.turns.taken = 4 }, func(g *gate) { g.adaptive.cold = false }, func(g *gate) { g.adaptive.base.mean = 0.1 },
-	} {
-		require.Zero(t, crowded(change).adaptive.epoch)
-	}
+	g, s := spied(4, runOf(0, 9))
+	g.turns.taken = 4
+	g.crowded(time.Second)
+	require.Zero(t, s.restarts)
+	g.turns.taken = 5
+	g.crowded(time.Second)
+	require.Equal(t, 1, s.restarts)
 	new(gate).crowded(0) // not open yet
 
 	g.alone(time.Second)
-	require.InDelta(t, 1, g.adaptive.base.mean, 0)
-	g = gateOf(4, runOf(0, 9), runOf(0, 9))
+	require.Equal(t, time.Second, s.alone)
+	g, s = spied(4, runOf(0, 9), runOf(0, 9))
 	g.alone(time.Second)
-	require.Zero(t, g.adaptive.base.mean, "other runs make calls, too")
+	require.Zero(t, s.alone, "other runs make calls, too")
 	new(gate).alone(0)
 }

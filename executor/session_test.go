@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/internal/adaptive"
+	"github.com/amorsize/amorsize/internal/hillclimb"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
@@ -46,7 +48,7 @@ func learning(items int) *pool {
 	p := &pool{cfg: &Config{}, staffed: true}
 	p.totals.items = items
 	p.plan = optimizer.Plan{Warnings: []string{"odd"}, Workers: 5, Sample: sampling.Sample{Items: 9, ItemNanos: 0.5, Elapsed: 3, HeldBytes: 4}}
-	p.control.level = 6
+	p.control = hillclimb.New(0, hillclimb.Start{Workers: 6})
 	return p
 }
 
@@ -54,17 +56,17 @@ func learning(items int) *pool {
 func TestSessionLearns(t *testing.T) {
 	var s Session
 	s.stats.Active = 2
-	p := learning(minItems)
+	p := learning(worthLearning)
 	p.faults.failed = []fault{{span: span{1, 3}}, {span: span{5, 6}}}
 	s.end(p, 0, 0)
-	require.Equal(t, Stats{Active: 1, Items: minItems, Failed: 3}, s.Stats())
+	require.Equal(t, Stats{Active: 1, Items: worthLearning, Failed: 3}, s.Stats())
 	require.Equal(t, &learned{sampling.Sample{ItemNanos: 0.5, HeldBytes: 4}, 6}, s.learned)
 	plan, ok := s.Plan()
 	require.True(t, ok)
 	require.Equal(t, 5, plan.Workers)
 	require.Empty(t, plan.Warnings)
 
-	p = learning(minItems)
+	p = learning(worthLearning)
 	p.story.last.Base, p.memory.limit, p.memory.unit = 1, 1, 77
 	p.claims.feed = newFeed(4, false)
 	p.claims.feed.failed.Store(2)
@@ -79,7 +81,7 @@ func TestSessionLearns(t *testing.T) {
 		"nothing known":      func(p *pool) { p.plan.Sample.ItemNanos = 0 },
 	} {
 		var s Session
-		p := learning(minItems)
+		p := learning(worthLearning)
 		change(p)
 		s.end(p, 0, 0)
 		require.Nil(t, s.learned, name)
@@ -89,10 +91,10 @@ func TestSessionLearns(t *testing.T) {
 
 func TestSessionStats(t *testing.T) {
 	var s Session
-	s.gate.enlist(runOf(0, 50))
+	s.gate.enlist(runOf(0, 50), 0)
 	s.gate.open(0, 16, time.Second, 3)
 	s.gate.inFlight.Store(5)
 	require.Equal(t, Stats{Limit: 16, InFlight: 5, Base: time.Second}, s.Stats())
-	s.gate.adaptive.latest = measurement{time: 0.5, inFlight: 8}
+	s.gate.law = &spy{limit: 16, state: adaptive.State{Baseline: time.Second, Rate: 16, Latency: 500 * time.Millisecond}}
 	require.Equal(t, Stats{Limit: 16, InFlight: 5, Base: time.Second, Rate: 16, Latency: 500 * time.Millisecond}, s.Stats())
 }
