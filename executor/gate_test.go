@@ -230,7 +230,7 @@ func TestGateLeave(t *testing.T) {
 			require.Equal(t, c.told, w.latencies.histogram.TotalCount())
 			_, lost := c.err.(refused) //nolint:errorlint // it is not wrapped
 			require.Equal(t, lost, len(s.lost) > 0)
-			require.Equal(t, c.err == refused(429), s.throttled)
+			require.Equal(t, name == "lost, too many", s.throttled)
 			require.Equal(t, lost, g.due.Load(), "runs must hear of it at once")
 			require.Equal(t, s.epoch, g.epoch.Load())
 			require.EqualValues(t, s.limit, g.limit.Load())

@@ -33,6 +33,12 @@ forbid retry ratelimit circuitbreaker concurrency
 forbid circuitbreaker ratelimit retry concurrency
 forbid concurrency ratelimit retry circuitbreaker
 forbid transport "" executor optimizer sampling
+for law in internal/adaptive internal/hillclimb; do # they import nothing of ours
+  if go list -f '{{join .Imports "\n"}}' "./$law" | grep -q "^$module"; then
+    echo "imports: $law must import nothing of this module"
+    failed=1
+  fi
+done
 forbid amorsizetest "" executor optimizer sampling ratelimit retry circuitbreaker transport
 
 # What the core imports itself: the standard library, x/sync, gopsutil v3 and, for
