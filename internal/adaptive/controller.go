@@ -76,6 +76,26 @@ const (
 // Losses cap it. Little's law: L = λW (Little, 1961); the gain of the start and
 // the probing around a model of the path are those of BBR (Cardwell et al.,
 // 2016) carried over from bytes in flight to calls whose times vary.
+//
+//	in          goes to     when a window of calls shows that
+//	growing     growing     they take as long as before: times growth
+//	            holding     they take longer by as much as there are more: where Little's law says
+//	            dipping     the same, and all that is known of unloaded calls is one call
+//	            descending  the same, and no unloaded call has been seen for sure
+//	holding     holding     nothing is new: the limit follows the throughput
+//	            probing     five rounds have passed: a step up
+//	            refining    ever more windows have passed: a fifth below the level
+//	            dipping     they suddenly take much longer
+//	probing     growing     several steps up were not kept waiting
+//	            holding     else
+//	refining    refining    they take less: further down
+//	            holding     else, with what they take
+//	dipping     dipping     there still is a line
+//	            holding     there is none: less room than before, or slower calls
+//	            growing     calls are slower, and no level is known
+//	descending  descending  half as many achieve as much
+//	            holding     they achieve less
+//	any         holding     one was lost: at the cap
 type Controller struct {
 	floor, ceiling int  // bounds on the limit, at least 1
 	first          int  // calls in flight to begin with
