@@ -2,7 +2,6 @@ package ratelimit
 
 import (
 	"context"
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -102,7 +101,7 @@ func (l *Limiter) heed(err error, begun time.Duration) {
 
 // pause is PauseFor d, and up to a tenth longer.
 func (l *Limiter) pause(d time.Duration) {
-	d = min(d, math.MaxInt64/2) // room for the jitter
+	d = min(d, longestPause) // room for the jitter
 	l.PauseFor(d + time.Duration(pauseJitter*rand.Float64()*float64(d)))
 }
 
@@ -116,10 +115,10 @@ func (l *Limiter) pause(d time.Duration) {
 // by bit, and its next answer says what is left then. Where it fills the bucket at once,
 // no more than the rate allows is sent until it says that none is left.
 //
-// What is not a number, or negative, is ignored.
+// What is not a finite number, or negative, is ignored.
 func (l *Limiter) Remaining(tokens float64, reset time.Duration) {
 	f := l.feedback
-	if f == nil || !(tokens >= 0) || reset < 0 {
+	if f == nil || validChange(tokens) != nil || reset < 0 {
 		return
 	}
 	if tokens < 1 {
@@ -128,9 +127,6 @@ func (l *Limiter) Remaining(tokens float64, reset time.Duration) {
 	}
 	b, now := l.lock()
 	defer l.unlock(b, now)
-	if tokens >= float64(b.burst) {
-		return
-	}
 	if left, ok := b.cost(tokens); ok {
 		l.tat = later(l.tat, b.instant(now).plus(b.full()).minus(left))
 		l.replan(b, now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -86,6 +87,45 @@ func TestRemaining(t *testing.T) {
 		assert.Greater(t, time.Since(start), 30*time.Second, "spread above it")
 		assert.LessOrEqual(t, time.Since(start), 33*time.Second)
 	})
+}
+
+// One token that is left is no reason to pause, and less than one is.
+func TestOneRemaining(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := limiter(t, 10, 10)
+		for _, ignored := range []float64{math.NaN(), math.Inf(1), math.Inf(-1), 10, 1e300} {
+			l.Remaining(ignored, time.Second)
+			require.EqualValues(t, 10, l.AvailableTokens(), ignored)
+		}
+		l.Remaining(3, -1)
+		require.EqualValues(t, 10, l.AvailableTokens())
+		l.Remaining(3, 0)
+		require.EqualValues(t, 3, l.AvailableTokens())
+		l.Remaining(1.5, time.Hour)
+		require.EqualValues(t, 1.5, l.AvailableTokens())
+		l.Remaining(1, time.Hour)
+		require.True(t, l.TryAcquire())
+		l.Remaining(0.999, time.Hour)
+		time.Sleep(ratelimit.DefaultMaxPause - 1)
+		require.False(t, l.TryAcquire())
+	})
+}
+
+// An answer is heeded as long as MaxPause allows.
+func TestMaxPause(t *testing.T) {
+	for _, adapt := range []*ratelimit.Adapt{nil, {}} {
+		synctest.Test(t, func(t *testing.T) {
+			l := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10, MaxPause: 10 * time.Second, Adapt: adapt})
+			l.Feedback(busy(time.Hour))
+			time.Sleep(10*time.Second - 1)
+			assert.False(t, l.TryAcquire())
+			time.Sleep(time.Second + 1)
+			assert.True(t, l.TryAcquire(), "a tenth later at the latest")
+			l.Feedback(busy(1))
+			assert.False(t, l.TryAcquire(), "for a nanosecond")
+			assert.EqualValues(t, 10, l.Rate(), "it is no reason to slow down")
+		})
+	}
 }
 
 func TestRefusedCallsCostNothing(t *testing.T) {

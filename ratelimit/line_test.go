@@ -30,37 +30,57 @@ func overslept(t *testing.T, l *Limiter, late time.Duration) {
 // What fell due while a timer overslept is made good for, at once and no more.
 func TestLateWakeUp(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		late  time.Duration
-		after time.Duration // until the tokens are asked for
-		want  int
+		name      string
+		perSecond float64
+		late      time.Duration
+		after     time.Duration // until the tokens are asked for
+		want      int
 	}{
-		{"on time", 0, 0, 0},
-		{"by half a token", 500 * time.Microsecond, 0, 0},
-		{"by five tokens", 5 * time.Millisecond, 0, 5},
-		{"and asked for soon", 5 * time.Millisecond, 4 * time.Millisecond, 9},
-		{"and asked for too late", 5 * time.Millisecond, 4*time.Millisecond + 1, 1},
-		{"by a stopped process", time.Hour, 0, 20}, // with the one that was waited for, 20 ms' worth and the burst
+		{"on time", 1000, 0, 0, 0},
+		{"by half a token", 1000, 500 * time.Microsecond, 0, 0},
+		{"by five tokens", 1000, 5 * time.Millisecond, 0, 5},
+		{"and asked for soon", 1000, 5 * time.Millisecond, 4 * time.Millisecond, 9},
+		{"and asked for too late", 1000, 5 * time.Millisecond, 4*time.Millisecond + 1, 1},
+		{"by a stopped process", 1000, time.Hour, 0, 20}, // with the one that was waited for, 20 ms' worth and the burst
+		{"at another rate", 3000, 5 * time.Millisecond, 4_666_668, 29},
+		{"at another rate, asked for too late", 3000, 5 * time.Millisecond, 4_666_669, 1},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := MustNew(Policy{RequestsPerSecond: 1000, BurstSize: 1})
-				require.True(t, l.TryAcquire())
-				overslept(t, l, c.late)
-				time.Sleep(c.after)
-				got := 0
-				for l.TryAcquire() {
-					got++
-				}
-
-				assert.Equal(t, c.want, got)
-				time.Sleep(time.Second)
-				assert.True(t, l.TryAcquire())
-				assert.False(t, l.TryAcquire(), "no credit is left")
-				assert.Nil(t, l.line)
+		for how, take := range map[string]func(*Limiter) bool{
+			"": (*Limiter).TryAcquire, ", under the lock": func(l *Limiter) bool { return l.tryAcquire(1) },
+		} {
+			t.Run(c.name+how, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := MustNew(Policy{RequestsPerSecond: c.perSecond, BurstSize: 1})
+					require.True(t, take(l))
+					overslept(t, l, c.late)
+					time.Sleep(c.after)
+					got := 0
+					for take(l) {
+						got++
+					}
+					assert.Equal(t, c.want, got)
+					time.Sleep(time.Second)
+					assert.True(t, take(l))
+					assert.False(t, take(l), "no credit is left")
+					assert.Nil(t, l.line)
+				})
 			})
-		})
+		}
 	}
+}
+
+// What a service says is left counts also where more is made good for.
+func TestRemainingAfterALateWakeUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: 1000, BurstSize: 2})
+		require.True(t, l.TryAcquireN(2))
+		overslept(t, l, 5*time.Millisecond)
+		l.Remaining(3, time.Second)
+		for range 3 {
+			require.True(t, l.TryAcquire())
+		}
+		require.False(t, l.TryAcquire())
+	})
 }
 
 // That holds for those who wait, too: they have not all been due in the same instant.
@@ -108,7 +128,7 @@ func granted(waiters []*waiter) int {
 func TestCredit(t *testing.T) {
 	for perSecond, want := range map[float64]time.Duration{
 		MinRate: mostCredit, 1: mostCredit, 9999.9: mostCredit, 10_000: mostCredit,
-		50_000: 4 * time.Millisecond, 100_000: leastCredit, 1e6: leastCredit, MaxRate: leastCredit,
+		20_000.0 / 3: mostCredit, 50_000: 4 * time.Millisecond, 100_000: leastCredit, 1e6: leastCredit, MaxRate: leastCredit,
 	} {
 		require.Equal(t, want, newBucket(rateOf(perSecond), 1, 0).credit(), perSecond)
 	}

@@ -109,10 +109,11 @@ func validRate(field string, perSecond float64) error {
 
 // validBurst refuses a bucket that would take centuries to fill.
 func validBurst(burst int64, r rate) error {
-	fill := uint128{lo: uint64(max(0, burst))}.times(r.token).over(r.ticks)
+	fill := uint128{lo: uint64(burst)}.times(r.token).over(r.ticks)
 	if burst >= 1 && fill < math.MaxInt64 {
 		return nil
 	}
-	most := uint128{lo: math.MaxInt64}.times(r.ticks).over(r.token)
+	longest := uint128{lo: math.MaxInt64 - 1}.times(r.ticks)
+	most := longest.plus(uint128{lo: 1}).over(r.token) - 1 // rounded down
 	return bad("BurstSize", burst, fmt.Sprintf("1 to %d at %g per second, which fill in 292 years", most, r.perSecond()))
 }
