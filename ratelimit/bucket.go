@@ -26,11 +26,14 @@ type bucket struct {
 	depth   int64         // ticks when full, or 0: too many, it all goes through the lock
 	horizon uint64        // nanoseconds after epoch up to which ticks fit in a word
 	word    atomic.Int64  // the TAT, or held
-	grace   atomic.Int64  // nanoseconds after epoch up to which the bucket is not clipped
+	grace   atomic.Int64  // nanoseconds after epoch up to which the bucket is not clipped, or noGrace
 }
 
 // held, in a bucket's word, says that the TAT is in Limiter.tat, under its lock.
 const held = math.MinInt64
+
+// noGrace is the epoch: nothing that a bucket could be clipped of has come until then.
+const noGrace = 0
 
 // wordBits is what a TAT in a word may take, so that adding a bucket's depth,
 // which is half of that at most, can't overflow.
@@ -39,7 +42,6 @@ const wordBits = 62
 // newBucket returns a bucket that is held.
 func newBucket(r rate, burst int64, epoch time.Duration) *bucket {
 	b := &bucket{rate: r, burst: burst, epoch: epoch}
-	b.grace.Store(-1)
 	if fits(uint64(burst), r.token, wordBits-1) {
 		b.depth = burst * int64(r.token)
 		b.horizon = (1 << wordBits) / r.ticks
@@ -88,7 +90,7 @@ func (b *bucket) take(tokens int64) (now time.Duration, came outcome) {
 	at, cost := since*int64(b.ticks), tokens*int64(b.token)
 	full := at // the TAT of a full bucket
 	if since <= b.grace.Load() {
-		full = max(0, at-int64(b.credit())*int64(b.ticks))
+		full -= int64(b.credit()) * int64(b.ticks) // before the epoch, perhaps, as no TAT is
 	}
 	for {
 		tat := b.word.Load() // after the clock, or another would have changed it meanwhile
@@ -115,10 +117,8 @@ var origin = uint128{hi: 1 << 60}
 
 // instant returns the clock's instant in fine ticks.
 func (b *bucket) instant(now time.Duration) uint128 {
-	if now < b.epoch {
-		return origin
-	}
-	return origin.plus(uint128{lo: uint64(now - b.epoch)}.times(b.ticks).shifted(fineBits))
+	since := max(0, now-b.epoch)
+	return origin.plus(uint128{lo: uint64(since)}.times(b.ticks).shifted(fineBits))
 }
 
 // cost returns what n tokens, n above 0, cost in fine ticks; false if they take
@@ -158,11 +158,11 @@ func (b *bucket) tokens(fine uint128) float64 {
 func load(word int64) uint128 { return origin.plus(uint128{lo: uint64(word)}.shifted(fineBits)) }
 
 // store returns the word of a TAT in fine ticks, if it has one without rounding.
-func (b *bucket) store(tat uint128) (int64, bool) {
+func store(tat uint128) (int64, bool) {
 	if tat.less(origin) {
 		return 0, false
 	}
 	tat = tat.minus(origin)
-	ok := b.depth > 0 && tat.lo<<(64-fineBits) == 0 && tat.hi>>(wordBits+fineBits-64) == 0
+	ok := tat.lo<<(64-fineBits) == 0 && tat.hi>>(wordBits+fineBits-64) == 0
 	return int64(tat.hi<<(64-fineBits) | tat.lo>>fineBits), ok
 }

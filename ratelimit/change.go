@@ -152,8 +152,8 @@ func (l *Limiter) rebase(b *bucket, now time.Duration) *bucket {
 	return next
 }
 
-// idle reports whether the limiter is as good as new: the bucket is full and
-// nobody waits.
+// idle reports whether the limiter is as good as new: the bucket is full, as it is in no
+// pause, and nobody waits.
 func (l *Limiter) idle() bool {
 	b := l.bucket.Load()
 	if word := b.word.Load(); word >= 0 {
@@ -161,5 +161,5 @@ func (l *Limiter) idle() bool {
 	}
 	bucket, now := l.lock()
 	defer l.unlock(bucket, now)
-	return !l.waiting() && now >= l.resume() && !bucket.instant(now).less(l.tat)
+	return !l.waiting() && !bucket.instant(now).less(l.tat)
 }

@@ -157,11 +157,11 @@ func (q *line) remove(w *waiter) {
 	w.next, w.prev, w.inLine = nil, nil, false
 }
 
-// end takes w out of the line. It is told when the lock is free again: who wakes up
+// end takes w out of the line, with what it wants. It is told when the lock is free again: who wakes up
 // before would only wait for that.
-func (q *line) end(w *waiter, err error) {
+func (q *line) end(w *waiter) {
 	q.remove(w)
-	w.granted, w.err = err == nil, err
+	w.granted = true
 	if w.done != nil {
 		q.ended = append(q.ended, w)
 	}

@@ -81,10 +81,7 @@ func (l *Limiter) unlock(b *bucket, now time.Duration) {
 		if q.head != nil {
 			l.arm(b, now)
 		} else if now >= max(q.resume, q.returned) {
-			if q.armed {
-				q.timer.Stop()
-			}
-			l.line = nil
+			l.line = nil // its timer, at which nobody looks any more, goes with it
 		}
 	}
 	l.release(b, now)
@@ -100,9 +97,9 @@ func (l *Limiter) release(b *bucket, now time.Duration) {
 	if uint64(now-b.epoch) >= b.horizon {
 		b = l.rebase(b, now)
 	}
-	word, ok := b.store(l.tat)
+	word, ok := store(l.tat)
 	if at := b.instant(now); !ok && l.tat.less(at) { // a full bucket, by a fraction of a tick
-		word, ok = b.store(at)
+		word, ok = store(at)
 	}
 	if ok {
 		b.word.Store(word)

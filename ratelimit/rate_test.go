@@ -30,6 +30,36 @@ func TestRateIsTheSimplestFraction(t *testing.T) {
 	}
 }
 
+func TestWhole(t *testing.T) {
+	for _, c := range []struct {
+		n     float64
+		burst int64
+		want  bool
+	}{
+		{1, 1, true}, {5, 5, true}, {6, 5, false}, {1.5, 5, false}, {0.5, 5, false}, {0, 5, false}, {-1, 5, false}, {math.NaN(), 5, false},
+		{1<<53 - 1, math.MaxInt64, true}, {1 << 53, math.MaxInt64, false}, {math.Inf(1), math.MaxInt64, false},
+	} {
+		got, ok := whole(c.n, c.burst)
+		require.Equal(t, c.want, ok, "%v of %d", c.n, c.burst)
+		if ok {
+			require.EqualValues(t, c.n, got)
+		}
+	}
+}
+
+func TestFits(t *testing.T) {
+	for _, c := range []struct {
+		a, b uint64
+		n    int
+		want bool
+	}{
+		{3, 5, 4, true}, {3, 5, 3, false}, {4, 4, 4, false}, {1 << 30, 1 << 30, 61, true}, {1 << 30, 1 << 30, 60, false},
+		{1 << 32, 1 << 32, 61, false}, {1 << 33, 1 << 33, 61, false}, {1 << 33, 1<<32 + 1, 61, false}, {0, 1 << 63, 1, true},
+	} {
+		require.Equal(t, c.want, fits(c.a, c.b, c.n), "%+v", c)
+	}
+}
+
 func FuzzRate(f *testing.F) {
 	for _, x := range []float64{MinRate, MaxRate, 0.1, 1.0 / 3, math.Pi, 1e9 + 0.5, 9_999_999_999.9, 1.0000001e-6} {
 		f.Add(x)
@@ -49,7 +79,7 @@ func FuzzRate(f *testing.F) {
 }
 
 func FuzzAmount(f *testing.F) {
-	for _, n := range []float64{1, 0.1, 1e-9, 1 << 43, 1<<43 + 0.5, 1 << 62, math.MaxInt64, 1e30, math.MaxFloat64, 2.5} {
+	for _, n := range []float64{1, 0.1, 1e-9, 1 << 43, 1<<43 + 0.5, 1 << 62, math.MaxInt64, 1e30, 0x1p95, 0x1p96, 0x1p106, 0x1p107, math.MaxFloat64, 2.5} {
 		f.Add(n)
 	}
 	f.Fuzz(func(t *testing.T, n float64) {
@@ -73,6 +103,8 @@ func FuzzAmount(f *testing.F) {
 func FuzzUint128(f *testing.F) {
 	f.Add(uint64(1), uint64(2), uint64(3), uint64(4), uint64(5))
 	f.Add(uint64(math.MaxUint64), uint64(math.MaxUint64), uint64(0), uint64(1), uint64(math.MaxUint64))
+	f.Add(uint64(4), uint64(math.MaxUint64-3), uint64(4), uint64(math.MaxUint64-3), uint64(5)) // a quotient of 2^64, rounded up
+	f.Add(uint64(1), uint64(math.MaxUint64), uint64(1), uint64(7), uint64(1)<<63+1)            // only the carry is too large
 	f.Fuzz(func(t *testing.T, ah, al, bh, bl, m uint64) {
 		a, b := uint128{ah, al}, uint128{bh, bl}
 		x, y, k := a.big(), b.big(), new(big.Int).SetUint64(m)
@@ -91,6 +123,8 @@ func FuzzUint128(f *testing.F) {
 		require.Equal(t, clipped(new(big.Int).Sub(x, y)), a.minus(b).big().String())
 		require.Equal(t, clipped(new(big.Int).Mul(x, k)), a.times(m).big().String())
 		require.Equal(t, x.Cmp(y) < 0, a.less(b))
+		near, _ := new(big.Float).SetInt(x).Float64()
+		require.InDelta(t, near, a.float(), near*1e-15)
 		if m > 0 {
 			up := new(big.Int).Add(x, new(big.Int).Sub(k, big.NewInt(1)))
 			up.Div(up, k)
@@ -169,7 +203,7 @@ func TestHorizon(t *testing.T) {
 		l := MustNew(Policy{RequestsPerSecond: 9_876_543.21, BurstSize: 1})
 		first := l.bucket.Load()
 		require.Positive(t, first.horizon)
-		time.Sleep(time.Duration(first.horizon) + 1)
+		time.Sleep(time.Duration(first.horizon))
 		assert.True(t, l.TryAcquire())
 		assert.False(t, l.TryAcquire())
 		assert.NotSame(t, first, l.bucket.Load(), "epoch moved")

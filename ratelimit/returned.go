@@ -54,7 +54,7 @@ func (b *bucket) worth(amount uint128, kept time.Duration) uint128 {
 func (l *Limiter) refund(b *bucket, now time.Duration, cost uint128) {
 	l.tat = l.tat.minus(l.room(b, now, cost))
 	l.serve(b, now)
-	b.grace.Store(-1) // or the bucket would hold all that
+	b.grace.Store(noGrace) // or the bucket would hold all that
 }
 
 // room returns how much of a cost there is room for.
