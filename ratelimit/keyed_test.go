@@ -62,6 +62,20 @@ func TestTooManyKeys(t *testing.T) {
 	})
 }
 
+// A key whose bucket is full is seen to be, if not at once: 0 would say that no time is known.
+func TestTooManyKeysForTheNextInstant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := ratelimit.MustNewKeyed[int](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 2}, 130)
+		for key := range 130 { // more than are looked at to find room
+			require.NoError(t, k.AcquireN(t.Context(), key, 2))
+		}
+		require.NoError(t, k.Use(50, func(l *ratelimit.Limiter) error { l.Reset(); return nil }))
+		var err *ratelimit.TooManyKeysError
+		require.ErrorAs(t, k.Acquire(t.Context(), 1000), &err)
+		require.Equal(t, ratelimit.TooManyKeysError{Keys: 130, RetryAfter: 1}, *err)
+	})
+}
+
 // With twice as many keys as there is room for, a retrier loses none.
 func TestTooManyKeysAreWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

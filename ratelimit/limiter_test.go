@@ -63,7 +63,9 @@ func TestPolicy(t *testing.T) {
 		{ratelimit.Policy{Adapt: &ratelimit.Adapt{Ceiling: 5}}, []string{"RequestsPerSecond", "Adapt.Ceiling, 5"}},
 		{ratelimit.Policy{Adapt: &ratelimit.Adapt{Ceiling: -5}}, []string{"Adapt.Ceiling", "-5"}},
 		{ratelimit.Policy{Adapt: &ratelimit.Adapt{Increase: -1}}, []string{"Adapt.Increase", "-1"}},
+		{ratelimit.Policy{Adapt: &ratelimit.Adapt{Increase: math.Inf(1)}}, []string{"Adapt.Increase", "+Inf"}},
 		{ratelimit.Policy{Adapt: &ratelimit.Adapt{Decrease: 1}}, []string{"Adapt.Decrease", "1"}},
+		{ratelimit.Policy{Adapt: &ratelimit.Adapt{Decrease: -0.5}}, []string{"Adapt.Decrease", "-0.5"}},
 	} {
 		_, err := ratelimit.New(c.p)
 		require.ErrorIs(t, err, ratelimit.ErrInvalid, "%+v", c.p)

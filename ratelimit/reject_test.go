@@ -81,6 +81,19 @@ func TestRefusedAndGone(t *testing.T) {
 	})
 }
 
+// Those who are refused are told one after the other, for a minute at most.
+func TestRefusedOneByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := rejecting(1, 1)
+		require.NoError(t, l.Acquire(t.Context()))
+		for i := range 150 {
+			var exceeded *ratelimit.ExceededError
+			require.ErrorAs(t, l.Acquire(t.Context()), &exceeded)
+			require.Equal(t, time.Duration(i%61+1)*time.Second, exceeded.RetryAfter, "call %d", i)
+		}
+	})
+}
+
 // A callback that panics changes nothing, but is seen.
 func TestCallbackPanicsAreSeen(t *testing.T) {
 	var log bytes.Buffer
@@ -93,6 +106,15 @@ func TestCallbackPanicsAreSeen(t *testing.T) {
 			require.NoError(t, l.Acquire(t.Context()))
 		}
 		require.EqualValues(t, 3, l.CallbackPanics())
+		both := ratelimit.MustNew(ratelimit.Policy{
+			RequestsPerSecond: 1, BurstSize: 1, OnWait: func(time.Duration) { panic("too") },
+			Adapt: &ratelimit.Adapt{Throttled: func(error) bool { panic("too") }},
+		})
+		for range 2 {
+			require.ErrorIs(t, both.Do(t.Context(), returns(context.Canceled)), context.Canceled)
+		}
+		require.EqualValues(t, 3, both.CallbackPanics(), "of one wait and two errors")
+		require.Zero(t, limiter(t, 1, 1).CallbackPanics())
 	})
 	require.Equal(t, 1, strings.Count(log.String(), "broken"))
 	require.Contains(t, log.String(), "Policy.OnWait")

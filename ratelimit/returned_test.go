@@ -142,11 +142,34 @@ func TestWorthOfReturnedTokens(t *testing.T) {
 					l := limiter(t, 10, 3)
 					require.True(t, l.TryAcquireN(2))
 					takeAndReturn(l, c.kept)
-					require.InDelta(t, c.want, l.AvailableTokens(), 1e-6, "kept for %v", c.kept)
+					require.InDelta(t, c.want, l.AvailableTokens(), 1e-12, "kept for %v", c.kept)
 				})
 			}
 		})
 	}
+}
+
+// One that was waited for was taken when it was due.
+func TestWorthOfATokenThatWasWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := drained(t, 10, 3)
+		require.ErrorIs(t, l.Do(t.Context(), func(context.Context) error {
+			time.Sleep(40 * time.Millisecond)
+			return refusal{}
+		}), refusal{})
+		require.InDelta(t, 1, l.AvailableTokens(), 1e-12)
+	})
+}
+
+// What is returned at once is worth all of it.
+func TestReturnedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := drained(t, 1e9, 10)
+		require.NoError(t, l.Return(2))
+		require.EqualValues(t, 2, l.AvailableTokens())
+		require.NoError(t, l.ReturnAfter(3, -time.Second))
+		require.EqualValues(t, 5, l.AvailableTokens())
+	})
 }
 
 // A bucket that was filled by hand, or has another rate, owes nothing for what was taken
