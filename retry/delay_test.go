@@ -49,6 +49,28 @@ func TestDelays(t *testing.T) {
 	}
 }
 
+// The ends of the range: as short as JitterFull allows, and as long as a duration may be.
+func TestShortestAndLongestDelay(t *testing.T) {
+	require.Zero(t, valid(t, Policy{InitialDelay: 1, Jitter: JitterFull}).delay(1, 1))
+	longest := valid(t, Policy{MaxDelay: math.MaxInt64, Jitter: JitterNone})
+	require.Equal(t, time.Duration(math.MaxInt64), longest.delay(1000, 0))
+}
+
+// A decorrelated delay knows the one before, and not how many there were.
+func TestDecorrelatedDelays(t *testing.T) {
+	p := valid(t, Policy{InitialDelay: time.Second, Jitter: JitterDecorrelated})
+	for _, n := range []int{1, 2, 1000} {
+		var longest time.Duration
+		for range 1000 {
+			d := p.delay(n, 2*time.Second)
+			require.GreaterOrEqual(t, d, time.Second)
+			require.LessOrEqual(t, d, 6*time.Second)
+			longest = max(longest, d)
+		}
+		require.Greater(t, longest, 5*time.Second)
+	}
+}
+
 // Calls of a long outage are all at the cap: they must not come back together.
 func TestJitterAtTheCap(t *testing.T) {
 	for jitter, least := range map[Jitter]time.Duration{JitterEqual: 45 * time.Second, JitterFull: 0, JitterDecorrelated: time.Second} {

@@ -59,16 +59,17 @@ func (e *ExhaustedError) Error() string {
 	if len(e.Errs) > 0 {
 		last = e.Errs[len(e.Errs)-1]
 	}
-	if e.Cause != nil && last != nil && strings.Contains(last.Error(), e.Cause.Error()) {
-		return fmt.Sprintf("retry: given up after %d attempts: %v", e.Attempts, last) // it says both
+	text := fmt.Sprintf("retry: given up after %d attempts", e.Attempts)
+	if e.Cause != nil && (last == nil || !strings.Contains(last.Error(), e.Cause.Error())) { // else the latter says both
+		if e.Delay > 0 {
+			text += fmt.Sprintf(", before a delay of %v", e.Delay)
+		}
+		text += ": " + e.Cause.Error()
 	}
-	switch {
-	case e.Cause != nil && e.Delay > 0:
-		return fmt.Sprintf("retry: given up after %d attempts, before a delay of %v: %v: %v", e.Attempts, e.Delay, e.Cause, last)
-	case e.Cause != nil:
-		return fmt.Sprintf("retry: given up after %d attempts: %v: %v", e.Attempts, e.Cause, last)
+	if last != nil {
+		text += ": " + last.Error()
 	}
-	return fmt.Sprintf("retry: given up after %d attempts: %v", e.Attempts, last)
+	return text
 }
 
 // Ran tells other policies whether the call was ever made.

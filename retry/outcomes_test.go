@@ -59,11 +59,6 @@ type noTime struct{ error }
 func (n *noTime) Refused() time.Duration { return 0 }
 func (n *noTime) Unwrap() error          { return n.error }
 
-func TestTextOfTheShortestDelay(t *testing.T) {
-	err := &retry.ExhaustedError{Attempts: 1, Errs: []error{errTest}, Cause: retry.ErrMaxDelay, Delay: 1}
-	require.ErrorContains(t, err, "before a delay of 1ns")
-}
-
 // A given-up call is a timeout if what ended it, or else its last failure, was one.
 func TestTimeoutOfExhausted(t *testing.T) {
 	timeout := context.DeadlineExceeded

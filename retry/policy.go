@@ -130,9 +130,7 @@ func (p Policy) validate() (Policy, error) {
 		p.MaxRetries = DefaultMaxRetries
 	case Unlimited:
 		p.MaxRetries = math.MaxInt
-	case NoRetries:
-		p.MaxRetries = 0
-	}
+	} // NoRetries is fewer than any number of attempts
 	return p, nil
 }
 

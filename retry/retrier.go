@@ -144,7 +144,7 @@ func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 	case ctx.Err() != nil:
 		return 0, s.exhausted(contextError(ctx), 0)
 	case isPermanent, !refused && s.RetryIf != nil && !s.RetryIf(err):
-		if s.attempts <= 1 && len(s.errs) == 1 {
+		if len(s.errs) == 1 {
 			return 0, err
 		}
 		return 0, s.exhausted(nil, 0)
@@ -243,10 +243,8 @@ func (s *series) exhausted(cause error, delay time.Duration) error {
 // sleep waits, and returns why it did not wait to the end.
 func sleep(ctx context.Context, d time.Duration) error {
 	defer waiting.Begin(ctx, waiting.Line{}).End()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 	case <-ctx.Done():
 	}
 	if ctx.Err() != nil {
