@@ -60,22 +60,39 @@ var seriesOfLooks = map[string]struct {
 	"an increase of 5":     {5, []step{{0, 0, 75}, {50 * ms, 4, 75}, {50 * ms, 1, 75.5}}},
 }
 
+// telling has a limiter be told of calls.
+func telling(t *testing.T, l *Limiter, steps []step) {
+	t.Helper()
+	for i, s := range steps {
+		time.Sleep(s.after)
+		for range s.successes {
+			l.Feedback(nil)
+		}
+		if s.successes == 0 {
+			l.Feedback(errSlowDown)
+		}
+		require.InDelta(t, s.want, l.Rate(), 1e-6, "step %d", i)
+	}
+}
+
 func TestLooksOfAdapt(t *testing.T) {
 	for name, c := range seriesOfLooks {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := MustNew(adaptive(100, c.increase))
-				for i, s := range c.steps {
-					time.Sleep(s.after)
-					for range s.successes {
-						l.Feedback(nil)
-					}
-					if s.successes == 0 {
-						l.Feedback(errSlowDown)
-					}
-					require.InDelta(t, s.want, l.Rate(), 1e-6, "step %d", i)
-				}
-			})
+			synctest.Test(t, func(t *testing.T) { telling(t, MustNew(adaptive(100, c.increase)), c.steps) })
+		})
+	}
+}
+
+// At a bound, it is from there that the rate changes.
+func TestLooksAtABound(t *testing.T) {
+	for bound, steps := range map[[2]float64][]step{
+		{0, 110}: {{0, 1, 100}, {50 * ms, 9, 100}, {50 * ms, 1, 107.2}, {50 * ms, 9, 107.2}, {50 * ms, 1, 110}, {50 * ms, 9, 110}, {50 * ms, 1, 110}, {100 * ms, 0, 82.5}},
+		{80, 0}:  {{0, 0, 80}, {50 * ms, 9, 80}, {50 * ms, 1, 80.2}, {time.Second, 0, 80}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := adaptive(100, 0)
+			p.Adapt.Floor, p.Adapt.Ceiling = bound[0], bound[1]
+			telling(t, MustNew(p), steps)
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package ratelimit
 
 import (
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,6 +35,56 @@ func TestTokensOfAnotherRateAreRoundedDown(t *testing.T) {
 	})
 }
 
+// A bucket that has been full for long holds no more than one that just is, and no less.
+func TestChangeOfAFullBucket(t *testing.T) {
+	for _, age := range []time.Duration{0, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			l := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 5})
+			time.Sleep(age)
+			require.NoError(t, l.SetBurst(10))
+			require.EqualValues(t, 5, l.AvailableTokens())
+			require.NoError(t, l.SetRate(1.0/3))
+			require.True(t, l.TryAcquireN(5))
+			require.False(t, l.TryAcquireN(1e-6))
+		})
+	}
+}
+
+// Where somebody waits for the end of a pause, tokens beyond a new burst are gone, too.
+func TestSmallerBurstWhereSomebodyWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 5})
+		l.PauseFor(time.Second)
+		require.NoError(t, l.Return(3))
+		b, now := l.lock()
+		waiters := make([]*waiter, 4)
+		for i := range waiters {
+			waiters[i] = newWaiter(amount(1))
+			l.enter(b, now, waiters[i])
+		}
+		l.unlock(b, now)
+		require.NoError(t, l.SetBurst(2))
+		for _, want := range []int{0, 2, 3, 4} {
+			require.Equal(t, want, granted(waiters))
+			time.Sleep(time.Second)
+			l.wake()
+		}
+	})
+}
+
+// What has come for one who wants more than can be told at the new rate is told as much
+// as can be.
+func TestSlowerForAVeryLargeAmount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: MaxRate, BurstSize: 1})
+		r, err := l.Reserve(1e17)
+		require.NoError(t, err)
+		time.Sleep(100 * 24 * time.Hour)
+		require.NoError(t, l.SetRate(MinRate))
+		require.Equal(t, time.Duration(math.MaxInt64), r.Delay())
+	})
+}
+
 // The tokens at the end of a pause stay, beside those that somebody waits for.
 func TestChangeInAPauseForLessThanAToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -41,6 +92,11 @@ func TestChangeInAPauseForLessThanAToken(t *testing.T) {
 		l.PauseFor(time.Second)
 		require.Equal(t, time.Second, served(t, l, 0.25, 1, func() { require.NoError(t, l.SetRate(2)) }))
 		require.EqualValues(t, 0.75, l.AvailableTokens())
+
+		l.PauseFor(time.Second)
+		require.NoError(t, l.Return(10))
+		require.Equal(t, time.Second, served(t, l, 0.25, 1, func() { require.NoError(t, l.SetRate(1)) }))
+		require.True(t, l.TryAcquireN(4.75))
 	})
 }
 

@@ -58,6 +58,17 @@ func TestGroupHoldsNothingBack(t *testing.T) {
 	}
 }
 
+// What was taken first, since no bucket holds it, is given back if the rest is not to be had.
+func TestGroupThatGivesUpALargeAmount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := limiter(t, 10, 3), drained(t, 1, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		time.AfterFunc(150*time.Millisecond, cancel)
+		require.ErrorIs(t, ratelimit.All(b, a).AcquireEach(ctx, 1, 3.5), context.Canceled)
+		require.EqualValues(t, 3, a.AvailableTokens(), "as many as there is room for")
+	})
+}
+
 // Of a limiter of which nothing is wanted, a pause is not waited for.
 func TestGroupOfNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -145,4 +156,78 @@ func TestReturnedToAGroup(t *testing.T) {
 		require.Equal(t, 500*time.Millisecond, time.Since(start))
 		require.Zero(t, a.AvailableTokens())
 	})
+}
+
+// waiters has so many calls wait, one behind the other, and returns a function that returns
+// how long each did.
+func waiters(t *testing.T, n int, acquire func(context.Context) error) func() []time.Duration {
+	t.Helper()
+	start, took := time.Now(), make([]time.Duration, n)
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			if acquire(t.Context()) == nil {
+				took[i] = time.Since(start)
+			}
+		})
+		synctest.Wait()
+	}
+	return func() []time.Duration { wg.Wait(); return took }
+}
+
+// Where a limit has to be waited for after all, the call lets those pass in the others who
+// are behind it: calls of other groups, too. What came for it beyond a bucket is gone.
+func TestGroupRetreats(t *testing.T) {
+	const s = time.Second
+	for _, c := range []struct {
+		wants         float64 // of the first limit, which holds 2
+		paused        time.Duration
+		other, others []time.Duration
+	}{
+		{1, 500 * time.Millisecond, []time.Duration{1 * s}, []time.Duration{2 * s, 3 * s, 4 * s}},
+		{20, 5 * s, []time.Duration{6 * s}, []time.Duration{5 * s, 5 * s, 7 * s}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			first, second := drained(t, 1, 2), limiter(t, 100, 100)
+			group := waiters(t, 1, func(ctx context.Context) error { return ratelimit.All(first, second).AcquireEach(ctx, c.wants) })
+			other := waiters(t, 1, ratelimit.All(first, limiter(t, 100, 100)).Acquire)
+			others := waiters(t, 3, first.Acquire)
+			time.Sleep(c.paused)
+			second.PauseFor(30*s - c.paused)
+			require.Equal(t, c.other, other())
+			require.Equal(t, c.others, others())
+			// At the end of the pause the first limit has 2 tokens, and the second has one.
+			require.Equal(t, []time.Duration{30*s + max(0, time.Duration(c.wants-2)*s)}, group())
+		})
+	}
+}
+
+// A call that is passed over takes nothing from those behind, who want more than a bucket
+// holds.
+func TestGroupThatIsPassedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, second := drained(t, 1, 1), limiter(t, 100, 100)
+		second.PauseFor(time.Minute)
+		group := waiters(t, 1, ratelimit.All(first, second).Acquire)
+		large := waiters(t, 1, func(ctx context.Context) error { return first.AcquireN(ctx, 10) })
+		time.Sleep(5 * time.Second)
+		second.PauseFor(time.Minute)
+		require.Equal(t, []time.Duration{10 * time.Second}, large())
+		require.Equal(t, []time.Duration{65 * time.Second}, group())
+	})
+}
+
+// Groups that go for the same limits in different orders don't hold each other up.
+func TestGroupsInDifferentOrders(t *testing.T) {
+	a, b := limiter(t, 1e9, 1e6), limiter(t, 1e9, 1e6)
+	g := ratelimit.All(a, b)
+	var wg sync.WaitGroup
+	for _, n := range [][]float64{{2e6, 1}, {1, 2e6}} { // more than a bucket is gone for first
+		wg.Go(func() {
+			for range 2000 {
+				g.TryAcquireEach(n...)
+			}
+		})
+	}
+	wg.Wait()
 }

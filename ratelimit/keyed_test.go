@@ -33,6 +33,10 @@ func TestKeyed(t *testing.T) {
 		got, err := ratelimit.WrapKeyed(k, func(s string) string { return s[:1] }, func(_ context.Context, s string) (int, error) { return len(s), nil })(t.Context(), "dora")
 		require.NoError(t, err)
 		assert.Equal(t, 4, got)
+		failing := ratelimit.WrapKeyed(k, func(s string) string { return s[:1] }, func(context.Context, string) (int, error) { return 7, busy(1) })
+		got, err = failing(t.Context(), "emil")
+		assert.Equal(t, error(busy(1)), err)
+		assert.Equal(t, 7, got)
 		assert.Panics(t, func() { ratelimit.MustNewKeyed[int](ratelimit.Policy{RequestsPerSecond: 10}, -1) })
 	})
 }

@@ -128,7 +128,7 @@ func granted(waiters []*waiter) int {
 func TestCredit(t *testing.T) {
 	for perSecond, want := range map[float64]time.Duration{
 		MinRate: mostCredit, 1: mostCredit, 9999.9: mostCredit, 10_000: mostCredit,
-		20_000.0 / 3: mostCredit, 50_000: 4 * time.Millisecond, 100_000: leastCredit, 1e6: leastCredit, MaxRate: leastCredit,
+		20_000.0 / 3: mostCredit, 30_000: 6_666_666, 50_000: 4 * time.Millisecond, 100_000: leastCredit, 1e6: leastCredit, MaxRate: leastCredit,
 	} {
 		require.Equal(t, want, newBucket(rateOf(perSecond), 1, 0).credit(), perSecond)
 	}
