@@ -64,9 +64,8 @@ func (l *Limiter) catchUp(b *bucket, now time.Duration) {
 	if l.waiting() || last == nil || !last.timed() {
 		return
 	}
-	// The bucket was full at the end of a pause at the most, and is not left to fill
-	// for longer than the credit.
-	l.tat = later(l.tat, b.instant(max(l.resume(), now-b.credit())))
+	// Since the last one waited, the bucket was left to fill for no longer than the credit,
+	// and not before the end of a pause: see next.
 	if late := b.instant(now).minus(l.tat); !late.isZero() {
 		b.grace.Store(int64(now - b.epoch + b.nanos(late)))
 	}

@@ -56,6 +56,23 @@ func TestDeepBucket(t *testing.T) {
 	})
 }
 
+// A bucket that is counted anew, since its epoch is to come by another clock, is the one
+// that tokens are given back to.
+func TestGivenBackByAnotherClock(t *testing.T) {
+	var l *Limiter
+	synctest.Test(t, func(*testing.T) {
+		time.Sleep(time.Hour)
+		l = MustNew(Policy{RequestsPerSecond: 1, BurstSize: 2})
+	})
+	synctest.Test(t, func(t *testing.T) {
+		taken, err := l.grant(t.Context())
+		require.NoError(t, err)
+		require.EqualValues(t, 1, l.AvailableTokens())
+		l.giveBack(taken, 1)
+		require.EqualValues(t, 2, l.AvailableTokens())
+	})
+}
+
 // Another clock, which is behind, knows nothing of what was before: neither of a pause nor
 // of a debt. The bucket is empty at the worst.
 func TestClockThatIsBehind(t *testing.T) {
