@@ -3,6 +3,7 @@ package ratelimit
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -29,6 +30,8 @@ func TestErrors(t *testing.T) {
 		"ratelimit: BurstSize = -1: must be at least 1, or 0 for the default": {errorOf(New(Policy{RequestsPerSecond: 1, BurstSize: -1})), ErrInvalid, -1},
 		"ratelimit: BurstSize = 9224: must be 1 to 9223 at 1e-06 per second, which fill in 292 years": {
 			errorOf(New(Policy{RequestsPerSecond: MinRate, BurstSize: 9224})), ErrInvalid, -1},
+		"ratelimit: BurstSize = 9223372036854775807: must be 1 to 9223372036854775806 at 1e+09 per second, which fill in 292 years": {
+			validBurst(math.MaxInt64, rate{1, 1}), ErrInvalid, -1},
 	} {
 		require.EqualError(t, c.err, says)
 		require.ErrorIs(t, c.err, c.is)
@@ -42,6 +45,7 @@ func TestErrors(t *testing.T) {
 		}
 	}
 	require.NoError(t, errorOf(New(Policy{RequestsPerSecond: MinRate, BurstSize: 9223})))
+	require.NoError(t, validBurst(math.MaxInt64-1, rate{1, 1}))
 }
 
 func errorOf(_ *Limiter, err error) error { return err }

@@ -38,19 +38,21 @@ func TestRefusalsInARow(t *testing.T) {
 // An attempt whose own time ran out while a policy held it back was an attempt: the
 // next one may have more luck.
 func TestRefusedForTheAttemptsTime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := retry.MustNew(retry.Policy{MaxRetries: 2, AttemptTimeout: time.Second, InitialDelay: time.Millisecond, Jitter: retry.JitterNone})
-		calls := 0
-		err := r.Do(t.Context(), func(ctx context.Context) error {
-			calls++
-			<-ctx.Done()
-			return &noTime{ctx.Err()}
+	for _, timeout := range []time.Duration{1, time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			r := retry.MustNew(retry.Policy{MaxRetries: 2, AttemptTimeout: timeout, InitialDelay: time.Millisecond, Jitter: retry.JitterNone})
+			calls := 0
+			err := r.Do(t.Context(), func(ctx context.Context) error {
+				calls++
+				<-ctx.Done()
+				return &noTime{ctx.Err()}
+			})
+			var exhausted *retry.ExhaustedError
+			require.ErrorAs(t, err, &exhausted)
+			require.Equal(t, 3, exhausted.Attempts)
+			require.Equal(t, 3, calls)
 		})
-		var exhausted *retry.ExhaustedError
-		require.ErrorAs(t, err, &exhausted)
-		require.Equal(t, 3, exhausted.Attempts)
-		require.Equal(t, 3, calls)
-	})
+	}
 }
 
 // noTime is the error of a policy whose caller has no time left.

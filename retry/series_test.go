@@ -72,6 +72,13 @@ func TestEndings(t *testing.T) {
 	}
 }
 
+// A call whose context ends while it is made is not made again, and begins no delay.
+func TestCanceledDuringACall(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	err := retry.MustNew(retry.Policy{}).Do(ctx, func(context.Context) error { cancel(); return errTest })
+	require.Equal(t, &retry.ExhaustedError{Attempts: 1, Errs: []error{errTest}, Cause: context.Canceled}, err)
+}
+
 // A refusal is waited for as long as it says where there is no time for more, be it a
 // nanosecond.
 func TestRefusedForAShortTime(t *testing.T) {
