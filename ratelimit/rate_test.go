@@ -207,7 +207,7 @@ func TestHorizon(t *testing.T) {
 		assert.True(t, l.TryAcquire())
 		assert.False(t, l.TryAcquire())
 		assert.NotSame(t, first, l.bucket.Load(), "epoch moved")
-		assert.EqualValues(t, held, first.word.Load(), "nobody takes of the old one")
+		assert.Equal(t, int64(held), first.word.Load(), "nobody takes of the old one")
 		time.Sleep(102 * time.Nanosecond) // a token takes 101.25 ns
 		assert.True(t, l.TryAcquire())
 		assert.GreaterOrEqual(t, l.bucket.Load().word.Load(), int64(0), "lock-free again")

@@ -136,8 +136,7 @@ func (l *Limiter) replan(b *bucket, now time.Duration) {
 		return
 	}
 	for w := l.line.head; w != nil; w = w.next {
-		if w.joint != nil { // it is to see for itself
-			w.told = false
+		if w.joint != nil { // it is to see for itself, whatever it was told
 			w.joint.poke()
 		}
 	}

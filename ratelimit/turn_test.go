@@ -109,6 +109,24 @@ func TestTurnsAfterAChange(t *testing.T) {
 	}
 }
 
+// Whose tokens are there because of a change gets them, if their context has just ended:
+// it is for themselves to see that.
+func TestServedAfterItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 1})
+		require.True(t, l.TryAcquire())
+		b, now := l.lock()
+		w := newWaiter(amount(1))
+		w.deadline = now + time.Millisecond
+		l.enter(b, now, w)
+		l.unlock(b, now)
+		time.Sleep(2 * time.Millisecond)
+		l.Reset()
+		require.True(t, w.granted)
+		require.NoError(t, <-w.done)
+	})
+}
+
 // No change refuses anybody who has no deadline, however long it takes.
 func TestNoDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
