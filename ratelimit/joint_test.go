@@ -218,6 +218,20 @@ func TestGroupThatIsPassedOver(t *testing.T) {
 	})
 }
 
+// When the one ahead leaves, a call of a group moves up at once.
+func TestGroupMovesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := drained(t, 1, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		large := waiters(t, 1, func(context.Context) error { return l.AcquireN(ctx, 10) })
+		group := waiters(t, 1, ratelimit.All(l, limiter(t, 100, 100)).Acquire)
+		time.Sleep(5 * time.Second)
+		cancel()
+		require.Equal(t, []time.Duration{5 * time.Second}, group())
+		require.Zero(t, large()[0])
+	})
+}
+
 // Groups that go for the same limits in different orders don't hold each other up.
 func TestGroupsInDifferentOrders(t *testing.T) {
 	a, b := limiter(t, 1e9, 1e6), limiter(t, 1e9, 1e6)

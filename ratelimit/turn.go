@@ -189,7 +189,7 @@ func (l *Limiter) arm(b *bucket, now time.Duration) {
 			turn = max(turn, batchTime)
 		}
 		at := now + turn
-		if at < now { // beyond the end of time, after a pause without end
+		if at < now { // beyond the end of time
 			at = math.MaxInt64
 		}
 		if !q.armed || at < q.armedFor {

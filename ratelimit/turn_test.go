@@ -214,6 +214,27 @@ func TestDueBeforeALateWakeUp(t *testing.T) {
 	}
 }
 
+// Who is served at the instant at which their context ends has not got the token, whatever
+// they see first.
+func TestServedAndCanceled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 1})
+		for range 50 {
+			require.True(t, l.TryAcquire())
+			b, now := l.lock()
+			w := newWaiter(amount(1))
+			l.enter(b, now, w)
+			l.unlock(b, now)
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			l.Reset()
+			require.True(t, w.granted)
+			require.ErrorIs(t, l.await(ctx, w, now), context.Canceled)
+			require.EqualValues(t, 1, l.AvailableTokens())
+		}
+	})
+}
+
 // Where a bucket owes tokens, nobody's turn begins before it has paid: after a pause, too.
 func TestDebt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
