@@ -52,7 +52,6 @@ type session struct {
 	collect *summary.Collector
 	log     *joblog.Log
 	logLost atomic.Bool // a line of it could not be written
-	done    *joblog.Finished
 	skipped int
 	failed  atomic.Int64 // items, for --halt
 	note    noteBox
@@ -131,7 +130,7 @@ func (s *session) resume() error {
 	s.log = log
 	if past != nil && !o.extend {
 		s.warnOther(past.Header)
-		s.done = past.Finished(o.again)
+		s.leaveOut(past.Finished(o.again))
 	}
 	host, _ := os.Hostname()
 	dir, _ := os.Getwd()
@@ -150,7 +149,18 @@ func (s *session) write(line any) error {
 	return nil
 }
 
-// pending returns the items that are not over.
+// leaveOut leaves out the items that are over.
+func (s *session) leaveOut(done *joblog.Finished) {
+	s.input.Choose(func(all iter.Seq[items.Item]) iter.Seq[items.Item] {
+		return done.Left(all, func() {
+			if s.skipped++; s.input.Total() >= 0 {
+				s.state.Total.Add(-1)
+			}
+		})
+	})
+}
+
+// pending returns the items that are not over, each with a name for its result.
 func (s *session) pending() iter.Seq[items.Item] {
 	var names *resultNames
 	if s.emitter != nil {
@@ -158,22 +168,14 @@ func (s *session) pending() iter.Seq[items.Item] {
 			names.reserved = s.reserved()
 		}
 	}
-	if s.done == nil && names == nil {
+	if names == nil {
 		return s.input.All()
 	}
 	return func(yield func(items.Item) bool) {
 		for it := range s.input.All() {
-			if s.done != nil && s.done.Skip(it) {
-				if s.skipped++; s.input.Total() >= 0 {
-					s.state.Total.Add(-1)
-				}
-				continue
-			}
-			if names != nil {
-				if err := names.claim(it); err != nil {
-					s.control.Stop(err)
-					return
-				}
+			if err := names.claim(it); err != nil {
+				s.control.Stop(err)
+				return
 			}
 			if !yield(it) {
 				return

@@ -52,6 +52,7 @@ type Input struct {
 	open   func() iter.Seq2[Item, error]
 	close  func() error
 	names  *names
+	choose func(iter.Seq[Item]) iter.Seq[Item]
 	total  int // -1 if it is not known
 	err    error
 }
@@ -125,9 +126,16 @@ func (in *Input) Close() error { return in.close() }
 // Err returns why All ended early, nil if it did not.
 func (in *Input) Err() error { return in.err }
 
+// Choose has All return what choose leaves of the items, which it is given in the order
+// of their numbers.
+func (in *Input) Choose(choose func(iter.Seq[Item]) iter.Seq[Item]) { in.choose = choose }
+
 // All returns the items. If it ends early, Err tells why.
 func (in *Input) All() iter.Seq[Item] {
 	all := in.selected()
+	if in.choose != nil {
+		all = in.choose(all)
+	}
 	if !in.source.Shuffle {
 		return all
 	}

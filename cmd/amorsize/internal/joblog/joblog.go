@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -55,6 +56,7 @@ type Entry struct {
 	Batch  int      `json:"batch,omitempty"` // items of the job, if it is more than one
 	File   string   `json:"file,omitempty"`  // of its result, of an item that is over; of a batch, its first item has it
 	run    int      // of the log, from 1
+	fresh  bool     // of a run that left out what had failed
 }
 
 // Text returns the item's text, false if it is not in the log.
@@ -94,6 +96,12 @@ type Content struct {
 	Entries []Entry
 	End     json.RawMessage // summary of the last run that ended, nil if none did
 	runs    int
+	fresh   bool // the latest of them left out what had failed
+}
+
+// leavesFailures reports whether a run of those flags leaves out what has failed.
+func leavesFailures(flags [][2]string) bool {
+	return slices.Contains(flags, [2]string{"resume", "true"}) && !slices.Contains(flags, [2]string{"resume-failed", "true"})
 }
 
 // ErrLog is what every error of reading a log is.
@@ -150,8 +158,9 @@ func eachLine(r io.Reader, path string, add func(line []byte) error) (whole int6
 
 func (c *Content) add(line []byte) error {
 	var kind struct {
-		Type string `json:"type"`
-		V    int    `json:"v"`
+		Type  string      `json:"type"`
+		V     int         `json:"v"`
+		Flags [][2]string `json:"flags"`
 	}
 	if err := json.Unmarshal(line, &kind); err != nil {
 		return err
@@ -161,6 +170,7 @@ func (c *Content) add(line []byte) error {
 		if kind.V > Version {
 			return fmt.Errorf("version %d is newer than this amorsize, which knows %d", kind.V, Version)
 		}
+		c.fresh = leavesFailures(kind.Flags)
 		if c.runs++; c.Header.V == 0 {
 			return json.Unmarshal(line, &c.Header)
 		}
@@ -169,7 +179,7 @@ func (c *Content) add(line []byte) error {
 		if err := json.Unmarshal(line, &e); err != nil {
 			return err
 		}
-		e.run = c.runs
+		e.run, e.fresh = c.runs, c.fresh
 		c.Entries = append(c.Entries, e)
 	case "end":
 		var end End
@@ -195,8 +205,9 @@ func (c *Content) Failed() []Entry {
 	return list
 }
 
-// outcomes returns the latest outcome of each item. The same text twice in one run
-// is two items; in a later run it is one of them again, a failed one first.
+// outcomes returns the latest outcome of each item. The same text twice in one run is two
+// items; in a later run it is one of them again, one that failed: that of the same number,
+// or the first; unless that run left out what had failed.
 func (c *Content) outcomes() []*Entry {
 	var list []*Entry
 	open := map[string][]int{} // failures by identity, as places in list
@@ -206,8 +217,10 @@ func (c *Content) outcomes() []*Entry {
 			continue
 		}
 		at := len(list)
-		if before := open[e.ID]; len(before) > 0 && list[before[0]].run < e.run {
-			at, open[e.ID] = before[0], before[1:]
+		if before := open[e.ID]; len(before) > 0 && list[before[0]].run < e.run && !e.fresh {
+			k := max(0, slices.IndexFunc(before, func(at int) bool { return list[at].N == e.N && list[at].run < e.run }))
+			at = before[k]
+			open[e.ID] = without(before, k)
 			list[at] = e
 		} else {
 			list = append(list, e)

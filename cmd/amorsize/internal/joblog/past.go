@@ -6,9 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
-
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 )
 
 // Past is what a log says that is to be continued, in a few bytes for each item.
@@ -16,18 +15,19 @@ type Past struct {
 	Header Header // of the first run in it
 	Ended  bool   // its latest run has been told to the end, and was not stopped
 	runs   uint32
+	fresh  bool  // the latest run left out what had failed
 	whole  int64 // bytes of whole lines
-	items  map[identity]*outcomes
-	well   map[identity]uint32 // items that went well, as most do
+	failed map[identity]*failures
+	well   numbers // of items that went well, as most do
 }
 
 type identity [16]byte
 
-// outcomes are the items of one identity of which some have failed and did not
+// failures are the numbers of the items of one identity that have failed and did not
 // succeed later.
-type outcomes struct {
-	before, now uint32 // failed, in runs before the one that is read, and in it
-	run         uint32 // that now is of
+type failures struct {
+	before, now []uint32 // in runs before the one that is read, and in it
+	run         uint32   // that now is of
 }
 
 // readPast reads a log; nil if it is empty, or not even the first line is whole.
@@ -36,7 +36,7 @@ func readPast(file *os.File, path string) (*Past, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrLog, err)
 	}
-	p := &Past{items: map[identity]*outcomes{}, well: map[identity]uint32{}}
+	p := &Past{failed: map[identity]*failures{}, well: newNumbers()}
 	if p.whole, err = eachLine(start(file, info.Size()), path, p.add); err != nil {
 		return nil, err
 	}
@@ -61,6 +61,7 @@ func torn(file *os.File, size int64) bool {
 type entry struct {
 	Type    string `json:"type"`
 	V       int    `json:"v"`
+	N       uint32 `json:"n"`
 	ID      string `json:"id"`
 	OK      bool   `json:"ok"`
 	Summary struct {
@@ -78,6 +79,7 @@ func (p *Past) add(line []byte) error {
 		if h.V > Version {
 			return fmt.Errorf("version %d is newer than this amorsize, which knows %d", h.V, Version)
 		}
+		p.fresh = leavesFailures(h.Flags)
 		if p.Header.V == 0 {
 			p.Header = h
 		}
@@ -94,7 +96,7 @@ func (p *Past) add(line []byte) error {
 		if n, err := hex.Decode(id[:], []byte(e.ID)); err != nil || n != len(id) {
 			return fmt.Errorf("%q is no identity of an item", e.ID)
 		}
-		p.over(id, e.OK)
+		p.over(id, e.N, e.OK)
 	case "end":
 		p.Ended = e.Summary.Stopped == ""
 	default:
@@ -103,56 +105,39 @@ func (p *Past) add(line []byte) error {
 	return nil
 }
 
-// over takes the outcome of an item. The same text twice in one run is two items;
-// in a later run it is one of them again, a failed one first.
-func (p *Past) over(id identity, ok bool) {
-	o := p.items[id]
-	if o == nil && ok {
-		p.well[id]++
+// over takes the outcome of an item. The same text twice in one run is two items; in a
+// later run it is one of them again, one that failed: that of the same number, or the first;
+// unless that run left out what had failed.
+func (p *Past) over(id identity, n uint32, ok bool) {
+	f := p.failed[id]
+	if f == nil && ok {
+		p.well.add(id, n)
 		return
 	}
-	if o == nil {
-		o = &outcomes{run: p.runs}
-		p.items[id] = o
+	if f == nil {
+		f = &failures{run: p.runs}
+		p.failed[id] = f
 	}
-	if o.run != p.runs {
-		o.before, o.now, o.run = o.before+o.now, 0, p.runs
+	if f.run != p.runs {
+		f.before, f.now, f.run = append(f.before, f.now...), nil, p.runs
 	}
-	if o.before > 0 {
-		o.before--
+	if len(f.before) > 0 && !p.fresh {
+		f.before = without(f.before, max(0, slices.Index(f.before, n)))
 	}
 	if ok {
-		p.well[id]++
+		p.well.add(id, n)
 	} else {
-		o.now++
+		f.now = append(f.now, n)
 	}
-	if o.before+o.now == 0 {
-		delete(p.items, id)
+	if len(f.before)+len(f.now) == 0 {
+		delete(p.failed, id)
 	}
 }
 
-// Finished tells which items need not be run again: each identity as often as it
-// is over. With again, those that failed are not among them.
-type Finished struct {
-	count map[identity]uint32
-}
-
-// Finished returns the items that are over. The past is of no use then.
-func (p *Past) Finished(again bool) *Finished {
-	if !again {
-		for id, o := range p.items {
-			p.well[id] += o.before + o.now
-		}
+// without takes an element out of a list: at once if it is the first one, as it mostly is.
+func without[T any](list []T, at int) []T {
+	if at == 0 {
+		return list[1:]
 	}
-	return &Finished{count: p.well}
-}
-
-// Skip reports whether the item is over, and counts it off.
-func (f *Finished) Skip(it items.Item) bool {
-	var id identity
-	if _, err := hex.Decode(id[:], []byte(it.Identity())); err != nil || f.count[id] == 0 {
-		return false
-	}
-	f.count[id]--
-	return true
+	return slices.Delete(list, at, at+1)
 }
