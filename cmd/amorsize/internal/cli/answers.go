@@ -123,15 +123,13 @@ func jsonLine(a answer) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-var idempotent = map[string]bool{"GET": true, "HEAD": true, "OPTIONS": true, "TRACE": true, "PUT": true, "DELETE": true}
-
 // again tells what is worth a retry: what may be different the next time, if the
 // request does no harm twice.
 func (r *requester) again(seen policies.Seen) bool {
 	if errors.Is(seen.Err, circuitbreaker.ErrOpen) {
 		return false
 	}
-	if !idempotent[r.method] && r.key == nil && !r.flags.retryPost {
+	if !seen.Harmless {
 		return false
 	}
 	switch seen.Status {

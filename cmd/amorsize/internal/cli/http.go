@@ -29,7 +29,7 @@ type httpFlags struct {
 func (f *httpFlags) group() group {
 	g := newGroup("Request")
 	s := g.set
-	s.StringVarP(&f.method, "method", "X", "", "the `method` (default GET, with --body POST)")
+	s.StringVarP(&f.method, "method", "X", "", "the `method`, a template (default GET, with --body POST)")
 	s.StringArrayVarP(&f.headers, "header-line", "H", nil, "a `\"Name: value\"` with placeholders")
 	s.StringVar(&f.body, "body", "", "the body: a `template`, or @file with one; {} is the item")
 	s.StringVar(&f.bearer, "bearer-env", "", "send the value of this environment `variable` as a bearer token")
@@ -60,6 +60,7 @@ service asks; RateLimit and X-RateLimit headers are heeded. 408, 500, 502, 503,
 that are not --ok are failures; their bodies are not results.`,
 		Example: `  amorsize http --rate 50/s 'https://api.example.com/v1/users/{}' < ids
   amorsize http -a urls -k --out status {}
+  amorsize http --csv --header -a calls.csv -X '{method}' 'https://api.example.com/{path}'
   amorsize http --jsonl --body @order.json --idempotency-key '{id}' https://api.example.com/orders < orders`,
 		RunE: func(c *cobra.Command, args []string) error { return runHTTP(c, &f, &h, args, nil) },
 	}
@@ -106,7 +107,7 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 	}
 	defer r.close()
 	s.set.Again = r.again
-	return s.run(jobs.Config{Attempt: r.attempt, Within: true, Caps: requestCaps()})
+	return s.run(jobs.Config{Attempt: r.attempt, Seen: r.seen, Within: true, Caps: requestCaps()})
 }
 
 // requestCaps returns how many slots open files allow: a request has a connection, and

@@ -8,8 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
-	"strconv"
 	"strings"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
@@ -22,7 +20,7 @@ import (
 type requester struct {
 	s        *session
 	flags    *httpFlags
-	method   string
+	method   template.Template
 	path     template.Template // of the URL, up to its query
 	query    template.Template // from its question mark on
 	whole    bool              // the URL is the item
@@ -44,7 +42,7 @@ type headerLine struct {
 }
 
 func newRequester(s *session, h *httpFlags, address string) (r *requester, err error) {
-	r = &requester{s: s, flags: h, whole: address == "{}" || h.raw, method: h.method}
+	r = &requester{s: s, flags: h, whole: address == "{}" || h.raw}
 	scope := s.scope
 	scope.Strict = true
 	path, query := address, ""
@@ -68,84 +66,6 @@ func newRequester(s *session, h *httpFlags, address string) (r *requester, err e
 		return nil, err
 	}
 	return r, r.connect()
-}
-
-// parse reads the flags of the request.
-func (r *requester) parse(scope template.Scope) (err error) {
-	h := r.flags
-	if h.body != "" {
-		text := h.body
-		if name, file := strings.CutPrefix(text, "@"); file {
-			raw, err := os.ReadFile(name)
-			if err != nil {
-				return usagef("--body: %w", err)
-			}
-			text = string(raw)
-		}
-		loose := scope
-		loose.Strict = false // JSON has braces of its own
-		t, err := template.Parse(text, loose)
-		if err != nil {
-			return usage(err)
-		}
-		r.body = &t
-	}
-	if r.method == "" {
-		if r.method = http.MethodGet; r.body != nil {
-			r.method = http.MethodPost
-		}
-	}
-	r.method = strings.ToUpper(r.method)
-	if h.key != "" {
-		t, err := template.Parse(h.key, scope)
-		if err != nil {
-			return usage(err)
-		}
-		r.key = &t
-	}
-	for _, line := range h.headers {
-		name, value, ok := strings.Cut(line, ":")
-		if !ok || strings.TrimSpace(name) == "" {
-			return usagef("--header-line %q: want \"Name: value\"", line)
-		}
-		t, err := template.Parse(strings.TrimSpace(value), scope)
-		if err != nil {
-			return usage(err)
-		}
-		r.headers = append(r.headers, headerLine{strings.TrimSpace(name), t})
-	}
-	if h.bearer != "" {
-		if r.bearer = os.Getenv(h.bearer); r.bearer == "" {
-			return usagef("--bearer-env %s: the variable is not set", h.bearer)
-		}
-	}
-	if !oneOf(h.out, "body", "status", "jsonl") {
-		return usagef("--out %q: want body, status or jsonl", h.out)
-	}
-	if r.mostBody, err = parseMost("max-body", h.mostBody); err != nil {
-		return err
-	}
-	if h.conns < 0 {
-		return usagef("--max-conns %d: want 1 or more", h.conns)
-	}
-	r.ok, err = parseStatuses(h.ok)
-	return err
-}
-
-func parseStatuses(text string) (list [][2]int, err error) {
-	for part := range strings.SplitSeq(text, ",") {
-		first, last, both := strings.Cut(strings.TrimSpace(part), "-")
-		if !both {
-			last = first
-		}
-		from, err1 := strconv.Atoi(first)
-		to, err2 := strconv.Atoi(last)
-		if err1 != nil || err2 != nil || from < 100 || to > 599 || from > to {
-			return nil, usagef("--ok %q: want statuses as 200-299,404", text)
-		}
-		list = append(list, [2]int{from, to})
-	}
-	return list, nil
 }
 
 // connect makes the client: the transport has the limiter and the breakers, the
@@ -212,7 +132,11 @@ func (r *requester) dryRun() error {
 		if err != nil {
 			return usage(err)
 		}
-		if err := r.s.term.Text([]byte(r.method+" "+address+"\n"), false); err != nil {
+		method, err := r.methodOf(it)
+		if err != nil {
+			return usage(err)
+		}
+		if err := r.s.term.Text([]byte(method+" "+address+"\n"), false); err != nil {
 			return err
 		}
 	}
@@ -224,6 +148,10 @@ func (r *requester) request(ctx context.Context, it items.Item) (*http.Request, 
 	if err != nil {
 		return nil, err
 	}
+	method, err := r.methodOf(it)
+	if err != nil {
+		return nil, err
+	}
 	var body io.Reader
 	text := ""
 	if r.body != nil {
@@ -232,7 +160,7 @@ func (r *requester) request(ctx context.Context, it items.Item) (*http.Request, 
 		}
 		body = strings.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.method, address, body)
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
 	if err != nil {
 		return nil, err
 	}

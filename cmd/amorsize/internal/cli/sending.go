@@ -36,7 +36,7 @@ func (r *requester) try(ctx context.Context, j *jobs.Job) error {
 	req, err := r.request(sent.begin(ctx, r.alive), it)
 	if err != nil {
 		sent.end()
-		return err
+		return unsentError{err}
 	}
 	defer func() { j.Wall = sent.end() }()
 	resp, err := r.client.Do(req)

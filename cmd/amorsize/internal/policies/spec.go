@@ -18,8 +18,10 @@ var ErrFlag = errors.New("invalid flag")
 type Seen struct {
 	Err    error
 	Status int // of HTTP, 0 otherwise
-	Out    func() []byte
-	Stderr func() []byte
+	// Harmless says that doing the same twice does no harm, for Set.Again.
+	Harmless bool
+	Out      func() []byte
+	Stderr   func() []byte
 }
 
 // Spec is a list of conditions on failures, any of which is enough: exit:22,
