@@ -173,7 +173,7 @@ func serve(env *testscript.Env) {
 		_ = json.NewDecoder(r.Body).Decode(&body)
 		_ = json.NewEncoder(w).Encode(map[string]any{
 			"method": r.Method, "query": r.URL.RawQuery, "header": strings.Join(r.Header.Values("X-Test"), ","), "auth": r.Header.Get("Authorization"),
-			"type": r.Header.Get("Content-Type"), "key": r.Header.Get("Idempotency-Key"), "body": body, "proto": r.Proto,
+			"type": r.Header.Get("Content-Type"), "cookie": r.Header.Get("Cookie"), "key": r.Header.Get("Idempotency-Key"), "body": body, "proto": r.Proto,
 		})
 	})
 	mux.HandleFunc("/status/{code}", func(w http.ResponseWriter, r *http.Request) {
@@ -217,6 +217,8 @@ func serve(env *testscript.Env) {
 		_, _ = w.Write([]byte("\x1b]0;title\a \u202ebad"))
 	})
 	servePauses(mux)
+	serveLarge(mux)
+	serveSecure(env, mux)
 	switched := make(chan net.Conn, 10)
 	mux.HandleFunc("/switch", func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()

@@ -63,19 +63,28 @@ func withDefaults(root *cobra.Command, args []string) ([]string, error) {
 		before = append(before, flags...)
 		if show {
 			for _, flag := range flags {
-				fmt.Printf("%-28s %s\n", o.name, flag)
+				fmt.Printf("%-28s %s\n", o.name, shownSetting(flag))
 			}
 		}
 	}
 	if show {
 		for _, flag := range own {
 			if strings.HasPrefix(flag, "-") && flag != "--" {
-				fmt.Printf("%-28s %s\n", "command line", flag)
+				fmt.Printf("%-28s %s\n", "command line", shownSetting(flag))
 			}
 		}
 		return nil, &exitError{code: exitOK}
 	}
 	return slices.Concat(args[:1], before, own), nil
+}
+
+// shownSetting is a flag as --show-config shows it: what may be a credential is not.
+func shownSetting(flag string) string {
+	name, value, set := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+	if set && strings.HasPrefix(flag, "--") && oneOf(name, "cookie", "header-line", "env") {
+		return "--" + name + "=" + shownFlag(name, value)
+	}
+	return flag
 }
 
 // configured reads the files and the variable, the weakest first.

@@ -24,6 +24,10 @@ type httpFlags struct {
 	retryPost bool
 	raw       bool
 	mostBody  string
+	cookie    string
+	keep      bool
+	cacert    string
+	insecure  bool
 }
 
 func (f *httpFlags) group() group {
@@ -33,6 +37,10 @@ func (f *httpFlags) group() group {
 	s.StringArrayVarP(&f.headers, "header-line", "H", nil, "a `\"Name: value\"` with placeholders")
 	s.StringVar(&f.body, "body", "", "the body: a `template`, or @file with one; {} is the item")
 	s.StringVar(&f.bearer, "bearer-env", "", "send the value of this environment `variable` as a bearer token")
+	s.StringVar(&f.cookie, "cookie", "", "send these cookies, as `name=value; name=value`, to the hosts of the items")
+	s.BoolVar(&f.keep, "keep-cookies", false, "send back what servers set as cookies, each to its host, for as long as the run lasts")
+	s.StringVar(&f.cacert, "cacert", "", "trust the certificates of this `file` (PEM), too")
+	s.BoolVar(&f.insecure, "insecure", false, "verify no certificates: whoever is on the way can read and change everything")
 	s.StringVar(&f.ok, "ok", "200-299", "statuses that are a success: `200-299,404`")
 	s.IntVar(&f.conns, "max-conns", 0, "no more connections to a host (default: no bound)")
 	s.StringVar(&f.mostBody, "max-body", "1G", "fail items whose response body is larger, decompressed: `bytes` as 100M, 0 for no bound")
@@ -57,7 +65,9 @@ of a value in the query, unless the URL is {}.
 A 429, and a 503 with Retry-After, holds back all requests for as long as the
 service asks; RateLimit and X-RateLimit headers are heeded. 408, 500, 502, 503,
 504 and lost connections are retried for methods that are idempotent. Statuses
-that are not --ok are failures; their bodies are not results.`,
+that are not --ok are failures; their bodies are not results.
+What may be a credential (headers, --cookie, --bearer-env) is for the origin of the
+item's URL and no other one that a server redirects to.`,
 		Example: `  amorsize http --rate 50/s 'https://api.example.com/v1/users/{}' < ids
   amorsize http -a urls -k --out status {}
   amorsize http --csv --header -a calls.csv -X '{method}' 'https://api.example.com/{path}'
@@ -106,6 +116,7 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 		return r.dryRun()
 	}
 	defer r.close()
+	r.warn()
 	s.set.Again = r.again
 	return s.run(jobs.Config{Attempt: r.attempt, Seen: r.seen, Within: true, Caps: requestCaps()})
 }

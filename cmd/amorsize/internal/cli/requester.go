@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -32,6 +31,7 @@ type requester struct {
 	base     *http.Transport
 	files    process.Files
 	bearer   string
+	cookies  []cookie
 	mostBody int64
 	alive    context.Context // ends when requests under way are to end, too
 }
@@ -76,12 +76,8 @@ func (r *requester) connect() error {
 	r.base.MaxIdleConns, r.base.MaxIdleConnsPerHost = 0, 1<<14
 	r.base.MaxConnsPerHost = r.flags.conns
 	r.base.MaxResponseHeaderBytes = 1 << 20
-	if r.flags.http1 {
-		protocols := new(http.Protocols)
-		protocols.SetHTTP1(true)
-		r.base.Protocols, r.base.ForceAttemptHTTP2 = protocols, false
-		// The clone's TLS configuration offers HTTP/2 already.
-		r.base.TLSClientConfig, r.base.TLSNextProto = &tls.Config{NextProtos: []string{"http/1.1"}}, nil //nolint:gosec // Go's default is the least version
+	if err := r.flags.secure(r.base); err != nil {
+		return err
 	}
 	set := r.s.set
 	config := transport.Config{Base: sender{r.base}, Limiter: set.Limiter, Breaker: set.BreakerPolicy, Means: meaning}
@@ -90,6 +86,11 @@ func (r *requester) connect() error {
 		return usage(err)
 	}
 	r.client = &http.Client{Transport: waiter{t}, CheckRedirect: redirect}
+	if r.flags.keep {
+		if r.client.Jar, err = newJar(); err != nil {
+			return err
+		}
+	}
 	r.alive, r.s.killed = context.WithCancel(context.Background())
 	return nil
 }
@@ -171,6 +172,7 @@ func (r *requester) request(ctx context.Context, it items.Item) (*http.Request, 
 	if r.bearer != "" {
 		req.Header.Set("Authorization", "Bearer "+r.bearer)
 	}
+	r.setCookies(req)
 	if err := r.setHeaders(req, it); err != nil {
 		return nil, err
 	}

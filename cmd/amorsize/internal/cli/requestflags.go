@@ -62,12 +62,15 @@ func (r *requester) parseBody(scope template.Scope) error {
 }
 
 // parseHeaders reads what headers are sent, credentials among them.
-func (r *requester) parseHeaders(scope template.Scope) error {
+func (r *requester) parseHeaders(scope template.Scope) (err error) {
 	h := r.flags
 	for _, line := range h.headers {
 		name, value, ok := strings.Cut(line, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" {
 			return usagef("--header-line %q: want \"Name: value\"", line)
+		}
+		if h.cookie != "" && strings.EqualFold(name, "Cookie") {
+			return usagef("cookies are those of --cookie or of -H 'Cookie: …', not of both")
 		}
 		t, err := template.Parse(strings.TrimSpace(value), scope)
 		if err != nil {
@@ -80,7 +83,8 @@ func (r *requester) parseHeaders(scope template.Scope) error {
 			return usagef("--bearer-env %s: the variable is not set", h.bearer)
 		}
 	}
-	return nil
+	r.cookies, err = parseCookies(h.cookie)
+	return err
 }
 
 func parseStatuses(text string) (list [][2]int, err error) {

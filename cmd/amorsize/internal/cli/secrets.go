@@ -10,8 +10,12 @@ import (
 )
 
 // shownFlag returns the value of a flag as a report shows it: of headers their names,
-// unless they are of those that hold no secret, and of the environment the names.
+// unless they are of those that hold no secret, and of cookies and the environment the
+// names.
 func shownFlag(name, value string) string {
+	if name == "cookie" {
+		return shownCookies(value)
+	}
 	if name != "header-line" && name != "env" {
 		return summary.WithoutSecrets(value)
 	}

@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"net/http"
+	"os"
+)
+
+// secure sets how connections of a transport are made: by which protocols, and which
+// certificates are trusted.
+func (f *httpFlags) secure(t *http.Transport) error {
+	config := t.TLSClientConfig
+	if config == nil || f.http1 { // what the transport has may offer HTTP/2 already
+		config = new(tls.Config)
+	}
+	if f.http1 {
+		protocols := new(http.Protocols)
+		protocols.SetHTTP1(true)
+		t.Protocols, t.ForceAttemptHTTP2, t.TLSNextProto = protocols, false, nil
+		config.NextProtos = []string{"http/1.1"}
+	}
+	if f.insecure && f.cacert != "" {
+		return usagef("--insecure verifies no certificate: leave out --cacert")
+	}
+	if f.cacert != "" {
+		roots, err := rootsWith(f.cacert)
+		if err != nil {
+			return err
+		}
+		config.RootCAs = roots
+	}
+	config.InsecureSkipVerify = f.insecure
+	t.TLSClientConfig = config
+	return nil
+}
+
+// rootsWith returns the certificates that the system trusts, and those of a file.
+func rootsWith(file string) (*x509.CertPool, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usagef("--cacert: %w", err)
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		return nil, usagef("--cacert %s: what the system trusts can't be read: %w", file, err)
+	}
+	n := 0
+	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		n++
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, usagef("--cacert %s: certificate %d: %w", file, n, err)
+		}
+		roots.AddCert(certificate)
+	}
+	if n == 0 {
+		return nil, usagef("--cacert %s: there is no certificate in it: want PEM (-----BEGIN CERTIFICATE-----)", file)
+	}
+	return roots, nil
+}
+
+// warn tells once of a run whose answers may be anybody's.
+func (r *requester) warn() {
+	if r.flags.insecure {
+		r.s.term.Say("amorsize: --insecure: no certificate is verified: whoever is on the way can read and change what is sent and received")
+	}
+}
