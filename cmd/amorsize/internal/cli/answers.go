@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"github.com/amorsize/amorsize/circuitbreaker"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jsonl"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
@@ -73,13 +75,16 @@ func (r *requester) present(j *jobs.Job, it items.Item, took time.Duration) erro
 		j.Out.Release()
 		j.Out = process.Bytes([]byte(strconv.Itoa(j.Status) + "\n"))
 	case "jsonl":
+		a := answer{N: it.N, Status: j.Status, Took: took.Seconds()}
+		a.Item, a.Item64 = it.Told()
+		if j.Out.Size() > heldInMemory {
+			return r.spool(j, a)
+		}
 		raw, err := io.ReadAll(j.Out.Reader())
 		if err != nil {
 			return err
 		}
 		j.Out.Release()
-		a := answer{N: it.N, Status: j.Status, Took: took.Seconds()}
-		a.Item, a.Item64 = it.Told()
 		a.hold(raw)
 		line, err := jsonLine(a)
 		if err != nil {
@@ -89,6 +94,41 @@ func (r *requester) present(j *jobs.Job, it items.Item, took time.Duration) erro
 	}
 	return nil
 }
+
+// heldInMemory is up to what size a body, and the line that it is in, is held in memory,
+// where it may wait for its turn with a thousand others.
+const heldInMemory = 64 << 10
+
+// spool has the line of a larger body be in a file: it is what comes of the job when all
+// of it is there.
+func (r *requester) spool(j *jobs.Job, a answer) error {
+	kind, err := jsonl.KindOf(j.Out.Reader())
+	if err != nil {
+		return err
+	}
+	head, err := jsonLine(a)
+	if err != nil {
+		return err
+	}
+	head = append(bytes.TrimSuffix(head, []byte("}\n")), bodyName[kind]...)
+	line, err := r.files.Spool(func(w io.Writer) error {
+		b := bufio.NewWriterSize(w, heldInMemory)
+		_, _ = b.Write(head) // an error comes again with Flush
+		if err := kind.Copy(b, j.Out.Reader()); err != nil {
+			return err
+		}
+		_, _ = b.WriteString("}\n")
+		return b.Flush()
+	})
+	if err != nil {
+		return err
+	}
+	j.Out.Release()
+	j.Out = line
+	return nil
+}
+
+var bodyName = map[jsonl.Kind]string{jsonl.JSON: `,"body":`, jsonl.Text: `,"body":`, jsonl.Binary: `,"body64":`}
 
 // answer is what --out jsonl writes of an item: a body or an error.
 type answer struct {

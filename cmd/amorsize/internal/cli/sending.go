@@ -24,6 +24,7 @@ func (r *requester) attempt(ctx context.Context, j *jobs.Job, _ int) error {
 		a := answer{N: j.First().N, Status: j.Status, Took: j.Wall.Seconds(), Err: err.Error()}
 		a.Item, a.Item64 = j.First().Told()
 		line, _ := jsonLine(a)
+		j.Out.Release()
 		j.Out = process.Bytes(line)
 	}
 	return err

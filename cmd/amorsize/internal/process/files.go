@@ -135,39 +135,6 @@ func (f *Files) capture(file *os.File, shared bool) (Capture, error) {
 	return c, err
 }
 
-// Keep reads r to its end. An error of r is returned as it is, one of keeping what it
-// read is an [*OutputError].
-func (f *Files) Keep(r io.Reader) (Capture, error) {
-	text, err := io.ReadAll(io.LimitReader(r, small+1))
-	if err != nil || len(text) <= small {
-		return Bytes(text), err
-	}
-	file, err := f.get()
-	if err != nil {
-		return Capture{}, &OutputError{Dir: os.TempDir(), Err: err}
-	}
-	w := keeper{file}
-	if _, err = w.Write(text); err == nil {
-		_, err = io.Copy(w, r)
-	}
-	if err != nil {
-		f.put(file, false)
-		return Capture{}, err
-	}
-	return f.capture(file, false)
-}
-
-// keeper writes what is kept.
-type keeper struct{ file *os.File }
-
-func (k keeper) Write(p []byte) (int, error) {
-	n, err := k.file.Write(p)
-	if err != nil {
-		err = &OutputError{Dir: os.TempDir(), Err: err}
-	}
-	return n, err
-}
-
 // Size returns how many bytes were written.
 func (c *Capture) Size() int64 { return c.size }
 
