@@ -124,6 +124,18 @@ func TestPeers(t *testing.T) {
 		require.Equal(t, sorted(want), sorted(ours))
 		require.Equal(t, string(theirs), string(ours))
 	})
+	t.Run("lines in order", func(t *testing.T) {
+		var lines []string
+		for i := range 100 {
+			lines = append(lines, fmt.Sprint(i))
+		}
+		items := itemFile(t, lines)
+		const script = `for i in 1 2 3; do echo "$1: $i"; sleep 0.00$(($1 % 7)); done`
+		theirs, _ := output(t, items, "parallel", "--will-cite", "-j4", "-k", "--lb", "sh", "-c", "'"+script+"'", "sh")
+		ours, ok := output(t, items, amorsize, "run", "-q", "-j4", "-k", "--output", "line", "--sh", script)
+		require.True(t, ok)
+		require.Equal(t, string(theirs), string(ours))
+	})
 	t.Run("1000 hostile names", func(t *testing.T) {
 		dir := t.TempDir()
 		random := rand.New(rand.NewPCG(1, 2))

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +50,11 @@ func (s *session) over(j *jobs.Job) {
 	if s.logLost.Load() {
 		return // the log would not tell that it is over: its result would come twice
 	}
-	if err := s.emitter.emit(j); err != nil {
+	err := s.emitter.emit(j)
+	if s.turns != nil {
+		err = errors.Join(err, s.turns.over(j.Place))
+	}
+	if err != nil {
 		s.outputFailed(err)
 		return // what has no result is not over: it is run again
 	}
@@ -184,14 +187,16 @@ func removeOld(name string) error {
 }
 
 // line passes on a line that a command is writing.
-func (e *emitter) line(item string, line []byte, stderr bool) error {
+func (e *emitter) line(tag string, line []byte, stderr bool) error {
+	return e.term.Text(e.tagged(tag, line), stderr)
+}
+
+// tagged returns the line with its tag, if there are tags.
+func (e *emitter) tagged(tag string, line []byte) []byte {
 	if e.tag == nil {
-		return e.term.Text(line, stderr)
+		return line
 	}
-	var b bytes.Buffer
-	b.WriteString(item)
-	b.Write(line)
-	return e.term.Text(b.Bytes(), stderr)
+	return append([]byte(tag), line...)
 }
 
 // shell writes an argument as a shell would have to be given it.

@@ -35,7 +35,7 @@ func (f *commandFlags) group(grace *time.Duration) group {
 	s.BoolVar(&f.pipe, "pipe", false, "cut the input into blocks of whole lines, which the command reads from its standard input")
 	s.StringVar(&f.block, "block", "1M", "about how large a block is, in `bytes` (k, M and G are understood)")
 	s.StringVar(&f.worker, "worker", "", "keep one process per slot that answers each line with a line: `lines`, or jsonl")
-	s.StringVar(&f.output, "output", "group", "`group`: when a job has ended; line: line by line; live: as it comes; none")
+	s.StringVar(&f.output, "output", "group", "`group`: when a job has ended; line: line by line, with -k those of the first job, then of the next; live: as it comes; none")
 	s.BoolVar(&f.merge, "merge", false, "standard error goes where standard output goes")
 	s.StringVar(&f.dir, "chdir", "", "run commands in this `directory`")
 	s.StringArrayVar(&f.env, "env", nil, "set `NAME=value` for commands")
@@ -121,6 +121,9 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 	}
 	defer r.close()
 	cfg := jobs.Config{Attempt: r.attempt, Caps: fileCaps(), Extra: loadPolicies(cmd.load), Seen: seen}
+	if s.turns != nil && cfg.Caps.Files > 0 { // a job has the ends of two pipes, and two files of lines that wait
+		cfg.Caps.Fixed = cfg.Caps.Files
+	}
 	if cmd.pipe { // that many may wait in memory
 		cfg.Caps.Works = max(1, blocksKept/f.input.source.Block)
 	}
@@ -220,8 +223,10 @@ func (f *commandFlags) check(run *runFlags, argv []string) error {
 		return usagef("--pipe gives each command a block: it excludes --batch and --worker")
 	case f.worker != "" && (f.stdin || f.script != "" || run.size.batch != "1"):
 		return usagef("--worker keeps processes that read items line by line: it excludes --stdin, --sh and --batch")
-	case f.output != "group" && (run.output.order || run.output.results != ""):
-		return usagef("--output %s passes output on as it comes: it excludes --order and --results", f.output)
+	case f.output != "group" && run.output.results != "":
+		return usagef("--output %s passes output on as it comes: it excludes --results", f.output)
+	case oneOf(f.output, "live", "raw", "none") && run.output.order:
+		return usagef("--output %s passes output on as it comes, or not at all: it excludes --order", f.output)
 	case oneOf(f.output, "live", "raw") && run.output.tag != "":
 		return usagef("--output live is not touched: it excludes --tag")
 	case run.output.json && run.output.results == "" && f.output != "none":

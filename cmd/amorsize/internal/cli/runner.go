@@ -146,14 +146,12 @@ func (r *commandRunner) start() (err error) {
 	r.spawner, err = process.NewSpawner(process.Config{
 		Mode: mode, Merge: r.flags.merge, Dir: r.flags.dir, Env: env,
 		Grace: s.flags.grace, Groups: &s.groups,
-		Line: func(item string, line []byte, stderr bool) {
-			if err := s.emitter.line(item, line, stderr); err != nil {
-				s.outputFailed(err)
-			}
-		},
 	})
 	if err != nil {
 		return err
+	}
+	if mode == process.Line && s.flags.output.order {
+		s.turns = newTurns(s.emitter)
 	}
 	if r.flags.worker != "" {
 		r.workers = newWorkerPool(r)
@@ -182,6 +180,9 @@ func (r *commandRunner) close() {
 		r.workers.close()
 	}
 	r.spawner.Close()
+	if r.s.turns != nil {
+		r.s.turns.close()
+	}
 	r.guard.Close()
 }
 
@@ -226,13 +227,34 @@ func (r *commandRunner) attempt(ctx context.Context, j *jobs.Job, slot int) erro
 			}
 		}
 	}
-	if r.flags.output == "line" && r.s.emitter.tag != nil {
-		if c.Item, err = r.s.emitter.tag.Expand(first, slot, nil); err != nil {
+	if r.flags.output == "line" {
+		if c.Line, err = r.lines(j, slot); err != nil {
 			return err
 		}
 	}
 	j.Outcome, err = r.spawner.Run(c)
 	return err
+}
+
+// lines returns what passes on the lines of a job.
+func (r *commandRunner) lines(j *jobs.Job, slot int) (func([]byte, bool), error) {
+	s := r.s
+	tag := ""
+	if s.emitter.tag != nil {
+		var err error
+		if tag, err = s.emitter.tag.Expand(j.First(), slot, nil); err != nil {
+			return nil, err
+		}
+	}
+	pass := s.emitter.line
+	if s.turns != nil {
+		pass = s.turns.of(j.Place).line
+	}
+	return func(line []byte, stderr bool) {
+		if err := pass(tag, line, stderr); err != nil {
+			s.outputFailed(err)
+		}
+	}, nil
 }
 
 // seen completes what a failure is judged by with the end of the output.

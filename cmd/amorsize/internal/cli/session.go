@@ -49,6 +49,7 @@ type session struct {
 	groups  process.Groups
 	state   jobs.State
 	emitter *emitter
+	turns   *turns // of jobs whose lines come in order; nil if there are none
 	collect *summary.Collector
 	log     *joblog.Log
 	logLost atomic.Bool // a line of it could not be written

@@ -11,6 +11,7 @@ import (
 // Job is what is run at a time: an item, or a batch of them.
 type Job struct {
 	Batch []items.Item
+	Place int // in the order of the run, from 0; halves of a batch have its place
 	// Tries counts the attempts, and Outcome is what the latest of them did.
 	Tries int
 	process.Outcome

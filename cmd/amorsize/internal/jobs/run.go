@@ -109,6 +109,7 @@ type run struct {
 	state    *State
 	next     func() (items.Item, bool)
 	held     *items.Item // read, but too much for the job before
+	jobs     int         // taken so far
 	slots    slots
 	observed observations
 	halves   []*Job
@@ -131,7 +132,8 @@ func (r *run) take(n int) *Job {
 			}
 		}
 		if j == nil {
-			j = &Job{Batch: make([]items.Item, 0, min(n, 1<<14))}
+			j = &Job{Batch: make([]items.Item, 0, min(n, 1<<14)), Place: r.jobs}
+			r.jobs++
 		}
 		j.Batch = append(j.Batch, item)
 	}
@@ -239,7 +241,7 @@ func (r *run) over(j *Job, err error) {
 	if err != nil && r.cfg.Bisect && len(j.Batch) > 1 {
 		j.Release()
 		half := len(j.Batch) / 2
-		r.halves = append(r.halves, &Job{Batch: j.Batch[:half]}, &Job{Batch: j.Batch[half:]})
+		r.halves = append(r.halves, &Job{Batch: j.Batch[:half], Place: j.Place}, &Job{Batch: j.Batch[half:], Place: j.Place})
 		return
 	}
 	j.Err = err

@@ -45,3 +45,41 @@ func (k keeper) Write(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+// Hold keeps what is written to it, in memory if it is little, else in a file, until it is
+// taken. The zero value, with Files set, is ready. It is not safe for concurrent use.
+type Hold struct {
+	Files *Files
+	text  []byte
+	file  *os.File
+}
+
+// Write keeps p. An error is an [*OutputError].
+func (h *Hold) Write(p []byte) (int, error) {
+	if h.file == nil && len(h.text)+len(p) <= small {
+		h.text = append(h.text, p...)
+		return len(p), nil
+	}
+	if h.file == nil {
+		file, err := h.Files.get()
+		if err != nil {
+			return 0, &OutputError{Dir: os.TempDir(), Err: err}
+		}
+		h.file = file
+		if _, err := (keeper{file}).Write(h.text); err != nil {
+			return 0, err
+		}
+		h.text = nil
+	}
+	return keeper{h.file}.Write(p)
+}
+
+// Take returns what has been written, and leaves nothing.
+func (h *Hold) Take() (Capture, error) {
+	text, file := h.text, h.file
+	h.text, h.file = nil, nil
+	if file == nil {
+		return Bytes(text), nil
+	}
+	return h.Files.capture(file, false)
+}

@@ -106,7 +106,9 @@ func TestOrphanKeepsItsFile(t *testing.T) {
 func TestLines(t *testing.T) {
 	var mu sync.Mutex
 	var out, errs bytes.Buffer
-	s, _ := spawner(t, process.Config{Mode: process.Line, Line: func(_ string, line []byte, stderr bool) {
+	s, _ := spawner(t, process.Config{Mode: process.Line})
+	c := sh("echo a; echo e >&2; printf b")
+	c.Line = func(line []byte, stderr bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		if stderr {
@@ -114,9 +116,9 @@ func TestLines(t *testing.T) {
 		} else {
 			out.Write(line)
 		}
-	}})
+	}
 	for range 20 {
-		_, err := s.Run(sh("echo a; echo e >&2; printf b"))
+		_, err := s.Run(c)
 		require.NoError(t, err)
 	}
 	require.Equal(t, strings.Repeat("a\nb", 20), out.String())

@@ -17,7 +17,7 @@ type Mode int
 const (
 	Group Mode = iota // into files, to be passed on when the command has ended
 	Live              // straight to our own
-	Line              // to a function, line by line
+	Line              // to a function of the command, line by line
 	None              // nowhere
 )
 
@@ -29,9 +29,6 @@ type Config struct {
 	Env    []string      // of every command; nil is our own
 	Grace  time.Duration // between asking a command to end and killing it
 	Groups *Groups
-	// Line is given what commands write in mode Line, each line with its end, from
-	// several goroutines. stderr says where it was written to.
-	Line func(item string, line []byte, stderr bool)
 }
 
 // Spawner runs commands. It is safe for concurrent use.
@@ -74,6 +71,9 @@ type Command struct {
 	Slot    int
 	Timeout time.Duration // 0 is none
 	Files   []*os.File    // besides the standard ones, for a partner
+	// Line is given what the command writes in mode Line, each line with its end, from
+	// two goroutines, and not after Run has returned. stderr says where it was written to.
+	Line func(line []byte, stderr bool)
 }
 
 // Outcome is what a command did.

@@ -11,7 +11,7 @@ import (
 // streams are the standard files of one command.
 type streams struct {
 	s            *Spawner
-	item         string
+	line         func(line []byte, stderr bool)
 	began        time.Time
 	in, out, err *os.File
 	fed          bool
@@ -22,7 +22,7 @@ type streams struct {
 
 // open opens the files that a command writes to, and what it reads.
 func (s *Spawner) open(c Command) (*streams, error) {
-	st := &streams{s: s, item: c.Item, in: s.null, began: time.Now()}
+	st := &streams{s: s, line: c.Line, in: s.null, began: time.Now()}
 	if c.Feed {
 		in, err := s.feed(c.Stdin)
 		if err != nil {
@@ -89,7 +89,7 @@ func (st *streams) pass(read *os.File, stderr bool) {
 			continue
 		}
 		if len(line) > 0 {
-			st.s.cfg.Line(st.item, line, stderr)
+			st.line(line, stderr)
 			line = line[:0]
 		}
 		if err != nil {
