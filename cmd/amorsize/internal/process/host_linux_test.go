@@ -2,12 +2,14 @@ package process_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,6 +61,7 @@ func TestFullDisk(t *testing.T) {
 	require.ErrorIs(t, err, process.ErrCommand)
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.ErrorContains(t, err, dir)
+	require.Equal(t, 1, strings.Count(err.Error(), "can't be kept"), "it is said once")
 	require.True(t, process.Own(err))
 	o.Out.Release()
 	o.Err.Release()
@@ -158,4 +161,41 @@ func TestFullDiskOfInput(t *testing.T) {
 	require.Equal(t, "fits", text(t, o.Out))
 	o.Out.Release()
 	o.Err.Release()
+}
+
+// TestSuspend: what is stopped does nothing until it may go on.
+func TestSuspend(t *testing.T) {
+	s, groups := spawner(t, process.Config{})
+	p, err := s.Start(process.Command{Argv: []string{"cat"}})
+	require.NoError(t, err)
+	state := func() string {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", groups.List()[0].Pid))
+		require.NoError(t, err)
+		return strings.Fields(string(raw))[2]
+	}
+	groups.Suspend(true)
+	require.Eventually(t, func() bool { return state() == "T" }, time.Minute, time.Millisecond)
+	_, err = p.Questions.WriteString("x\n")
+	require.NoError(t, err)
+	require.Equal(t, 2, p.Unanswered())
+	require.Zero(t, p.Unread())
+	groups.Suspend(false)
+	answer := make([]byte, 2)
+	_, err = io.ReadFull(p.Answers, answer)
+	require.NoError(t, err)
+	require.Equal(t, "x\n", string(answer))
+	require.NoError(t, p.End())
+}
+
+// TestGuardLeavesNoFile: nothing of a guard stays open.
+func TestGuardLeavesNoFile(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	before := openFiles(t)
+	for range 2 {
+		guard, err := process.StartGuard(self)
+		require.NoError(t, err)
+		guard.Close()
+	}
+	require.Equal(t, before, openFiles(t))
 }
