@@ -163,6 +163,32 @@ func TestFullDiskOfInput(t *testing.T) {
 	o.Err.Release()
 }
 
+// TestFullDiskOfWhatIsKept: what there is no room for is an error of keeping it, and its
+// file is not left.
+func TestFullDiskOfWhatIsKept(t *testing.T) {
+	t.Setenv("TMPDIR", smallDisk(t, 1<<20))
+	var files process.Files
+	before := openFiles(t)
+	var failure *process.OutputError
+	_, err := files.Keep(strings.NewReader(strings.Repeat("x", 3<<20)))
+	require.ErrorAs(t, err, &failure)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	h := process.Hold{Files: &files}
+	for err = nil; err == nil; {
+		_, err = h.Write(make([]byte, 100<<10))
+	}
+	require.ErrorAs(t, err, &failure)
+	c, err := h.Take()
+	require.NoError(t, err)
+	c.Release()
+	c, err = files.Keep(strings.NewReader(strings.Repeat("x", 500<<10))) // there is room again
+	require.NoError(t, err)
+	require.Equal(t, int64(500<<10), c.Size())
+	c.Release()
+	files.Close()
+	require.Equal(t, before, openFiles(t))
+}
+
 // TestSuspend: what is stopped does nothing until it may go on.
 func TestSuspend(t *testing.T) {
 	s, groups := spawner(t, process.Config{})
