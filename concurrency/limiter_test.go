@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/waiting"
 )
 
 const ms = time.Millisecond
@@ -301,4 +303,41 @@ func TestUncontendedCallsAllocateNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(1000, func() { _ = l.Do(ctx, call) }))
 	double := Wrap(l, func(_ context.Context, n int) (int, error) { return 2 * n, nil })
 	require.LessOrEqual(t, testing.AllocsPerRun(1000, func() { _, _ = double(ctx, 1) }), 2.0) // the closures of Call
+}
+
+// listener is who runs the calls.
+type listener struct {
+	lines []waiting.Line
+	ended int
+}
+
+func (l *listener) HoldBegins(line waiting.Line) uint64 {
+	l.lines = append(l.lines, line)
+	return 1
+}
+
+func (l *listener) HoldEnds(uint64) { l.ended++ }
+
+// Who runs the calls is told that one waits, in which line, and that there are others.
+func TestWaitingIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var heard listener
+		ctx := context.WithValue(t.Context(), waiting.Key{}, &heard)
+		l := MustNew(Policy{Min: 1, Max: 1, MaxWait: ms})
+		k := MustNewKeyed[int](Policy{Min: 1, Max: 1, MaxWait: ms}, 0)
+		p, err := l.Acquire(ctx)
+		require.NoError(t, err)
+		q, err := k.Acquire(ctx, 7)
+		require.NoError(t, err)
+		require.Empty(t, heard.lines)
+		_, err = l.Acquire(ctx)
+		require.ErrorIs(t, err, ErrFull)
+		_, err = k.Acquire(ctx, 7)
+		require.ErrorIs(t, err, ErrFull)
+		require.Equal(t, waiting.Line{Of: l}, heard.lines[0])
+		require.True(t, heard.lines[1].OneOfMany)
+		require.Equal(t, 2, heard.ended)
+		p.Done(nil)
+		q.Done(nil)
+	})
 }
