@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"sync"
+	"time"
 	"unsafe"
 
 	"github.com/amorsize/amorsize/internal/clock"
@@ -99,4 +100,61 @@ func (p *pool) leaveGate() {
 	if p.gateKey.function != nil {
 		sharedGates.leave(p.gateKey)
 	}
+}
+
+// enlist and delist begin and end a run's part in the limit.
+func (g *gate) enlist(p *pool, now time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.runs = append(g.runs, p)
+	g.crowd.Store(int64(len(g.runs)))
+	g.rebound(now)
+}
+
+func (g *gate) delist(p *pool, now time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for i, other := range g.runs {
+		if other == p {
+			g.runs = append(g.runs[:i], g.runs[i+1:]...)
+			g.crowd.Store(int64(len(g.runs)))
+			g.rebound(now)
+			return
+		}
+	}
+}
+
+// share returns how many calls p may have in flight, within its own bounds: what
+// the other runs leave, and a fair part at least. Room is not taken before another
+// run has left it.
+func (g *gate) share(p *pool) int {
+	most := max(p.cfg.MinWorkers, int(p.most.Load()))
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	_, ceiling := g.law.Bounds() // which may have fallen since
+	limit := min(int(g.limit.Load()), ceiling)
+	if len(g.runs) < 2 {
+		return min(limit, most)
+	}
+	fair := max(1, limit/len(g.runs))
+	mine, running := limit, 0
+	for _, other := range g.runs {
+		has, wants := other.demand()
+		running += has
+		if other != p {
+			mine -= min(fair, has+wants, int(other.most.Load()))
+		}
+	}
+	has, _ := p.demand()
+	mine = min(max(fair, mine), has+max(0, limit-running))
+	return max(1, p.cfg.MinWorkers, min(mine, most))
+}
+
+// demand returns how many workers are busy, and for how many more there are items.
+func (p *pool) demand() (busy, more int) {
+	busy = int(p.running.Load())
+	if f := p.claims.feed; f != nil {
+		return busy - int(f.waiting.Load()), int(max(0, f.produced.Load()-p.claims.next.Load()))
+	}
+	return busy, p.claims.left()
 }
