@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/internal/adaptive"
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
@@ -40,8 +41,8 @@ func TestCallHeldBack(t *testing.T) {
 		hold.End()
 		_, waits = c.waitsIn()
 		require.False(t, waits)
-		require.Equal(t, 2, g.attempts()[0].items, "it goes on")
-		require.InDelta(t, 3, g.attempts()[0].cost, 0)
+		require.Equal(t, 2, g.attempts()[0].Items, "it goes on")
+		require.InDelta(t, 3, g.attempts()[0].Cost, 0)
 		require.EqualValues(t, 1, g.inFlight.Load())
 		hold.End() // twice
 		require.Zero(t, c.holders)
@@ -56,7 +57,7 @@ func TestCallHeldBack(t *testing.T) {
 		require.Equal(t, time.Second, c.settle(), "by a goroutine that the function has left behind")
 		late.End()
 		require.Zero(t, c.holders)
-		require.Equal(t, attempt{}, c.paused)
+		require.Equal(t, adaptive.Attempt{}, c.paused)
 		next := waiting.BeginWith(c, line)
 		late.End()
 		require.Equal(t, 1, c.holders, "that is another call")

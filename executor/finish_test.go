@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/internal/hillclimb"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
@@ -138,6 +139,7 @@ func TestBoundOfARun(t *testing.T) {
 	require.Equal(t, BoundByMemory, bound(by("GOMEMLIMIT")))
 	require.Equal(t, BoundByMemory, bound(by(optimizer.LimitByCaller)))
 	require.Equal(t, BoundByItems, bound(by("cores", "items")))
+	cut := hillclimb.New(0, hillclimb.Start{Ceiling: 5, MemoryBinds: true})
 	serial := func(procs int) func(p *pool) {
 		return func(p *pool) {
 			by("cores")(p)
@@ -147,10 +149,10 @@ func TestBoundOfARun(t *testing.T) {
 	require.Equal(t, BoundByItems, bound(serial(2)), "not enough work for a second worker")
 	require.Equal(t, BoundByCores, bound(serial(1)))
 	require.Equal(t, BoundByCaller, bound(func(p *pool) { by("items")(p); p.cfg.Workers = 1 }))
-	require.Equal(t, BoundByMemory, bound(func(p *pool) { p.cfg.Workers, p.control.cut = 1, 1 }))
+	require.Equal(t, BoundByMemory, bound(func(p *pool) { p.cfg.Workers, p.control = 1, cut }))
 	require.Equal(t, BoundByService, bound(func(p *pool) {
 		p.adapts.Store(true)
-		p.control.cut = 1
+		p.control = cut
 		p.story.bounds = map[Bound]time.Duration{BoundByService: 1}
 	}))
 }

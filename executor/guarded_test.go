@@ -53,7 +53,7 @@ func TestPolicedTime(t *testing.T) {
 // The gate is told of each attempt, unless the run is over.
 func TestPolicedGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := gateOf(4, runOf(0, 9))
+		g, s := spied(4, runOf(0, 9))
 		ctx, cancel := context.WithCancel(t.Context())
 		w := &worker{gate: g, ctx: ctx}
 		w.beginPoliced()
@@ -63,13 +63,14 @@ func TestPolicedGate(t *testing.T) {
 		time.Sleep(time.Second)
 		w.leave(entered, 3, nil)
 		require.Zero(t, g.inFlight.Load())
-		require.InDelta(t, 2, g.adaptive.window.ended, 0)
+		require.Len(t, s.done, 1)
+		require.InDelta(t, 2, s.done[0].Cost, 0)
 		require.Equal(t, time.Second, w.policed.own)
 		w.leave(w.enter(3, 2), 3, refused(503))
-		require.Positive(t, g.adaptive.losses.most)
+		require.Len(t, s.lost, 1)
 		cancel()
 		w.leave(w.enter(3, 2), 3, ctx.Err())
-		require.Zero(t, g.adaptive.window.ended, "it was set anew, and took no more")
+		require.Equal(t, []int{1, 1}, []int{len(s.done), len(s.lost)}, "it takes no more")
 		require.Zero(t, g.inFlight.Load())
 	})
 }
