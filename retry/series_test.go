@@ -33,7 +33,7 @@ var endings = []struct {
 		&retry.ExhaustedError{Attempts: 3, Errs: times(3, errTest), Cause: retry.ErrMaxElapsed, Delay: 100 * ms}, 200 * ms},
 	{"asked for too long", retry.Policy{MaxDelay: time.Second}, []error{busy(time.Second), busy(time.Second + 1)}, 0,
 		&retry.ExhaustedError{Attempts: 2, Errs: []error{busy(time.Second), busy(time.Second + 1)}, Cause: retry.ErrMaxDelay, Delay: time.Second + 1}, time.Second},
-	{"no budget", retry.Policy{Budget: retry.MustNewBudget(retry.BudgetPolicy{PerSecond: 1e-9, Most: 1})}, []error{errTest}, 0,
+	{"no budget", retry.Policy{Budget: retry.MustNewBudget(one)}, []error{errTest}, 0,
 		&retry.ExhaustedError{Attempts: 2, Errs: times(2, errTest), Cause: retry.ErrBudget}, 100 * ms},
 	{"canceled in a delay", retry.Policy{InitialDelay: time.Second}, []error{errTest}, 300 * ms,
 		&retry.ExhaustedError{Attempts: 1, Errs: []error{errTest}, Cause: context.Canceled}, 300 * ms},
@@ -52,6 +52,9 @@ var endings = []struct {
 
 const ms = time.Millisecond
 
+// one is a budget of a single retry.
+var one = retry.BudgetPolicy{PerSecond: 1e-9, Most: 1}
+
 var timeIsUp = &noTime{context.DeadlineExceeded}
 
 func TestEndings(t *testing.T) {
@@ -64,6 +67,9 @@ func TestEndings(t *testing.T) {
 					time.AfterFunc(c.cancel, cancel)
 				}
 				c.policy.Jitter = retry.JitterNone
+				if c.policy.Budget != nil { // a new one for each run
+					c.policy.Budget = retry.MustNewBudget(one)
+				}
 				start := time.Now()
 				require.Equal(t, c.want, retry.MustNew(c.policy).Do(ctx, fails(new(int), c.errs...)))
 				require.Equal(t, c.after, time.Since(start))
