@@ -95,33 +95,6 @@ func TestColdFirstCall(t *testing.T) {
 	require.False(t, sampling.Sample{Items: 1, First: time.Second, ItemNanos: 1e9}.Cold())
 }
 
-// Calls that sleep wait, SA-09, calls that compute don't.
-func TestWorkload(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s, _ := take(t, 100, 20, constant(10*time.Millisecond))
-		require.True(t, s.CPUKnown)
-		require.Less(t, s.CPUShare, 0.3)
-		require.Equal(t, sampling.IOBound, s.Workload())
-	})
-	require.Equal(t, sampling.CPUBound, sampling.Sample{}.Workload(), "SA-10")
-	require.Equal(t, 1.0, sampling.Sample{}.ComputeShare())
-	require.Equal(t, sampling.Mixed, sampling.Sample{CPUKnown: true, CPUShare: 0.5}.Workload())
-	require.Equal(t, sampling.Mixed, sampling.Sample{CPUKnown: true, CPUShare: 0.3}.Workload())
-	require.Equal(t, sampling.IOBound, sampling.Sample{CPUKnown: true, CPUShare: 0.29}.Workload())
-	require.Equal(t, sampling.CPUBound, sampling.Sample{CPUKnown: true, CPUShare: 0.7}.Workload())
-	require.Equal(t, sampling.CPUBound, sampling.Sample{CPUKnown: true, CPUShare: 0.8}.Workload())
-	for _, w := range []sampling.Workload{sampling.CPUBound, sampling.Mixed, sampling.IOBound} {
-		text, err := w.MarshalText()
-		require.NoError(t, err)
-		var back sampling.Workload
-		require.NoError(t, back.UnmarshalText(text))
-		require.Equal(t, w, back)
-	}
-	var w sampling.Workload
-	require.Error(t, w.UnmarshalText([]byte("leisure")))
-	require.Equal(t, "Workload(9)", sampling.Workload(9).String())
-}
-
 // The variation of single items shows in the times of blocks of them.
 func TestVariation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -132,26 +105,6 @@ func TestVariation(t *testing.T) {
 		require.InDelta(t, 1, s.CV, 0.1)
 		require.InDelta(t, float64(time.Millisecond), s.ItemNanos, 0.1*float64(time.Millisecond))
 	})
-}
-
-// A real loop computes, and the thread's clock says so; waiting does not count.
-func TestThreadClock(t *testing.T) {
-	thread := sampling.CurrentThread()
-	_, ok := thread.CPU()
-	if !ok {
-		t.Skip("this system tells no CPU time")
-	}
-	s := uint32(1)
-	for range 20_000_000 {
-		s = s*1664525 + 1013904223
-	}
-	after, ok := sampling.CurrentThread().CPU()
-	require.True(t, ok)
-	require.NotZero(t, s)
-	require.Positive(t, after)
-	cpu, ok := sampling.ProcessCPU()
-	require.True(t, ok)
-	require.Positive(t, cpu)
 }
 
 // A sampler abandoned in its midst leaves nothing tied.
@@ -210,24 +163,6 @@ func TestRemaining(t *testing.T) {
 		}
 		s.Stop()
 	})
-}
-
-// A first call is cold that takes more than three times as long as the others, and not
-// only for what the clock makes of it.
-func TestColdBounds(t *testing.T) {
-	const first = 30 * time.Microsecond
-	for _, c := range []struct {
-		sample sampling.Sample
-		cold   bool
-	}{
-		{sampling.Sample{Items: 2, First: first, ItemNanos: 9_999}, true},
-		{sampling.Sample{Items: 2, First: first, ItemNanos: 10_000}, false},
-		{sampling.Sample{Items: 1, First: first, ItemNanos: 1}, false},
-		{sampling.Sample{Items: 2, First: 5 * time.Microsecond, ItemNanos: 1}, false},
-		{sampling.Sample{Items: 2, First: 5*time.Microsecond + 1, ItemNanos: 1}, true},
-	} {
-		require.Equal(t, c.cold, c.sample.Cold(), c.sample)
-	}
 }
 
 // Waiting is believed only when it has been seen twice: a look begins anew.

@@ -1,0 +1,56 @@
+package sampling_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// Calls that sleep wait, SA-09, calls that compute don't.
+func TestWorkload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := take(t, 100, 20, constant(10*time.Millisecond))
+		require.True(t, s.CPUKnown)
+		require.Less(t, s.CPUShare, 0.3)
+		require.Equal(t, sampling.IOBound, s.Workload())
+	})
+	require.Equal(t, sampling.CPUBound, sampling.Sample{}.Workload(), "SA-10")
+	require.Equal(t, 1.0, sampling.Sample{}.ComputeShare())
+	require.Equal(t, sampling.Mixed, sampling.Sample{CPUKnown: true, CPUShare: 0.5}.Workload())
+	require.Equal(t, sampling.Mixed, sampling.Sample{CPUKnown: true, CPUShare: 0.3}.Workload())
+	require.Equal(t, sampling.IOBound, sampling.Sample{CPUKnown: true, CPUShare: 0.29}.Workload())
+	require.Equal(t, sampling.CPUBound, sampling.Sample{CPUKnown: true, CPUShare: 0.7}.Workload())
+	require.Equal(t, sampling.CPUBound, sampling.Sample{CPUKnown: true, CPUShare: 0.8}.Workload())
+	for _, w := range []sampling.Workload{sampling.CPUBound, sampling.Mixed, sampling.IOBound} {
+		text, err := w.MarshalText()
+		require.NoError(t, err)
+		var back sampling.Workload
+		require.NoError(t, back.UnmarshalText(text))
+		require.Equal(t, w, back)
+	}
+	var w sampling.Workload
+	require.Error(t, w.UnmarshalText([]byte("leisure")))
+	require.Equal(t, "Workload(9)", sampling.Workload(9).String())
+}
+
+// A first call is cold that takes more than three times as long as the others, and not
+// only for what the clock makes of it.
+func TestColdBounds(t *testing.T) {
+	const first = 30 * time.Microsecond
+	for _, c := range []struct {
+		sample sampling.Sample
+		cold   bool
+	}{
+		{sampling.Sample{Items: 2, First: first, ItemNanos: 9_999}, true},
+		{sampling.Sample{Items: 2, First: first, ItemNanos: 10_000}, false},
+		{sampling.Sample{Items: 1, First: first, ItemNanos: 1}, false},
+		{sampling.Sample{Items: 2, First: 5 * time.Microsecond, ItemNanos: 1}, false},
+		{sampling.Sample{Items: 2, First: 5*time.Microsecond + 1, ItemNanos: 1}, true},
+	} {
+		require.Equal(t, c.cold, c.sample.Cold(), c.sample)
+	}
+}
