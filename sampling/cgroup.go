@@ -42,7 +42,7 @@ func readCgroup(root fs.FS) (cgroup, error) {
 // findCgroup finds the group of this process.
 func findCgroup(root fs.FS) (dirs cgroupDirs, err error) {
 	mounts, err := cgroupMounts(root)
-	if err != nil || len(mounts) == 0 {
+	if err != nil {
 		return dirs, ignoreMissing(err)
 	}
 	groups, err := cgroupPaths(root)
@@ -90,12 +90,12 @@ func ancestors(mount cgroupMount, group string) (dirs []string) {
 // cgroupMounts reads /proc/self/mountinfo. The key is the v1 controller, "" for v2.
 func cgroupMounts(root fs.FS) (map[string]cgroupMount, error) {
 	out := map[string]cgroupMount{}
-	err := eachLine(root, "proc/self/mountinfo", func(line string) error {
+	err := eachLine(root, "proc/self/mountinfo", func(line string) {
 		// 36 35 0:31 ROOT MOUNTPOINT options [optional...] - TYPE SOURCE SUPEROPTIONS
-		before, after, ok := strings.Cut(line, " - ")
+		before, after, _ := strings.Cut(line, " - ")
 		left, right := strings.Fields(before), strings.Fields(after)
-		if !ok || len(left) < 5 || len(right) < 3 {
-			return nil
+		if len(left) < 6 || len(right) < 3 {
+			return
 		}
 		mount := cgroupMount{root: strings.TrimSuffix(left[3], "/"), mountPoint: strings.TrimPrefix(left[4], "/")}
 		switch right[0] {
@@ -108,7 +108,6 @@ func cgroupMounts(root fs.FS) (map[string]cgroupMount, error) {
 				}
 			}
 		}
-		return nil
 	})
 	return out, err
 }
@@ -116,14 +115,13 @@ func cgroupMounts(root fs.FS) (map[string]cgroupMount, error) {
 // cgroupPaths reads /proc/self/cgroup. The key is the v1 controller, "" for v2.
 func cgroupPaths(root fs.FS) (map[string]string, error) {
 	out := map[string]string{}
-	err := eachLine(root, "proc/self/cgroup", func(line string) error {
+	err := eachLine(root, "proc/self/cgroup", func(line string) {
 		parts := strings.SplitN(line, ":", 3)
 		if len(parts) == 3 {
 			for controller := range strings.SplitSeq(parts[1], ",") {
 				out[controller] = parts[2]
 			}
 		}
-		return nil
 	})
 	return out, err
 }
@@ -238,16 +236,16 @@ func readText(root fs.FS, name string) (string, error) {
 	return strings.TrimSpace(string(data)), err
 }
 
-func eachLine(root fs.FS, name string, do func(line string) error) error {
+func eachLine(root fs.FS, name string, do func(line string)) error {
 	file, err := root.Open(name)
 	if err != nil {
 		return err
 	}
 	lines := bufio.NewScanner(file)
-	for lines.Scan() && err == nil {
-		err = do(lines.Text())
+	for lines.Scan() {
+		do(lines.Text())
 	}
-	return errors.Join(err, lines.Err(), file.Close())
+	return errors.Join(lines.Err(), file.Close())
 }
 
 // ignoreMissing takes a file that is not there for a limit that is not there.

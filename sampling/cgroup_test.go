@@ -1,7 +1,10 @@
 package sampling
 
 import (
+	"fmt"
 	"io/fs"
+	"math"
+	"strconv"
 	"testing"
 	"testing/fstest"
 
@@ -48,6 +51,20 @@ func TestCgroup(t *testing.T) {
 			"sys/fs/cgroup/pod/app/memory.current":  "300000\n",
 			"sys/fs/cgroup/pod/app/something.other": "",
 		}, cgroup{0.5, 1000000, 400000}},
+		{"v2, a colon in its name", map[string]string{
+			"proc/self/mountinfo":            v2Mount,
+			"proc/self/cgroup":               "0::/app:1\n",
+			"sys/fs/cgroup/app:1/cpu.max":    "200000 100000\n",
+			"sys/fs/cgroup/app:1/memory.max": "max\n",
+		}, cgroup{2, 0, 0}},
+		{"v2, of limits that leave the same, the group's own counts", map[string]string{
+			"proc/self/mountinfo":                  v2Mount,
+			"proc/self/cgroup":                     "0::/pod/app\n",
+			"sys/fs/cgroup/pod/app/memory.max":     "1000\n",
+			"sys/fs/cgroup/pod/app/memory.current": "400\n",
+			"sys/fs/cgroup/pod/memory.max":         "2000\n",
+			"sys/fs/cgroup/pod/memory.current":     "1400\n",
+		}, cgroup{0, 1000, 400}},
 		{"v2 in a container: the group's own root is mounted", map[string]string{
 			"proc/self/mountinfo":          "29 22 0:26 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
 			"proc/self/cgroup":             "0::/docker/abc\n",
@@ -92,12 +109,23 @@ func TestCgroup(t *testing.T) {
 			"sys/fs/cgroup/cpu,cpuacct/app/cpu.cfs_quota_us":    "250000\n",
 			"sys/fs/cgroup/cpu,cpuacct/app/cpu.cfs_period_us":   "100000\n",
 			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us":        "-1\n",
+			"sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us":       "100000\n",
 			"sys/fs/cgroup/memory/app/memory.limit_in_bytes":    "5000000\n",
 			"sys/fs/cgroup/memory/app/memory.usage_in_bytes":    "2000000\n",
 			"sys/fs/cgroup/memory/memory.limit_in_bytes":        "9223372036854771712\n",
 			"sys/fs/cgroup/memory/memory.usage_in_bytes":        "7000000\n",
 			"sys/fs/cgroup/memory/app/memory.kmem.usage_in_foo": "1",
 		}, cgroup{2.5, 5000000, 2000000}},
+		{"v1, a period without a quota", map[string]string{
+			"proc/self/mountinfo":                 "30 22 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n",
+			"proc/self/cgroup":                    "3:cpu:/\n",
+			"sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
+		}, cgroup{}},
+		{"v1, a quota without a period", map[string]string{
+			"proc/self/mountinfo":                "30 22 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n",
+			"proc/self/cgroup":                   "3:cpu:/\n",
+			"sys/fs/cgroup/cpu/cpu.cfs_quota_us": "100000\n",
+		}, cgroup{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := readCgroup(tree(c.files))
@@ -109,27 +137,84 @@ func TestCgroup(t *testing.T) {
 
 // What can't be understood is an error, and what else there is counts.
 func TestCgroupGarbage(t *testing.T) {
-	for name, text := range map[string]string{"cpu.max": "lots", "memory.max": "some"} {
+	const v1Mounts = "30 22 0:27 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n31 22 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
+	for name, text := range map[string]string{
+		"cpu.max": "lots of", "memory.max": "some", "memory.stat": "inactive_file few", "cpu/cpu.cfs_quota_us": "lots", "memory/memory.limit_in_bytes": "some",
+	} {
 		files := map[string]string{
-			"proc/self/mountinfo":      "garbage\n" + v2Mount,
-			"proc/self/cgroup":         "garbage\n0::/\n",
-			"sys/fs/cgroup/cpu.max":    "100000 100000",
-			"sys/fs/cgroup/memory.max": "max",
+			// A line of too few fields, on either side of " - ", is none.
+			"proc/self/mountinfo":                        "garbage\nx - cgroup2 cgroup rw\n1 2 0:1 / /x rw - cgroup2 x\n1 2 0:1 / /x rw - \n" + v2Mount + v1Mounts,
+			"proc/self/cgroup":                           "garbage\n0::/\n2:cpu:/\n3:memory:/\n",
+			"sys/fs/cgroup/cpu.max":                      "100000 100000",
+			"sys/fs/cgroup/memory.max":                   "1000",
+			"sys/fs/cgroup/memory.current":               "400",
+			"sys/fs/cgroup/cpu/cpu.cfs_period_us":        "100000",
+			"sys/fs/cgroup/memory/memory.limit_in_bytes": "max",
 		}
-		files["sys/fs/cgroup/"+name] = text
 		_, err := readCgroup(tree(files))
-		require.ErrorContains(t, err, name)
+		require.NoError(t, err)
+		files["sys/fs/cgroup/"+name] = text
+		got, err := readCgroup(tree(files))
+		require.ErrorIs(t, err, strconv.ErrSyntax, name)
+		if name != "cpu.max" {
+			require.Equal(t, 1.0, got.cpuQuota, name)
+		}
+		if name != "memory.max" {
+			require.Equal(t, uint64(1000), got.memoryLimit, name)
+		}
 	}
-	_, err := readCgroup(tree(map[string]string{
-		"proc/self/mountinfo": v2Mount, "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": "0 0"}))
-	require.ErrorIs(t, err, fs.ErrInvalid)
+}
+
+// A quota is so many microseconds of each period.
+func TestCPUQuota(t *testing.T) {
+	for text, cores := range map[string]float64{"150000 100000": 1.5, "1000 100000": 0.01, "1 1": 1, "max 100000": 0, "max 0": 0} {
+		got, err := readCgroup(tree(map[string]string{
+			"proc/self/mountinfo": v2Mount, "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": text}))
+		require.NoError(t, err, text)
+		require.Equal(t, cgroup{cpuQuota: cores}, got, text)
+	}
+	for _, text := range []string{"0 0", "0 1", "1 0", "-1 1", "1 -1", "x 1", "1 x", "1e999 1", "1 1e999", "1", "1 1 1", ""} {
+		got, err := readCgroup(tree(map[string]string{
+			"proc/self/mountinfo": v2Mount, "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/cpu.max": text}))
+		require.Error(t, err, text)
+		require.Zero(t, got, text)
+	}
+	var c cgroup
+	require.ErrorIs(t, c.limitCPU("0", "1"), fs.ErrInvalid)
+}
+
+// What is no limit, in either hierarchy, and what is a low one.
+func TestMemoryLimits(t *testing.T) {
+	const none uint64 = math.MaxInt64 - 1<<16
+	for _, c := range []struct {
+		limit, used string
+		want        cgroup
+	}{
+		{"max", "5", cgroup{}},
+		{"0", "5", cgroup{}},
+		{"1", "5", cgroup{0, 1, 5}},
+		{"9", "", cgroup{}},
+		{fmt.Sprint(none), "5", cgroup{}},
+		{fmt.Sprint(none - 1), "5", cgroup{0, none - 1, 5}},
+		{"9223372036854771712", "5", cgroup{}}, // what v1 has for none
+	} {
+		files := map[string]string{"proc/self/mountinfo": v2Mount, "proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": c.limit}
+		if c.used != "" {
+			files["sys/fs/cgroup/memory.current"] = c.used
+			files["sys/fs/cgroup/memory.stat"] = "anon 5\n"
+		}
+		got, err := readCgroup(tree(files))
+		require.NoError(t, err, c)
+		require.Equal(t, c.want, got, c)
+	}
 }
 
 // A controller that is mounted and has no group of ours, or the other way round, limits nothing.
 func TestHalfACgroup(t *testing.T) {
 	for name, files := range map[string]map[string]string{
-		"no group": {"proc/self/mountinfo": v2Mount, "proc/self/cgroup": "3:pids:/x\n", "sys/fs/cgroup/cpu.max": "1000 100000"},
-		"no mount": {"proc/self/mountinfo": "29 22 0:26 / /sys/fs/cgroup/pids ro - cgroup cgroup rw,pids\n", "proc/self/cgroup": "0::/app\n", "sys/fs/cgroup/app/cpu.max": "1000 100000", "app/cpu.max": "1000 100000", "cpu.max": "1000 100000"},
+		"no group":          {"proc/self/mountinfo": v2Mount, "proc/self/cgroup": "3:pids:/x\n", "sys/fs/cgroup/cpu.max": "1000 100000"},
+		"nothing of groups": {"proc/self/mountinfo": v2Mount, "sys/fs/cgroup/cpu.max": "1000 100000"},
+		"no mount":          {"proc/self/mountinfo": "29 22 0:26 / /sys/fs/cgroup/pids ro - cgroup cgroup rw,pids\n", "proc/self/cgroup": "0::/app\n", "sys/fs/cgroup/app/cpu.max": "1000 100000", "app/cpu.max": "1000 100000", "cpu.max": "1000 100000"},
 	} {
 		got, err := readCgroup(tree(files))
 		require.NoError(t, err, name)
