@@ -2,6 +2,7 @@ package sampling
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 	"slices"
@@ -57,9 +58,11 @@ func QuickHost() Host {
 // a run that reads it pays 0.2 ms, and many short runs pay that ten times a second.
 const freshFor = 5 * time.Second
 
-// host is the one piece of shared state here: the facts of this machine as they
-// were read last.
-var host struct {
+// host is the one piece of shared state here: the facts of this machine.
+var host remembered
+
+// remembered are the facts of a machine as they were read last.
+type remembered struct {
 	sync.Mutex
 	facts Host
 	at    time.Duration
@@ -70,19 +73,21 @@ var host struct {
 // reads them, in about a millisecond. Later calls renew what changes: GOMAXPROCS
 // and GOMEMLIMIT always, available memory, the cgroup and load if they are older
 // than five seconds, in 0.2 ms. [ReadHost] reads all anew.
-func CurrentHost() Host {
-	host.Lock()
-	defer host.Unlock()
+func CurrentHost() Host { return host.current(systemSources) }
+
+func (r *remembered) current(from func() sources) Host {
+	r.Lock()
+	defer r.Unlock()
 	now := clock.Now()
-	switch age := now - host.at; {
-	case !host.known:
-		host.facts, host.known, host.at = ReadHost(), true, now
+	switch age := now - r.at; {
+	case !r.known:
+		r.facts, r.known, r.at = readHost(from()), true, now
 	case age < 0 || age > freshFor: // below 0: virtual time
-		host.facts, host.at = renewHost(systemSources(), host.facts), now
+		r.facts, r.at = renewHost(from(), r.facts), now
 	default:
-		host.facts = host.facts.withRuntime()
+		r.facts = r.facts.withRuntime()
 	}
-	return host.facts
+	return r.facts
 }
 
 // ReadHost reads the facts of this machine anew.
@@ -174,13 +179,22 @@ type sources struct {
 
 // ownCgroup finds the group of this process once: processes are hardly ever moved
 // between groups while they run, and finding it costs more than reading it.
-var ownCgroup = sync.OnceValues(func() (cgroupDirs, error) { return findCgroup(os.DirFS("/")) })
+var ownCgroup = sync.OnceValues(func() (cgroupDirs, error) {
+	if runtime.GOOS != "linux" {
+		return cgroupDirs{}, nil
+	}
+	return findCgroup(os.DirFS("/"))
+})
 
-func systemSources() sources {
+func systemSources() sources { return sourcesIn(os.DirFS("/"), ownCgroup) }
+
+// sourcesIn are those of a system with its files below root, and group to find the
+// group of this process.
+func sourcesIn(root fs.FS, group func() (cgroupDirs, error)) sources {
 	return sources{
 		cores: cpu.Counts,
 		memory: func() (uint64, uint64, error) {
-			if total, available, err := readMeminfo(os.DirFS("/")); err == nil {
+			if total, available, err := readMeminfo(root); err == nil {
 				return total, available, nil
 			}
 			m, err := mem.VirtualMemory()
@@ -192,19 +206,16 @@ func systemSources() sources {
 		load: func() (float64, error) {
 			avg, err := load.Avg()
 			if err != nil {
-				return -1, err
+				return 0, err
 			}
 			return avg.Load1, nil
 		},
 		cgroup: func() (cgroup, error) {
-			if runtime.GOOS != "linux" {
-				return cgroup{}, nil
-			}
-			dirs, err := ownCgroup()
+			dirs, err := group()
 			if err != nil {
 				return cgroup{}, err
 			}
-			return dirs.read(os.DirFS("/"))
+			return dirs.read(root)
 		},
 	}
 }
