@@ -24,12 +24,19 @@ func TestSampled(t *testing.T) {
 	var b strings.Builder
 	for _, mode := range []struct {
 		name string
+		size int
 		set  func(*sampling.Sampler)
-	}{{"as Execute does", func(*sampling.Sampler) {}}, {"brief", (*sampling.Sampler).Brief}, {"patient", (*sampling.Sampler).Patient}, {"precise", (*sampling.Sampler).Precise}} {
+	}{
+		{"as Execute does", 0, func(*sampling.Sampler) {}},
+		{"brief", 0, (*sampling.Sampler).Brief},
+		{"patient", 0, (*sampling.Sampler).Patient},
+		{"precise", 0, (*sampling.Sampler).Precise},
+		{"250 asked for", 250, func(*sampling.Sampler) {}},
+	} {
 		for _, total := range []int{10, 300, 3000, 10_000_000} {
-			for _, cost := range []time.Duration{time.Microsecond, 3 * time.Microsecond, 30 * time.Microsecond, 200 * time.Microsecond, 700 * time.Microsecond, 20 * time.Millisecond} {
+			for _, cost := range []time.Duration{10 * time.Nanosecond, time.Microsecond, 3 * time.Microsecond, 30 * time.Microsecond, 200 * time.Microsecond, 700 * time.Microsecond, 20 * time.Millisecond} {
 				synctest.Test(t, func(t *testing.T) {
-					s := sampling.Start(total, 0)
+					s := sampling.Start(total, mode.size)
 					mode.set(&s)
 					start := time.Now()
 					blocks := 0

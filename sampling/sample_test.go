@@ -1,6 +1,7 @@
 package sampling_test
 
 import (
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,7 +35,18 @@ func TestWorkload(t *testing.T) {
 	}
 	var w sampling.Workload
 	require.Error(t, w.UnmarshalText([]byte("leisure")))
-	require.Equal(t, "Workload(9)", sampling.Workload(9).String())
+	for w, name := range map[sampling.Workload]string{-1: "Workload(-1)", 0: "CPU-bound", 1: "mixed", 2: "I/O-bound", 3: "Workload(3)"} {
+		require.Equal(t, name, w.String())
+	}
+}
+
+// Times are rounded to the nanosecond, and estimates end with what a duration can hold.
+func TestEstimate(t *testing.T) {
+	require.Equal(t, time.Duration(3), sampling.Sample{ItemNanos: 2.5}.ItemTime())
+	require.Equal(t, time.Duration(7), sampling.Sample{ItemNanos: 2.5}.Estimate(3))
+	require.Equal(t, time.Duration(1<<62), sampling.Sample{ItemNanos: 1 << 62}.Estimate(1))
+	require.Equal(t, time.Duration(math.MaxInt64), sampling.Sample{ItemNanos: 1 << 62}.Estimate(2))
+	require.Equal(t, time.Duration(math.MaxInt64), sampling.Sample{ItemNanos: 1e18}.Estimate(1000))
 }
 
 // A first call is cold that takes more than three times as long as the others, and not

@@ -61,7 +61,6 @@ type Sampler struct {
 	first       time.Duration
 	latest      time.Duration // the latest block
 	stats       blockStats
-	glanced     float64 // mean nanoseconds of a call before the close look, 0 if none
 	finished    bool
 
 	look struct { // the close look
@@ -156,9 +155,7 @@ func (s *Sampler) Record(k int) {
 		s.stats.add(k, took)
 	}
 	s.done += k
-	if s.look.begun && !s.look.known {
-		s.look.items += k
-	}
+	s.look.items += k
 	s.decide(now)
 }
 
@@ -168,21 +165,20 @@ func (s *Sampler) decide(now time.Duration) {
 	case s.done >= s.limit:
 		s.Finish()
 	case s.look.known:
-		s.finished = s.enough()
+		// All is known, and more was asked for: go on.
 	case s.look.begun:
 		if now-s.look.start >= s.look.length {
-			if s.endLook(now); s.look.known {
-				s.finished = s.enough()
-			}
+			s.endLook(now)
+			s.finished = s.look.known && !s.exact
 		}
-	case s.Remaining() < worthwhile && !s.patient:
-		// Too little is left for more workers to gain anything: go on.
-	case s.mean() >= float64(slow) && !s.patient:
-		s.finished = true
-	case s.short() && !s.patient:
-		s.finished = now-s.start >= longGlance
 	case s.patient:
 		s.beginLook()
+	case s.Remaining() < worthwhile:
+		// Too little is left for more workers to gain anything: go on.
+	case s.mean() >= float64(slow):
+		s.finished = true
+	case s.short():
+		s.finished = now-s.start >= longGlance
 	case now-s.start >= glance:
 		// The rest is measured while others work, too. Where that is little, it takes
 		// a longer glance to be sure: the first calls run with cold caches.
@@ -196,14 +192,6 @@ func (s *Sampler) short() bool {
 	return s.brief && !s.look.begun && s.mean() < float64(shortCall)
 }
 
-// enough reports whether the sample may end before its limit.
-func (s *Sampler) enough() bool {
-	if s.patient {
-		return !s.exact
-	}
-	return s.Remaining() >= worthwhile
-}
-
 // Remaining estimates how long the items that have not been run would take
 // one after the other, judged by the latest block as well as by the mean: a
 // workload that turns slow must be noticed at once.
@@ -213,14 +201,10 @@ func (s *Sampler) Remaining() time.Duration {
 
 // mean returns the mean nanoseconds of a call, the first left out if there are others.
 func (s *Sampler) mean() float64 {
-	switch {
-	case s.stats.items > 0:
+	if s.stats.items > 0 {
 		return s.stats.average
-	case s.glanced > 0:
-		return s.glanced
-	default:
-		return float64(s.first)
 	}
+	return float64(s.first)
 }
 
 // beginLook starts to measure CPU time and allocations. CPU time is the
@@ -231,8 +215,6 @@ func (s *Sampler) beginLook() {
 		s.look.locked = true
 		s.look.thread = CurrentThread()
 		s.look.length = min(max(s.Remaining()/lookShare, shortLook), longLook)
-		// The glance was taken with cold caches: it counts no longer.
-		s.glanced, s.stats = s.stats.average, blockStats{}
 	}
 	s.look.begun, s.look.items = true, 0
 	s.look.alloc, s.look.allocKnown = HeapAllocated()
@@ -251,10 +233,10 @@ func (s *Sampler) endLook(now time.Duration) {
 		s.look.share = max(s.look.share, min(1, float64(cpu-s.look.cpu)/float64(wall)))
 	}
 	bytes, ok := HeapAllocated()
-	if s.look.allocKnown = s.look.allocKnown && ok && s.look.items > 0; s.look.allocKnown {
+	if s.look.allocKnown = s.look.allocKnown && ok; s.look.allocKnown {
 		s.look.allocBytes = float64(bytes-s.look.alloc) / float64(s.look.items)
 	}
-	if s.look.cpuKnown && s.look.share < cpuBoundShare && !s.look.again && s.done < s.limit {
+	if s.look.cpuKnown && s.look.share < cpuBoundShare && !s.look.again {
 		s.look.again = true
 		s.beginLook()
 		return

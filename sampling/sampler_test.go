@@ -49,6 +49,8 @@ func TestSampler(t *testing.T) {
 		{"too little to gain", 100, 0, constant(time.Microsecond), 100, 100, time.Microsecond},
 		{"cheap", 1_000_000, 0, constant(time.Microsecond), 20, 1200, time.Microsecond},
 		{"the size asked for, SA-05", 100, 3, constant(10 * time.Millisecond), 3, 3, 10 * time.Millisecond},
+		{"a single one", 1, 0, constant(time.Millisecond), 1, 1, 0},
+		{"a size of one", 100, 1, constant(time.Microsecond), 1, 1, time.Microsecond},
 		{"a size above the total", 5, 100, constant(time.Millisecond), 5, 5, time.Millisecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -107,34 +109,23 @@ func TestVariation(t *testing.T) {
 	})
 }
 
-// A sampler abandoned in its midst leaves nothing tied.
-func TestStop(t *testing.T) {
-	s := sampling.Start(1000, 500)
-	for range 3 {
-		s.Record(s.Next())
-	}
-	s.Stop()
-	s.Stop()
-	s.Finish()
-	require.True(t, s.Done())
-	require.Equal(t, time.Duration(math.MaxInt64), sampling.Sample{ItemNanos: 1e18}.Estimate(1000))
-}
-
 // A brief sample takes short calls for computing, without a close look, and goes
 // on for a while; long ones are looked at.
 func TestSamplerBrief(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		for _, call := range []time.Duration{time.Microsecond, 20 * time.Microsecond} {
+		for _, call := range []time.Duration{time.Microsecond, 5*time.Microsecond - 1, 5 * time.Microsecond, 20 * time.Microsecond} {
+			short := call < 5*time.Microsecond
 			s := sampling.Start(1<<30, 0)
 			s.Brief()
+			require.False(t, s.Sample().CPUKnown, "before the first")
 			for !s.Done() {
 				n := s.Next()
 				time.Sleep(time.Duration(n) * call)
 				s.Record(n)
+				require.Equal(t, short, s.Sample().CPUKnown, "%v, after %d", call, s.Items())
 			}
 			s.Stop()
 			sample := s.Sample()
-			short := call < 5*time.Microsecond
 			require.Equal(t, short, sample.CPUKnown && sample.CPUShare == 1, "%v: %+v", call, sample)
 			if short {
 				require.GreaterOrEqual(t, sample.Elapsed, time.Millisecond)
@@ -165,22 +156,17 @@ func TestRemaining(t *testing.T) {
 	})
 }
 
-// Waiting is believed only when it has been seen twice: a look begins anew.
-func TestWaitingIsSeenTwice(t *testing.T) {
+// The first call says what is left only until there is another one.
+func TestRemainingAfterColdCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		one, _ := take(t, 1000, 0, constant(100*time.Microsecond))
-		require.Equal(t, sampling.CPUBound, one.Workload(), "not looked at")
-		s := sampling.Start(100_000, 0)
-		s.Patient()
-		start := time.Now()
-		for !s.Done() {
-			time.Sleep(time.Duration(s.Next()) * 100 * time.Microsecond)
-			s.Record(s.Next())
-		}
-		looked := s.Sample()
-		require.True(t, looked.CPUKnown)
-		require.Equal(t, sampling.IOBound, looked.Workload())
-		require.Greater(t, time.Since(start), time.Millisecond)
+		s := sampling.Start(100, 50)
+		time.Sleep(10 * time.Millisecond)
+		s.Record(1)
+		require.Equal(t, 990*time.Millisecond, s.Remaining())
+		time.Sleep(time.Millisecond)
+		s.Record(1)
+		require.Equal(t, 98*time.Millisecond, s.Remaining())
+		s.Stop()
 	})
 }
 
@@ -212,27 +198,6 @@ func TestGlances(t *testing.T) {
 	})
 }
 
-// A sampler that is patient ends once it knows what the calls do, unless a number was asked for.
-func TestPatientEnds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		count := func(size int) (n int) {
-			s := sampling.Start(1_000_000, size)
-			s.Patient()
-			for !s.Done() {
-				k := s.Next()
-				time.Sleep(time.Duration(k) * time.Millisecond)
-				s.Record(k)
-				n += k
-			}
-			s.Finish()
-			require.True(t, s.Sample().CPUKnown)
-			return n
-		}
-		require.Less(t, count(0), 200)
-		require.Equal(t, 5000, count(5000))
-	})
-}
-
 // Time that went by without running items is left out, from the first call on.
 func TestExclude(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -251,21 +216,90 @@ func TestExclude(t *testing.T) {
 	})
 }
 
-// What items allocate is measured along with the close look.
-func TestAllocated(t *testing.T) {
-	s := sampling.Start(10_000, 0)
-	s.Patient()
-	var kept []byte
-	for !s.Done() {
-		k := s.Next()
-		for range k {
-			kept = make([]byte, 1<<20)
-			kept[0] = 1
+// The last block of an input is not timed, but for those who watch.
+func TestPrecise(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		run := func(set func(*sampling.Sampler)) sampling.Sample {
+			s := sampling.Start(10, 0)
+			set(&s)
+			for !s.Done() {
+				k := s.Next()
+				time.Sleep(time.Duration(k) * time.Microsecond)
+				s.Record(k)
+			}
+			return s.Sample()
 		}
-		s.Record(k)
+		plain, precise := run(func(*sampling.Sampler) {}), run((*sampling.Sampler).Precise)
+		require.Equal(t, sampling.Sample{Items: 10, Elapsed: time.Microsecond, First: time.Microsecond, ItemNanos: 1000}, plain)
+		require.Equal(t, sampling.Sample{Items: 10, Elapsed: 10 * time.Microsecond, First: time.Microsecond, ItemNanos: 1000}, precise)
+	})
+}
+
+// Where a sample ends, to the nanosecond.
+func TestWhereItEnds(t *testing.T) {
+	const us = time.Microsecond
+	for _, c := range []struct {
+		name        string
+		brief       bool
+		total       int
+		first, each time.Duration
+		items       int
+	}{
+		{"much is left after a glance", false, 102, 10 * us, 10 * us, 2},
+		{"some is left after three", false, 101, 10 * us, 10 * us, 6},
+		{"just enough", false, 46, 10 * us, 10 * us, 6},
+		{"too little for being sure", false, 45, 10 * us, 10 * us, 45},
+		{"slow, and as much is left", false, 2, 200 * us, 200 * us, 1},
+		{"slow, and less is left", false, 2, 200*us - 1, 200*us - 1, 2},
+		{"brief, a millisecond", true, 1_000_000, 9 * us, us, 992},
+		{"brief, enough is left by then", true, 1201, us, us, 1001},
+		{"brief, too little is left by then", true, 1200, us, us, 1200},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := sampling.Start(c.total, 0)
+			if c.brief {
+				s.Brief()
+			}
+			for !s.Done() {
+				k := s.Next()
+				if s.Items() == 0 {
+					time.Sleep(c.first)
+				} else {
+					time.Sleep(time.Duration(k) * c.each)
+				}
+				s.Record(k)
+			}
+			require.Equal(t, c.items, s.Items(), c.name)
+		})
 	}
-	s.Finish()
-	sample := s.Sample()
-	require.True(t, sample.AllocKnown)
-	require.InDelta(t, 1<<20, sample.AllocBytes, 1<<18)
+}
+
+// The variation of items is that of their blocks, by how many they hold; what the first
+// call took is no part of it.
+func TestVariationOfBlocks(t *testing.T) {
+	type block struct {
+		items int
+		took  time.Duration
+	}
+	for _, c := range []struct {
+		blocks   []block
+		mean, cv float64
+	}{
+		{nil, 1000, 0},
+		{[]block{{3, 9}}, 3, 0},
+		{[]block{{2, 1}, {2, 3}}, 1, 1},
+		{[]block{{1, 2}, {2, 10}, {1, 8}}, 5, 0.6},
+		{[]block{{1, 0}, {1, 0}}, 0, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := sampling.Start(1<<20, 1000)
+			for _, b := range append([]block{{1, 1000}}, c.blocks...) {
+				time.Sleep(b.took)
+				s.Record(b.items)
+			}
+			s.Stop()
+			require.InDelta(t, c.mean, s.Sample().ItemNanos, 1e-9, c)
+			require.InDelta(t, c.cv, s.Sample().CV, 1e-9, c)
+		})
+	}
 }
