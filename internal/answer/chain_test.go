@@ -89,6 +89,31 @@ func TestChain(t *testing.T) {
 	require.False(t, notMade())
 }
 
+// A mark is put on once, whatever the links, and a policy in between may put another
+// refusal in the place of one of a call that was not made.
+func TestChainMarksOnce(t *testing.T) {
+	var c answer.Chain
+	var returns error
+	call := c.Call(func(context.Context) error { return returns })
+	inner := c.Link(call)
+	outer := c.Link(inner)
+	instead := c.Link(func(ctx context.Context) error { _ = inner(ctx); return refusal(2) })
+
+	require.NoError(t, outer(t.Context()))
+	returns = refusal(1)
+	require.Equal(t, refusal(1), outer(t.Context()), "the function ran")
+	require.Equal(t, refusal(2), instead(t.Context()), "the function ran")
+	returns = answer.Unmade(refusal(1))
+	require.Equal(t, returns, outer(t.Context()))
+	require.Equal(t, answer.Unmade(refusal(2)), instead(t.Context()))
+
+	refuse := c.Link(func(context.Context) error { return refusal(3) })
+	twice := c.Link(refuse)
+	require.Equal(t, refusal(3), answer.Plain(twice(t.Context())))
+	none := c.Link(func(context.Context) error { return errDown })
+	require.Equal(t, errDown, none(t.Context()))
+}
+
 type user struct{ _ string } // a type that is no number
 
 // around passes on what next returns, and whether that is not made.
