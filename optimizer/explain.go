@@ -168,21 +168,33 @@ func (p Plan) otherwise() []string {
 	default:
 		out = append(out, "a call that computes (at least 70 % of its time on a core) would run one worker per core")
 	}
-	for _, l := range p.Limits {
-		switch {
-		case !l.Binding || l.Name == "items" || l.Name == "calls in flight":
-		case strings.HasPrefix(l.Name, "With") || l.Name == "GOMEMLIMIT":
-			out = append(out, fmt.Sprintf("a higher value of %s would allow more workers", l.Name))
-		case l.Name == "load":
-			out = append(out, "less load on the machine would allow more workers")
-		default:
-			out = append(out, fmt.Sprintf("more %s would allow more workers", l.Name))
-		}
+	if changes := loosened(p.Limits); len(changes) > 0 {
+		out = append(out, strings.Join(changes, " and ")+" would allow more workers")
 	}
 	if p.Mode == Parallel && p.Constraints.Workers == 0 {
 		out = append(out, "workers that raise no throughput while running (a shared lock, memory bandwidth) are given up")
 	}
 	return out
+}
+
+// loosened says what would allow more workers: a change to each of the limits that
+// bind, since each of them alone keeps the number where it is. None does if one of them
+// is not to be changed.
+func loosened(limits []Limit) (changes []string) {
+	for _, l := range limits {
+		switch {
+		case !l.Binding:
+		case l.Name == "items" || l.Name == "calls in flight":
+			return nil
+		case strings.HasPrefix(l.Name, "With") || l.Name == "GOMEMLIMIT":
+			changes = append(changes, "a higher value of "+l.Name)
+		case l.Name == "load":
+			changes = append(changes, "less load on the machine")
+		default:
+			changes = append(changes, "more "+l.Name)
+		}
+	}
+	return changes
 }
 
 // binding returns the names of the limits that bind, and what they do.

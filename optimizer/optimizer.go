@@ -78,7 +78,7 @@ func New(sample sampling.Sample, host sampling.Host, c Constraints) Plan {
 // Ceiling returns the most workers that a run may have if its calls turn out
 // to wait: what the plan's MaxWorkers would be then.
 func Ceiling(sample sampling.Sample, host sampling.Host, c Constraints) int {
-	p := planner{sample: sample, host: host, c: c, left: max(0, c.Items-sample.Items), workload: sampling.IOBound}
+	p := planner{sample: sample, host: host, c: c, left: c.Items - sample.Items, workload: sampling.IOBound}
 	p.bound()
 	return p.most
 }
@@ -167,7 +167,7 @@ func (p *planner) search() {
 
 // predict returns the time for the items left with so many workers.
 func (p *planner) predict(workers int) time.Duration {
-	if workers == 1 || p.left == 0 {
+	if workers == 1 {
 		return p.work
 	}
 	if p.workload != sampling.CPUBound {
@@ -225,7 +225,7 @@ func (p *planner) predictWaiting(workers int) time.Duration {
 // where the logarithm of their times is normal with a standard deviation of sigma
 // (the expected extreme: Cramér, "Mathematical Methods of Statistics", 1946, 28.6).
 func longestOf(n int, sigma float64) float64 {
-	if n < 3 || sigma == 0 {
+	if n < 3 {
 		return 1
 	}
 	z := math.Sqrt(2 * math.Log(float64(n)))
@@ -236,7 +236,7 @@ func longestOf(n int, sigma float64) float64 {
 // heldBack returns the least time that the rate of a policy makes the run take: all
 // but a burst wait for their turn. 0 is none.
 func (p *planner) heldBack() time.Duration {
-	if p.c.Rate <= 0 || p.left == 0 {
+	if p.c.Rate <= 0 {
 		return 0
 	}
 	return duration(max(0, float64(p.c.Items)-p.c.Burst)/p.c.Rate*1e9 + p.sample.ItemNanos)
@@ -297,7 +297,11 @@ func (p *planner) reason(plan Plan) string {
 	case p.left == 0:
 		return fmt.Sprintf("%s done within the sample", items(p.c.Items))
 	case p.c.Workers > 0:
-		return fmt.Sprintf("WithWorkers fixes %d", p.c.Workers)
+		fixed := fmt.Sprintf("WithWorkers fixes %d", p.c.Workers)
+		if p.most == p.c.Workers {
+			return fixed
+		}
+		return fmt.Sprintf("%s, %s %s %d", fixed, bound, verb, p.most)
 	case plan.Mode == Serial && p.most == 1:
 		return fmt.Sprintf("%s %s one worker only", bound, verb)
 	case plan.Mode == Serial:
