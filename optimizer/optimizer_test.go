@@ -1,7 +1,6 @@
 package optimizer_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -15,90 +14,6 @@ import (
 )
 
 const ms = time.Millisecond
-
-// The reference formula, at the figures that users of the Python system know.
-func TestModelReference(t *testing.T) {
-	seconds := func(items int, each float64) time.Duration {
-		return time.Duration(float64(items) * each * float64(time.Second))
-	}
-	for _, c := range []struct {
-		id      string
-		model   optimizer.Model
-		workers int
-		chunk   int
-		want    float64
-	}{
-		{"OP-01", optimizer.Model{Work: 10 * time.Second, Items: 100, ResultCost: ms, SpawnCost: 10 * ms, ChunkCost: 500 * time.Microsecond}, 2, 10, 1.9704},
-		{"OP-02", optimizer.Model{Work: time.Second, Items: 100, ResultCost: 0, SpawnCost: 500 * ms, ChunkCost: 500 * time.Microsecond}, 2, 10, 0.6645},
-		{"OP-03, 2 workers", optimizer.Model{Work: 10 * time.Second, Items: 100, ResultCost: 100 * time.Microsecond, SpawnCost: 10 * ms, ChunkCost: 500 * time.Microsecond}, 2, 10, 1.9881},
-		{"OP-03, 4 workers", optimizer.Model{Work: 10 * time.Second, Items: 100, ResultCost: 100 * time.Microsecond, SpawnCost: 10 * ms, ChunkCost: 500 * time.Microsecond}, 4, 10, 3.9216},
-		{"OP-05, no work", optimizer.Model{}, 4, 10, 1},
-		{"OP-05, no workers", optimizer.Model{Work: seconds(10, 1)}, 0, 10, 1},
-		{"OP-06", optimizer.Model{Work: 10 * time.Second, Items: 100, ResultCost: 100 * time.Microsecond, SpawnCost: 10 * ms, ChunkCost: 500 * time.Microsecond}, 4, 25, 3.9262},
-		{"OP-07", optimizer.Model{Work: 10 * time.Second, Items: 100}, 8, 10, 8},
-		{"OP-08, cheap chunks", optimizer.Model{Work: 10 * time.Second, Items: 100, ResultCost: ms, ChunkCost: 100 * time.Microsecond}, 2, 10, 1.9897},
-		{"OP-08, dear chunks", optimizer.Model{Work: 10 * time.Second, Items: 100, ResultCost: ms, ChunkCost: 10 * ms}, 2, 10, 1.9512},
-	} {
-		t.Run(c.id, func(t *testing.T) {
-			require.InDelta(t, c.want, c.model.Speedup(c.workers, c.chunk), 0.02)
-		})
-	}
-}
-
-// The universal scalability law has a peak; without its terms it is linear.
-func TestCapacity(t *testing.T) {
-	require.InDelta(t, 64, optimizer.Model{}.Capacity(64), 1e-9)
-	amdahl := optimizer.Model{Contention: 0.1}
-	require.InDelta(t, 10, amdahl.Capacity(1_000_000), 0.01)
-	usl := optimizer.Model{Contention: 0.05, Coherency: 0.001}
-	require.Greater(t, usl.Capacity(31), usl.Capacity(10))
-	require.Greater(t, usl.Capacity(31), usl.Capacity(100))
-}
-
-func TestChunkSize(t *testing.T) {
-	for _, c := range []struct {
-		id             string
-		item, target   time.Duration
-		cv             float64
-		items, workers int
-		want           int
-	}{
-		{"OP-11", 5 * ms, 200 * ms, 0.3, 1000, 4, 40},
-		{"OP-13", 300 * ms, 200 * ms, 0, 1000, 4, 1},
-		{"OP-14, many", 100 * time.Microsecond, 200 * ms, 0, 10_000, 1, 2000},
-		{"OP-14, few", 100 * time.Microsecond, 200 * ms, 0, 50, 2, 6},
-		{"OP-14, fewer than workers", 5 * ms, 200 * ms, 0, 9, 4, 1},
-		{"OP-15, unknown cost", 0, 200 * ms, 0, 100, 4, 1},
-		{"OP-15, unknown total", 5 * ms, 200 * ms, 0, -1, 4, 40},
-		{"OP-16", ms, 500 * ms, 0, 4000, 2, 500},
-		{"variation", 5 * ms, 200 * ms, 1, 1000, 4, 20},
-	} {
-		t.Run(c.id, func(t *testing.T) {
-			require.Equal(t, c.want, optimizer.ChunkSize(float64(c.item), c.cv, c.target, c.items, c.workers))
-		})
-	}
-}
-
-func TestMemoryWorkers(t *testing.T) {
-	const gib = 1 << 30
-	for _, c := range []struct{ per, want int }{{0, 8}, {2, 4}, {20, 1}} {
-		require.Equal(t, c.want, optimizer.MemoryWorkers(10*gib, float64(c.per)*gib, 8), "OP-24")
-	}
-	require.Equal(t, 8, optimizer.MemoryWorkers(0, 1, 8), "unknown binds nothing")
-}
-
-func TestLoadAware(t *testing.T) {
-	for _, c := range []struct {
-		cpu, memory float64
-		want        int
-	}{
-		{50, 50, 8}, {70, 50, 6}, {80, 50, 6}, {89.9, 50, 6}, {90, 50, 4}, {95, 50, 4},
-		{50, 75, 6}, {50, 90, 4}, {95, 95, 4}, {100, 100, 4}, {-1, -1, 8},
-	} {
-		require.Equal(t, c.want, optimizer.LoadAware(8, c.cpu, c.memory), "OP-26, OP-27: %v", c)
-	}
-	require.Equal(t, 1, optimizer.LoadAware(1, 100, 100))
-}
 
 func sample(item time.Duration, share float64) sampling.Sample {
 	return sampling.Sample{Items: 10, Elapsed: 10 * item, First: item, ItemNanos: float64(item), CPUShare: share, CPUKnown: true}
@@ -225,37 +140,8 @@ func TestCeiling(t *testing.T) {
 	require.Equal(t, 2, optimizer.Ceiling(sample(ms, 1), host(2), c))
 	c.ComputeOnly, c.MaxWorkers = false, 70
 	require.Equal(t, 70, optimizer.Ceiling(sample(ms, 1), host(2), c))
-}
-
-func TestPlanJSON(t *testing.T) {
-	p := optimizer.New(sample(ms, 0.5), memoryHost(4, 1<<33), optimizer.Constraints{Items: 5000, MaxWorkers: 9})
-	text, err := json.Marshal(p)
-	require.NoError(t, err)
-	require.Contains(t, string(text), `"mode":"parallel"`)
-	require.Contains(t, string(text), `"workload":"mixed"`)
-	var back optimizer.Plan
-	require.NoError(t, json.Unmarshal(text, &back))
-	require.Equal(t, p, back)
-	require.Error(t, json.Unmarshal([]byte(`{"mode":"sideways"}`), &back))
-	require.Error(t, json.Unmarshal([]byte(`{"workload":"leisure"}`), &back))
-}
-
-func TestExplain(t *testing.T) {
-	cold := sample(20*time.Microsecond, 1)
-	cold.First = ms
-	h := memoryHost(8, 1<<33)
-	h.Warnings = []string{"load unknown: no such file"}
-	text := optimizer.New(cold, h, optimizer.Constraints{Items: 100_000}).Explain()
-	for _, want := range []string{
-		"Plan      parallel: 8 workers", "Measured  10 of 100000 items", "the first call was cold (1ms)",
-		"100 % of it on a core", "Host      GOMAXPROCS 8", "chosen to start with", "cores allow 8 (binding)",
-		"Warning   load unknown", "Otherwise a call that waits",
-	} {
-		require.Contains(t, text, want)
-	}
-	serial := optimizer.New(sample(50, 1), host(8), optimizer.Constraints{Items: 100}).Explain()
-	require.Contains(t, serial, "too little for a second worker to gain anything")
-	require.Contains(t, serial, "items of this cost would be worth a second worker")
+	require.Equal(t, 90, optimizer.Ceiling(sample(ms, 1), host(2), optimizer.Constraints{Items: 100}), "ten were sampled")
+	require.Equal(t, 1, optimizer.Ceiling(sample(ms, 1), host(2), optimizer.Constraints{Items: 5}))
 }
 
 func ExampleNew() {
@@ -276,11 +162,102 @@ func TestFirst(t *testing.T) {
 	for share, want := range map[float64]int{0: optimizer.FirstWindow, 0.29: optimizer.FirstWindow, 0.5: 4, 0.4: 5} {
 		require.Equal(t, want, optimizer.First(sampling.Sample{CPUShare: share, CPUKnown: true}, 2))
 	}
-	require.Equal(t, optimizer.FirstWindow, optimizer.First(sampling.Sample{CPUShare: 0.5, CPUKnown: true}, 64))
+	for procs, want := range map[int]int{-1: 2, 0: 2, 1: 2, 2: 4, 64: optimizer.FirstWindow} {
+		require.Equal(t, want, optimizer.First(sampling.Sample{CPUShare: 0.5, CPUKnown: true}, procs), procs)
+	}
 }
 
-func TestOfMemory(t *testing.T) {
-	for name, want := range map[string]bool{"memory": true, "GOMEMLIMIT": true, "WithMemoryLimit": true, "cores": false, "WithMaxWorkers": false} {
-		require.Equal(t, want, optimizer.Limit{Name: name}.OfMemory(), name)
+// All numbers up to eight are tried, then half as many again, and the most.
+func TestLadder(t *testing.T) {
+	for most, want := range map[int][]int{
+		1: {1}, 2: {1, 2}, 8: {1, 2, 3, 4, 5, 6, 7, 8}, 9: {1, 2, 3, 4, 5, 6, 7, 8, 9}, 12: {1, 2, 3, 4, 5, 6, 7, 8, 12},
+		13: {1, 2, 3, 4, 5, 6, 7, 8, 12, 13}, 40: {1, 2, 3, 4, 5, 6, 7, 8, 12, 18, 27, 40}, 41: {1, 2, 3, 4, 5, 6, 7, 8, 12, 18, 27, 40, 41},
+	} {
+		var got []int
+		for _, c := range optimizer.New(sample(ms, 0), host(1), optimizer.Constraints{Items: 1000, Workers: most}).Candidates {
+			got = append(got, c.Workers)
+		}
+		require.Equal(t, want, got)
+	}
+}
+
+// What is predicted for calls that compute is what the model says, to the nanosecond.
+// Workers beyond the cores share them, and no schedule is shorter than an item.
+func TestPredictedComputing(t *testing.T) {
+	s := sample(ms, 1)
+	s.CV = 0.25
+	for procs, cores := range map[int]int{0: 1, 1: 1, 2: 2, 4: 4} {
+		for _, c := range optimizer.New(s, host(procs), optimizer.Constraints{Items: 1010, ChunkSize: 3, Workers: 12}).Candidates {
+			if c.Workers == 1 {
+				require.Equal(t, optimizer.Candidate{Workers: 1, Duration: time.Second, Speedup: 1}, c)
+				continue
+			}
+			model := optimizer.Model{
+				Work: time.Second, Items: 1000, JoinDelay: 150 * time.Microsecond, SpawnCost: time.Microsecond,
+				ChunkCost: 100 / time.Duration(c.Workers), Tail: 1625 * time.Microsecond, Contention: 0.04,
+			}
+			sharing := max(0, c.Workers-cores)
+			want := model.Makespan(c.Workers-sharing, 3) + time.Duration(sharing)*time.Microsecond
+			require.Equal(t, want, c.Duration, "%d on %d", c.Workers, procs)
+			require.InDelta(t, float64(time.Second)/float64(want), c.Speedup, 1e-12)
+		}
+	}
+	two := optimizer.New(sample(time.Second, 1), host(2), optimizer.Constraints{Items: 12, Workers: 2, ChunkSize: 1})
+	require.Greater(t, two.Candidates[1].Duration, time.Second)
+}
+
+// Where nothing is left, or known, nothing is gained.
+func TestPredictsNothing(t *testing.T) {
+	for _, c := range []struct {
+		sample sampling.Sample
+		items  int
+	}{{sample(ms, 1), 10}, {sample(ms, 1), 5}, {sampling.Sample{}, 1000}, {sampling.Sample{}, 0}} {
+		p := optimizer.New(c.sample, host(2), optimizer.Constraints{Items: c.items})
+		require.Equal(t, 1.0, p.PredictedSpeedup)
+		require.Zero(t, p.PredictedDuration)
+		require.Equal(t, optimizer.Serial, p.Mode)
+		require.Equal(t, 1, p.Workers)
+		require.Equal(t, optimizer.Candidate{Workers: 1, Duration: p.Candidates[0].Duration, Speedup: 1}, p.Candidates[0])
+	}
+	p := optimizer.New(sampling.Sample{Items: 1, ItemNanos: 1, Elapsed: 1}, host(2), optimizer.Constraints{Items: 2})
+	require.Equal(t, time.Duration(2), p.PredictedDuration)
+	require.Equal(t, 1.0, p.PredictedSpeedup)
+}
+
+// That the share is unknown is said where it matters: something is left, and takes time.
+func TestUnknownShare(t *testing.T) {
+	for _, c := range []struct {
+		sampled int
+		nanos   float64
+		items   int
+		warned  bool
+	}{{1, 1, 2, true}, {0, 1, 2, false}, {1, 0, 2, false}, {1, 1, 1, false}, {5, 1e6, 100, true}} {
+		p := optimizer.New(sampling.Sample{Items: c.sampled, ItemNanos: c.nanos}, host(2), optimizer.Constraints{Items: c.items})
+		require.Equal(t, c.warned, len(p.Warnings) == 1, c)
+	}
+}
+
+// A rate holds back all but a burst, and is the same for all numbers of workers.
+func TestHeldToRate(t *testing.T) {
+	s := sampling.Sample{Items: 1, Elapsed: 20 * ms, First: 20 * ms, ItemNanos: 20e6, CPUKnown: true}
+	plain := optimizer.New(s, host(4), optimizer.Constraints{Items: 1000})
+	for _, c := range []struct {
+		rate, burst float64
+		held        time.Duration
+	}{
+		{0.5, 10, 1980*time.Second + 20*ms},
+		{1, 999, time.Second + 20*ms},
+		{1, 1000, 20 * ms},
+		{1, 2000, 20 * ms},
+	} {
+		p := optimizer.New(s, host(4), optimizer.Constraints{Items: 1000, Rate: c.rate, Burst: c.burst})
+		took := max(plain.PredictedDuration, c.held)
+		require.Equal(t, took, p.PredictedDuration, c)
+		require.Equal(t, took > c.held, p.AtBest, c)
+		require.InDelta(t, max(20e9, float64(took))/float64(took), p.PredictedSpeedup, 1e-9)
+		for i, got := range p.Candidates {
+			require.Equal(t, max(plain.Candidates[i].Duration, c.held-20*ms), got.Duration, "%v, %d workers", c, got.Workers)
+			require.InDelta(t, max(19.98e9, float64(got.Duration))/float64(got.Duration), got.Speedup, 1e-9)
+		}
 	}
 }
