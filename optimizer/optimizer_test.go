@@ -261,3 +261,41 @@ func TestHeldToRate(t *testing.T) {
 		}
 	}
 }
+
+// What is predicted for calls that wait follows the ramp: sixteen at first, twice as many
+// where those take longer than a moment, and two and a half times as many after each round.
+func TestPredictedWaiting(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		item          time.Duration
+		cv, share     float64
+		procs, fixed  int
+		left, workers int
+		rounds        float64
+		moment        time.Duration
+	}{
+		{"one window", 10 * ms, 0, 0, 1, 0, 1000, 16, 63, 0},
+		{"one more worker", 10 * ms, 0, 0, 1, 0, 1000, 17, 59, 0},
+		{"two windows more", 10 * ms, 0, 0, 1, 0, 1000, 100, 12, 0},
+		{"as many as are left", 10 * ms, 0.5, 0, 1, 0, 56, 56, 3.3115458459, 0},
+		{"a moment", 25 * ms, 0, 0, 1, 0, 1000, 100, 12, 0},
+		{"longer", 30 * ms, 0, 0, 1, 0, 1000, 100, 11, 25 * ms},
+		{"longer, one window", 30 * ms, 0, 0, 1, 0, 1000, 16, 63, 0},
+		{"longer, and less than another window", 30 * ms, 0, 0, 1, 0, 1000, 20, 50, 25 * ms},
+		{"asked for", 30 * ms, 0, 0, 1, 100, 1000, 100, 10, 0},
+		{"few, that vary", 10 * ms, 0.5, 0, 1, 3, 3, 3, 1.1857326548, 0},
+		{"two, that vary", 10 * ms, 0.5, 0, 1, 2, 2, 2, 1, 0},
+		{"on no core that is known", 10 * ms, 0, 0.5, 0, 4, 1000, 4, 500, 0},
+		{"on one core", 10 * ms, 0, 0.5, 1, 4, 1000, 4, 500, 0},
+		{"on two", 10 * ms, 0, 0.5, 2, 4, 1000, 4, 250, 0},
+		{"on four", 10 * ms, 0, 0.5, 4, 4, 1000, 4, 250, 0},
+	} {
+		s := sample(c.item, c.share)
+		s.CV = c.cv
+		p := optimizer.New(s, host(c.procs), optimizer.Constraints{Items: 10 + c.left, Workers: c.fixed, MaxWorkers: c.workers})
+		last := p.Candidates[len(p.Candidates)-1]
+		require.Equal(t, c.workers, last.Workers, c.name)
+		want := c.rounds*float64(c.item) + float64(c.moment) + float64(c.workers)*1000
+		require.InDelta(t, want, last.Duration, 1, c.name)
+	}
+}

@@ -72,6 +72,12 @@ func TestCgroup(t *testing.T) {
 			"sys/fs/cgroup/memory.max":     "2000000",
 			"sys/fs/cgroup/memory.current": "1000000",
 		}, cgroup{2, 2000000, 1000000}},
+		{"v2, a group below the one that is mounted", map[string]string{
+			"proc/self/mountinfo":       "29 22 0:26 /docker/abc /sys/fs/cgroup ro - cgroup2 cgroup rw\n",
+			"proc/self/cgroup":          "0::/docker/abc/app\n",
+			"sys/fs/cgroup/cpu.max":     "200000 100000",
+			"sys/fs/cgroup/app/cpu.max": "50000 100000",
+		}, cgroup{0.5, 0, 0}},
 		{"v2, the soft limit is tighter", map[string]string{
 			"proc/self/mountinfo":              v2Mount,
 			"proc/self/cgroup":                 "0::/app\n",
