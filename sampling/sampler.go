@@ -217,8 +217,8 @@ func (s *Sampler) beginLook() {
 		s.look.length = min(max(s.Remaining()/lookShare, shortLook), longLook)
 	}
 	s.look.begun, s.look.items = true, 0
-	s.look.alloc, s.look.allocKnown = HeapAllocated()
-	s.look.cpu, s.look.cpuKnown = s.look.thread.CPU()
+	s.look.alloc, _ = HeapAllocated() // what can be read at the end can be read now
+	s.look.cpu, _ = s.look.thread.CPU()
 	s.look.start = clock.Now()
 	s.last = s.look.start
 }
@@ -229,11 +229,11 @@ func (s *Sampler) beginLook() {
 func (s *Sampler) endLook(now time.Duration) {
 	cpu, ok := s.look.thread.CPU()
 	wall := now - s.look.start
-	if s.look.cpuKnown = s.look.cpuKnown && ok && wall >= CPUResolution; s.look.cpuKnown {
+	if s.look.cpuKnown = ok && wall >= CPUResolution; s.look.cpuKnown {
 		s.look.share = max(s.look.share, min(1, float64(cpu-s.look.cpu)/float64(wall)))
 	}
 	bytes, ok := HeapAllocated()
-	if s.look.allocKnown = s.look.allocKnown && ok; s.look.allocKnown {
+	if s.look.allocKnown = ok; ok {
 		s.look.allocBytes = float64(bytes-s.look.alloc) / float64(s.look.items)
 	}
 	if s.look.cpuKnown && s.look.share < cpuBoundShare && !s.look.again {
