@@ -38,6 +38,8 @@ func TestPlans(t *testing.T) {
 		{"one item", sampling.Sample{Items: 1, ItemNanos: 1e9}, host(8), optimizer.Constraints{Items: 1}, optimizer.Serial, 1, sampling.CPUBound, "items"},
 		{"tiny, OP-18", sample(50, 1), host(8), optimizer.Constraints{Items: 100}, optimizer.Serial, 1, sampling.CPUBound, "cores"},
 		{"computing, OP-23", sample(20*time.Microsecond, 1), host(8), optimizer.Constraints{Items: 100_000}, optimizer.Parallel, 8, sampling.CPUBound, "cores"},
+		{"computing on one core", sample(ms, 1), host(1), optimizer.Constraints{Items: 1000}, optimizer.Serial, 1, sampling.CPUBound, "cores"},
+		{"computing on no core that is known", sample(ms, 1), host(0), optimizer.Constraints{Items: 1000}, optimizer.Serial, 1, sampling.CPUBound, "cores"},
 		{"waiting, OP-22", sample(ms, 0.05), host(2), optimizer.Constraints{Items: 1000}, optimizer.Parallel, optimizer.FirstWindow, sampling.IOBound, "items"},
 		{"waiting, cores only", sample(ms, 0.05), host(2), optimizer.Constraints{Items: 1000, ComputeOnly: true}, optimizer.Parallel, 2, sampling.IOBound, "cores"},
 		{"mixed", sample(ms, 0.5), host(2), optimizer.Constraints{Items: 1000}, optimizer.Parallel, 4, sampling.Mixed, ""},
