@@ -125,7 +125,7 @@ func (p Policy) validate() (Policy, error) {
 	}{
 		{"OpenFor", &p.OpenFor, DefaultOpenFor},
 		{"Window", &p.Window, DefaultWindow},
-		{"ProbeTimeout", &p.ProbeTimeout, p.OpenFor},
+		{"ProbeTimeout", &p.ProbeTimeout, 0}, // see below
 		{"SlowCall", &p.SlowCall, 0},
 		{"MaxWait", &p.MaxWait, 0},
 	} {

@@ -163,13 +163,16 @@ func TestSlowCallRateAlone(t *testing.T) {
 
 // Peek says what the breaker would be now, and changes nothing.
 func TestPeek(t *testing.T) {
+	state, _ := MustNew(Policy{}).Peek()
+	require.Equal(t, Closed, state)
 	synctest.Test(t, func(t *testing.T) {
 		b := MustNew(Policy{FailureThreshold: 1, OpenFor: time.Second})
 		peeked := func() State { state, _ := b.Peek(); return state }
 		require.Equal(t, Closed, peeked())
 		require.Error(t, b.Do(t.Context(), failing))
+		time.Sleep(time.Second - 1)
 		require.Equal(t, Open, peeked())
-		time.Sleep(time.Second)
+		time.Sleep(time.Nanosecond)
 		require.Equal(t, HalfOpen, peeked())
 	})
 }

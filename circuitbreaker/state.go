@@ -15,7 +15,6 @@ func (b *Breaker) lock() time.Duration {
 	now := clock.Now()
 	if b.term.Load().state == Open && now >= b.reopens {
 		b.change(now, HalfOpen, event{"OnHalfOpen", b.p.OnHalfOpen})
-		b.successes = 0
 	}
 	b.probes = slices.DeleteFunc(b.probes, func(p *probe) bool { return now >= p.ends })
 	b.admit(now) // before whoever comes now

@@ -108,3 +108,38 @@ func TestProbeWithoutTime(t *testing.T) {
 		assert.Equal(t, circuitbreaker.Closed, b.State())
 	})
 }
+
+// What is usual is a mean of the calls that succeeded, and follows by an eighth.
+func TestUsual(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := circuitbreaker.MustNew(circuitbreaker.Policy{})
+		measured := func(d time.Duration, err error) {
+			permit, allowed := b.Allow(t.Context())
+			require.NoError(t, allowed)
+			time.Sleep(d)
+			permit.Done(err)
+		}
+		require.Zero(t, b.Usual())
+		measured(time.Hour, errTest)
+		require.Zero(t, b.Usual())
+		measured(80*time.Second, nil)
+		require.Equal(t, 80*time.Second, b.Usual())
+		measured(160*time.Second, nil)
+		require.Equal(t, 90*time.Second, b.Usual())
+		measured(10*time.Second, nil)
+		require.Equal(t, 80*time.Second, b.Usual())
+		measured(time.Hour, errTest)
+		require.Equal(t, 80*time.Second, b.Usual())
+		require.NoError(t, b.Do(t.Context(), takes(time.Hour)))
+		require.Equal(t, 80*time.Second, b.Usual(), "without a deadline, it is not measured")
+		require.NoError(t, within(t, b, time.Hour, takes(8*time.Second)))
+		require.Equal(t, 71*time.Second, b.Usual())
+	})
+	synctest.Test(t, func(t *testing.T) {
+		b := circuitbreaker.MustNew(circuitbreaker.Policy{})
+		for range 3 {
+			require.NoError(t, within(t, b, time.Hour, takes(0)))
+			require.Equal(t, time.Duration(1), b.Usual(), "known, so not 0")
+		}
+	})
+}

@@ -74,8 +74,7 @@ func (b *Breaker) await(ctx context.Context, w *place, refusal *OpenError) (pass
 		case <-limit:
 			if late := b.withdraw(w); late != nil {
 				return pass{}, late
-			}
-			limit = nil // it may pass, at the last moment
+			} // else it may pass, at the last moment
 		case <-ctx.Done():
 			if late := b.withdraw(w); late != nil {
 				refusal = late
