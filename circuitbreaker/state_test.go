@@ -103,8 +103,13 @@ func TestSucceeded(t *testing.T) {
 		require.Zero(t, b.Counts().Failures)
 		require.True(t, b.succeeded(&pass{term: term}))
 	})
-	plain := MustNew(Policy{})
-	require.True(t, plain.succeeded(&pass{term: plain.term.Load()}))
+	for _, p := range []Policy{{}, {FailureRate: 0.5}} { // no call is slow
+		b := MustNew(p)
+		require.NoError(t, b.Do(t.Context(), working))
+		for _, timed := range []bool{false, true} {
+			require.True(t, b.succeeded(&pass{term: b.term.Load(), timed: timed, begun: clock.Now() - time.Hour}), "%+v", p)
+		}
+	}
 }
 
 // A window is watched while there are too few calls, and one of them failed or was slow.
