@@ -19,13 +19,14 @@ func TestWindowModel(t *testing.T) {
 		step int
 		tally
 	}
+	const began = 5*time.Hour + 37*time.Millisecond
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
-		w, now := newWindow(time.Second, 5*time.Hour), 5*time.Hour
+		w, now := newWindow(time.Second, began), began
 		var calls []call
 		for range 100 {
 			now += time.Duration(random.IntN(4)*random.IntN(400)) * time.Millisecond
-			step := int((now - 5*time.Hour) / (100 * time.Millisecond))
+			step := int((now - began) / (100 * time.Millisecond))
 			sum := func() (sum tally) {
 				for _, c := range calls {
 					if step-c.step < windowSteps {

@@ -221,8 +221,8 @@ func TestPredictsNothing(t *testing.T) {
 		require.Equal(t, 1, p.Workers)
 		require.Equal(t, optimizer.Candidate{Workers: 1, Duration: p.Candidates[0].Duration, Speedup: 1}, p.Candidates[0])
 	}
-	p := optimizer.New(sampling.Sample{Items: 1, ItemNanos: 1, Elapsed: 1}, host(2), optimizer.Constraints{Items: 2})
-	require.Equal(t, time.Duration(2), p.PredictedDuration)
+	p := optimizer.New(sampling.Sample{Items: 1, ItemNanos: 1}, host(2), optimizer.Constraints{Items: 2})
+	require.Equal(t, time.Duration(1), p.PredictedDuration)
 	require.Equal(t, 1.0, p.PredictedSpeedup)
 }
 
@@ -261,6 +261,12 @@ func TestHeldToRate(t *testing.T) {
 			require.Equal(t, max(plain.Candidates[i].Duration, c.held-20*ms), got.Duration, "%v, %d workers", c, got.Workers)
 			require.InDelta(t, max(19.98e9, float64(got.Duration))/float64(got.Duration), got.Speedup, 1e-9)
 		}
+	}
+	// A rate that takes as long as the calls do hides nothing of what they can do at best.
+	for burst, atBest := range map[float64]bool{1.9999: true, 1.9998: false} {
+		p := optimizer.New(s, host(4), optimizer.Constraints{Items: 3, Rate: 50, Burst: burst})
+		require.Equal(t, atBest, p.PredictedDuration == 40_002_000, "%v: %v", burst, p.PredictedDuration)
+		require.Equal(t, atBest, p.AtBest, burst)
 	}
 }
 
