@@ -218,8 +218,10 @@ func TestOwnFailuresOpenNoBreaker(t *testing.T) {
 // Nor does it cost a token, of either limiter.
 func TestOwnFailuresCostNoToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		all := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 2})
-		hosts := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 2}, 0)
+		all := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 5})
+		hosts := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 5}, 0)
+		require.NoError(t, all.AcquireN(t.Context(), 3))
+		require.NoError(t, hosts.Use("host.test", func(l *ratelimit.Limiter) error { return l.AcquireN(t.Context(), 3) }))
 		rt := transport.MustNew(transport.Config{Limiter: all, PerHost: hosts, Base: base(func(req *http.Request) (*http.Response, error) {
 			_, err := io.ReadAll(req.Body)
 			_ = req.Body.Close()

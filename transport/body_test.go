@@ -1,0 +1,59 @@
+package transport_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/transport"
+)
+
+// torn is a body that fails in its midst.
+type torn struct{}
+
+func (torn) Read([]byte) (int, error) { return 0, errors.New("reset") }
+func (torn) Close() error             { return nil }
+
+// The context of a request ends when its response has been read, has failed or is closed,
+// whatever is first, and at once if it has no body. A connection that was switched to
+// another protocol has that of the caller.
+func TestContextEndsWithTheBody(t *testing.T) {
+	read := func(r *http.Response) { _, _ = io.ReadAll(r.Body) }
+	for name, c := range map[string]struct {
+		status int
+		body   io.ReadCloser
+		with   func(*http.Response) // nil: at once
+		ends   bool
+	}{
+		"read":     {200, io.NopCloser(strings.NewReader("text")), read, true},
+		"torn":     {200, torn{}, read, true},
+		"closed":   {200, io.NopCloser(strings.NewReader("text")), func(r *http.Response) { _ = r.Body.Close() }, true},
+		"empty":    {200, http.NoBody, nil, true},
+		"none":     {200, nil, nil, true},
+		"switched": {101, io.NopCloser(strings.NewReader("text")), read, false},
+	} {
+		var own context.Context
+		ctx, cancel := context.WithCancel(t.Context())
+		rt := transport.MustNew(transport.Config{Base: base(func(r *http.Request) (*http.Response, error) {
+			own = r.Context()
+			return &http.Response{StatusCode: c.status, Body: c.body, Request: r}, nil
+		})})
+		resp, err := rt.RoundTrip(request(t, "host.test").WithContext(ctx))
+		require.NoError(t, err, name)
+		if c.with != nil {
+			require.NoError(t, own.Err(), name)
+			c.with(resp)
+		}
+		require.Equal(t, c.ends, own.Err() != nil, name)
+		cancel()
+		require.Error(t, own.Err(), name)
+		if resp.Body != nil {
+			require.NoError(t, resp.Body.Close(), name)
+		}
+	}
+}
