@@ -143,3 +143,15 @@ func TestUsual(t *testing.T) {
 		}
 	})
 }
+
+// A deadline that is what calls usually take gives them enough time, and one that is less doesn't.
+func TestDeadlineOfTheUsual(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for had, failures := range map[time.Duration]int{50 * time.Millisecond: 1, 50*time.Millisecond - 1: 0, 50*time.Millisecond + 1: 1} {
+			b := circuitbreaker.MustNew(circuitbreaker.Policy{})
+			require.NoError(t, b.Do(t.Context(), takes(50*time.Millisecond)))
+			require.ErrorIs(t, within(t, b, had, takes(time.Hour)), context.DeadlineExceeded)
+			require.Equal(t, failures, b.Counts().Failures, had)
+		}
+	})
+}

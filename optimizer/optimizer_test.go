@@ -60,6 +60,10 @@ func TestPlans(t *testing.T) {
 			sane(t, p)
 		})
 	}
+	for procs, most := range map[int]int{0: 1, 1: 1, 2: 2, 8: 8} {
+		p := optimizer.New(sample(ms, 1), host(procs), optimizer.Constraints{Items: 1000})
+		require.Equal(t, most, p.MaxWorkers)
+	}
 }
 
 func busyHost(procs int, load float64) sampling.Host {

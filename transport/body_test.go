@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -56,4 +57,27 @@ func TestContextEndsWithTheBody(t *testing.T) {
 			require.NoError(t, resp.Body.Close(), name)
 		}
 	}
+}
+
+// What failed without a response is sent again if that does no harm, and if its body can
+// be had again; else it is sent once.
+func TestSentAgainAfterFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		once := func() io.Reader { return io.LimitReader(strings.NewReader("text"), 9) }
+		for _, c := range []struct {
+			method string
+			body   io.Reader
+			calls  int
+		}{
+			{http.MethodPut, strings.NewReader("text"), 3}, {http.MethodPut, once(), 1}, {http.MethodPut, nil, 3},
+			{http.MethodPut, http.NoBody, 3}, {http.MethodPost, strings.NewReader("text"), 1}, {http.MethodPost, once(), 1},
+		} {
+			a := &answers{status: []int{0}}
+			req, err := http.NewRequestWithContext(t.Context(), c.method, "http://host.test/", c.body)
+			require.NoError(t, err)
+			_, err = transport.MustNew(transport.Config{Base: a, Retrier: retrier(t)}).RoundTrip(req)
+			require.ErrorContains(t, err, "connection reset")
+			require.Len(t, a.calls, c.calls, "%s %T", c.method, c.body)
+		}
+	})
 }
