@@ -6,11 +6,13 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/retry"
 	"github.com/amorsize/amorsize/transport"
 )
 
@@ -78,6 +80,31 @@ func TestSentAgainAfterFailure(t *testing.T) {
 			_, err = transport.MustNew(transport.Config{Base: a, Retrier: retrier(t)}).RoundTrip(req)
 			require.ErrorContains(t, err, "connection reset")
 			require.Len(t, a.calls, c.calls, "%s %T", c.method, c.body)
+		}
+	})
+}
+
+// A response that may be the last is read ahead as far as 64 KiB, which frees the
+// connection of a small one; all of it is there for the caller, and it is closed once.
+func TestReadAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for size, freed := range map[int]bool{0: true, 10: true, 64<<10 - 1: true, 64 << 10: false, 64<<10 + 1: false, 200 << 10: false} {
+			var closed atomic.Int32
+			rt := transport.MustNew(transport.Config{
+				Retrier: retry.MustNew(retry.Policy{MaxRetries: retry.NoRetries}),
+				Base: base(func(r *http.Request) (*http.Response, error) {
+					return &http.Response{StatusCode: 503, Body: body{strings.NewReader(strings.Repeat("x", size)), &closed}, Request: r}, nil
+				}),
+			})
+			resp, err := rt.RoundTrip(request(t, "host.test"))
+			require.NoError(t, err)
+			synctest.Wait()
+			require.Equal(t, freed, closed.Load() == 1, size)
+			text, err := io.ReadAll(resp.Body)
+			require.NoError(t, err, size)
+			require.Len(t, text, size)
+			require.NoError(t, resp.Body.Close())
+			require.EqualValues(t, 1, closed.Load(), size)
 		}
 	})
 }
