@@ -93,7 +93,7 @@ func TestReadAhead(t *testing.T) {
 			rt := transport.MustNew(transport.Config{
 				Retrier: retry.MustNew(retry.Policy{MaxRetries: retry.NoRetries}),
 				Base: base(func(r *http.Request) (*http.Response, error) {
-					return &http.Response{StatusCode: 503, Body: body{strings.NewReader(strings.Repeat("x", size)), &closed}, Request: r}, nil
+					return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: body{strings.NewReader(strings.Repeat("x", size)), &closed}, Request: r}, nil
 				}),
 			})
 			resp, err := rt.RoundTrip(request(t, "host.test"))
