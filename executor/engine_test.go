@@ -168,7 +168,7 @@ func TestNested(t *testing.T) {
 		}
 		out, err := executor.Run(context.Background(), executor.Func[int, int]{Plain: func(int) (int, error) {
 			return nest(depth - 1), nil
-		}}, sequence(12), executor.Config{})
+		}}, sequence(12), executor.Config{ComputeOnly: true}) // which a machine that others keep busy hides
 		if err != nil {
 			panic(err)
 		}
