@@ -121,7 +121,7 @@ func TestRunContext(t *testing.T) {
 	late.end(nil)
 	require.ErrorIs(t, context.Cause(late), why)
 	key := new(int)
-	valued := &runContext{Context: context.WithValue(t.Context(), key, 7)} //nolint:staticcheck // the key is no basic type
+	valued := &runContext{Context: context.WithValue(t.Context(), key, 7)}
 	require.Equal(t, 7, valued.Value(key))
 	valued.Done()
 	require.Equal(t, 7, valued.Value(key))
