@@ -113,6 +113,31 @@ func TestFewFiles(t *testing.T) {
 	}
 }
 
+// TestFilesThatAreKept to be used again make room where there is none.
+func TestFilesThatAreKept(t *testing.T) {
+	s, _ := spawner(t, process.Config{})
+	var outcomes []process.Outcome
+	for range 6 {
+		o, err := s.Run(sh("head -c 10000 /dev/zero; head -c 10000 /dev/zero >&2"))
+		require.NoError(t, err)
+		outcomes = append(outcomes, o)
+	}
+	for _, o := range outcomes {
+		o.Out.Release()
+		o.Err.Release()
+	}
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	few := limit
+	few.Cur = uint64(openFiles(t))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few))
+	defer func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)) }()
+	o, err := s.Run(sh("echo fine"))
+	require.NoError(t, err)
+	require.Equal(t, "fine\n", text(t, o.Out))
+	o.Out.Release()
+}
+
 // openFiles counts those of this process.
 func openFiles(t *testing.T) int {
 	t.Helper()
