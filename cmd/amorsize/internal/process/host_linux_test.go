@@ -250,3 +250,26 @@ func TestGuardLeavesNoFile(t *testing.T) {
 	}
 	require.Equal(t, before, openFiles(t))
 }
+
+// TestBusy: a partner is on a core or not.
+func TestBusy(t *testing.T) {
+	s, _ := spawner(t, process.Config{})
+	for script, busy := range map[string]bool{"while :; do :; done": true, "read x": false} {
+		p, err := s.Start(sh(script))
+		require.NoError(t, err)
+		require.Eventually(t, func() bool { return p.Busy() == busy }, time.Minute, time.Millisecond)
+	}
+}
+
+// TestAskedFirst: what takes too long is asked to end before it is killed.
+func TestAskedFirst(t *testing.T) {
+	s, _ := spawner(t, process.Config{Grace: time.Minute})
+	c := sh(`trap "echo asked; exit 3" TERM; while :; do sleep 0.01; done`)
+	c.Timeout = time.Second
+	o, err := s.Run(c)
+	require.ErrorAs(t, err, new(*process.TimeoutError))
+	require.Equal(t, "asked\n", text(t, o.Out))
+	o, err = s.Run(process.Command{Argv: []string{"echo", "found"}})
+	require.NoError(t, err)
+	require.Equal(t, "found\n", text(t, o.Out))
+}
