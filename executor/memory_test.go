@@ -103,10 +103,10 @@ func TestMemoryOfGiants(t *testing.T) {
 	require.True(t, m.ask.Load())
 	require.Zero(t, m.giant, "nothing has begun")
 	m.look(0, flight{want: 9, units: 1})
-	require.InDelta(t, 2<<30, m.giant, 0)
+	require.InDelta(t, float64(2<<30), m.giant, 0)
 	h.Objects = 3 << 29
 	m.look(0, flight{want: 9, units: 1, ended: 1})
-	require.InDelta(t, 2<<30, m.giant, 0, "the largest of them")
+	require.InDelta(t, float64(2<<30), m.giant, 0, "the largest of them")
 	m.line = line{known: true, varied: true, unit: 1 << 30}
 	m.giant = 0
 	m.look(0, flight{want: 9, units: 1})
