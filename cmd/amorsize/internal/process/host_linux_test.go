@@ -1,6 +1,7 @@
 package process_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -141,6 +142,9 @@ func TestFilesThatAreKept(t *testing.T) {
 // openFiles counts those of this process.
 func openFiles(t *testing.T) int {
 	t.Helper()
+	r, w, err := os.Pipe() // the first one has the runtime open what it waits by
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(r.Close(), w.Close()))
 	list, err := os.ReadDir("/proc/self/fd")
 	require.NoError(t, err)
 	return len(list)
@@ -180,7 +184,7 @@ func TestFullDiskOfInput(t *testing.T) {
 		_, err := s.Run(process.Command{Path: "/bin/cat", Argv: []string{"cat"}, Feed: true, Stdin: make([]byte, 3<<20)})
 		require.ErrorIs(t, err, syscall.ENOSPC)
 	}
-	require.Equal(t, before, openFiles(t))
+	require.LessOrEqual(t, openFiles(t), before)
 	o, err := s.Run(process.Command{Path: "/bin/cat", Argv: []string{"cat"}, Feed: true, Stdin: []byte("fits")})
 	require.NoError(t, err)
 	require.Equal(t, "fits", text(t, o.Out))
@@ -211,7 +215,7 @@ func TestFullDiskOfWhatIsKept(t *testing.T) {
 	require.Equal(t, int64(500<<10), c.Size())
 	c.Release()
 	files.Close()
-	require.Equal(t, before, openFiles(t))
+	require.LessOrEqual(t, openFiles(t), before) // a collection may close what others have left
 }
 
 // TestSuspend: what is stopped does nothing until it may go on.
@@ -248,16 +252,18 @@ func TestGuardLeavesNoFile(t *testing.T) {
 		require.NoError(t, err)
 		guard.Close()
 	}
-	require.Equal(t, before, openFiles(t))
+	require.LessOrEqual(t, openFiles(t), before)
 }
 
 // TestBusy: a partner is on a core or not.
 func TestBusy(t *testing.T) {
-	s, _ := spawner(t, process.Config{})
+	s, groups := spawner(t, process.Config{})
 	for script, busy := range map[string]bool{"while :; do :; done": true, "read x": false} {
 		p, err := s.Start(sh(script))
 		require.NoError(t, err)
 		require.Eventually(t, func() bool { return p.Busy() == busy }, time.Minute, time.Millisecond)
+		require.NoError(t, syscall.Kill(-groups.List()[0].Pid, syscall.SIGKILL))
+		require.Error(t, p.End())
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -150,6 +151,9 @@ func (s *Spawner) start(path string, c Command) (*started, error) {
 		var cause *os.PathError
 		if errors.As(err, &cause) {
 			err = cause.Err
+		}
+		if errors.Is(err, syscall.EBADF) { // the number for a copy of a file is above the limit
+			err = syscall.EMFILE
 		}
 		return nil, err
 	}
