@@ -92,16 +92,6 @@ func insertInALoop(ctx context.Context, dir string) time.Duration {
 	return took
 }
 
-// besideTheirs returns each run of ours relative to the slower of the loops just before
-// and just after it.
-func besideTheirs(ours, loops []time.Duration) []float64 {
-	ratios := make([]float64, len(ours))
-	for i, took := range ours {
-		ratios[i] = took.Seconds() / slices.Max(loops[i:i+2]).Seconds()
-	}
-	return ratios
-}
-
 type row struct {
 	id   int
 	name string
