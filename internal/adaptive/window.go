@@ -23,11 +23,15 @@ type window struct {
 // add takes a call that has ended, and reports whether it counts. One that costs more
 // than an ordinary call counts by what that would have taken, as one observation.
 func (w *window) add(now time.Duration, c Attempt, base float64) bool {
-	w.ended += c.units()
+	units := c.units()
+	w.ended += units
 	if w.fresh && !w.began(c, base) {
 		return false
 	}
-	took := (now - c.Began).Seconds() / c.units()
+	took := (now - c.Began).Seconds()
+	if units != 1 { // a division takes as long as all else here
+		took /= units
+	}
 	w.calls++
 	w.seconds += took
 	w.squares += took * took
