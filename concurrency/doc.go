@@ -45,7 +45,7 @@
 //
 // # Cost
 //
-// A call that need not wait takes some 150 ns: two readings of the clock, two locks, and a look at how long it took. It
-// allocates nothing. Once in a round of calls one of them takes longer, in proportion to the
-// calls in flight.
+// A call that need not wait takes some 150 ns: two readings of the clock, two locks, and a
+// look at how long it took. It allocates nothing. Once in a round of calls one of them takes
+// longer, in proportion to the calls in flight.
 package concurrency
