@@ -26,6 +26,7 @@ func TestUsageIsTheKernels(t *testing.T) {
 func TestMemoryWatch(t *testing.T) {
 	m := watchMemory(os.Getpid())
 	m.stop() // by its own time
+	require.False(t, m.timer.Stop(), "it does not look any more")
 	require.Positive(t, m.ours)
 	m.over, m.seen = false, 0
 	for _, age := range [][2]time.Duration{{firstLook, 2 * firstLook}, {time.Second / 2, time.Second}, {3 * time.Second, 4 * time.Second}} {
