@@ -231,3 +231,25 @@ func TestPoliced(t *testing.T) {
 	}
 	require.InDelta(t, 41, roomFor(25), 0)
 }
+
+// After an outage one call at a time has asked whether it is over. Two calls that end and
+// begin together are two, though one of them sees itself alone: the limit goes on growing.
+func TestGrowsFromOneInLockstep(t *testing.T) {
+	a := newAdaptive(1, 1, 100, 0)
+	a.cold, a.mode, a.growth = false, growing, laterGrowth
+	a.base.reset(0.02, 100)
+	for now, round := time.Duration(0), 0; round < 60; round++ {
+		var open []Attempt
+		for len(open) < a.limit {
+			open = append(open, a.begin(now, len(open)+1))
+		}
+		now += 20 * time.Millisecond
+		for len(open) > 0 {
+			if c := open[0]; a.Done(now, c) {
+				a.Review(now, open[1:])
+			}
+			open = open[1:]
+		}
+	}
+	require.Greater(t, a.limit, 50)
+}
