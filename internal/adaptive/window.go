@@ -65,12 +65,20 @@ type measurement struct {
 // time calls may take none at all.
 const instant = 1e-9
 
+// lockstep is the variation up to which calls may well end together, and so begin one
+// after the other: on average each then sees fewer in flight than there are. By Little's
+// law that is throughput × time; where calls vary, what they see is the better estimate.
+const lockstep = 0.01
+
 // measure returns what the window has shown. open are the attempts in flight.
 func (w *window) measure(now time.Duration, base float64, open []Attempt) measurement {
 	m := measurement{calls: w.calls, time: max(instant, w.seconds/w.calls), inFlight: w.inFlight / w.calls}
 	m.begun, m.mean = m.inFlight, m.time
 	m.rate = w.ended / max(instant, (now-w.since).Seconds())
 	m.cv = math.Sqrt(max(0, w.squares/w.calls-m.time*m.time)) / m.time
+	if m.cv < lockstep {
+		m.inFlight = max(m.inFlight, min(w.peak, m.rate*m.mean))
+	}
 	if w.fresh {
 		m.inFlight = w.peak // the first ones began when there were few
 		for _, c := range open {
