@@ -232,9 +232,7 @@ func (a *Controller) set(now time.Duration, n float64) {
 	a.epoch++
 	a.window = window{
 		since: now, epoch: a.epoch, limit: limit, raised: raised,
-		// From one call to two is much as well, while they multiply: of two that end and
-		// begin together one sees itself alone, so that on average too few seem to be used.
-		fresh: change > 1 && 10*change > float64(a.limit) || a.mode == growing && raised && limit == 2,
+		fresh: change > 1 && 10*change > float64(a.limit),
 	}
 }
 
