@@ -66,7 +66,8 @@ func TestStreamTellsWhatItTook(t *testing.T) {
 			_, isCanceled := errors.AsType[*amorsize.CanceledError](last.Err)
 			assert.True(t, isCanceled)
 			assert.Positive(t, notRun)
-			assert.LessOrEqual(t, notRun, 2*8, "a small multiple of the calls in flight")
+			// For each of 8 workers: an item that it has claimed, and two that have arrived.
+			assert.LessOrEqual(t, notRun, 3*8, "a small multiple of the calls in flight")
 		})
 	}
 }

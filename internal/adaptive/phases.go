@@ -94,8 +94,13 @@ func (a *Controller) settle(now time.Duration) {
 
 // lawful returns throughput × base with headroom. The base counts as long as it
 // may well be: too long a line costs latency, too short a one throughput. Under
-// congestion it is the other way round.
+// congestion it is the other way round. A service that was found to take one call at a
+// time gets one: what a call of it takes is not known well, since some of them waited for
+// the others, and only the trial of a second one can show that there is room.
 func (a *Controller) lawful() float64 {
+	if a.serial.pause > 0 {
+		return 1
+	}
 	base, room := a.base.mean, headroom+noiseRoom*a.noise
 	if !a.congested {
 		base *= 1 + min(0.5, a.base.error(a.noise))

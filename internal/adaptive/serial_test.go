@@ -113,3 +113,22 @@ func TestEnding(t *testing.T) {
 	require.True(t, a.ending(15.9))
 	require.False(t, a.ending(16))
 }
+
+// A service that takes one call at a time gets one, also when the calls that it left
+// waiting for others have made a call seem to take longer than it does alone.
+func TestSerialisedKeepsToOne(t *testing.T) {
+	a := oneByOne(1)
+	a.mode, a.cold, a.rate, a.pause = holding, false, math.Log(1), 100
+	a.base.reset(1.6, 5)
+	m := measurement{calls: 6, inFlight: 1, time: 1, mean: 1, rate: 1}
+	a.serial.pause = serialPause
+	for range 9 {
+		a.hold(time.Second, m)
+		require.Equal(t, 1, a.limit)
+		require.InDelta(t, 1, a.level, 0)
+	}
+	a.base.reset(1.6, 5)
+	a.serial.pause = 0
+	a.hold(time.Second, m)
+	require.Greater(t, a.level, 1.4, "any other service gets what Little's law says")
+}
