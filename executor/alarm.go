@@ -38,7 +38,7 @@ type alarm struct {
 	pending atomic.Bool   // the timer runs
 	timer   *time.Timer
 	after   time.Duration
-	o       *opening
+	o       *solo
 	ready   chan struct{}
 }
 

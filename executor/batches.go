@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/clock"
 )
@@ -17,7 +18,7 @@ type batches[T, R any] struct {
 	policies []Policy
 	items    []T
 	out      []R
-	sizer    *batchSizer // told what calls take; nil if their size is fixed
+	sizer    *sizing.Batch // told what calls take; nil if their size is fixed
 	chain    func(context.Context) error
 
 	w     *worker
@@ -27,7 +28,7 @@ type batches[T, R any] struct {
 	whole bool    // the latest call did all that it was given
 }
 
-func newBatches[T, R any](fn func(context.Context, []T) ([]R, error), policies []Policy, items []T, out []R, sizer *batchSizer) *batches[T, R] {
+func newBatches[T, R any](fn func(context.Context, []T) ([]R, error), policies []Policy, items []T, out []R, sizer *sizing.Batch) *batches[T, R] {
 	b := &batches[T, R]{fn: fn, policies: policies, items: items, out: out, sizer: sizer}
 	b.chain = chain(policies, b.call)
 	return b
@@ -37,25 +38,26 @@ func (b *batches[T, R]) fork() runner {
 	return newBatches(b.fn, b.policies, b.items, b.out, b.sizer)
 }
 
-func (b *batches[T, R]) usesContext() bool { return true }
+func (b *batches[T, R]) usesContext() bool   { return true }
+func (b *batches[T, R]) tellsAttempts() bool { return true }
 
 // failed loses the whole part: which of its items succeeded is not known.
 func (b *batches[T, R]) failed(at int, s span) span {
-	if b.span.lo == at && b.span.hi > at {
+	if b.span.Lo == at && b.span.Hi > at {
 		return b.span
 	}
-	return span{at, s.hi}
+	return span{at, s.Hi}
 }
 
 func (b *batches[T, R]) fail(_ *worker, lost span, err error) error {
-	return &BatchError{Index: lost.lo, Size: lost.hi - lost.lo, Err: answer.Plain(err)}
+	return &BatchError{Index: lost.Lo, Size: lost.Hi - lost.Lo, Err: answer.Plain(err)}
 }
 
 // errParts is what a range returns of which parts or items failed.
 var errParts = errors.New("amorsize: parts of a batch failed")
 
 func (b *batches[T, R]) run(ctx context.Context, w *worker, s span) error {
-	w.at, w.returned = s.lo, false
+	w.at, w.returned = s.Lo, false
 	b.w = w
 	defer w.guard()
 	err := b.runPart(ctx, s)
@@ -80,24 +82,24 @@ func (b *batches[T, R]) runPart(ctx context.Context, s span) error {
 	b.w.policed.end(began)
 	switch {
 	case err == nil && !b.whole: // a policy answered without calling
-		err = &countError{got: 0, want: s.hi - s.lo}
+		err = &countError{got: 0, want: s.Hi - s.Lo}
 	case err != nil && isContextError(ctx, err):
 		return err
-	case err != nil && s.hi-s.lo > 1 && b.open == nil && answer.TooLarge(err):
+	case err != nil && s.Hi-s.Lo > 1 && b.open == nil && answer.TooLarge(err):
 		return b.runHalves(ctx, s)
 	}
 	b.whole = false
 	if err != nil {
 		b.note(err)
 	}
-	b.w.at = s.hi
+	b.w.at = s.Hi
 	return nil
 }
 
 func (b *batches[T, R]) runHalves(ctx context.Context, s span) error {
-	middle := s.lo + (s.hi-s.lo+1)/2
-	for _, half := range []span{{s.lo, middle}, {middle, s.hi}} {
-		if err := b.runPart(ctx, half); err != nil || b.w.at < half.hi {
+	middle := s.Lo + (s.Hi-s.Lo+1)/2
+	for _, half := range []span{{s.Lo, middle}, {middle, s.Hi}} {
+		if err := b.runPart(ctx, half); err != nil || b.w.at < half.Hi {
 			return err
 		}
 	}
@@ -154,7 +156,7 @@ func (b *batches[T, R]) call(ctx context.Context) (err error) {
 func (b *batches[T, R]) given() []T {
 	if b.open == nil {
 		// The capacity ends with the batch: an append by fn cannot reach the next one.
-		return b.items[b.span.lo:b.span.hi:b.span.hi]
+		return b.items[b.span.Lo:b.span.Hi:b.span.Hi]
 	}
 	items := make([]T, len(b.open))
 	for i, at := range b.open {
@@ -167,13 +169,13 @@ func (b *batches[T, R]) given() []T {
 // the next one.
 func (b *batches[T, R]) keep(result []R, partial *PartialError) {
 	if partial == nil && b.open == nil {
-		copy(b.out[b.span.lo:b.span.hi], result)
+		copy(b.out[b.span.Lo:b.span.Hi], result)
 		return
 	}
 	var open []int
 	var errs []error
 	for i := range result {
-		at := b.span.lo + i
+		at := b.span.Lo + i
 		if b.open != nil {
 			at = b.open[i]
 		}
@@ -193,12 +195,12 @@ func (b *batches[T, R]) tell(items int, took time.Duration, err error) {
 	switch {
 	case b.sizer == nil:
 	case err == nil:
-		b.sizer.succeeded(items, took)
+		b.sizer.Succeeded(items, took)
 	default:
 		if _, _, notMade := answer.NotMade(err); !notMade {
 			var partial *PartialError
 			if !errors.As(err, &partial) {
-				b.sizer.failed(items, answer.TooLarge(err))
+				b.sizer.Failed(items, answer.TooLarge(err))
 			}
 		}
 	}
@@ -209,5 +211,5 @@ func (b *batches[T, R]) cost(items int) float64 {
 	if b.sizer == nil {
 		return 1
 	}
-	return b.sizer.cost(items)
+	return b.sizer.Cost(items)
 }

@@ -2,10 +2,8 @@ package executor
 
 import (
 	"context"
-	"runtime/debug"
-	"sync/atomic"
-	"time"
 
+	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/internal/answer"
 )
 
@@ -29,75 +27,19 @@ type runner interface {
 	run(ctx context.Context, w *worker, s span) error
 	// failed returns the items that are lost when item at of s fails.
 	failed(at int, s span) span
-	// fail makes the error of the item or batch.
+	// fail makes the error of the item or batch, nil if it is a result instead.
 	fail(w *worker, lost span, err error) error
 	// fork returns the runner for another worker.
 	fork() runner
 	// usesContext reports whether calls are given a context.
 	usesContext() bool
+	// tellsAttempts reports whether it tells the worker of each attempt itself: a claim
+	// may be several of them, or have waiting in it.
+	tellsAttempts() bool
 }
 
-// Signals to a worker, looked at before every item.
-const (
-	goOn  = iota
-	halt  // start no further item
-	split // hand back the rest of the range and claim anew
-)
-
-// worker is one goroutine that runs items, the caller's own or a helper.
-type worker struct {
-	signal atomic.Uint32
-	_      [60]byte // looked at before every item, written seldom: a line of its own
-
-	done     <-chan struct{} // of the caller's context, while no one else would signal
-	at       int             // the item being run, or the first not run
-	to       int             // end of the latest run, where the runner may have been told to end before
-	returned bool            // the latest run returned of its own accord
-	panicked *PanicError     // what the latest run panicked with
-	attempts int             // calls of the function for the item being run
-	policed  policed         // what the policies take, during the sample
-
-	ctx      context.Context // of the run, set with gate
-	gate     *gate           // to be told of attempts, nil if there is none
-	call     *callContext    // what its calls are given, nil if they are given none
-	heldBack time.Duration   // how long the calls of the claim were, from within the function
-	faults   []fault         // with errParts, what failed
-	runner   runner
-	claimed  span          // the range being run
-	seat     int           // index in the pool's list
-	working  bool          // it is there: enter and exit, and nothing else, change that
-	admitted *atomic.Int64 // the process-wide count that it is part of
-
-	account
-}
-
-// interrupted reports whether no further item should be started.
-func (w *worker) interrupted() bool {
-	if w.signal.Load() != goOn {
-		return true
-	}
-	if w.done == nil {
-		return false
-	}
-	select {
-	case <-w.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// guard is deferred around user code. It turns a panic into a note; for a
-// Goexit, which cannot be stopped, it leaves returned unset.
-func (w *worker) guard() {
-	if w.returned {
-		return
-	}
-	if v := recover(); v != nil {
-		w.panicked = &PanicError{Index: w.at, Value: v, Stack: debug.Stack()}
-		w.returned = true
-	}
-}
+// span is a range of items.
+type span = source.Span
 
 // calls runs a function item by item.
 type calls[T, R any] struct {
@@ -108,20 +50,21 @@ type calls[T, R any] struct {
 
 func (c *calls[T, R]) fork() runner               { return c }
 func (c *calls[T, R]) usesContext() bool          { return c.fn.Plain == nil }
+func (c *calls[T, R]) tellsAttempts() bool        { return false }
 func (c *calls[T, R]) failed(at int, _ span) span { return span{at, at + 1} }
 
 func (c *calls[T, R]) fail(_ *worker, lost span, err error) error {
-	return &ItemError{Index: lost.lo, Attempts: 1, Err: answer.Plain(err)}
+	return &ItemError{Index: lost.Lo, Attempts: 1, Err: answer.Plain(err)}
 }
 
 func (c *calls[T, R]) run(ctx context.Context, w *worker, s span) (err error) {
-	w.at, w.returned = s.lo, false
+	w.at, w.returned = s.Lo, false
 	defer w.guard()
-	step := s.hi - s.lo
+	step := s.Hi - s.Lo
 	if w.done != nil {
 		step = 1
 	}
-	for w.at < s.hi && err == nil && !w.interrupted() {
+	for w.at < s.Hi && err == nil && !w.interrupted() {
 		if part := (span{w.at, w.at + step}); c.fn.Plain != nil {
 			err = c.runPlain(w, part)
 		} else {
@@ -136,10 +79,10 @@ func (c *calls[T, R]) run(ctx context.Context, w *worker, s span) (err error) {
 // where a nanosecond an item counts: what it costs beside the plain loop is a
 // store and a load that nothing waits for.
 func (c *calls[T, R]) runPlain(w *worker, s span) error {
-	fn, items := c.fn.Plain, c.items[s.lo:s.hi]
-	out := c.out[s.lo:s.hi][:len(items)]
+	fn, items := c.fn.Plain, c.items[s.Lo:s.Hi]
+	out := c.out[s.Lo:s.Hi][:len(items)]
 	for i := range items {
-		w.at = s.lo + i
+		w.at = s.Lo + i
 		if w.signal.Load() != goOn {
 			return nil
 		}
@@ -149,15 +92,15 @@ func (c *calls[T, R]) runPlain(w *worker, s span) error {
 		}
 		out[i] = v
 	}
-	w.at = s.hi
+	w.at = s.Hi
 	return nil
 }
 
 func (c *calls[T, R]) runContext(ctx context.Context, w *worker, s span) error {
-	fn, items := c.fn.Context, c.items[s.lo:s.hi]
-	out := c.out[s.lo:s.hi][:len(items)]
+	fn, items := c.fn.Context, c.items[s.Lo:s.Hi]
+	out := c.out[s.Lo:s.Hi][:len(items)]
 	for i := range items {
-		w.at = s.lo + i
+		w.at = s.Lo + i
 		if w.signal.Load() != goOn {
 			return nil
 		}
@@ -167,6 +110,6 @@ func (c *calls[T, R]) runContext(ctx context.Context, w *worker, s span) error {
 		}
 		out[i] = v
 	}
-	w.at = s.hi
+	w.at = s.Hi
 	return nil
 }

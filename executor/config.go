@@ -1,11 +1,13 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
@@ -37,6 +39,10 @@ const (
 	MaxTargetChunk = time.Hour
 	MinMemoryLimit = 1 << 20
 )
+
+// DefaultTargetBatch is how long one call of a batch function may take unless
+// TargetChunk says otherwise.
+const DefaultTargetBatch = time.Second
 
 // DefaultProgressInterval is the least time between two calls of Config.Progress.
 const DefaultProgressInterval = 100 * time.Millisecond
@@ -200,5 +206,48 @@ func (c *Config) constraints(items int) optimizer.Constraints {
 		ChunkSize: c.ChunkSize, TargetChunk: c.TargetChunk,
 		MemoryLimit: c.MemoryLimit,
 		ComputeOnly: c.ComputeOnly, LoadAware: c.LoadAware,
+	}
+}
+
+// sizer returns what says how many items a worker claims at a time.
+func (c *Config) sizer(plan *optimizer.Plan, batches *batching) sizing.Sizer {
+	switch {
+	case c.ChunkSize > 0:
+		return sizing.Fixed(c.ChunkSize)
+	case batches != nil:
+		return batches.sizer
+	}
+	target := cmp.Or(c.TargetChunk, optimizer.DefaultTargetChunk)
+	return sizing.NewTimed(target, c.MaxChunkSize, plan.ChunkSize, plan.Sample.ItemNanos)
+}
+
+// batchSizer returns what finds the size of batches, nil if it is given.
+func (c *Config) batchSizer() *sizing.Batch {
+	if c.ChunkSize > 0 {
+		return nil
+	}
+	within := sizing.BatchBounds{Target: cmp.Or(c.TargetChunk, DefaultTargetBatch), Most: c.MaxChunkSize, Fixed: c.Workers > 0}
+	if c.Plan != nil {
+		within.Given = c.Plan.ChunkSize
+	}
+	return sizing.NewBatch(within)
+}
+
+// paced is a policy that tells the rate at which calls may start, and how many may at
+// once before it counts.
+type paced interface {
+	Rate() float64
+	Burst() int64
+}
+
+// askRate asks the policies for the lowest rate, and its burst: once, since they are
+// not ours, and must not be called with a lock held.
+func (c *Config) askRate() {
+	for _, policy := range c.Policies {
+		if l, ok := policy.(paced); ok {
+			if r := l.Rate(); r > 0 && (c.rate == 0 || r < c.rate) {
+				c.rate, c.burst = r, float64(l.Burst())
+			}
+		}
 	}
 }

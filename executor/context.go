@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/amorsize/amorsize/internal/adaptive"
+	"github.com/amorsize/amorsize/executor/internal/flight"
 	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/internal/waiting"
 )
@@ -94,13 +94,13 @@ type callContext struct {
 	holders int    // goroutines of the call that are held back
 	line    waiting.Line
 	since   time.Duration
-	waited  time.Duration // of this call, before since
-	gate    *gate         // that is told of attempts, nil before there is one
-	account *account
-	paused  adaptive.Attempt // the attempt that was under way, with the time that it has had
-	stir    chan<- struct{}  // takes a token when a hold begins
-	turns   *turns           // the worker has one of these, or will again when it goes on; or nil
-	age     int64            // of the turn
+	waited  time.Duration   // of this call, before since
+	tracker *flight.Tracker // that is told of attempts, nil before there is one
+	attempt *flight.Attempt
+	paused  flight.Paused // the attempt that was under way
+	pacer   *pacer        // has the run be looked at soon, when a hold begins
+	turns   *flight.Turns // the worker has one of these, or will again when it goes on; or nil
+	age     int64         // of the turn
 }
 
 func newCallContext(run context.Context, cfg *Config) *callContext {
@@ -136,13 +136,13 @@ func (c *callContext) HoldBegins(line waiting.Line) (ticket uint64) {
 		c.touched.Store(true)
 		c.held.Store(true)
 		c.since, c.line = now, line
-		if c.gate != nil {
-			c.paused = c.gate.pause(c.account, now)
-			c.account.turnsTaken.Store(0)
-			poke(c.stir)
+		if c.tracker != nil {
+			c.paused = c.tracker.Pause(c.attempt, now)
+			c.attempt.TookTurn(0)
+			c.pacer.stir()
 		}
 		if c.turns != nil {
-			c.turns.give(c.age)
+			c.turns.Give(c.age)
 		}
 	}
 	return c.call
@@ -166,11 +166,11 @@ func (c *callContext) goOn(now time.Duration) {
 	c.waited += now - c.since
 	c.held.Store(false)
 	if c.turns != nil { // nobody waits for a turn who has a token already
-		c.age = c.turns.force()
+		c.age = c.turns.Force()
 	}
-	if c.paused.Items > 0 {
-		c.gate.resume(c.account, now, c.paused)
-		c.paused = adaptive.Attempt{}
+	if c.paused.Items() > 0 {
+		c.tracker.Resume(c.attempt, now, c.paused)
+		c.paused = flight.Paused{}
 	}
 }
 
@@ -219,38 +219,37 @@ func (c *callContext) waitsIn() (waiting.Line, bool) {
 	return c.line, c.holders > 0
 }
 
-// watch has a gate be told of the attempts of w, whose calls these are, and stir of
-// holds that begin.
-func (c *callContext) watch(g *gate, w *account, stir chan<- struct{}) {
+// watch has a tracker and the pacer be told when the attempt is held back.
+func (c *callContext) watch(t *flight.Tracker, attempt *flight.Attempt, p *pacer) {
 	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.gate, c.account, c.stir = g, w, stir
+	c.tracker, c.attempt, c.pacer = t, attempt, p
 }
 
 // takesTurn notes that the worker has a turn, of an age; endsTurn takes note that it
 // has none, and returns what it had.
-func (c *callContext) takesTurn(of *turns, age int64) {
+func (c *callContext) takesTurn(of *flight.Turns, age int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.turns, c.age = of, age
 }
 
 // forcesTurn takes a turn for the call under way, or has it take one when it goes on.
-func (c *callContext) forcesTurn(of *turns) {
+func (c *callContext) forcesTurn(of *flight.Turns) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.turns != nil {
 		return
 	}
 	if c.turns = of; c.holders == 0 {
-		c.age = of.force()
+		c.age = of.Force()
 	}
 }
 
-func (c *callContext) endsTurn() (of *turns, age int64) {
+func (c *callContext) endsTurn() (of *flight.Turns, age int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	of, age = c.turns, c.age

@@ -73,22 +73,22 @@ func (d *delivery[T, R]) take() bool {
 func (d *delivery[T, R]) free() {
 	if d.told != d.got {
 		d.told = d.got
-		d.feed.yielded.Store(d.got)
+		d.arrivals.Yielded(d.got)
 	}
-	d.feed.makeRoom()
+	d.arrivals.MakeRoom()
 }
 
 // sort yields the ranges of the batch that are next, and parks the others.
 func (d *delivery[T, R]) sort() bool {
 	from := 0
 	for _, s := range d.spans {
-		part := d.batch[from : from+s.hi-s.lo]
+		part := d.batch[from : from+s.Hi-s.Lo]
 		from += len(part)
-		if s.lo != d.next {
+		if s.Lo != d.next {
 			d.park(s, part)
 			continue
 		}
-		d.next = s.hi
+		d.next = s.Hi
 		if !d.passAll(part) || !d.unpark() {
 			return false
 		}
@@ -98,15 +98,15 @@ func (d *delivery[T, R]) sort() bool {
 
 func (d *delivery[T, R]) park(s span, part []Result[T, R]) {
 	if d.parked.blocks == nil {
-		d.parked = newRing[parking[T, R]](d.feed.window)
+		d.parked = newRing[parking[T, R]](d.window)
 	}
 	for k := range part {
-		i := s.lo + k
+		i := s.Lo + k
 		d.parked.block(i).allocate(d.parked.size)
 		d.parked.at(i).result = part[k]
 		part[k] = Result[T, R]{}
 	}
-	d.parked.at(s.lo).end = s.hi
+	d.parked.at(s.Lo).end = s.Hi
 	d.apart++
 }
 
@@ -156,10 +156,10 @@ func (d *delivery[T, R]) pass(at *Result[T, R]) bool {
 // from the input and not completed.
 func (d *delivery[T, R]) ending() {
 	s := d.stream
-	last := Result[T, R]{Index: -1, Err: s.feed.err}
+	last := Result[T, R]{Index: -1, Err: s.err}
 	switch {
 	case s.panicked != nil:
-		d.behind(int(s.feed.produced.Load()))
+		d.behind(s.arrivals.Seen())
 		return
 	case s.failure != nil:
 		last = *s.failure
@@ -168,7 +168,7 @@ func (d *delivery[T, R]) ending() {
 	}
 	switch {
 	case s.failure != nil: // the loop is to learn of that, and of nothing else that failed
-		if !d.behind(int(s.feed.produced.Load())) {
+		if !d.behind(s.arrivals.Seen()) {
 			return
 		}
 	case last.Err != nil && !d.incomplete(last.Err):
@@ -193,12 +193,11 @@ func (d *delivery[T, R]) incomplete(why error) bool {
 		}
 	}
 	tell := func(r Result[T, R]) bool { return d.behind(r.Index) && d.yield(r) }
-	arrived := int(d.feed.produced.Load())
-	notRun := append(d.feed.notRun, span{d.feed.total, arrived}) // one may have come when the run was over
-	slices.SortFunc(notRun, func(a, b span) int { return a.lo - b.lo })
+	notRun := d.arrivals.Rest()
+	slices.SortFunc(notRun, func(a, b span) int { return a.Lo - b.Lo })
 	why = &stoppedError{err: ErrNotRun, why: why}
 	for _, s := range notRun {
-		for i := s.lo; i < s.hi; i++ {
+		for i := s.Lo; i < s.Hi; i++ {
 			for len(stopped) > 0 && stopped[0].Index < i {
 				if !tell(stopped[0]) {
 					return false
@@ -218,7 +217,7 @@ func (d *delivery[T, R]) incomplete(why error) bool {
 			return false
 		}
 	}
-	return d.behind(arrived)
+	return d.behind(d.arrivals.Seen())
 }
 
 // behind yields what was completed before item i, in order.

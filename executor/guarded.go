@@ -35,7 +35,7 @@ const leastWait = 10 * time.Microsecond
 func (w *worker) beginPoliced() (now time.Duration) {
 	p := &w.policed
 	p.inside.Store(false) // a policy may have recovered a panic of the call
-	p.measured = p.sampling || w.gate != nil || w.itemNanos > float64(leastWait)
+	p.measured = p.sampling || w.tracker != nil || w.itemNanos > float64(leastWait)
 	p.measuring.Store(p.measured)
 	if p.measured {
 		p.own, now = 0, clock.Now()
@@ -66,9 +66,7 @@ func (w *worker) enter(items int, cost float64) (now time.Duration) {
 	now = clock.Now()
 	p.entered.Store(int64(now))
 	p.inside.Store(true)
-	if w.gate != nil {
-		w.gate.enter(&w.account, now, items, cost)
-	}
+	w.enterAttempt(now, items, cost)
 	return now
 }
 
@@ -82,13 +80,7 @@ func (w *worker) leave(entered time.Duration, items int, err error) {
 	p.inside.Store(false)
 	p.own += now - entered - held
 	w.heldBack += held
-	switch {
-	case w.gate == nil:
-	case err != nil && isContextError(w.ctx, err): // the run is over
-		w.gate.drop(&w.account)
-	default:
-		w.gate.leave(&w.account, now, items, err)
-	}
+	w.leaveAttempt(now, items, err)
 }
 
 // guarded runs a function item by item through a chain of policies. The chain
@@ -123,11 +115,13 @@ func (g *guarded[T, R]) fork() runner { return newGuarded(g.calls, g.policies) }
 
 // fail tells how often the function was called: never, if a policy refused.
 func (g *guarded[T, R]) fail(w *worker, lost span, err error) error {
-	return &ItemError{Index: lost.lo, Attempts: w.attempts, Err: answer.Plain(err)}
+	return &ItemError{Index: lost.Lo, Attempts: w.attempts, Err: answer.Plain(err)}
 }
 
 // usesContext is true: policies are given one.
 func (g *guarded[T, R]) usesContext() bool { return true }
+
+func (g *guarded[T, R]) tellsAttempts() bool { return true }
 
 // call is the innermost link: one attempt at the current item.
 func (g *guarded[T, R]) call(ctx context.Context) (err error) {
@@ -143,11 +137,11 @@ func (g *guarded[T, R]) call(ctx context.Context) (err error) {
 }
 
 func (g *guarded[T, R]) run(ctx context.Context, w *worker, s span) error {
-	w.at, w.returned = s.lo, false
+	w.at, w.returned = s.Lo, false
 	defer w.guard()
 	g.w = w
 	var none R
-	for i := s.lo; i < s.hi && !w.interrupted(); i++ {
+	for i := s.Lo; i < s.Hi && !w.interrupted(); i++ {
 		// A policy may answer without calling: then no earlier item's result may show.
 		g.item, g.result, w.attempts = g.items[i], none, 0
 		began := w.beginPoliced()

@@ -10,7 +10,7 @@ type held struct {
 	lines   int  // that they wait in, as far as known
 	many    bool // and there are others: a limiter for each key
 
-	unwatched int // workers whose calls began before there was a limit, and go on
+	unwatched int // workers whose calls began before they were told of, and go on
 }
 
 // linesAhead is how many workers may wait for each line that there is, where calls
@@ -18,19 +18,19 @@ type held struct {
 // have to be taken before the first of the next one comes.
 const linesAhead = 1024
 
-// heldBack looks at the workers. mu is held.
-func (p *pool) heldBack() (h held) {
-	clear(p.lines)
-	for _, w := range p.workers {
+// heldBack looks at the workers.
+func (s *scheduler) heldBack() (h held) {
+	var lines map[any]struct{}
+	s.crew.each(func(w *worker) {
 		if w.size.Load() == 0 {
-			continue
+			return
 		}
-		if w.unwatched.Load() {
+		if w.early.Load() && !w.watching.Load() {
 			h.unwatched++
-			continue
+			return
 		}
 		line, waits := w.call.waitsIn()
-		outside := len(p.cfg.Policies) > 0 && w.policed.measuring.Load() && !w.policed.inside.Load()
+		outside := len(s.cfg.Policies) > 0 && w.inPolicies()
 		if waits || outside {
 			h.workers++
 		}
@@ -38,14 +38,14 @@ func (p *pool) heldBack() (h held) {
 			h.metered++
 		}
 		if line.Of != nil {
-			if p.lines == nil {
-				p.lines = map[any]struct{}{}
+			if lines == nil {
+				lines = map[any]struct{}{}
 			}
-			p.lines[line.Of] = struct{}{}
+			lines[line.Of] = struct{}{}
 			h.many = h.many || line.OneOfMany
 		}
-	}
-	h.lines = len(p.lines)
+	})
+	h.lines = len(lines)
 	return h
 }
 

@@ -72,16 +72,17 @@ type memory struct {
 	ask     atomic.Bool  // a look with no unit in flight is wanted
 }
 
-// flight is what a run has in flight.
-type flight struct {
+// load is what a run has in flight.
+type load struct {
 	units int   // for long enough to count
 	young int   // calls that are in flight and do not
 	ended int64 // units that have begun since start and ended
 	want  int   // units that may be in flight before the next look, were it not for memory
+	size  int   // units of a call
 }
 
 // countsAt returns how old a call must be to count, where one takes so long alone.
-func (f flight) countsAt(base time.Duration) time.Duration {
+func (f load) countsAt(base time.Duration) time.Duration {
 	if f.ended <= 0 {
 		return firstAge
 	}
@@ -90,7 +91,7 @@ func (f flight) countsAt(base time.Duration) time.Duration {
 
 // look bounds the units in flight by what the heap is now. It reports whether a
 // collection would tell more, and is due: call force then, and look again.
-func (m *memory) look(now time.Duration, f flight) (due bool) {
+func (m *memory) look(now time.Duration, f load) (due bool) {
 	if m.limit == 0 {
 		return false
 	}
@@ -126,7 +127,7 @@ func (m *memory) look(now time.Duration, f flight) (due bool) {
 // most returns the most that a unit can hold: what those that ended allocated, garbage
 // included, and what a collection has told. Before there was one, it is what those in
 // flight hold, garbage included, if they have allocated by now.
-func (m *memory) most(h sampling.Heap, f flight) float64 {
+func (m *memory) most(h sampling.Heap, f load) float64 {
 	most := math.Inf(1)
 	allocated := float64(h.Allocated - m.start.Allocated)
 	switch {

@@ -12,10 +12,10 @@ import (
 )
 
 func TestFlightCountsAt(t *testing.T) {
-	require.Equal(t, firstAge, flight{}.countsAt(time.Hour))
-	require.Equal(t, firstAge, flight{ended: -1}.countsAt(time.Hour))
-	require.Equal(t, unitAge, flight{ended: 1}.countsAt(time.Millisecond))
-	require.Equal(t, 2*time.Millisecond, flight{ended: 1}.countsAt(4*time.Millisecond), "half of what one takes")
+	require.Equal(t, firstAge, load{}.countsAt(time.Hour))
+	require.Equal(t, firstAge, load{ended: -1}.countsAt(time.Hour))
+	require.Equal(t, unitAge, load{ended: 1}.countsAt(time.Millisecond))
+	require.Equal(t, 2*time.Millisecond, load{ended: 1}.countsAt(4*time.Millisecond), "half of what one takes")
 }
 
 // The most that a unit can hold, by what is known.
@@ -23,26 +23,26 @@ func TestMemoryMost(t *testing.T) {
 	h := sampling.Heap{Allocated: 500, Objects: 1000}
 	for name, c := range map[string]struct {
 		m    *memory
-		f    flight
+		f    load
 		want float64
 	}{
-		"nothing":                      {&memory{}, flight{}, unknownUnit},
-		"what was known before":        {&memory{prior: 0.5}, flight{}, 0.5},
-		"in flight":                    {&memory{}, flight{units: 4}, 100},
-		"one in flight":                {&memory{}, flight{units: 1}, 400},
-		"rather than before":           {&memory{prior: 5}, flight{units: 4}, 100},
-		"in flight, begun before":      {&memory{late: true}, flight{units: 4}, 250},
-		"the rest of the process":      {&memory{late: true, line: line{base: 700}}, flight{units: 4}, 75},
-		"all of it":                    {&memory{late: true, line: line{base: 2000}}, flight{units: 4}, 0},
-		"what one held":                {&memory{first: 300}, flight{units: 4}, 300},
-		"what it held, and one ended":  {&memory{first: 300}, flight{units: 4, ended: 1}, 100},
-		"ended":                        {&memory{}, flight{ended: 2}, 200},
-		"ended, one":                   {&memory{}, flight{ended: 1}, 400},
-		"ended, and less in flight":    {&memory{}, flight{units: 4, ended: 2}, 100},
-		"ended, and more in flight":    {&memory{late: true}, flight{units: 4, ended: 2}, 200},
-		"a collection":                 {&memory{line: line{known: true, unit: 7}}, flight{units: 4, ended: 2}, 7},
-		"a collection, of more":        {&memory{line: line{known: true, unit: 900}}, flight{units: 4, ended: 2}, 200},
-		"a collection that told of it": {&memory{line: line{known: true, unit: 900}}, flight{units: 4}, 900},
+		"nothing":                      {&memory{}, load{}, unknownUnit},
+		"what was known before":        {&memory{prior: 0.5}, load{}, 0.5},
+		"in load":                      {&memory{}, load{units: 4}, 100},
+		"one in load":                  {&memory{}, load{units: 1}, 400},
+		"rather than before":           {&memory{prior: 5}, load{units: 4}, 100},
+		"in load, begun before":        {&memory{late: true}, load{units: 4}, 250},
+		"the rest of the process":      {&memory{late: true, line: line{base: 700}}, load{units: 4}, 75},
+		"all of it":                    {&memory{late: true, line: line{base: 2000}}, load{units: 4}, 0},
+		"what one held":                {&memory{first: 300}, load{units: 4}, 300},
+		"what it held, and one ended":  {&memory{first: 300}, load{units: 4, ended: 1}, 100},
+		"ended":                        {&memory{}, load{ended: 2}, 200},
+		"ended, one":                   {&memory{}, load{ended: 1}, 400},
+		"ended, and less in load":      {&memory{}, load{units: 4, ended: 2}, 100},
+		"ended, and more in load":      {&memory{late: true}, load{units: 4, ended: 2}, 200},
+		"a collection":                 {&memory{line: line{known: true, unit: 7}}, load{units: 4, ended: 2}, 7},
+		"a collection, of more":        {&memory{line: line{known: true, unit: 900}}, load{units: 4, ended: 2}, 200},
+		"a collection that told of it": {&memory{line: line{known: true, unit: 900}}, load{units: 4}, 900},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.m.start.Allocated = 100
@@ -50,11 +50,11 @@ func TestMemoryMost(t *testing.T) {
 		})
 	}
 	m := &memory{}
-	require.InDelta(t, 250, m.most(h, flight{units: 2}), 0)
-	require.InDelta(t, 250, m.most(h, flight{units: 4}), 0, "what one held is believed until one has ended")
+	require.InDelta(t, 250, m.most(h, load{units: 2}), 0)
+	require.InDelta(t, 250, m.most(h, load{units: 4}), 0, "what one held is believed until one has ended")
 }
 
-// memoryOf is a memory of a limit that lets seven units of a tenth of it be in flight.
+// memoryOf is a memory of a limit that lets seven units of a tenth of it be in load.
 func memoryOf(h *sampling.Heap) *memory {
 	return &memory{limit: 1 << 30, prior: 1 << 30 / 10, heap: func() sampling.Heap { return *h }}
 }
@@ -62,13 +62,13 @@ func memoryOf(h *sampling.Heap) *memory {
 func TestMemoryLook(t *testing.T) {
 	h := sampling.Heap{Allocated: 1, Objects: 2, Live: 3}
 	m := memoryOf(&h)
-	require.False(t, m.look(0, flight{want: 7}))
+	require.False(t, m.look(0, load{want: 7}))
 	require.False(t, m.binds, "as many as are wanted")
 	require.EqualValues(t, 7, m.allowed.Load())
 	require.Equal(t, h, m.seen)
 	m.limit = 0
 	h.Live = 4
-	require.False(t, m.look(0, flight{want: 1000}))
+	require.False(t, m.look(0, load{want: 1000}))
 	require.EqualValues(t, 3, m.seen.Live, "without a limit nobody looks")
 }
 
@@ -80,13 +80,13 @@ func TestMemoryAllows(t *testing.T) {
 	for want, allowed := range map[int]int64{3: 512, 512: 512, 513: 513, 806: 806} {
 		m.ask.Store(true)
 		m.giant = 5
-		require.False(t, m.look(0, flight{want: want}))
+		require.False(t, m.look(0, load{want: want}))
 		require.False(t, m.binds)
 		require.Equal(t, allowed, m.allowed.Load())
 		require.False(t, m.ask.Load())
 		require.Zero(t, m.giant)
 	}
-	m.look(0, flight{want: 807})
+	m.look(0, load{want: 807})
 	require.True(t, m.binds)
 	require.EqualValues(t, 806, m.allowed.Load())
 	require.False(t, m.ask.Load())
@@ -98,33 +98,33 @@ func TestMemoryOfGiants(t *testing.T) {
 	h := sampling.Heap{Allocated: 4 << 30, Objects: 2 << 30}
 	m := memoryOf(&h)
 	m.prior = 2 << 30
-	m.look(0, flight{want: 9})
+	m.look(0, load{want: 9})
 	require.EqualValues(t, 1, m.allowed.Load())
 	require.True(t, m.ask.Load())
 	require.Zero(t, m.giant, "nothing has begun")
-	m.look(0, flight{want: 9, units: 1})
+	m.look(0, load{want: 9, units: 1})
 	require.InDelta(t, float64(2<<30), m.giant, 0)
 	h.Objects = 3 << 29
-	m.look(0, flight{want: 9, units: 1, ended: 1})
+	m.look(0, load{want: 9, units: 1, ended: 1})
 	require.InDelta(t, float64(2<<30), m.giant, 0, "the largest of them")
 	m.line = line{known: true, varied: true, unit: 1 << 30}
 	m.giant = 0
-	m.look(0, flight{want: 9, units: 1})
+	m.look(0, load{want: 9, units: 1})
 	require.False(t, m.ask.Load())
 	require.Zero(t, m.giant, "not more than the limit")
 	m.line.unit = 1<<30 + 1
-	m.look(0, flight{want: 9, ended: 1})
+	m.look(0, load{want: 9, ended: 1})
 	require.InDelta(t, 1<<30+1, m.giant, 0)
 }
 
 // When a collection would tell more, and when what it told is taken.
 func TestMemoryCollections(t *testing.T) {
 	for _, c := range []struct {
-		f   flight
+		f   load
 		due bool
 	}{
-		{flight{units: 1}, true}, {flight{}, false}, {flight{units: 4, young: 1}, true}, {flight{units: 4, young: 2}, false},
-		{flight{units: 3, young: 1}, false},
+		{load{units: 1}, true}, {load{}, false}, {load{units: 4, young: 1}, true}, {load{units: 4, young: 2}, false},
+		{load{units: 3, young: 1}, false},
 	} {
 		h := sampling.Heap{Allocated: 1 << 40, Objects: 1 << 40}
 		m := memoryOf(&h)
@@ -135,7 +135,7 @@ func TestMemoryCollections(t *testing.T) {
 		require.Equal(t, c.due, m.look(5, c.f))
 	}
 
-	taken := func(before, now flight, change func(m *memory, h *sampling.Heap)) bool {
+	taken := func(before, now load, change func(m *memory, h *sampling.Heap)) bool {
 		h := sampling.Heap{Allocated: 1 << 40, Objects: 1}
 		m := memoryOf(&h)
 		m.look(0, before)
@@ -146,20 +146,20 @@ func TestMemoryCollections(t *testing.T) {
 		require.False(t, m.forced)
 		return m.line.weight > 0
 	}
-	four, one := flight{units: 4, want: 9}, flight{units: 1, want: 9}
+	four, one := load{units: 4, want: 9}, load{units: 1, want: 9}
 	itsOwn := func(*memory, *sampling.Heap) {}
 	forced := func(m *memory, h *sampling.Heap) { h.Live, m.forced = 0, true }
 	for _, why := range []func(*memory, *sampling.Heap){itsOwn, forced} {
 		require.True(t, taken(four, four, why))
 		require.True(t, taken(one, one, why))
-		require.True(t, taken(four, flight{units: 5, want: 9}, why))
-		require.True(t, taken(flight{units: 5, want: 9}, four, why))
-		require.True(t, taken(four, flight{units: 4, young: 1, want: 9}, why))
-		require.False(t, taken(four, flight{units: 6, want: 9}, why), "many came")
-		require.False(t, taken(four, flight{units: 5, young: 1, want: 9}, why), "or may not have allocated yet")
-		require.False(t, taken(four, flight{want: 9}, why))
-		require.False(t, taken(flight{want: 9}, four, why))
-		require.False(t, taken(flight{want: 9}, flight{want: 9}, why))
+		require.True(t, taken(four, load{units: 5, want: 9}, why))
+		require.True(t, taken(load{units: 5, want: 9}, four, why))
+		require.True(t, taken(four, load{units: 4, young: 1, want: 9}, why))
+		require.False(t, taken(four, load{units: 6, want: 9}, why), "many came")
+		require.False(t, taken(four, load{units: 5, young: 1, want: 9}, why), "or may not have allocated yet")
+		require.False(t, taken(four, load{want: 9}, why))
+		require.False(t, taken(load{want: 9}, four, why))
+		require.False(t, taken(load{want: 9}, load{want: 9}, why))
 	}
 	require.False(t, taken(four, four, func(_ *memory, h *sampling.Heap) { h.Live = cheapHeap }), "it could be asked for")
 	require.False(t, taken(four, four, func(m *memory, _ *sampling.Heap) { m.seen.Live = cheapHeap + 1 }), "there was none")
@@ -211,7 +211,7 @@ func TestMemoryLearns(t *testing.T) {
 	require.InDelta(t, 225, m.line.unit, 1e-9, "all may be theirs")
 }
 
-// Without a unit in flight, what is live is the rest of the process.
+// Without a unit in load, what is live is the rest of the process.
 func TestMemoryEmpty(t *testing.T) {
 	h := sampling.Heap{Live: 100, Allocated: 100}
 	m := memoryOf(&h)

@@ -78,8 +78,8 @@ func (r *Report) Valid(i int) bool {
 	if i < 0 || i >= r.Items {
 		return false
 	}
-	at := sort.Search(len(r.invalid), func(k int) bool { return r.invalid[k].hi > i })
-	return at == len(r.invalid) || i < r.invalid[at].lo
+	at := sort.Search(len(r.invalid), func(k int) bool { return r.invalid[k].Hi > i })
+	return at == len(r.invalid) || i < r.invalid[at].Lo
 }
 
 // Goodput returns successful items per second.
@@ -95,12 +95,12 @@ func (r *Report) setInvalid(notRun, failed []span) {
 	r.Failed = count(failed)
 	r.Succeeded = r.Items - r.Failed - count(notRun)
 	r.invalid = append(append([]span(nil), notRun...), failed...)
-	slices.SortFunc(r.invalid, func(a, b span) int { return a.lo - b.lo })
+	slices.SortFunc(r.invalid, func(a, b span) int { return a.Lo - b.Lo })
 }
 
 func count(spans []span) (n int) {
 	for _, s := range spans {
-		n += s.hi - s.lo
+		n += s.Hi - s.Lo
 	}
 	return n
 }

@@ -2,171 +2,275 @@ package executor
 
 import (
 	"context"
+	"runtime"
+	"time"
 
-	"github.com/amorsize/amorsize/internal/answer"
-	"github.com/amorsize/amorsize/internal/waiting"
-	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/executor/internal/sizing"
+	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// Run calls fn once for every item and returns the results in the order of the
-// items: out[i] belongs to items[i], whatever else failed. With an error, the
-// results so far are returned beside it, and Report.Valid tells which they are.
+// run is a run after its solo: workers that claim ranges of items. The caller's goroutine
+// is one of them from the first to the last item; helpers come and go.
 //
-// It returns when nothing of fn is running any more. The error is an
-// [*ItemError] or, with [Collect], [*Errors]; a [*CanceledError] if ctx ended
-// first; a [*ConfigError] before any item was run. If fn panics, Run panics
-// with a [*PanicError].
-//
-// For a few cheap items it costs some 0.5 µs more than a loop; no allocation
-// per item ever.
-func Run[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) ([]R, error) {
-	if err := cfg.check(ctx); err != nil {
-		return nil, err
-	}
-	if err := fn.check(&cfg); err != nil {
-		return nil, err
-	}
-	if fn.Context != nil {
-		cfg.function = functionOf(fn.Context)
-	}
-	c := &calls[T, R]{fn: fn.bounded(&cfg), items: items, out: make([]R, len(items))}
-	var r runner = c
-	if len(cfg.Policies) > 0 {
-		r = newGuarded(*c, cfg.Policies)
-	}
-	return c.out, execute(ctx, r, len(items), cfg, nil)
+// It wires its parts, and owns the order of things: made, staffed, worked, waited for,
+// finished. What each part owns is said at its type.
+type run struct {
+	job
+	source    source.Source
+	sizer     sizing.Sizer
+	crew      crew
+	outcome   outcome
+	planner   planner
+	room      room
+	sharing   sharing
+	scheduler scheduler
+	record    record
+	events    *events
+
+	caller   *worker
+	cpuStart time.Duration
+	before   totals // of the solo
+	ended    time.Duration
+	unwatch  func() // ends watching the caller's context, nil before watch
 }
 
-// RunBatches calls fn with consecutive slices of items and puts the results
-// together in the order of the items. The size of the slices is found by
-// measuring. fn must return one result for each item it was given: otherwise,
-// and if it returns an error, the batch fails with a [*BatchError], and none
-// of its results count, unless the error is a [*PartialError], which tells the items
-// that failed from those that did not. A batch of several items that is refused for
-// its size (HTTP 413 and 414, SQLSTATE class 54, an error with a method TooLarge()
-// bool that returns true, a message that says so) is split and run again, down to one
-// item. Everything else is as for [Run].
-func RunBatches[T, R any](ctx context.Context, fn func(context.Context, []T) ([]R, error), items []T, cfg Config) ([]R, error) {
-	if fn == nil {
-		return nil, &ConfigError{"fn", nil, "a function"}
+// newRun prepares the rest of a run whose solo is over. Nothing has been
+// told to anybody.
+func newRun(o *solo) *run {
+	o.handedOver = true
+	r := &run{
+		job: job{
+			cfg: &o.cfg, parent: o.ctx, ctx: o.run, over: &o.over, runner: o.runner, batches: o.batches,
+			total: o.total, arrives: o.arrivals != nil, start: o.start,
+		},
+		events: o.events, caller: &o.w, ended: clock.Now(),
 	}
-	if err := cfg.check(ctx); err != nil {
-		return nil, err
+	if r.ctx == nil {
+		r.ctx = &runContext{Context: o.ctx}
 	}
-	out := make([]R, len(items))
-	fn = within(cfg.ItemTimeout, answer.Linked(fn))
-	var sizer *batchSizer
-	if cfg.ChunkSize == 0 {
-		sizer = newBatchSizer(&cfg)
-	}
-	return out, execute(ctx, newBatches(fn, cfg.Policies, items, out, sizer), len(items), cfg, &batching{sizer})
+	r.source = r.newSource(o.span.Hi, o.arrivals)
+	r.cpuStart, _ = sampling.ProcessCPU()
+	r.wire()
+	r.sharing.join()
+	r.makePlan(o)
+	r.sizer = r.cfg.sizer(&r.planner.plan, o.batches)
+	r.scheduler.sizer = r.sizer
+	r.events.adopt(&r.outcome)
+	return r
 }
 
-// Measure runs the first items as a sample, at most cfg.SampleSize of them if
-// that is set, and returns the plan for all of them. The results are dropped.
-// An error of fn, or of ctx, ends the sample: the plan is made from what was
-// measured so far, and returned with the error. Observers are told everything up
-// to the plan; there is no end to be told.
-func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) (optimizer.Plan, error) {
-	if err := cfg.check(ctx); err != nil {
-		return optimizer.Plan{}, err
+// wire makes the parts known to those that use them.
+func (r *run) wire() {
+	job := &r.job
+	r.outcome = outcome{mode: r.cfg.Errors, ctx: r.ctx, over: r.over, stop: r.stop}
+	r.crew = crew{
+		idle: make(chan struct{}), source: r.source, events: r.events, hire: r.hire, work: r.help,
 	}
-	if err := fn.check(&cfg); err != nil {
-		return optimizer.Plan{}, err
+	r.planner = planner{job: job}
+	r.sharing = sharing{job: job, crew: &r.crew, source: r.source}
+	r.record.start = r.start
+	r.scheduler = scheduler{
+		job: job, crew: &r.crew, source: r.source, planner: &r.planner,
+		record: &r.record, room: &r.room, sharing: &r.sharing, events: r.events,
 	}
-	size := cfg.SampleSize
-	if size == 0 {
-		size = sampling.MaxItems
+	r.scheduler.pacer.stirred = make(chan struct{}, 1)
+}
+
+// makePlan makes the first plan of what the solo has shown.
+func (r *run) makePlan(o *solo) {
+	r.crew.count.begin(r.start, r.ended)
+	sample := o.sampler.Sample()
+	if r.before.items = sample.Items; sample.Items > 0 {
+		r.before.chunks, r.before.busy = 1, sample.Elapsed
 	}
-	size = min(size, len(items))
-	c := calls[T, R]{fn: fn.bounded(&cfg), items: items[:size], out: make([]R, size)}
-	var r runner = &c
-	if len(cfg.Policies) > 0 {
-		r = newGuarded(c, cfg.Policies)
-	}
-	cfg.Plan, cfg.Workers, cfg.Session = nil, 0, nil
-	o := newOpening(ctx, r, len(items), cfg, nil, nil)
-	o.alarm, o.armed = &o.quiet, false
-	defer o.release()
-	defer o.events.close()
-	o.begin()
-	o.events.wake()
-	if cfg.SampleSize == 0 {
-		o.sampler.Patient()
-	}
-	for o.next() && o.span.hi <= size {
-		if !o.record(o.runBlock()) {
-			break
+	r.planner.surprised = r.arrives && sample.Items == 0
+	if o.alarm.phase() == taken {
+		r.planner.surprised = true // the block under way has taken this long already
+		if took := o.underWay(r.ended); took > 0 {
+			sample.ItemNanos = max(sample.ItemNanos, float64(took)/float64(o.span.Len()))
 		}
 	}
-	o.sampler.Finish()
-	if o.w.panicked != nil {
-		panic(o.w.panicked)
+	if !sample.CPUKnown && clock.Virtual(r.start) { // virtual time passes only while nothing computes
+		sample.CPUShare, sample.CPUKnown = 0, true
 	}
-	if o.failed && !o.w.returned { // panic(nil) under GODEBUG=panicnil=1
-		panic(&PanicError{Index: o.w.at})
-	}
-	plan := optimizer.New(o.sampler.Sample(), sampling.CurrentHost(), cfg.constraints(len(items)))
-	o.events.tell(Event{Kind: Planning, Fraction: 1})
-	o.events.tellPlan("plan", plan)
-	o.events.drain()
-	if failed, panicked := o.events.failed(); panicked != nil {
-		panic(panicked)
-	} else if failed {
-		return plan, ErrGoexit
-	}
-	switch {
-	case o.err != nil && !isContextError(ctx, o.err):
-		return plan, r.fail(&o.w, r.failed(o.w.at, o.span), o.err)
-	case ctx.Err() != nil:
-		return plan, canceled(ctx)
-	}
-	return plan, nil
+	r.room.measure(o, &r.planner, &sample)
+	r.planner.begin(sample, r.sharing.tracker.Limit())
 }
 
-func (c *Config) check(ctx context.Context) error {
-	if ctx == nil {
-		return &ConfigError{"ctx", nil, "a context"}
+// announce tells the plan.
+func (r *run) announce() {
+	r.events.tell(Event{Kind: Planning, Fraction: 1})
+	r.events.tellPlan("plan", r.planner.plan)
+}
+
+// join makes the run go on around a caller who is in the midst of s since began, and
+// starts the helpers. It is called by another goroutine; see arrive.
+func (r *run) join(s span, began time.Duration) {
+	r.caller.runner, r.caller.claimed = r.runner, s
+	r.caller.begin(-1, s.Len(), began) // counts in no epoch
+	defer func() {                     // whatever the observers do
+		if r.parent.Err() != nil {
+			r.outcome.halt()
+		}
+		if s.Len() > 1 {
+			rest, _ := r.caller.shorten()
+			r.source.Return(rest)
+		}
+		r.staffUp()
+	}()
+	defer r.outcome.catch()
+	r.announce()
+}
+
+// arrive sees to the outcome of what the caller was in the midst of when it was joined.
+func (r *run) arrive(s span, err error) {
+	began := time.Duration(r.caller.began.Load())
+	r.caller.heldBack = r.caller.call.settle()
+	if took := clock.Now() - began - r.caller.heldBack; err == nil && s.Len() == 1 && r.caller.returned {
+		if r.runner.tellsAttempts() {
+			took = r.caller.policed.own
+		}
+		r.sharing.tracker.Alone(took)
 	}
-	return c.Validate()
+	r.finishClaim(r.caller, began, r.followUp(r.caller, s, err))
 }
 
-// batching is what a run of batches is known by.
-type batching struct {
-	sizer *batchSizer // nil if the size is fixed
+// takeOver sees to the block that the solo did not complete.
+func (r *run) takeOver(s span, err error, began time.Duration) {
+	lost, more := r.settle(r.caller, s, err)
+	if more {
+		r.source.Return(span{Lo: lost.Hi, Hi: s.Hi})
+	}
+	ran, took := lost.Hi-s.Lo, clock.Now()-began
+	r.before.add(&totals{items: ran, busy: took})
+	r.before.chunks = max(1, r.before.chunks)
+	if ran > 0 {
+		r.events.chunk(ran, took)
+	}
 }
 
-// execute runs total items of r.
-func execute(ctx context.Context, r runner, total int, cfg Config, batches *batching) (err error) {
-	defer holdOuter(ctx, cfg.Session).End()
-	o := newOpening(ctx, r, total, cfg, batches, nil)
-	defer o.close(&err)
-	return o.execute()
+// staffUp makes the caller a worker, and starts the helpers and the supervisor.
+func (r *run) staffUp() {
+	r.watch()
+	r.events.wake()
+	r.caller.runner = r.runner
+	inCall := r.caller.size.Load() > 0
+	r.scheduler.engage(clock.Now(), inCall)
+	// The goroutine of a stream leaves its items to helpers once its block is done.
+	r.crew.start(r.caller, !r.arrives || inCall)
+	r.scheduler.takeTurns()
+	r.crew.grow()
+	r.crew.helpers.Go(r.supervise)
 }
 
-func (o *opening) execute() error {
-	o.begin()
-	o.arm()
-	for o.next() {
-		if !o.record(o.runBlock()) {
-			break
+// supervise reviews the run when no worker does, because all are in long calls. It ends
+// with the last worker.
+func (r *run) supervise() {
+	defer r.outcome.catch()
+	r.scheduler.pacer.supervise(r.crew.idle, r.scheduler.review)
+}
+
+// hire makes a helper, the one after so many workers; nil if the process has enough.
+func (r *run) hire(working int) *worker {
+	w := &worker{runner: r.runner.fork(), pacer: &r.scheduler.pacer}
+	// What the caller demands is not for the process to admit. Nor is the first
+	// helper of a stream, whose items are run by helpers only: it takes the place
+	// of the caller.
+	demanded := r.cfg.Workers > 0 || working < r.cfg.MinWorkers || r.arrives && working == 0
+	if !demanded {
+		if w.admitted = helpers.admit(r.scheduler.hiresWaiting(), runtime.GOMAXPROCS(0)); w.admitted == nil {
+			return nil
 		}
 	}
-	if o.complete() {
-		return nil
+	if r.runner.usesContext() {
+		w.call = newCallContext(r.ctx, r.cfg)
 	}
-	return o.goOn()
+	return w
 }
 
-// holdOuter has the call of the same session that the run is made from, if it is,
-// count as held back: it makes no call of its own until the run has ended.
-func holdOuter(ctx context.Context, s *Session) (h waiting.Hold) {
-	if s == nil {
-		return h
+// run takes up what the caller has left open, starts the helpers, works along
+// with them, and ends the run.
+func (r *run) run(takeUp func()) (err error) {
+	ended := false
+	defer func() {
+		if !ended { // on the way out: an observer panicked, or fn called Goexit
+			err = r.abandon(recover())
+		}
+	}()
+	takeUp()
+	if r.parent.Err() != nil {
+		r.outcome.halt()
 	}
-	if outer, ok := ctx.Value(sessionKey{s}).(*callContext); ok {
-		return waiting.BeginWith(outer, waiting.Line{})
+	if !r.crew.started && r.source.Left() > 0 && !r.over.Load() {
+		r.staffUp()
 	}
-	return h
+	if r.arrives { // a Goexit of an item must end nothing but a helper
+		r.sharing.part(r.caller)
+		r.crew.replace(r.caller)
+		r.wait()
+	}
+	for more := r.caller.working; more; more = r.comeBack() {
+		r.caller.done = nil // from here on a signal comes instead
+		r.work(r.caller)
+		r.wait()
+	}
+	ended = true
+	return r.finish()
+}
+
+// comeBack counts the caller in again if there is something left to run, when all
+// others are gone: the last of them may have handed something back.
+func (r *run) comeBack() bool {
+	if r.source.Left() == 0 || r.over.Load() {
+		return false
+	}
+	r.crew.comeBack(r.caller)
+	return true
+}
+
+// abandon ends the run when the caller's goroutine is on its way out: with the
+// value of a panic that was not of the function, or because of a Goexit.
+func (r *run) abandon(v any) error {
+	if v != nil {
+		r.outcome.panics(asPanic(v), span{})
+	} else if !r.caller.returned && r.caller.size.Load() > 0 {
+		r.goexit(r.caller)
+	} else {
+		r.outcome.listenerFailed(nil)
+	}
+	r.outcome.halt()
+	r.ctx.end(ErrGoexit) // who waits for an item, or a turn, must hear of it
+	r.wait()
+	return r.finish()
+}
+
+// wait counts the caller out and returns when all helpers are gone.
+func (r *run) wait() {
+	r.sharing.part(r.caller)
+	r.crew.wait(r.caller)
+}
+
+// watch halts the run when the caller's context ends.
+func (r *run) watch() {
+	if r.parent.Done() == nil {
+		return
+	}
+	halted := make(chan struct{})
+	stop := context.AfterFunc(r.parent, func() {
+		defer close(halted)
+		r.outcome.halt()
+	})
+	r.unwatch = func() {
+		if !stop() {
+			<-halted
+		}
+	}
+}
+
+// stop tells all who would start an item that the run is over.
+func (r *run) stop() {
+	r.source.Stop()
+	r.crew.stop()
 }

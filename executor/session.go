@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/amorsize/amorsize/executor/internal/flight"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
@@ -14,7 +15,7 @@ import (
 // where it was. The zero value is ready. It is safe for concurrent use and must
 // not be copied.
 type Session struct {
-	gate gate
+	tracker flight.Tracker
 
 	mu      sync.Mutex
 	plan    optimizer.Plan // of the latest run that made one
@@ -56,11 +57,8 @@ func (s *Session) Stats() Stats {
 	s.mu.Lock()
 	stats := s.stats
 	s.mu.Unlock()
-	s.gate.mu.Lock()
-	defer s.gate.mu.Unlock()
-	if law := s.gate.law; law != nil {
-		state := law.State()
-		stats.Limit, stats.InFlight = law.Limit(), int(s.gate.inFlight.Load())
+	if state, limit, ok := s.tracker.State(); ok {
+		stats.Limit, stats.InFlight = limit, s.tracker.InFlight()
 		stats.Base, stats.Rate, stats.Latency = state.Baseline, state.Rate, state.Latency
 	}
 	return stats
@@ -89,42 +87,54 @@ func (s *Session) begin(cfg *Config) {
 	}
 }
 
-// end takes what a run did. p is nil if it ended within its opening, after so
-// many items.
-func (s *Session) end(p *pool, items int, failed int64) {
+// end takes that a run ended within its solo, after so many items.
+func (s *Session) end(items int, failed int64) {
 	if s == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.count(items, failed)
+}
+
+// count counts a run that has ended. mu is held.
+func (s *Session) count(items int, failed int64) {
 	s.stats.Active--
-	if p == nil {
-		s.stats.Items += int64(items)
-		s.stats.Failed += failed
+	s.stats.Items += int64(items)
+	s.stats.Failed += failed
+}
+
+// lesson is what a run with several workers has come to, for the next ones.
+type lesson struct {
+	items   int
+	failed  int64
+	teaches bool // it is worth learning from
+	plan    optimizer.Plan
+	workers int           // of calls that compute
+	base    time.Duration // of a call that waits, without load; 0 if unknown
+	held    float64       // bytes that a call holds; 0 if unknown
+}
+
+// learn takes what a run has come to.
+func (s *Session) learn(l lesson) {
+	if s == nil {
 		return
 	}
-	s.stats.Items += int64(p.totals.items)
-	for _, f := range p.faults.failed {
-		s.stats.Failed += int64(f.hi - f.lo)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count(l.items, l.failed)
+	sample := l.plan.Sample
+	if l.base > 0 {
+		sample.ItemNanos = float64(l.base)
 	}
-	if p.claims.feed != nil {
-		s.stats.Failed += p.claims.feed.failed.Load()
-	}
-	if p.cfg.Workers > 0 || !p.staffed || p.totals.items < worthLearning {
+	if !l.teaches || l.items < worthLearning || sample.ItemNanos <= 0 {
 		return
 	}
-	sample := p.plan.Sample
-	if base := p.story.last.Base; base > 0 {
-		sample.ItemNanos = float64(base)
-	}
-	if sample.ItemNanos <= 0 {
-		return
-	}
-	if p.memory.limit > 0 {
-		sample.HeldBytes = p.memory.unit
+	if l.held > 0 {
+		sample.HeldBytes = l.held
 	}
 	sample.Items, sample.Elapsed = 0, 0 // none of the next run's
-	s.learned = &learned{sample, p.control.Level()}
-	s.plan = p.plan
+	s.learned = &learned{sample, l.workers}
+	s.plan = l.plan
 	s.plan.Warnings = nil
 }

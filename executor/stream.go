@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/amorsize/amorsize/executor/internal/source"
 )
 
 // DefaultWindow is how many items of a stream may be in the works at a time
@@ -95,22 +97,24 @@ var errBroken = errors.New("amorsize: the stream was broken out of")
 // between cores packed with others, and not with room for its result: a line of a
 // cache takes longer to move than a cheap item to run.
 type stream[T, R any] struct {
-	ctx    context.Context // the run's: ends when the stream is broken out of
-	cancel context.CancelCauseFunc
-	parent context.Context
-	cfg    Config
-	fn     Func[T, R]
-	items  iter.Seq[T]
-	feed   *feed
-	ring   ring[T] // the items, from when they arrive until they are begun
+	ctx      context.Context // the run's: ends when the stream is broken out of
+	cancel   context.CancelCauseFunc
+	parent   context.Context
+	cfg      Config
+	fn       Func[T, R]
+	items    iter.Seq[T]
+	arrivals *source.Arrivals
+	window   int
+	ring     ring[T] // the items, from when they arrive until they are begun
 
 	handover[T, R]
 
-	// The producer's, to be read when the feed has ended.
+	// The producer's, to be read when that has ended.
 	exhausted bool  // items came to its end, and not because the context ended
 	inputErr  error // that ended it
 
 	finished chan struct{} // the run has ended
+	err      error         // what it ended with, to be read then
 }
 
 func newStream[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq[T], cfg Config) *stream[T, R] {
@@ -120,7 +124,8 @@ func newStream[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq[T], 
 	}
 	s := &stream[T, R]{parent: ctx, cfg: cfg, fn: fn, items: items, finished: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
-	s.feed = newFeed(window, cfg.ReadAhead)
+	s.arrivals = source.NewArrivals(window, cfg.ReadAhead)
+	s.window = window
 	s.ring = newRing[T](window)
 	s.ready = make(chan struct{}, 1)
 	return s
@@ -139,7 +144,7 @@ func (s *stream[T, R]) yield(yield func(Result[T, R]) bool) {
 			panic(s.panicked)
 		}
 	}()
-	d := delivery[T, R]{stream: s, yield: yield, step: int64(s.feed.window / 16)}
+	d := delivery[T, R]{stream: s, yield: yield, step: int64(s.window / 16)}
 	if d.all() {
 		running.Wait() // the input may not have come back yet
 		d.ending()
@@ -149,7 +154,7 @@ func (s *stream[T, R]) yield(yield func(Result[T, R]) bool) {
 
 // stop ends the run, and has the producer take no further item.
 func (s *stream[T, R]) stop(cause error) {
-	s.feed.over.Store(true)
+	s.arrivals.Stop()
 	s.cancel(cause)
 }
 
@@ -164,7 +169,7 @@ func (s *stream[T, R]) produce() {
 		} else if !returned {
 			s.inputErr = ErrGoexit
 		}
-		s.feed.end()
+		s.arrivals.End()
 	}()
 	limit := s.makeRoom(n)
 	if limit == n {
@@ -174,11 +179,11 @@ func (s *stream[T, R]) produce() {
 	for item := range s.items {
 		*s.ring.at(n) = item
 		n++
-		s.feed.arrive(n)
+		s.arrivals.Arrive(n)
 		if n == limit {
 			limit = s.makeRoom(n)
 		}
-		if n == limit || s.feed.over.Load() {
+		if n == limit || s.arrivals.Stopped() {
 			returned = true
 			return
 		}
@@ -189,27 +194,12 @@ func (s *stream[T, R]) produce() {
 // makeRoom waits until there is room for item n, and returns up to which item
 // there is; n if the stream is over.
 func (s *stream[T, R]) makeRoom(n int) (limit int) {
-	for {
-		if limit = s.roomFrom(n); limit > n {
-			return limit
-		}
-		s.feed.blocked.Store(true)
-		if limit = s.roomFrom(n); limit > n {
-			s.feed.blocked.Store(false)
-			return limit
-		}
-		select {
-		case <-s.feed.room:
-			s.feed.blocked.Store(false)
-		case <-s.ctx.Done():
-			return n
-		}
-	}
+	return s.arrivals.AwaitRoom(n, func(limit int) int { return s.roomFrom(n, limit) }, s.ctx.Done())
 }
 
-// roomFrom returns up to which item there is room, within the block of item n.
-func (s *stream[T, R]) roomFrom(n int) int {
-	limit := s.feed.limit()
+// roomFrom returns up to which item there is room within the block of item n, and the
+// limit.
+func (s *stream[T, R]) roomFrom(n, limit int) int {
 	if limit <= n || n%s.ring.size == 0 && !s.ring.enter(n, s.cfg.Unordered) {
 		return n
 	}
@@ -229,5 +219,5 @@ func (s *stream[T, R]) run() {
 			s.panics(e)
 		}
 	}()
-	executeFeed(s.ctx, newStreaming(s), s.feed, s.cfg)
+	executeFeed(s.ctx, newStreaming(s), s.arrivals, s.cfg, &s.err)
 }

@@ -43,20 +43,21 @@ func newStreaming[T, R any](s *stream[T, R]) *streaming[T, R] {
 
 func (r *streaming[T, R]) fork() runner               { return newStreaming(r.stream) }
 func (r *streaming[T, R]) usesContext() bool          { return true }
+func (r *streaming[T, R]) tellsAttempts() bool        { return true }
 func (r *streaming[T, R]) failed(at int, _ span) span { return span{at, at + 1} }
 
 func (r *streaming[T, R]) fail(w *worker, lost span, err error) error {
 	if own, ok := w.runner.(*streaming[T, R]); ok {
 		r = own
 	}
-	e := &ItemError{Index: lost.lo, Attempts: w.attempts, Err: answer.Plain(err)}
+	e := &ItemError{Index: lost.Lo, Attempts: w.attempts, Err: answer.Plain(err)}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.cfg.Errors == Collect { // a Goexit: any other failure is a result already
 		r.cell.Err = e
-		r.feed.failed.Add(1)
-		r.handOver(lost.hi, 0)
-		return e
+		w.failed++
+		r.handOver(lost.Hi, 0)
+		return nil
 	}
 	r.handover.fail(*r.cell, e)
 	return e
@@ -76,13 +77,13 @@ func (r *streaming[T, R]) call(ctx context.Context) (err error) {
 }
 
 func (r *streaming[T, R]) run(ctx context.Context, w *worker, s span) (err error) {
-	w.at, w.to, w.returned = s.lo, s.hi, false
+	w.at, w.returned = s.Lo, false
 	defer w.guard()
 	r.begin(w, s)
 	defer r.finish(w, s)
-	if s.hi-s.lo == 1 {
+	if s.Hi-s.Lo == 1 {
 		if !w.interrupted() {
-			err = r.runOne(ctx, w, s.lo)
+			err = r.runOne(ctx, w, s.Lo)
 		}
 	} else {
 		err = r.runMany(ctx, w, s)
@@ -93,22 +94,20 @@ func (r *streaming[T, R]) run(ctx context.Context, w *worker, s span) (err error
 
 // begin prepares for a claim.
 func (r *streaming[T, R]) begin(w *worker, s span) {
-	several := s.hi-s.lo > 1
+	several := s.Hi-s.Lo > 1
 	if several {
-		if r.feed.resting.Load() {
-			poke(r.feed.several)
-		}
+		w.hurry()
 		r.mu.Lock()
 		defer r.mu.Unlock()
 	}
-	r.w, r.lo, r.told, r.since = w, s.lo, s.lo, clock.Now()
-	if cap(r.mine) < s.hi-s.lo {
-		r.mine = make([]Result[T, R], s.hi-s.lo)
+	r.w, r.lo, r.told, r.since = w, s.Lo, s.Lo, clock.Now()
+	if cap(r.mine) < s.Hi-s.Lo {
+		r.mine = make([]Result[T, R], s.Hi-s.Lo)
 	}
 	r.mine = r.mine[:cap(r.mine)]
 	if several {
-		r.at.Store(int64(s.lo))
-		r.end.Store(int64(s.hi))
+		r.at.Store(int64(s.Lo))
+		r.end.Store(int64(s.Hi))
 	}
 }
 
@@ -118,7 +117,7 @@ func (r *streaming[T, R]) finish(w *worker, s span) {
 	now := clock.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s.hi-s.lo > 1 {
+	if s.Hi-s.Lo > 1 {
 		w.to = int(r.end.Load())
 		r.at.Store(int64(w.to)) // nothing more can be taken from it
 	}
@@ -191,7 +190,7 @@ func (r *streaming[T, R]) open(i int) {
 	}
 	*at = *new(T)
 	if r.ring.block(i).unread.Add(-1) == 0 {
-		r.feed.makeRoom()
+		r.arrivals.MakeRoom()
 	}
 }
 
@@ -206,7 +205,7 @@ func (r *streaming[T, R]) runMany(ctx context.Context, w *worker, s span) (err e
 	if len(r.cfg.Policies) == 0 && known && w.itemNanos < float64(timedFrom) {
 		return r.runCheap(ctx, w, s)
 	}
-	i := s.lo
+	i := s.Lo
 	for ; r.reaches(i); i++ {
 		w.at = i
 		if w.interrupted() {
@@ -223,12 +222,12 @@ func (r *streaming[T, R]) runMany(ctx context.Context, w *worker, s span) (err e
 // runCheap is runMany without policies, for items that would feel anything but
 // a call of the function.
 func (r *streaming[T, R]) runCheap(ctx context.Context, w *worker, s span) (err error) {
-	from := s.lo
-	if w.gate != nil {
-		w.gate.enter(&w.account, r.since, s.hi-s.lo, float64(s.hi-s.lo))
-		defer func() { w.gate.leave(&w.account, clock.Now(), max(0, w.at-from), nil) }()
+	from := s.Lo
+	if w.tracker != nil {
+		w.enterAttempt(r.since, s.Len(), float64(s.Len()))
+		defer func() { w.leaveAttempt(clock.Now(), max(0, w.at-from), nil) }()
 	}
-	i := s.lo
+	i := s.Lo
 	for ; r.reaches(i); i++ {
 		w.at = i
 		if w.interrupted() {
@@ -244,10 +243,10 @@ func (r *streaming[T, R]) runCheap(ctx context.Context, w *worker, s span) (err 
 		if err == nil {
 			continue
 		}
-		if w.gate != nil {
-			w.gate.leave(&w.account, clock.Now(), i+1-from, err)
+		if w.tracker != nil {
+			w.leaveAttempt(clock.Now(), i+1-from, err)
 			from = i + 1
-			w.gate.enter(&w.account, clock.Now(), s.hi-from, float64(s.hi-from))
+			w.enterAttempt(clock.Now(), s.Hi-from, float64(s.Hi-from))
 		}
 		if !r.survives(ctx, w, err) {
 			return err
@@ -290,6 +289,6 @@ func (r *streaming[T, R]) survives(ctx context.Context, w *worker, err error) bo
 		return false
 	}
 	r.cell.Err = e
-	r.feed.failed.Add(1)
+	w.failed++
 	return true
 }

@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"context"
 	"errors"
 	"runtime/debug"
 	"time"
@@ -9,223 +8,217 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
+// What a worker does: claim after claim, as long as there is one for it.
+
+// help is the work of a helper, in a goroutine of its own: it takes note of panics that did
+// not come from the function, and of a Goexit.
+func (r *run) help(w *worker) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.outcome.panics(asPanic(v), span{})
+		} else if !w.returned && w.size.Load() > 0 {
+			r.goexit(w)
+		}
+		r.sharing.part(w)
+	}()
+	r.work(w)
+}
+
 // work claims and runs items until there are none left for w.
-func (p *pool) work(w *worker) {
-	p.lookClosely(w)
-	now := clock.Now()
-	for ok := true; ok; {
-		now, ok = p.claim(w, now)
+func (r *run) work(w *worker) {
+	now, ok := clock.Now(), true
+	claim := func() bool {
+		now, ok = r.claim(w, now)
+		return ok
+	}
+	r.scheduler.share.measure(w, claim)
+	for ok {
+		now, ok = r.claim(w, now)
 	}
 }
 
 // claim claims items for w and runs them, if there are any for it. It takes and
 // returns the time: one reading of the clock ends a claim and begins the next.
-func (p *pool) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
-	if !w.working || p.halted.Load() || p.doomed.Load() || p.surplus(w) {
+func (r *run) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
+	if !w.working || r.over.Load() || r.surplus(w) {
 		return now, false
 	}
-	p.lookAlone(now)
-	workers := int(p.limit.Load())
-	size := p.sizer.size(w, p.claims.left(), workers)
-	if p.batches != nil && p.cfg.ChunkSize == 0 {
-		size = p.memory.fit(size, workers)
+	if r.crew.running.Load() <= 1 {
+		r.room.lookAlone(now, &r.scheduler.pacer)
 	}
-	if p.claims.feed != nil {
-		size = p.claims.feed.allow(size, workers)
-	}
-	s, ok := p.claims.take(size)
+	workers := int(r.crew.limit.Load())
+	s, waited, ok := r.source.Take(r.claimSize(w, workers), workers)
 	if !ok {
 		return now, false
 	}
-	if p.claims.feed != nil { // it may have waited for an item
+	if waited {
 		now = clock.Now()
-		if p.running.Load() > p.limit.Load() { // meanwhile the limit has fallen
-			p.claims.giveBack(s) // before anybody leaves: someone must be there to run it
+		if r.crew.running.Load() > r.crew.limit.Load() { // meanwhile the limit has fallen
+			r.source.Return(s) // before anybody leaves: someone must be there to run it
 			return now, true
 		}
 	}
-	if p.adapts.Load() && (p.cfg.Session != nil || p.shares && p.gate.crowd.Load() > 1) {
-		if !p.takeTurn(w) {
-			p.claims.giveBack(s)
+	if r.scheduler.waits() {
+		if now, ok = r.beginWaiting(w, now); !ok {
+			r.source.Return(s)
 			return now, false
 		}
-		now = clock.Now()
 	}
 	w.claimed, w.heldBack = s, 0
-	w.begin(p.epoch.Load(), s.hi-s.lo, now)
-	done := p.followUp(w, s, p.runClaim(w, s, now))
-	now = p.finishClaim(w, now, done)
-	p.giveTurn(w)
+	w.begin(r.scheduler.epoch.number.Load(), s.Len(), now)
+	done := r.followUp(w, s, r.runClaim(w, s, now))
+	now = r.finishClaim(w, now, done)
+	r.sharing.giveTurn(w)
 	return now, true
 }
 
-// takeTurn waits until the runs that share a limit may make one more call. It is false
-// if the run is over before.
-func (p *pool) takeTurn(w *worker) bool {
-	if w.call.hasTurn() { // as it was in a call when the gate was opened
-		return true
-	}
-	patience := max(stalled, 8*time.Duration(p.gate.base.Load()))
-	age, taken, ok := p.gate.turns.take(p.ctx.Done(), patience)
-	if !ok {
+// surplus counts w out if there are more workers than the limit. The caller leaves as well
+// where calls wait: it may be all the others that are stuck in long ones, and then the limit
+// would not hold. Where they compute, their claims are short, and a helper in its place would
+// only cost more.
+func (r *run) surplus(w *worker) bool {
+	if w == r.caller && !r.scheduler.waits() || !r.crew.retire(w) {
 		return false
 	}
-	if w.call == nil { // nobody could tell it to give the turn back meanwhile
-		w.call = newCallContext(p.ctx, p.cfg)
-	}
-	w.call.takesTurn(&p.gate.turns, age)
-	w.turnsTaken.Store(int64(taken))
+	r.sharing.part(w)
 	return true
 }
 
-func (p *pool) giveTurn(w *worker) {
-	if !p.shares || w.call == nil {
-		return
+// claimSize returns how many items w should claim, as one of so many workers.
+func (r *run) claimSize(w *worker, workers int) int {
+	size := r.sizer.Size(w.itemNanos, r.source.Left(), workers)
+	if r.batches != nil && r.cfg.ChunkSize == 0 {
+		size = r.room.fit(size, workers)
 	}
-	if of, age := w.call.endsTurn(); of != nil {
-		of.give(age)
-	}
+	return size
 }
 
-// runClaim runs s. Where calls wait, the gate is told.
-func (p *pool) runClaim(w *worker, s span, now time.Duration) error {
-	ctx := p.contextOf(w)
-	if !p.adapts.Load() {
+// beginWaiting prepares for a claim of calls that wait: the attempts of w are told from here
+// on, and if others make such calls, it waits for its turn. ok is false if the run is over
+// before.
+func (r *run) beginWaiting(w *worker, now time.Duration) (later time.Duration, ok bool) {
+	if w.tracker == nil {
+		w.watch(r.sharing.tracker, r.ctx, r.record.latencies)
+		w.call.watch(r.sharing.tracker, &w.attempt, &r.scheduler.pacer)
+	}
+	if !r.sharing.inTurn() {
+		return now, true
+	}
+	if !r.sharing.takeTurn(w) {
+		return now, false
+	}
+	return clock.Now(), true
+}
+
+// runClaim runs s. Where calls wait, the tracker is told: by the runner, if a claim is not
+// one attempt.
+func (r *run) runClaim(w *worker, s span, now time.Duration) error {
+	w.to = s.Hi
+	ctx := w.context(r.ctx)
+	if r.runner.tellsAttempts() {
 		err := w.runner.run(ctx, w, s)
-		w.heldBack += w.call.settle()
+		if held := w.call.settle(); w.tracker == nil { // else what policies took is not the claim's
+			w.heldBack += held
+		}
+		w.dropAttempt() // of a call that panicked
 		return err
 	}
-	if w.gate == nil {
-		w.gate, w.ctx, w.latencies = p.gate, p.ctx, p.latencies
-		w.unwatched.Store(false)
-		w.call.watch(p.gate, &w.account, p.stirred)
-	}
-	if p.tells {
-		err := w.runner.run(ctx, w, s)
-		w.call.settle()
-		p.gate.drop(&w.account) // of a call that panicked
-		return err
-	}
-	p.gate.enter(&w.account, now, s.hi-s.lo, float64(s.hi-s.lo))
+	w.enterAttempt(now, s.Len(), float64(s.Len()))
 	err := w.runner.run(ctx, w, s)
 	w.heldBack += w.call.settle()
-	ran := w.at - s.lo
-	if err != nil && !isContextError(p.ctx, err) {
-		ran++ // the item that failed
+	if w.tracker != nil {
+		ran := w.at - s.Lo
+		if err != nil && !isContextError(r.ctx, err) {
+			ran++ // the item that failed
+		}
+		w.leaveAttempt(clock.Now(), ran, err)
 	}
-	p.gate.leave(&w.account, clock.Now(), ran, err)
 	return err
 }
 
-// contextOf returns what the calls of w are given.
-func (p *pool) contextOf(w *worker) context.Context {
-	if w.call != nil {
-		return w.call
-	}
-	return p.ctx
-}
-
 // finishClaim accounts for a claim of w of which items were run.
-func (p *pool) finishClaim(w *worker, began time.Duration, items int) (now time.Duration) {
+func (r *run) finishClaim(w *worker, began time.Duration, items int) (now time.Duration) {
 	now = clock.Now()
-	counts := w.end(p.epoch.Load(), items, now-began, w.heldBack)
+	counts := w.end(r.scheduler.epoch.number.Load(), items, now-began, w.heldBack)
 	if items > 0 {
-		p.ran.Add(int64(items))
-		p.sizer.record(items, now-began)
-		p.events.chunk(items, now-began)
+		r.room.ended.Add(int64(items))
+		r.sizer.Record(items, now-began)
+		r.events.chunk(items, now-began)
 	}
-	// A review is due when enough has been seen, and every now and then.
-	if p.solo.Load() || p.gate.due.Load() || counts && p.arrivals.Add(1) >= p.needed.Load() || now >= time.Duration(p.reviewAt.Load()) {
-		p.review(now)
-	}
+	r.scheduler.reviewed(now, counts)
 	return now
 }
 
 // followUp takes what running s has come to, sees to items that failed, and
 // runs what is left of s. It returns how many were run.
-func (p *pool) followUp(w *worker, s span, err error) int {
-	first := s.lo
-	s = p.endOf(w, s)
-	for w.at < s.hi || err != nil || w.panicked != nil || !w.returned {
-		lost, more := p.outcome(w, s, err)
+func (r *run) followUp(w *worker, s span, err error) int {
+	first := s.Lo
+	s = w.endOf(s)
+	for w.at < s.Hi || err != nil || w.panicked != nil || !w.returned {
+		lost, more := r.settle(w, s, err)
 		if !more {
-			return lost.hi - first
+			return lost.Hi - first
 		}
-		if s.lo = lost.hi; s.lo == s.hi {
+		if s.Lo = lost.Hi; s.Len() == 0 {
 			break
 		}
-		err = p.runClaim(w, s, clock.Now())
-		s = p.endOf(w, s)
+		err = r.runClaim(w, s, clock.Now())
+		s = w.endOf(s)
 	}
-	return s.hi - first
+	return s.Hi - first
 }
 
-// outcome sees to a span that was not completed: an item failed, panicked or
+// settle sees to a span that was not completed: an item failed, panicked or
 // was cut off, or w was signalled. It returns the items that are lost, and
 // whether w goes on with those behind them.
-func (p *pool) outcome(w *worker, s span, err error) (lost span, more bool) {
-	lost = span{w.at, w.at}
-	p.noteFaults(w)
+func (r *run) settle(w *worker, s span, err error) (lost span, more bool) {
+	lost = span{Lo: w.at, Hi: w.at}
+	r.noteFaults(w)
 	switch {
 	case w.panicked != nil || !w.returned: // the latter is a panic(nil) under GODEBUG=panicnil=1
 		lost = w.runner.failed(w.at, s)
-		p.panics(w.panicked, lost)
+		r.outcome.panics(w.panicked, lost)
 		w.returned = true
+	case err == nil && w.signal.Load() == goOn: // the caller's context has ended
+		r.outcome.halt()
 	case err == nil: // signalled
-	case isContextError(p.ctx, err): // the run is over, and that is all this says
-		p.halt() // here and now: the item must not be handed back and run again
+	case isContextError(r.ctx, err): // the run is over, and that is all this says
+		r.outcome.halt() // here and now: the item must not be handed back and run again
 	default:
 		if !errors.Is(err, errParts) {
 			lost = w.runner.failed(w.at, s)
-			p.fail(w.runner.fail(w, lost, err), lost)
+			r.outcome.fail(w.runner.fail(w, lost, err), lost)
 		}
-		if p.cfg.Errors == Collect && !p.halted.Load() {
+		if r.cfg.Errors == Collect && !r.over.Load() {
 			return lost, true
 		}
 	}
-	rest := span{lost.hi, s.hi}
-	if w.signal.CompareAndSwap(split, goOn) && !p.halted.Load() {
-		p.claims.giveBack(rest)
-		return lost, false
-	}
-	p.cutOff(rest)
+	w.signal.CompareAndSwap(split, goOn)
+	r.source.Return(span{Lo: lost.Hi, Hi: s.Hi}) // if the run is over, nobody takes it
 	return lost, false
 }
 
 // noteFaults takes note of what failed within a range.
-func (p *pool) noteFaults(w *worker) {
+func (r *run) noteFaults(w *worker) {
 	for _, f := range w.faults {
-		p.fail(f.err, f.span)
+		r.outcome.fail(f.err, f.span)
 	}
 	w.faults = w.faults[:0]
 }
 
 // goexit takes note that fn ended the goroutine of w in the midst of a claim.
-func (p *pool) goexit(w *worker) {
-	p.noteFaults(w)
+func (r *run) goexit(w *worker) {
+	r.noteFaults(w)
 	lost := w.runner.failed(w.at, w.claimed)
-	rest := span{lost.hi, p.endOf(w, w.claimed).hi}
-	p.fail(p.runner.fail(w, lost, ErrGoexit), lost)
-	if p.halted.Load() {
-		p.cutOff(rest)
-	} else {
-		p.claims.giveBack(rest)
-	}
-	ran, took := lost.hi-w.claimed.lo, clock.Now()-time.Duration(w.began.Load())
+	r.outcome.fail(r.runner.fail(w, lost, ErrGoexit), lost)
+	r.source.Return(span{Lo: lost.Hi, Hi: w.endOf(w.claimed).Hi})
+	ran, took := lost.Hi-w.claimed.Lo, clock.Now()-time.Duration(w.began.Load())
 	w.end(-1, ran, took, 0)
-	defer p.catch()
-	p.events.chunk(ran, took)
+	defer r.outcome.catch()
+	r.events.chunk(ran, took)
 }
 
 // asPanic wraps the value of a panic that was not of the function.
 func asPanic(v any) *PanicError {
 	return &PanicError{Index: -1, Value: v, Stack: debug.Stack()}
-}
-
-// catch is deferred around calls of observers outside of a worker: it takes
-// note of their panics.
-func (p *pool) catch() {
-	if v := recover(); v != nil {
-		p.panics(asPanic(v), span{})
-	}
 }

@@ -1,115 +1,114 @@
 package executor
 
 import (
-	"math"
+	"context"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
-
-	"github.com/amorsize/amorsize/internal/adaptive"
-	"github.com/amorsize/amorsize/internal/hillclimb"
 )
 
-// attemptCell is an attempt that one goroutine writes and others may read.
-type attemptCell struct {
-	items    atomic.Int64  // that it is for, 0 between attempts
-	cost     atomic.Uint64 // bits of a float64: that of an ordinary attempt is 1
-	began    atomic.Int64
-	epoch    atomic.Int64
-	inFlight atomic.Int64 // with it
+// Signals to a worker, looked at before every item.
+const (
+	goOn  = iota
+	halt  // start no further item
+	split // hand back the rest of the range and claim anew
+)
+
+// worker is one goroutine that runs items, the caller's own or a helper. All of it is that
+// goroutine's own, but for what is atomic: that may be read by whoever reviews the run,
+// and the signal be set.
+type worker struct {
+	signal atomic.Uint32
+	_      [60]byte // looked at before every item, written seldom: a line of its own
+
+	done     <-chan struct{} // of the caller's context, while no one else would signal
+	at       int             // the item being run, or the first not run
+	to       int             // where the claim ends, which may have been cut meanwhile
+	returned bool            // the latest run returned of its own accord
+	panicked *PanicError     // what the latest run panicked with
+	attempts int             // calls of the function for the item being run
+	faults   []fault         // with errParts, what failed
+	policed  policed         // what the policies take
+
+	runner   runner
+	call     *callContext  // what its calls are given, nil if they are given none
+	heldBack time.Duration // how long the calls of the claim were, from within the function
+	claimed  span          // the range being run
+
+	pacer   *pacer // see hurry; nil of the caller
+	place          // in the crew
+	watched        // its attempts
+	account        // of its claims
 }
 
-// load returns it, as one for so many items.
-func (c *attemptCell) load(items int) adaptive.Attempt {
-	return adaptive.Attempt{
-		Began: time.Duration(c.began.Load()), InFlight: int(c.inFlight.Load()), Epoch: c.epoch.Load(),
-		Items: items, Cost: math.Float64frombits(c.cost.Load()),
+// interrupted reports whether no further item should be started.
+func (w *worker) interrupted() bool {
+	if w.signal.Load() != goOn {
+		return true
 	}
-}
-
-// account is what a worker notes about its calls. The totals are its own until
-// it leaves; the atomic part is read by whoever reviews the run.
-type account struct {
-	items, chunks int
-	busy          time.Duration
-	itemNanos     float64 // what an item cost lately, 0 if unknown
-
-	// The chunk being run.
-	began atomic.Int64 // when
-	size  atomic.Int64 // items in it, 0 between chunks
-
-	// The attempt under way, as a gate is told: of a call, or of a chunk of them.
-	attempt attemptCell
-	// turnsTaken is how many turns of the session were taken with the one for the next
-	// attempt: who takes over a turn begins a moment after its predecessor has ended, and
-	// where calls end together there would else seem to be few in flight.
-	turnsTaken atomic.Int64
-	unwatched  atomic.Bool // the chunk began before the gate was open, which knows nothing of it
-	latencies  *latencies
-	watched    int // one more than the index in the gate's list, 0 if not there
-
-	// The chunks that began in the epoch, as added up by the worker.
-	epoch struct {
-		number  atomic.Int64
-		chunks  atomic.Int64
-		items   atomic.Int64
-		busy    atomic.Int64
-		squares atomic.Uint64 // bits of a float64
-	}
-}
-
-// begin notes the start of a chunk in an epoch.
-func (a *account) begin(epoch int64, size int, now time.Duration) {
-	if a.epoch.number.Load() != epoch {
-		a.epoch.chunks.Store(0)
-		a.epoch.items.Store(0)
-		a.epoch.busy.Store(0)
-		a.epoch.squares.Store(0)
-		a.epoch.number.Store(epoch)
-	}
-	a.began.Store(int64(now))
-	a.size.Store(int64(size))
-}
-
-// end notes that items of the chunk have been run since begin, for held of the time
-// held back. epoch is the present one: a chunk that began in an earlier one ran under
-// another limit and counts in the totals only. It reports whether the chunk counts in
-// the epoch.
-func (a *account) end(epoch int64, items int, took, held time.Duration) bool {
-	a.size.Store(0)
-	a.chunks++
-	a.items += items
-	a.busy += took
-	if items == 0 {
+	if w.done == nil {
 		return false
 	}
-	perItem := float64(took) / float64(items)
-	if perItem > a.itemNanos {
-		a.itemNanos = perItem // believe at once that items have got dearer
-	} else {
-		a.itemNanos = (a.itemNanos + perItem) / 2
-	}
-	if a.epoch.number.Load() != epoch {
+	select {
+	case <-w.done:
+		return true
+	default:
 		return false
 	}
-	took -= held // a worker that is held back could be replaced: it costs nothing
-	perItem = float64(took) / float64(items)
-	a.epoch.chunks.Add(1)
-	a.epoch.items.Add(int64(items))
-	a.epoch.busy.Add(int64(took))
-	squares := math.Float64frombits(a.epoch.squares.Load()) + perItem*float64(took)
-	a.epoch.squares.Store(math.Float64bits(squares))
-	return true
 }
 
-// observe adds what the worker did in the epoch to o.
-func (a *account) observe(epoch int64, o *hillclimb.Observation) {
-	chunks := a.epoch.chunks.Load()
-	if a.epoch.number.Load() != epoch || chunks == 0 {
+// hurry has the run be looked at soon: a claim of several items begins, and one of them
+// may be slow.
+func (w *worker) hurry() {
+	if w.pacer != nil {
+		w.pacer.hurry()
+	}
+}
+
+// endOf returns s without what was taken from it while w was in the midst of it.
+func (w *worker) endOf(s span) span {
+	s.Hi = min(s.Hi, w.to)
+	return s
+}
+
+// context returns what the calls of w are given.
+func (w *worker) context(run context.Context) context.Context {
+	if w.call != nil {
+		return w.call
+	}
+	return run
+}
+
+// guard is deferred around user code. It turns a panic into a note; for a
+// Goexit, which cannot be stopped, it leaves returned unset.
+func (w *worker) guard() {
+	if w.returned {
 		return
 	}
-	o.Reporting++
-	o.Chunks += int(chunks)
-	o.Items += int(a.epoch.items.Load())
-	o.Busy += time.Duration(a.epoch.busy.Load())
-	o.Squares += math.Float64frombits(a.epoch.squares.Load())
+	if v := recover(); v != nil {
+		w.panicked = &PanicError{Index: w.at, Value: v, Stack: debug.Stack()}
+		w.returned = true
+	}
+}
+
+// shortener is a runner whose claim can be shortened while it is being run.
+type shortener interface {
+	// shorten returns what the claim is shortened by.
+	shorten() span
+}
+
+// shorten has w leave what is left of its claim, but for the item being run, to others.
+// It returns what can be claimed at once; the rest w hands back itself.
+func (w *worker) shorten() (rest span, shortened bool) {
+	if r, ok := w.runner.(shortener); ok {
+		rest = r.shorten()
+		return rest, rest.Len() > 0
+	}
+	return span{}, w.signal.CompareAndSwap(goOn, split)
+}
+
+// inPolicies reports whether a policy around the function has the call, as far as that is
+// known.
+func (w *worker) inPolicies() bool {
+	return w.policed.measuring.Load() && !w.policed.inside.Load()
 }

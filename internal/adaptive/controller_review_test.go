@@ -115,7 +115,12 @@ func TestLearnNoiseOfLongCalls(t *testing.T) {
 	require.Greater(t, a.noise, 0.5)
 	same := Controller{noise: 0.5, spread: 40}
 	same.learnNoise(measurement{calls: 1, cv: 0.5, time: 0.1}, true)
-	require.InDelta(t, 41, same.spread, 0)
+	require.InDelta(t, 40, same.spread, 0, "they vary as before")
+	constant := Controller{noise: 2e-8, spread: 12}
+	for _, cv := range []float64{1e-8, 2e-8, 2.001e-8, 3e-8} {
+		constant.learnNoise(measurement{calls: 10, cv: cv, time: 0.1}, true)
+		require.InDelta(t, 12, constant.spread, 0, "nothing hangs on rounding")
+	}
 	first := Controller{noise: 0.5}
 	first.learnNoise(measurement{calls: 10, cv: 0.3, time: 0.1}, true)
 	require.InDelta(t, math.Sqrt(0.1), first.noise, 1e-12)

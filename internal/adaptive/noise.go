@@ -2,6 +2,9 @@ package adaptive
 
 import "math"
 
+// rounding is what two equal variations may differ by, as squares.
+const rounding = 1e-9
+
 // learnNoise follows the variation of calls, relative to unloaded ones: a line
 // adds to the time and not to its variation. Calls that take much longer than unloaded
 // ones count as well once the limit stays: not all of them wait in a line, some are of
@@ -19,7 +22,9 @@ func (a *Controller) learnNoise(m measurement, fresh bool) {
 	if a.mode == refining { // there is no line that could add to it
 		a.spread = min(a.spread, m.calls)
 	}
-	if fresh && a.mode != refining && a.noise*a.noise > squared && a.spread > 0 { // the long calls of it have not ended
+	// The long calls of a fresh window have not ended: that the others vary as little as is
+	// known, or less, says nothing of them.
+	if fresh && a.mode != refining && a.noise*a.noise > squared-rounding && a.spread > 0 {
 		return
 	}
 	a.spread = min(a.spread+m.calls, 100)

@@ -147,7 +147,7 @@ func cached() []Scenario {
 	}
 	return []Scenario{
 		steady("16 slots × 5 ms, cached", 4000, 16, Demand{Median: 0.88, Worst: 0.75}, conditions{Slots: 16, Latency: law(5 * ms)}),
-		steady("16 slots × 5 ms, cached, congestion", 4000, 16, Demand{Median: 0.69, Worst: 0.55}, conditions{Slots: 16, Latency: law(5 * ms), Congestion: 0.7}),
+		steady("16 slots × 5 ms, cached, congestion", 4000, 16, Demand{Median: 0.72, Worst: 0.54}, conditions{Slots: 16, Latency: law(5 * ms), Congestion: 0.7}),
 		steady("256 slots × 20 ms, cached", 16_000, 256, Demand{Median: 0.79, Worst: 0.50}, conditions{Slots: 256, Latency: law(base)}),
 		steady("256 slots × 20 ms, cached, congestion", 16_000, 256, Demand{Median: 0.69, Worst: 0.55}, conditions{Slots: 256, Latency: law(base), Congestion: 0.7}),
 	}

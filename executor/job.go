@@ -1,0 +1,57 @@
+package executor
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/executor/internal/sizing"
+	"github.com/amorsize/amorsize/executor/internal/source"
+)
+
+// job is what a run with several workers has to do. It does not change.
+type job struct {
+	cfg     *Config
+	parent  context.Context // the caller's
+	ctx     *runContext     // of the calls: ends with the run
+	over    *atomic.Bool    // no further item is to start: the outcome's to set
+	runner  runner
+	batches *batching // nil if it is not a run of batches
+	total   int       // of the items, source.Many if they arrive
+	arrives bool      // how many items there will be is not known
+	start   time.Duration
+}
+
+// batching is what a run of batches is known by.
+type batching struct {
+	sizer *sizing.Batch // nil if the size is fixed
+}
+
+// settling reports whether the size of batches is still looked for, by one call at a time.
+func (j *job) settling() bool {
+	return j.batches != nil && j.batches.sizer != nil && !j.batches.sizer.Ready()
+}
+
+// unit returns what a batch of the settled size takes alone, how many items that are,
+// and from how many calls that is known; 0 if it is not a run of batches, or not known.
+// itemNanos is what an item takes in a batch whose size is given.
+func (j *job) unit(itemNanos float64) (took time.Duration, size, calls int) {
+	switch {
+	case j.batches == nil:
+		return 0, 0, 0
+	case j.batches.sizer == nil:
+		return time.Duration(itemNanos * float64(j.cfg.ChunkSize)), j.cfg.ChunkSize, 1
+	}
+	if size, _ = j.batches.sizer.Settled(); size > 0 {
+		took, calls = j.batches.sizer.Unit()
+	}
+	return took, size, calls
+}
+
+// newSource returns what is left to run after the first items.
+func (j *job) newSource(first int, arrivals *source.Arrivals) source.Source {
+	if j.arrives {
+		return arrivals
+	}
+	return source.NewSlice(first, j.total)
+}

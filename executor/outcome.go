@@ -1,0 +1,137 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// outcome is what a run has come to: whether it is to stop, and what went wrong.
+type outcome struct {
+	mode ErrorMode
+	ctx  *runContext  // of the calls: ends with the first failure, in FailFast
+	over *atomic.Bool // no further item is to start; set first of all
+	stop func()       // tells all who would start one
+
+	told     atomic.Bool // stop has been called
+	mu       sync.Mutex
+	failed   []fault
+	panicked *PanicError
+	exited   bool // a listener called runtime.Goexit
+}
+
+// fault is a failed item or batch.
+type fault struct {
+	span
+	err error
+}
+
+// halt keeps any further item from starting.
+func (o *outcome) halt() {
+	o.over.Store(true)
+	if !o.told.Swap(true) {
+		o.stop()
+	}
+}
+
+// fail takes note of a failure, and stops the run if it is to fail fast. A nil err is
+// none: it is a result of the stream.
+func (o *outcome) fail(err error, lost span) {
+	if err == nil {
+		return
+	}
+	o.mu.Lock()
+	o.failed = append(o.failed, fault{lost, err})
+	o.mu.Unlock()
+	if o.mode == FailFast {
+		o.halt()
+		o.ctx.end(err)
+	}
+}
+
+// panics takes note of a panic and stops the run. Of several panics the one of
+// the lowest item is carried to the caller, one of an observer only if there is
+// no other.
+func (o *outcome) panics(e *PanicError, lost span) {
+	if e == nil {
+		e = &PanicError{Index: lost.Lo}
+	}
+	o.mu.Lock()
+	if e.before(o.panicked) {
+		o.panicked = e
+	}
+	if lost.Len() > 0 {
+		o.failed = append(o.failed, fault{lost, e})
+	}
+	o.mu.Unlock()
+	o.halt()
+	o.ctx.end(e)
+}
+
+// listenerFailed stops the run because a listener panicked or, with nil, called
+// [runtime.Goexit].
+func (o *outcome) listenerFailed(e *PanicError) {
+	if e != nil {
+		o.panics(e, span{})
+		return
+	}
+	o.mu.Lock()
+	o.exited = true
+	o.mu.Unlock()
+	o.halt()
+	o.ctx.end(ErrGoexit)
+}
+
+// catch is deferred around calls of observers outside of a worker: it takes
+// note of their panics.
+func (o *outcome) catch() {
+	if v := recover(); v != nil {
+		o.panics(asPanic(v), span{})
+	}
+}
+
+// sort puts the failures in order, once nothing can fail any more.
+func (o *outcome) sort() {
+	slices.SortFunc(o.failed, func(a, b fault) int { return a.Lo - b.Lo })
+}
+
+// lost returns the items that failed.
+func (o *outcome) lost() []span {
+	lost := make([]span, len(o.failed))
+	for i, f := range o.failed {
+		lost[i] = f.span
+	}
+	return lost
+}
+
+// err returns what the run returns, if it is unfinished or not. parent is the caller's
+// context.
+func (o *outcome) err(parent context.Context, unfinished bool) error {
+	var errs []error
+	if o.panicked != nil {
+		errs = append(errs, o.panicked)
+	}
+	switch {
+	case len(o.failed) == 0 || o.panicked != nil:
+	case o.mode == FailFast:
+		errs = append(errs, o.failed[0].err)
+	default:
+		all := &Errors{}
+		for _, f := range o.failed {
+			all.errs = append(all.errs, f.err)
+		}
+		errs = append(errs, all)
+	}
+	if o.exited {
+		errs = append(errs, ErrGoexit)
+	}
+	if unfinished && parent.Err() != nil {
+		errs = append(errs, canceled(parent))
+	}
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
+}

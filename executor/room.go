@@ -1,0 +1,148 @@
+package executor
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/executor/internal/sizing"
+	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// room is how many calls memory has room for. Workers read how many; all else is used by
+// one goroutine at a time: the one that makes the run, then the reviews.
+type room struct {
+	memory
+	ended        atomic.Int64 // items that have
+	uncounted    int64        // items that had begun before the memory began to count
+	collectable  bool         // a collection would tell what calls hold, and may be forced
+	unitsPerCall int
+}
+
+// measure bounds the first calls by what is known of one: what the process allocated while
+// the caller was alone with it. It notes in the sample what a call holds, if that binds.
+func (r *room) measure(o *solo, p *planner, sample *sampling.Sample) {
+	joining := o.alarm.phase() == taken // the caller is in the midst of a block
+	if r.ended.Store(int64(o.span.Hi)); joining {
+		r.ended.Store(int64(o.span.Lo))
+	}
+	if o.arrivals == nil && o.span.Hi >= o.total && !joining {
+		p.host = sampling.QuickHost() // nothing is left to run
+		return
+	}
+	p.readHost(*sample)
+	if p.cfg.Workers > 0 {
+		return // the caller decides
+	}
+	r.begin(p, o.heap, int64(o.span.Hi), *sample)
+	f := load{ended: int64(o.span.Hi) - r.uncounted, want: optimizer.FirstWindow}
+	now := clock.Now()
+	if joining {
+		f.young, f.ended = 1, int64(o.span.Lo)-min(r.uncounted, int64(o.span.Lo))
+		if now-p.start >= f.countsAt(0) {
+			f.young, f.units = 0, 1
+			if p.batches != nil {
+				f.units = o.span.Len()
+			}
+		}
+	}
+	if r.memory.look(now, f) {
+		r.force()
+		r.memory.look(now, f)
+	}
+	if r.binds {
+		sample.HeldBytes = r.unit
+	}
+}
+
+// begin sets the bound. before is the heap before the first item, if it was read; begun
+// are the items that have begun.
+func (r *room) begin(p *planner, before sampling.Heap, begun int64, sample sampling.Sample) {
+	m := &r.memory
+	m.limit, m.by = optimizer.MemoryRoom(p.host, p.cfg.constraints(p.total))
+	m.heap, m.collect, m.began = sampling.HeapReader(), runtime.GC, p.start
+	if m.start = before; before == (sampling.Heap{}) {
+		m.start, m.late, r.uncounted = m.heap(), true, begun
+	}
+	if p.cfg.learned != nil {
+		sample = p.cfg.learned.sample
+	}
+	if m.prior = sample.HeldBytes; m.prior == 0 && sample.AllocKnown {
+		m.prior = sample.AllocBytes
+	}
+}
+
+// look returns how many calls in flight the memory allows, at most ceiling.
+func (r *room) look(now time.Duration, f load, ceiling int) (most int) {
+	r.collectable, r.unitsPerCall = r.memory.look(now, f), f.size
+	return r.calls(f.size, ceiling)
+}
+
+// forced forces a collection if one is due. It takes long.
+func (r *room) forced() bool {
+	due := r.collectable
+	if r.collectable = false; due {
+		r.force()
+	}
+	return due
+}
+
+// held returns what a call holds, if memory binds.
+func (r *room) held() float64 {
+	if r.binds {
+		return r.unit
+	}
+	return 0
+}
+
+// reason says why there are not more calls in flight.
+func (r *room) reason() string { return r.memory.reason(r.unitsPerCall) }
+
+// lookAlone takes the heap without a call in flight, if that is wanted and the worker that
+// calls it is the only one.
+func (r *room) lookAlone(now time.Duration, p *pacer) {
+	if !r.ask.Load() || !p.mu.TryLock() {
+		return
+	}
+	defer p.mu.Unlock()
+	if r.due(now, r.seen) {
+		r.force()
+		r.empty()
+	}
+}
+
+// inFlight returns what the run has in flight, as memory counts it.
+func (s *scheduler) inFlight(now time.Duration) (f load) {
+	calls, items := 0, 0
+	f.ended = s.room.ended.Load() - s.room.uncounted
+	countsAt := f.countsAt(max(s.sharing.tracker.Base(), s.planner.plan.Sample.ItemTime()))
+	s.crew.each(func(w *worker) {
+		age, n := w.age(now)
+		_, held := w.call.waitsIn()
+		held = held || len(s.cfg.Policies) > 0 && w.inPolicies()
+		switch {
+		case n == 0 || held:
+		case age < countsAt:
+			f.young++
+		default:
+			calls++
+			items += n
+		}
+	})
+	f.units, f.size = calls, 1
+	calls = max(calls, runtime.GOMAXPROCS(0))
+	if s.waits() {
+		calls = 4 * max(calls, int(s.crew.limit.Load())) // as far as one review goes
+		if s.sharing.shares && s.batches == nil {
+			f.units = max(f.units, s.sharing.tracker.InFlight()-f.young) // in all runs
+		}
+	}
+	f.want = min(calls, s.planner.ceiling())
+	if s.batches != nil {
+		f.units, f.size = items, max(1, s.cfg.ChunkSize, items/max(1, f.units))
+		f.want *= sizing.BatchGrowth * f.size
+	}
+	return f
+}

@@ -1,0 +1,107 @@
+package executor
+
+import (
+	"sync/atomic"
+
+	"github.com/amorsize/amorsize/executor/internal/flight"
+	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/internal/clock"
+)
+
+// sharing is a run's part in a limit on calls in flight, which it may share with others.
+type sharing struct {
+	*job
+	tracker *flight.Tracker // its own, or that of all of them
+	shares  bool            // with other runs, or may
+	key     trackerKey      // if it is of trackers
+
+	crew   *crew
+	source source.Source
+
+	mine  atomic.Int64 // calls in flight that this run may have
+	reach atomic.Int64 // that, if there were more items
+}
+
+// join has the run use the tracker that it shares with others, if it does.
+func (s *sharing) join() {
+	switch {
+	case s.cfg.Session != nil:
+		s.tracker, s.shares = &s.cfg.Session.tracker, true
+	case s.cfg.function.value == nil || s.cfg.Workers > 0 || s.batches != nil,
+		s.parent.Value(functionKey{s.cfg.function}) != nil: // within a call of its own
+		s.tracker = new(flight.Tracker)
+	default:
+		s.tracker, s.key = trackers.join(s.cfg.function, clock.Virtual(s.start))
+		s.shares = true
+	}
+}
+
+// leave ends that.
+func (s *sharing) leave() {
+	s.tracker.Delist(s, clock.Now())
+	if s.key.function != nil {
+		trackers.leave(s.key)
+	}
+}
+
+// allow sets how many calls in flight this run may have, and might if it had more items.
+func (s *sharing) allow(most, reach int) {
+	s.mine.Store(int64(most))
+	s.reach.Store(int64(reach))
+}
+
+// most returns the former.
+func (s *sharing) most() int { return int(s.mine.Load()) }
+
+// Bounds implements [flight.Run].
+func (s *sharing) Bounds() (least, most, reach int) {
+	return s.cfg.MinWorkers, s.most(), int(s.reach.Load())
+}
+
+// Demand implements [flight.Run].
+func (s *sharing) Demand() (busy, more int) {
+	idle, there := s.source.Demand()
+	return int(s.crew.running.Load()) - idle, there
+}
+
+// inTurn reports whether a call needs a turn: others may make calls, too.
+func (s *sharing) inTurn() bool {
+	return s.cfg.Session != nil || s.shares && s.tracker.Shared()
+}
+
+// takeTurn waits until the runs that share a limit may make one more call. It is false
+// if the run is over before.
+func (s *sharing) takeTurn(w *worker) bool {
+	if w.call.hasTurn() { // as it was in a call when calls were found to wait
+		return true
+	}
+	patience := max(flight.Stalled, 8*s.tracker.Base())
+	age, taken, ok := s.tracker.Turns.Take(s.ctx.Done(), patience)
+	if !ok {
+		return false
+	}
+	if w.call == nil { // nobody could tell it to give the turn back meanwhile
+		w.call = newCallContext(s.ctx, s.cfg)
+	}
+	w.call.takesTurn(&s.tracker.Turns, age)
+	w.attempt.TookTurn(taken)
+	return true
+}
+
+// giveTurn gives back the turn of w, if it has one.
+func (s *sharing) giveTurn(w *worker) {
+	if !s.shares || w.call == nil {
+		return
+	}
+	if of, age := w.call.endsTurn(); of != nil {
+		of.Give(age)
+	}
+}
+
+// part ends all that w has in the limit, as it leaves.
+func (s *sharing) part(w *worker) {
+	s.giveTurn(w) // after a Goexit
+	w.forget()
+}
+
+var _ flight.Run = (*sharing)(nil)
