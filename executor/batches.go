@@ -46,7 +46,7 @@ func (b *batches[T, R]) failed(at int, s span) span {
 	if b.span.Lo == at && b.span.Hi > at {
 		return b.span
 	}
-	return span{at, s.Hi}
+	return span{Lo: at, Hi: s.Hi}
 }
 
 func (b *batches[T, R]) fail(_ *worker, lost span, err error) error {
@@ -98,7 +98,7 @@ func (b *batches[T, R]) runPart(ctx context.Context, s span) error {
 
 func (b *batches[T, R]) runHalves(ctx context.Context, s span) error {
 	middle := s.Lo + (s.Hi-s.Lo+1)/2
-	for _, half := range []span{{s.Lo, middle}, {middle, s.Hi}} {
+	for _, half := range []span{{Lo: s.Lo, Hi: middle}, {Lo: middle, Hi: s.Hi}} {
 		if err := b.runPart(ctx, half); err != nil || b.w.at < half.Hi {
 			return err
 		}
@@ -120,7 +120,7 @@ func (b *batches[T, R]) note(err error) {
 				of = &itemCause{own, err}
 			}
 		}
-		b.w.faults = append(b.w.faults, fault{span{at, at + 1}, &ItemError{Index: at, Attempts: b.w.attempts, Err: of}})
+		b.w.faults = append(b.w.faults, fault{span{Lo: at, Hi: at + 1}, &ItemError{Index: at, Attempts: b.w.attempts, Err: of}})
 	}
 }
 

@@ -51,7 +51,7 @@ type calls[T, R any] struct {
 func (c *calls[T, R]) fork() runner               { return c }
 func (c *calls[T, R]) usesContext() bool          { return c.fn.Plain == nil }
 func (c *calls[T, R]) tellsAttempts() bool        { return false }
-func (c *calls[T, R]) failed(at int, _ span) span { return span{at, at + 1} }
+func (c *calls[T, R]) failed(at int, _ span) span { return span{Lo: at, Hi: at + 1} }
 
 func (c *calls[T, R]) fail(_ *worker, lost span, err error) error {
 	return &ItemError{Index: lost.Lo, Attempts: 1, Err: answer.Plain(err)}
@@ -65,7 +65,7 @@ func (c *calls[T, R]) run(ctx context.Context, w *worker, s span) (err error) {
 		step = 1
 	}
 	for w.at < s.Hi && err == nil && !w.interrupted() {
-		if part := (span{w.at, w.at + step}); c.fn.Plain != nil {
+		if part := (span{Lo: w.at, Hi: w.at + step}); c.fn.Plain != nil {
 			err = c.runPlain(w, part)
 		} else {
 			err = c.runContext(ctx, w, part)

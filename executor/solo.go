@@ -170,7 +170,7 @@ func (o *solo) next() bool {
 	if !ok {
 		return false
 	}
-	o.span = span{o.span.Hi, o.span.Hi + size}
+	o.span = span{Lo: o.span.Hi, Hi: o.span.Hi + size}
 	o.alarm.enter(inBlock)
 	return true
 }

@@ -44,7 +44,7 @@ func newStreaming[T, R any](s *stream[T, R]) *streaming[T, R] {
 func (r *streaming[T, R]) fork() runner               { return newStreaming(r.stream) }
 func (r *streaming[T, R]) usesContext() bool          { return true }
 func (r *streaming[T, R]) tellsAttempts() bool        { return true }
-func (r *streaming[T, R]) failed(at int, _ span) span { return span{at, at + 1} }
+func (r *streaming[T, R]) failed(at int, _ span) span { return span{Lo: at, Hi: at + 1} }
 
 func (r *streaming[T, R]) fail(w *worker, lost span, err error) error {
 	if own, ok := w.runner.(*streaming[T, R]); ok {
@@ -138,7 +138,7 @@ func (r *streaming[T, R]) handOver(hi int, share time.Duration) {
 	r.results = append(r.results, mine...)
 	clear(mine) // keeps nothing alive that the loop may drop
 	if !r.cfg.Unordered {
-		r.ranges = append(r.ranges, span{r.told, hi})
+		r.ranges = append(r.ranges, span{Lo: r.told, Hi: hi})
 		r.ring.clear(r.told, hi)
 	}
 	r.told = hi
@@ -164,7 +164,7 @@ func (r *streaming[T, R]) shorten() (rest span) {
 		// The stuck item has taken most of the time.
 		r.handOver(int(at), time.Duration(min(r.expected.Load(), int64(now-r.since)/int64(n))))
 	}
-	return span{int(at) + 1, int(end)}
+	return span{Lo: int(at) + 1, Hi: int(end)}
 }
 
 // reaches publishes that item i is begun, and reports whether it is part of the

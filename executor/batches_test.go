@@ -1,0 +1,226 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor/internal/sizing"
+)
+
+// tooLarge is what a service says of a batch that is.
+type tooLarge struct{}
+
+func (tooLarge) Error() string  { return "too large" }
+func (tooLarge) TooLarge() bool { return true }
+
+// policy is one that is a function.
+type policy func(ctx context.Context, call func(context.Context) error) error
+
+func (p policy) Do(ctx context.Context, call func(context.Context) error) error { return p(ctx, call) }
+
+// refused is an answer of a service.
+type refused int
+
+func (r refused) Error() string   { return "refused" }
+func (r refused) StatusCode() int { return int(r) }
+
+// withdrawn is the error of a call that was not made.
+type withdrawn struct{}
+
+func (withdrawn) Error() string          { return "not made" }
+func (withdrawn) Refused() time.Duration { return 0 }
+
+// batched runs items 2 to 9 of ten in one claim, and returns the sizes of the calls.
+func batched(t *testing.T, policies []Policy, fn func(call int, items []int) ([]int, error)) (b *batches[int, int], w *worker, sizes []int, err error) {
+	t.Helper()
+	items := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+	counted := func(_ context.Context, items []int) ([]int, error) {
+		sizes = append(sizes, len(items))
+		return fn(len(sizes), items)
+	}
+	b = newBatches(counted, policies, items, make([]int, 10), sizing.NewBatch(sizing.BatchBounds{Target: time.Second, Most: 100}))
+	w = &worker{}
+	err = b.run(t.Context(), w, span{Lo: 2, Hi: 9})
+	return b, w, sizes, err
+}
+
+// nextSize is how many items the sizer gives a call after one item took 10 ms.
+func nextSize(b *batches[int, int]) int {
+	b.sizer.Succeeded(1, 10*time.Millisecond)
+	return b.sizer.Size(0, 10_000, 1)
+}
+
+func same(_ int, items []int) ([]int, error) { return items, nil }
+
+// A batch that is too large is made again in two halves.
+func TestBatchHalves(t *testing.T) {
+	b, w, sizes, err := batched(t, nil, func(_ int, items []int) ([]int, error) {
+		if len(items) > 2 {
+			return nil, tooLarge{}
+		}
+		return items, nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, []int{7, 4, 2, 2, 3, 2, 1}, sizes)
+	require.Equal(t, []int{0, 0, 2, 3, 4, 5, 6, 7, 8, 0}, b.out)
+	require.Equal(t, 9, w.at)
+	require.True(t, w.returned)
+	require.Equal(t, 2, nextSize(b), "no more than what was not too large")
+
+	_, w, sizes, err = batched(t, nil, func(int, []int) ([]int, error) { return nil, tooLarge{} })
+	require.ErrorIs(t, err, errParts)
+	require.Len(t, sizes, 13, "down to one item")
+	require.Len(t, w.faults, 7)
+	for i, f := range w.faults {
+		require.Equal(t, span{Lo: 2 + i, Hi: 3 + i}, f.span)
+	}
+	_, w, sizes, err = batched(t, nil, func(call int, items []int) ([]int, error) {
+		if call == 1 {
+			return nil, tooLarge{}
+		}
+		return nil, errors.New("odd")
+	})
+	require.ErrorIs(t, err, errParts)
+	require.Equal(t, []int{7, 4, 3}, sizes, "one half fails, and the other is run")
+	require.Equal(t, []span{{Lo: 2, Hi: 6}, {Lo: 6, Hi: 9}}, []span{w.faults[0].span, w.faults[1].span})
+}
+
+// Of a batch that tells which of its items failed, the others count, and a retry is given
+// only those.
+func TestPartsOfABatch(t *testing.T) {
+	odd := errors.New("odd")
+	partial := func(failed ...int) *PartialError {
+		e := &PartialError{Failed: map[int]error{}}
+		for _, i := range failed {
+			e.Failed[i] = odd
+		}
+		return e
+	}
+	b, w, sizes, err := batched(t, nil, func(_ int, items []int) ([]int, error) { return items, partial(1, 6) })
+	require.ErrorIs(t, err, errParts)
+	require.Equal(t, []int{7}, sizes)
+	require.Equal(t, []int{0, 0, 2, 0, 4, 5, 6, 7, 0, 0}, b.out)
+	require.Len(t, w.faults, 2)
+	require.Equal(t, span{Lo: 3, Hi: 4}, w.faults[0].span)
+	require.Equal(t, &ItemError{Index: 8, Attempts: 1, Err: odd}, w.faults[1].err)
+	require.Equal(t, 4, nextSize(b), "it is not for its size")
+
+	again := policy(func(ctx context.Context, call func(context.Context) error) error {
+		if err := call(ctx); err == nil {
+			return nil
+		}
+		return call(ctx)
+	})
+	b, w, sizes, err = batched(t, []Policy{again}, func(call int, items []int) ([]int, error) {
+		if call == 1 {
+			return items, partial(1, 6)
+		}
+		require.Equal(t, []int{3, 8}, items)
+		return items, partial(1)
+	})
+	require.ErrorIs(t, err, errParts)
+	require.Equal(t, []int{7, 2}, sizes)
+	require.Equal(t, []int{0, 0, 2, 3, 4, 5, 6, 7, 0, 0}, b.out)
+	require.Len(t, w.faults, 1)
+	require.Equal(t, &ItemError{Index: 8, Attempts: 2, Err: odd}, w.faults[0].err)
+
+	b, w, _, err = batched(t, []Policy{again}, func(call int, items []int) ([]int, error) {
+		if call == 1 {
+			return items, partial(0)
+		}
+		return items, nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, []int{0, 0, 2, 3, 4, 5, 6, 7, 8, 0}, b.out)
+	require.Empty(t, w.faults)
+}
+
+// A policy that answers without a call that did all has no results to show.
+func TestBatchAnsweredByAPolicy(t *testing.T) {
+	swallows := policy(func(ctx context.Context, call func(context.Context) error) error {
+		_ = call(ctx)
+		_ = call(ctx)
+		return nil
+	})
+	_, w, _, err := batched(t, []Policy{swallows}, func(call int, items []int) ([]int, error) {
+		if call == 2 {
+			return nil, errors.New("odd")
+		}
+		return items, nil
+	})
+	require.ErrorIs(t, err, errParts)
+	require.ErrorIs(t, w.faults[0].err, ErrResultCount)
+	b, _, sizes, err := batched(t, nil, same)
+	require.NoError(t, err)
+	require.Equal(t, []int{7}, sizes)
+	b.chain = func(context.Context) error { return nil }
+	w = &worker{}
+	require.ErrorIs(t, b.run(t.Context(), w, span{Lo: 0, Hi: 2}), errParts)
+	require.Equal(t, &BatchError{Index: 0, Size: 2, Err: &countError{got: 0, want: 2}}, w.faults[0].err)
+	require.Equal(t, span{Lo: 4, Hi: 9}, b.failed(4, span{Lo: 2, Hi: 9}))
+	b.span = span{Lo: 4, Hi: 6}
+	require.Equal(t, span{Lo: 4, Hi: 6}, b.failed(4, span{Lo: 2, Hi: 9}))
+	b.span = span{Lo: 4, Hi: 4}
+	require.Equal(t, span{Lo: 4, Hi: 9}, b.failed(4, span{Lo: 2, Hi: 9}))
+}
+
+// What becomes of a claim when its run ends, or when it is told to stop.
+func TestBatchStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := newBatches(func(ctx context.Context, items []int) ([]int, error) {
+		cancel()
+		return nil, ctx.Err()
+	}, nil, make([]int, 9), make([]int, 9), nil)
+	w := &worker{}
+	require.ErrorIs(t, b.run(ctx, w, span{Lo: 2, Hi: 9}), context.Canceled)
+	require.Equal(t, 2, w.at)
+	require.Empty(t, w.faults)
+	w.signal.Store(halt)
+	require.NoError(t, b.run(t.Context(), w, span{Lo: 3, Hi: 9}))
+	require.Equal(t, 3, w.at)
+	require.InDelta(t, 1, b.cost(5), 0, "of a fixed size")
+
+	halted := newBatches(func(_ context.Context, items []int) ([]int, error) {
+		if len(items) == 2 {
+			w.signal.Store(halt)
+		}
+		if len(items) > 2 {
+			return nil, tooLarge{}
+		}
+		return items, nil
+	}, nil, make([]int, 9), make([]int, 9), nil)
+	w = &worker{}
+	require.NoError(t, halted.run(t.Context(), w, span{Lo: 0, Hi: 4}))
+	require.Equal(t, 2, w.at, "the second half is left")
+}
+
+// What the sizer is told of calls.
+func TestBatchTells(t *testing.T) {
+	odd := errors.New("odd")
+	b, _, _, err := batched(t, nil, func(int, []int) ([]int, error) { return nil, odd })
+	require.ErrorIs(t, err, errParts)
+	require.Equal(t, 4, nextSize(b), "seven failed: the middle between that and one")
+	told := func(items int, err error) int {
+		b, _, _, _ := batched(t, nil, same)
+		b.sizer = sizing.NewBatch(sizing.BatchBounds{Target: time.Second, Most: 100})
+		b.tell(items, 0, err)
+		return nextSize(b)
+	}
+	require.Equal(t, 4, told(4, withdrawn{}), "it was not made")
+	require.Equal(t, 2, told(4, odd))
+	require.Equal(t, 2, told(3, tooLarge{}))
+	require.InDelta(t, 1, b.cost(5), 0, "nothing is known")
+	b.sizer = sizing.NewBatch(sizing.BatchBounds{Target: time.Second, Given: 10})
+	b.tell(10, 10*time.Second, nil)
+	require.InDelta(t, 1, b.cost(5), 0, "the size is given")
+	b.sizer = nil
+	b.tell(5, 0, nil)
+	require.InDelta(t, 1, b.cost(5), 0)
+	short := func(_ int, items []int) ([]int, error) { return items[1:], nil }
+	_, w, _, _ := batched(t, nil, short)
+	require.Equal(t, &BatchError{Index: 2, Size: 7, Err: &countError{got: 6, want: 7}}, w.faults[0].err)
+}

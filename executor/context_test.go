@@ -1,0 +1,142 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor/internal/flight"
+	"github.com/amorsize/amorsize/internal/waiting"
+)
+
+// opened is a tracker that begins with first calls.
+func opened(first int) *flight.Tracker {
+	tracker := new(flight.Tracker)
+	s := &wired(Config{}, 9).sharing
+	s.allow(100, 100)
+	tracker.Enlist(s, 0)
+	tracker.Open(0, first, 0, 0, false)
+	return tracker
+}
+
+// A call that is held back is not in flight, and what it waits is not its time.
+func TestCallHeldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := opened(4)
+		w := &worker{call: newCallContext(&runContext{Context: t.Context()}, &Config{})}
+		c, stirred := w.call, make(chan struct{}, 1)
+		c.watch(g, &w.attempt, &pacer{stirred: stirred})
+		g.Watch(&w.attempt)
+		g.Enter(&w.attempt, 0, 2, 3)
+		line := waiting.Line{Of: g}
+		hold := waiting.BeginWith(c, line)
+		<-stirred
+		require.Zero(t, g.InFlight())
+		at, waits := c.waitsIn()
+		require.True(t, waits)
+		require.Equal(t, line, at)
+		time.Sleep(time.Second)
+		second := waiting.BeginWith(c, waiting.Line{}) // from another goroutine of the call
+		require.Empty(t, stirred)
+		second.End()
+		_, waits = c.waitsIn()
+		require.True(t, waits)
+		require.Equal(t, time.Second, c.heldFor(c.since+time.Second))
+		hold.End()
+		_, waits = c.waitsIn()
+		require.False(t, waits)
+		require.Equal(t, 1, g.InFlight(), "it goes on")
+		hold.End() // twice
+		require.Zero(t, c.holders)
+		time.Sleep(time.Second)
+		require.Equal(t, time.Second, c.heldFor(0))
+		require.Equal(t, time.Second, c.settle())
+		require.Zero(t, c.settle())
+		require.Zero(t, c.heldFor(0))
+
+		late := waiting.BeginWith(c, line)
+		time.Sleep(time.Second)
+		require.Equal(t, time.Second, c.settle(), "by a goroutine that the function has left behind")
+		late.End()
+		require.Zero(t, c.holders)
+		require.Equal(t, flight.Paused{}, c.paused)
+		next := waiting.BeginWith(c, line)
+		late.End()
+		require.Equal(t, 1, c.holders, "that is another call")
+		next.End()
+	})
+	var none *callContext
+	require.Zero(t, none.settle())
+	require.Zero(t, none.heldFor(1))
+	_, waits := none.waitsIn()
+	require.False(t, waits)
+	none.watch(nil, nil, nil)
+	require.False(t, none.hasTurn())
+}
+
+// A call gives its turn to another one while it is held back.
+func TestCallsTurn(t *testing.T) {
+	c := newCallContext(&runContext{Context: t.Context()}, &Config{})
+	all := new(flight.Turns)
+	taken := func() (n int) {
+		for all.Allow(n); all.Over(); all.Allow(n) {
+			n++
+		}
+		return n
+	}
+	all.Allow(2)
+	age, _, ok := all.Take(nil, time.Hour)
+	require.True(t, ok)
+	require.False(t, c.hasTurn())
+	c.takesTurn(all, age)
+	require.True(t, c.hasTurn())
+	hold := waiting.BeginWith(c, waiting.Line{})
+	require.Zero(t, taken())
+	hold.End()
+	require.Equal(t, 1, taken())
+	c.forcesTurn(all)
+	require.Equal(t, 1, taken(), "it has one")
+	of, _ := c.endsTurn()
+	require.Same(t, all, of)
+	require.False(t, c.hasTurn())
+
+	c.forcesTurn(all)
+	require.Equal(t, 2, taken())
+	require.True(t, c.hasTurn())
+	c.endsTurn()
+	hold = waiting.BeginWith(c, waiting.Line{})
+	c.forcesTurn(all)
+	require.Equal(t, 2, taken(), "when it goes on")
+	hold.End()
+	require.Equal(t, 3, taken())
+}
+
+// What calls are given ends with the run, for the first reason.
+func TestRunContext(t *testing.T) {
+	why := errors.New("odd")
+	early := &runContext{Context: t.Context()}
+	require.NoError(t, early.Err())
+	require.Nil(t, early.own, "nobody has asked for more")
+	early.end(why)
+	early.end(nil)
+	require.ErrorIs(t, early.Err(), context.Canceled)
+	<-early.Done()
+	require.ErrorIs(t, context.Cause(early), why)
+	late := &runContext{Context: t.Context()}
+	done := late.Done()
+	require.NoError(t, late.Err())
+	late.end(why)
+	<-done
+	late.end(nil)
+	require.ErrorIs(t, context.Cause(late), why)
+	key := new(int)
+	valued := &runContext{Context: context.WithValue(t.Context(), key, 7)}
+	require.Equal(t, 7, valued.Value(key))
+	valued.Done()
+	require.Equal(t, 7, valued.Value(key))
+	valued.end(nil)
+}

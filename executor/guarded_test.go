@@ -1,0 +1,115 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What policies take is told from the time of the function, where it is measured.
+func TestPolicedTime(t *testing.T) {
+	waits := policy(func(ctx context.Context, call func(context.Context) error) error {
+		time.Sleep(time.Second)
+		_ = call(ctx)
+		time.Sleep(time.Second)
+		return call(ctx)
+	})
+	fn := func(i int) (int, error) {
+		time.Sleep(100 * time.Millisecond)
+		return i, nil
+	}
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuarded(calls[int, int]{fn: Func[int, int]{Plain: fn}, items: []int{0, 1, 2}, out: make([]int, 3)}, []Policy{waits})
+		w := &worker{}
+		require.NoError(t, g.run(t.Context(), w, span{Lo: 1, Hi: 3}))
+		require.Equal(t, []int{0, 1, 2}, g.out)
+		require.Equal(t, 3, w.at)
+		require.True(t, w.returned)
+		require.Equal(t, 2, w.attempts)
+		require.Zero(t, g.result)
+		require.Zero(t, w.policed.waited, "nobody measures")
+		w.itemNanos = float64(leastWait)
+		require.NoError(t, g.run(t.Context(), w, span{Lo: 1, Hi: 2}))
+		require.Zero(t, w.policed.ownItems.Load())
+		for _, measured := range []func(w *worker){
+			func(w *worker) { w.policed.sampling = true }, func(w *worker) { w.itemNanos = float64(leastWait) + 1 },
+		} {
+			w := &worker{}
+			measured(w)
+			require.NoError(t, g.run(t.Context(), w, span{Lo: 1, Hi: 3}))
+			require.Equal(t, 4*time.Second, w.policed.waited)
+			require.EqualValues(t, 2, w.policed.ownItems.Load())
+			require.EqualValues(t, 400*time.Millisecond, w.policed.ownTime.Load())
+			require.Equal(t, 200*time.Millisecond, w.policed.own, "of the item that was run last")
+			require.False(t, w.policed.inside.Load())
+		}
+	})
+}
+
+// The tracker is told of each attempt, unless the run is over.
+func TestPolicedAttempts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := opened(4)
+		ctx, cancel := context.WithCancel(t.Context())
+		w := &worker{}
+		w.watch(g, ctx, newLatencies())
+		w.beginPoliced()
+		entered := w.enter(3, 2)
+		require.Equal(t, 1, g.InFlight())
+		require.True(t, w.policed.inside.Load())
+		time.Sleep(time.Second)
+		w.leave(entered, 3, nil)
+		require.Zero(t, g.InFlight())
+		require.EqualValues(t, 3, w.latencies.histogram.TotalCount())
+		require.Equal(t, time.Second, w.policed.own)
+		w.leave(w.enter(3, 2), 3, refused(503))
+		require.Less(t, g.Limit(), 4, "it was lost")
+		limit := g.Limit()
+		cancel()
+		w.leave(w.enter(3, 2), 3, fmt.Errorf("%w: %w", refused(503), ctx.Err()))
+		require.Equal(t, limit, g.Limit(), "the run is over, and that is all this says")
+		require.EqualValues(t, 3, w.latencies.histogram.TotalCount())
+		require.Zero(t, g.InFlight())
+	})
+}
+
+// A policy that answers without calling has no result to show, nor one that an earlier
+// item left behind; and an error ends the claim where it came.
+func TestGuardedAnswers(t *testing.T) {
+	odd := errors.New("odd")
+	for at, want := range map[int][]int{1: {10, 0, 12}, 2: {10, 11, 0}} {
+		answers := policy(func(ctx context.Context, call func(context.Context) error) error {
+			if ctx.Value(policed{}) == at {
+				return nil
+			}
+			return call(ctx)
+		})
+		g := newGuarded(calls[int, int]{items: []int{10, 11, 12}, out: make([]int, 3)}, []Policy{answers})
+		g.fn.Plain = func(i int) (int, error) { return i, nil }
+		for i := range 3 {
+			ctx := context.WithValue(t.Context(), policed{}, i)
+			require.NoError(t, g.run(ctx, &worker{}, span{Lo: i, Hi: i + 1}))
+		}
+		require.Equal(t, want, g.out)
+	}
+	g := newGuarded(calls[int, int]{items: []int{10, 11, 12}, out: make([]int, 3)}, nil)
+	g.fn.Context = func(_ context.Context, i int) (int, error) {
+		if i == 11 {
+			return 0, odd
+		}
+		return i, nil
+	}
+	w := &worker{}
+	require.ErrorIs(t, g.run(t.Context(), w, span{Lo: 0, Hi: 3}), odd)
+	require.Equal(t, 1, w.at)
+	require.True(t, w.returned)
+	require.Equal(t, &ItemError{Index: 1, Attempts: 1, Err: odd}, g.fail(w, span{Lo: 1, Hi: 2}, odd))
+	w.signal.Store(halt)
+	require.NoError(t, g.run(t.Context(), w, span{Lo: 2, Hi: 3}))
+	require.Equal(t, 2, w.at)
+}

@@ -1,0 +1,96 @@
+package executor
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor/internal/flight"
+	"github.com/amorsize/amorsize/executor/internal/sizing"
+	"github.com/amorsize/amorsize/internal/adaptive"
+	"github.com/amorsize/amorsize/internal/waiting"
+)
+
+// inCall is a worker in a call for so many items since began.
+func inCall(items int64, began time.Duration) *worker {
+	w := &worker{call: &callContext{}}
+	w.size.Store(items)
+	w.began.Store(int64(began))
+	return w
+}
+
+// flying is a tracker of so many attempts in flight.
+func flying(attempts int) *flight.Tracker {
+	t := new(flight.Tracker)
+	for range attempts {
+		t.Enter(new(flight.Attempt), 0, 1, 1)
+	}
+	return t
+}
+
+// known is a tracker that knows what a call takes without load.
+func known(base time.Duration) *flight.Tracker {
+	t := new(flight.Tracker)
+	t.Open(0, 4, base, 9, false)
+	t.Review(0, adaptive.Conditions{})
+	return t
+}
+
+// What is in flight, but for calls that have just begun or are held back.
+func TestFlight(t *testing.T) {
+	held, outside, within := inCall(1, 0), inCall(1, 0), inCall(1, 0)
+	waiting.BeginWith(held.call, waiting.Line{})
+	outside.policed.measuring.Store(true)
+	within.policed.measuring.Store(true)
+	within.policed.inside.Store(true)
+	p := wired(Config{Policies: []Policy{passing{}}}, 9)
+	p.planner.top, p.room.uncounted = 1000, 3
+	p.room.ended.Store(10)
+	p.crew.workers = []*worker{inCall(0, 0), held, outside, within, inCall(2, 0), inCall(1, time.Second-unitAge), inCall(1, time.Second-unitAge+1)}
+	f := p.scheduler.inFlight(time.Second)
+	require.Equal(t, load{units: 3, young: 1, ended: 7, want: max(3, runtime.GOMAXPROCS(0)), size: 1}, f)
+	require.Equal(t, 1, f.size)
+	p.sharing.tracker = known(time.Second)
+	f = p.scheduler.inFlight(time.Second)
+	require.Equal(t, 2, f.units, "half of what a call takes")
+	p.sharing.tracker = new(flight.Tracker)
+	p.planner.plan.Sample.ItemNanos = 1e9
+	f = p.scheduler.inFlight(time.Second)
+	require.Equal(t, 2, f.units)
+	p.planner.plan.Sample.ItemNanos = 0
+
+	p.scheduler.mode.Store(modeWaiting)
+	p.crew.limit.Store(40)
+	f = p.scheduler.inFlight(time.Second)
+	require.Equal(t, 160, f.want, "as far as one review goes")
+	p.planner.top = 50
+	f = p.scheduler.inFlight(time.Second)
+	require.Equal(t, 50, f.want)
+	p.sharing.shares = true
+	p.sharing.tracker = flying(31)
+	f = p.scheduler.inFlight(time.Second)
+	require.Equal(t, 30, f.units, "in all runs")
+	p.sharing.tracker = flying(2)
+	f = p.scheduler.inFlight(time.Second)
+	require.Equal(t, 3, f.units)
+
+	p.batches = &batching{}
+	p.sharing.tracker = flying(31)
+	f = p.scheduler.inFlight(time.Second)
+	require.Equal(t, 4, f.units, "items")
+	require.Equal(t, 1, f.size)
+	require.Equal(t, 50*sizing.BatchGrowth, f.want)
+	p.cfg.ChunkSize = 6
+	f = p.scheduler.inFlight(time.Second)
+	require.Equal(t, 6, f.size)
+	require.Equal(t, 50*sizing.BatchGrowth*6, f.want)
+	p.cfg.ChunkSize = 0
+	p.crew.workers = []*worker{inCall(10, 0), inCall(20, 0)}
+	f = p.scheduler.inFlight(time.Second)
+	require.Equal(t, 15, f.size)
+	p.crew.workers = nil
+	f = p.scheduler.inFlight(time.Second)
+	require.Equal(t, 1, f.size)
+}

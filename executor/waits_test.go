@@ -1,0 +1,83 @@
+package executor
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor/internal/sizing"
+	"github.com/amorsize/amorsize/executor/internal/source"
+)
+
+// starving is a source that workers wait for.
+type starving struct{ *source.Arrivals }
+
+func (starving) Demand() (idle, there int) { return 1, 0 }
+
+// What bounds the calls in flight, as a run sees it.
+func TestBoundOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		m      Moment
+		change func(p *run)
+		want   Bound
+	}{
+		"the service":              {Moment{Limit: 10, Bound: BoundByService}, nil, BoundByService},
+		"it grows":                 {Moment{Limit: 10}, nil, ""},
+		"held, and few in flight":  {Moment{Limit: 10, InFlight: 7, Held: 1}, nil, BoundByPolicies},
+		"held, and most in flight": {Moment{Limit: 10, InFlight: 8, Held: 1}, nil, ""},
+		"few in flight":            {Moment{Limit: 10, InFlight: 1}, nil, ""},
+		"half as many held":        {Moment{Limit: 10, InFlight: 10, Held: 5}, nil, ""},
+		"more held":                {Moment{Limit: 10, InFlight: 10, Held: 6}, nil, BoundByPolicies},
+		"no items left":            {Moment{Limit: 10, Bound: BoundByService}, func(p *run) { p.of(source.NewSlice(5, 5)) }, BoundByItems},
+		"items come slowly": {Moment{Limit: 10, Bound: BoundByService}, func(p *run) {
+			p.of(starving{source.NewArrivals(9, false)})
+		}, BoundByItems},
+		"a stream":                     {Moment{Limit: 10, Bound: BoundByService}, func(p *run) { p.of(source.NewArrivals(9, false)) }, BoundByService},
+		"memory":                       {Moment{Limit: 30}, func(p *run) { p.sharing.mine.Store(30) }, BoundByMemory},
+		"not yet":                      {Moment{Limit: 29}, func(p *run) { p.sharing.mine.Store(30) }, ""},
+		"memory, of all runs":          {Moment{Limit: 10, Bound: BoundByCaller}, func(p *run) { p.sharing.mine.Store(49) }, BoundByMemory},
+		"the items that there are":     {Moment{Limit: 50}, nil, BoundByItems},
+		"fewer than the caller allows": {Moment{Limit: 50}, func(p *run) { p.cfg.MaxWorkers = 51 }, BoundByItems},
+		"the caller":                   {Moment{Limit: 50, Bound: BoundByCaller}, func(p *run) { p.cfg.MaxWorkers = 50 }, BoundByCaller},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := wired(Config{}, 1000)
+			p.planner.top = 50
+			p.sharing.mine.Store(50)
+			if c.change != nil {
+				c.change(p)
+			}
+			require.Equal(t, c.want, p.scheduler.boundOf(c.m))
+		})
+	}
+}
+
+func TestBatchesLeft(t *testing.T) {
+	p := wired(Config{}, 9)
+	p.of(source.NewSlice(10, 50))
+	require.True(t, math.IsInf(p.scheduler.batchesLeft(), 1))
+	p.batches = &batching{sizing.NewBatch(sizing.BatchBounds{Given: 16})}
+	require.InDelta(t, 2.5, p.scheduler.batchesLeft(), 0)
+}
+
+// A claim that takes much longer than foreseen is cut, if there is something to cut.
+func TestCutLate(t *testing.T) {
+	p := wired(Config{}, 9)
+	p.scheduler.sizer = sizing.Fixed(1)
+	late := func(size, began int64) *worker {
+		w := &worker{runner: &calls[int, int]{}}
+		w.size.Store(size)
+		w.began.Store(began)
+		return w
+	}
+	single, just, long := late(1, 0), late(2, 100), late(2, 99)
+	p.crew.workers = []*worker{single, just, long}
+	after := int64(sizing.NewTimed(1, 0, 1, 0).Late())
+	require.False(t, p.scheduler.cutLate(1<<40), "never, of a fixed size")
+	p.scheduler.sizer = sizing.NewTimed(1, 0, 1, 0)
+	require.True(t, p.scheduler.cutLate(time.Duration(after+100)))
+	require.Equal(t, []uint32{goOn, goOn, split}, []uint32{single.signal.Load(), just.signal.Load(), long.signal.Load()})
+	require.False(t, p.scheduler.cutLate(time.Duration(after+100)), "once")
+}
