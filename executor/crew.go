@@ -19,10 +19,9 @@ type crew struct {
 	running atomic.Int64  // how many there are, for readers without mu
 	idle    chan struct{} // closed when the last one has left
 
-	source source.Source             // what there is to claim
-	events *events                   // hears how many there are
-	hire   func(working int) *worker // makes a helper, nil if none is to be had
-	work   func(*worker)             // what it does, in a goroutine of its own
+	source source.Source // what there is to claim
+	events *events       // hears how many there are
+	jobs   employer      // what they are for
 
 	helpers sync.WaitGroup // and the supervisor
 
@@ -34,6 +33,15 @@ type crew struct {
 	closed  bool // idle is
 	count   headcount
 	done    totals // of those who have left
+}
+
+// employer makes helpers, and has work for them.
+type employer interface {
+	// hire makes a helper, the one after so many workers; nil if none is to be had. It is
+	// called with a lock held, and waits for nothing.
+	hire(working int) *worker
+	// work is what a helper does, in a goroutine of its own.
+	work(w *worker)
 }
 
 // place is where a worker stands in its crew, which alone writes it.
@@ -142,14 +150,14 @@ func (c *crew) grow() {
 func (c *crew) fill() {
 	want := min(int(c.limit.Load()), len(c.workers)+c.source.Left())
 	for len(c.workers) < want && !c.closed && !c.stopped {
-		w := c.hire(len(c.workers))
+		w := c.jobs.hire(len(c.workers))
 		if w == nil {
 			return
 		}
 		c.enter(w)
 		c.helpers.Go(func() {
 			defer c.leave(w)
-			c.work(w)
+			c.jobs.work(w)
 		})
 	}
 }

@@ -97,6 +97,15 @@ func TestSurplus(t *testing.T) {
 	require.False(t, r.surplus(helper))
 }
 
+// employing is an employer made of two functions.
+type employing struct {
+	make func(working int) *worker
+	do   func(*worker)
+}
+
+func (e employing) hire(working int) *worker { return e.make(working) }
+func (e employing) work(w *worker)           { e.do(w) }
+
 // Helpers come up to the limit as long as there are items, and one takes the place of
 // one that ended before its time; the last one to leave ends the supervisor. A crew needs
 // nothing but a source, and somebody who makes workers.
@@ -107,18 +116,17 @@ func TestCrewGrows(t *testing.T) {
 		leave := make(chan struct{})
 		c := &crew{
 			idle: make(chan struct{}), source: source.NewSlice(0, 3),
-			hire: func(working int) *worker {
-				mu.Lock()
-				defer mu.Unlock()
-				if hired == most {
-					return nil
-				}
-				hired++
-				require.Less(t, working, 3)
-				return &worker{}
-			},
-			work: func(*worker) { <-leave },
 		}
+		c.jobs = employing{func(working int) *worker {
+			mu.Lock()
+			defer mu.Unlock()
+			if hired == most {
+				return nil
+			}
+			hired++
+			require.Less(t, working, 3)
+			return &worker{}
+		}, func(*worker) { <-leave }}
 		caller := &worker{}
 		c.start(caller, false)
 		require.Empty(t, c.workers, "the caller leaves its items to helpers")

@@ -13,7 +13,7 @@ type outcome struct {
 	mode ErrorMode
 	ctx  *runContext  // of the calls: ends with the first failure, in FailFast
 	over *atomic.Bool // no further item is to start; set first of all
-	stop func()       // tells all who would start one
+	stop stopped      // who would start one
 
 	told     atomic.Bool // stop has been called
 	mu       sync.Mutex
@@ -21,6 +21,9 @@ type outcome struct {
 	panicked *PanicError
 	exited   bool // a listener called runtime.Goexit
 }
+
+// stopped is told, once, that no further item is to start.
+type stopped interface{ stop() }
 
 // fault is a failed item or batch.
 type fault struct {
@@ -32,7 +35,7 @@ type fault struct {
 func (o *outcome) halt() {
 	o.over.Store(true)
 	if !o.told.Swap(true) {
-		o.stop()
+		o.stop.stop()
 	}
 }
 

@@ -64,9 +64,9 @@ func newRun(o *solo) *run {
 // wire makes the parts known to those that use them.
 func (r *run) wire() {
 	job := &r.job
-	r.outcome = outcome{mode: r.cfg.Errors, ctx: r.ctx, over: r.over, stop: r.stop}
+	r.outcome = outcome{mode: r.cfg.Errors, ctx: r.ctx, over: r.over, stop: r}
 	r.crew = crew{
-		idle: make(chan struct{}), source: r.source, events: r.events, hire: r.hire, work: r.help,
+		idle: make(chan struct{}), source: r.source, events: r.events, jobs: r,
 	}
 	r.planner = planner{job: job}
 	r.sharing = sharing{job: job, crew: &r.crew, source: r.source}
@@ -213,7 +213,7 @@ func (r *run) run(takeUp func()) (err error) {
 	}
 	for more := r.caller.working; more; more = r.comeBack() {
 		r.caller.done = nil // from here on a signal comes instead
-		r.work(r.caller)
+		r.claimAll(r.caller)
 		r.wait()
 	}
 	ended = true

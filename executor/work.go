@@ -10,9 +10,9 @@ import (
 
 // What a worker does: claim after claim, as long as there is one for it.
 
-// help is the work of a helper, in a goroutine of its own: it takes note of panics that did
+// work is what a helper does, in a goroutine of its own: it takes note of panics that did
 // not come from the function, and of a Goexit.
-func (r *run) help(w *worker) {
+func (r *run) work(w *worker) {
 	defer func() {
 		if v := recover(); v != nil {
 			r.outcome.panics(asPanic(v), span{})
@@ -21,11 +21,11 @@ func (r *run) help(w *worker) {
 		}
 		r.sharing.part(w)
 	}()
-	r.work(w)
+	r.claimAll(w)
 }
 
-// work claims and runs items until there are none left for w.
-func (r *run) work(w *worker) {
+// claimAll claims and runs items until there are none left for w.
+func (r *run) claimAll(w *worker) {
 	now, ok := clock.Now(), true
 	claim := func() bool {
 		now, ok = r.claim(w, now)
@@ -49,6 +49,10 @@ func (r *run) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
 	workers := int(r.crew.limit.Load())
 	s, waited, ok := r.source.Take(r.claimSize(w, workers), workers)
 	if !ok {
+		return now, false
+	}
+	if r.over.Load() { // meanwhile: it may have been handed back by one whose call was made
+		r.source.Return(s)
 		return now, false
 	}
 	if waited {
