@@ -3,7 +3,6 @@ package executor
 import (
 	"context"
 
-	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/internal/answer"
 )
 
@@ -18,28 +17,23 @@ type Func[T, R any] struct {
 
 func (f Func[T, R]) valid() bool { return (f.Plain != nil) != (f.Context != nil) }
 
-// runner runs ranges of items. The engine knows neither items nor results.
-type runner interface {
-	// run runs the items of s in order until one fails or w is signalled.
-	// It leaves in w.at the first item that it did not complete; with an error,
-	// or a panic noted in w, that is the item that failed. With errParts, the items
-	// before it that failed are in w.faults.
-	run(ctx context.Context, w *worker, s span) error
-	// failed returns the items that are lost when item at of s fails.
-	failed(at int, s span) span
-	// fail makes the error of the item or batch, nil if it is a result instead.
-	fail(w *worker, lost span, err error) error
-	// fork returns the runner for another worker.
-	fork() runner
-	// usesContext reports whether calls are given a context.
-	usesContext() bool
-	// tellsAttempts reports whether it tells the worker of each attempt itself: a claim
-	// may be several of them, or have waiting in it.
-	tellsAttempts() bool
+// bounded returns f with every call bounded by the configured time. Of calls that f's own
+// policies refused, the errors are marked.
+func (f Func[T, R]) bounded(cfg *Config) Func[T, R] {
+	f.Context = within(cfg.ItemTimeout, answer.Linked(f.Context))
+	return f
 }
 
-// span is a range of items.
-type span = source.Span
+// check returns an error if f is not valid, or cannot be run with cfg.
+func (f Func[T, R]) check(cfg *Config) error {
+	switch {
+	case !f.valid():
+		return &ConfigError{"fn", nil, "a function"}
+	case f.Plain != nil && cfg.ItemTimeout > 0:
+		return &ConfigError{"ItemTimeout", cfg.ItemTimeout, "unset where the function takes no context"}
+	}
+	return nil
+}
 
 // calls runs a function item by item.
 type calls[T, R any] struct {

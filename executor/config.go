@@ -1,13 +1,11 @@
 package executor
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"time"
 
-	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
@@ -146,17 +144,8 @@ func (c *Config) Validate() error {
 			return &ConfigError{n.field, n.value, fmt.Sprintf("1 to %d, or 0 to find out", n.most)}
 		}
 	}
-	switch {
-	case c.TargetChunk < 0 || c.TargetChunk > MaxTargetChunk:
-		return &ConfigError{"TargetChunk", c.TargetChunk, fmt.Sprintf("above 0, up to %v", MaxTargetChunk)}
-	case c.MemoryLimit > 0 && c.MemoryLimit < MinMemoryLimit:
-		return &ConfigError{"MemoryLimit", c.MemoryLimit, fmt.Sprintf("at least %d bytes", MinMemoryLimit)}
-	case c.ItemTimeout < 0:
-		return &ConfigError{"ItemTimeout", c.ItemTimeout, "above 0, or 0 for no bound"}
-	case c.Errors != FailFast && c.Errors != Collect:
-		return &ConfigError{"Errors", int(c.Errors), "FailFast or Collect"}
-	case c.ProgressInterval < 0:
-		return &ConfigError{"ProgressInterval", c.ProgressInterval, "at least 0"}
+	if err := c.ranges(); err != nil {
+		return err
 	}
 	for i, p := range c.Policies {
 		if p == nil {
@@ -171,6 +160,27 @@ func (c *Config) Validate() error {
 	return c.contradiction()
 }
 
+// ranges returns an error for a setting that is out of its range and is no number of
+// something.
+func (c *Config) ranges() error {
+	switch {
+	case c.TargetChunk < 0 || c.TargetChunk > MaxTargetChunk:
+		return &ConfigError{"TargetChunk", c.TargetChunk, fmt.Sprintf("above 0, up to %v", MaxTargetChunk)}
+	case c.MemoryLimit > 0 && c.MemoryLimit < MinMemoryLimit:
+		return &ConfigError{"MemoryLimit", c.MemoryLimit, fmt.Sprintf("at least %d bytes", MinMemoryLimit)}
+	case c.ItemTimeout < 0:
+		return &ConfigError{"ItemTimeout", c.ItemTimeout, "above 0, or 0 for no bound"}
+	case c.Errors != FailFast && c.Errors != Collect:
+		return &ConfigError{"Errors", int(c.Errors), "FailFast or Collect"}
+	case c.ProgressInterval < 0:
+		return &ConfigError{"ProgressInterval", c.ProgressInterval, "at least 0"}
+	}
+	return nil
+}
+
+// contradiction returns an error for two settings that exclude each other.
+//
+//nolint:cyclop // one line for each pair; a table would make every error to find none
 func (c *Config) contradiction() error {
 	switch {
 	case c.Workers > 0 && c.MaxWorkers > 0 && c.Workers > c.MaxWorkers:
@@ -209,30 +219,6 @@ func (c *Config) constraints(items int) optimizer.Constraints {
 	}
 }
 
-// sizer returns what says how many items a worker claims at a time.
-func (c *Config) sizer(plan *optimizer.Plan, batches *batching) sizing.Sizer {
-	switch {
-	case c.ChunkSize > 0:
-		return sizing.Fixed(c.ChunkSize)
-	case batches != nil:
-		return batches.sizer
-	}
-	target := cmp.Or(c.TargetChunk, optimizer.DefaultTargetChunk)
-	return sizing.NewTimed(target, c.MaxChunkSize, plan.ChunkSize, plan.Sample.ItemNanos)
-}
-
-// batchSizer returns what finds the size of batches, nil if it is given.
-func (c *Config) batchSizer() *sizing.Batch {
-	if c.ChunkSize > 0 {
-		return nil
-	}
-	within := sizing.BatchBounds{Target: cmp.Or(c.TargetChunk, DefaultTargetBatch), Most: c.MaxChunkSize, Fixed: c.Workers > 0}
-	if c.Plan != nil {
-		within.Given = c.Plan.ChunkSize
-	}
-	return sizing.NewBatch(within)
-}
-
 // paced is a policy that tells the rate at which calls may start, and how many may at
 // once before it counts.
 type paced interface {
@@ -250,4 +236,22 @@ func (c *Config) askRate() {
 			}
 		}
 	}
+}
+
+// check is Validate, for a run with ctx.
+func (c *Config) check(ctx context.Context) error {
+	if ctx == nil {
+		return &ConfigError{"ctx", nil, "a context"}
+	}
+	return c.Validate()
+}
+
+// learn begins a run of the session, and returns what it can begin with, unless its caller
+// decides.
+func (c *Config) learn() *learned {
+	known := c.Session.begin()
+	if c.Plan != nil || c.Workers > 0 || c.SampleSize > 0 {
+		return nil
+	}
+	return known
 }

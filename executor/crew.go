@@ -44,13 +44,6 @@ type employer interface {
 	work(w *worker)
 }
 
-// place is where a worker stands in its crew, which alone writes it.
-type place struct {
-	seat     int           // index in the crew's list
-	working  bool          // it is there
-	admitted *atomic.Int64 // the process-wide count that it is part of, nil for none
-}
-
 // start lets helpers come. The caller is the first worker, if it works: the goroutine
 // of a stream leaves its items to helpers once its block is done.
 func (c *crew) start(caller *worker, works bool) {

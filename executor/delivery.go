@@ -156,68 +156,70 @@ func (d *delivery[T, R]) pass(at *Result[T, R]) bool {
 // from the input and not completed.
 func (d *delivery[T, R]) ending() {
 	s := d.stream
-	last := Result[T, R]{Index: -1, Err: s.err}
+	last := d.last()
+	more := true
 	switch {
 	case s.panicked != nil:
 		d.behind(s.arrivals.Seen())
 		return
-	case s.failure != nil:
-		last = *s.failure
-	case last.Err == nil && s.parent.Err() != nil && !s.exhausted:
-		last.Err = canceled(s.parent)
-	}
-	switch {
 	case s.failure != nil: // the loop is to learn of that, and of nothing else that failed
-		if !d.behind(s.arrivals.Seen()) {
-			return
-		}
-	case last.Err != nil && !d.incomplete(last.Err):
-		return
+		more = d.behind(s.arrivals.Seen())
+	case last.Err != nil:
+		more = d.incomplete(last.Err)
 	}
-	if s.inputErr != nil && !isContextError(s.parent, s.inputErr) && !d.yield(Result[T, R]{Index: -1, Err: s.inputErr}) {
-		return
+	if more && s.inputErr != nil && !isContextError(s.parent, s.inputErr) {
+		more = d.yield(Result[T, R]{Index: -1, Err: s.inputErr})
 	}
-	if last.Err != nil {
+	if more && last.Err != nil {
 		d.yield(last)
 	}
+}
+
+// last returns the result that says why the stream ended, without an error if it came to
+// its end.
+func (d *delivery[T, R]) last() Result[T, R] {
+	s := d.stream
+	if s.failure != nil {
+		return *s.failure
+	}
+	last := Result[T, R]{Index: -1, Err: s.err}
+	if last.Err == nil && s.parent.Err() != nil && !s.exhausted {
+		last.Err = canceled(s.parent)
+	}
+	return last
 }
 
 // incomplete yields what was completed behind gaps, and the items in them. It
 // returns false if the loop was left.
 func (d *delivery[T, R]) incomplete(why error) bool {
-	stopped := d.stopped
-	slices.SortFunc(stopped, func(a, b Result[T, R]) int { return a.Index - b.Index })
-	for i := range stopped { // what the call returned is seldom why the stream ended
-		if e, ok := errors.AsType[*ItemError](stopped[i].Err); ok {
-			e.Err = &stoppedError{err: e.Err, why: why}
-		}
-	}
-	tell := func(r Result[T, R]) bool { return d.behind(r.Index) && d.yield(r) }
-	notRun := d.arrivals.Rest()
-	slices.SortFunc(notRun, func(a, b span) int { return a.Lo - b.Lo })
-	why = &stoppedError{err: ErrNotRun, why: why}
-	for _, s := range notRun {
-		for i := s.Lo; i < s.Hi; i++ {
-			for len(stopped) > 0 && stopped[0].Index < i {
-				if !tell(stopped[0]) {
-					return false
-				}
-				stopped = stopped[1:]
-			}
-			if len(stopped) > 0 && stopped[0].Index == i {
-				continue // the call was made, and stopped
-			}
-			if !tell(Result[T, R]{Index: i, Item: *d.ring.at(i), Err: &ItemError{Index: i, Err: why}}) {
-				return false
-			}
-		}
-	}
-	for _, r := range stopped {
-		if !tell(r) {
+	for _, r := range d.gaps(why) {
+		if !d.behind(r.Index) || !d.yield(r) {
 			return false
 		}
 	}
 	return d.behind(d.arrivals.Seen())
+}
+
+// gaps returns the items that were not completed, in order: calls that were made, and
+// stopped, and items for which none was.
+func (d *delivery[T, R]) gaps(why error) []Result[T, R] {
+	all, made := d.stopped, make(map[int]bool, len(d.stopped))
+	for i := range all { // what the call returned is seldom why the stream ended
+		made[all[i].Index] = true
+		if e, ok := errors.AsType[*ItemError](all[i].Err); ok {
+			e.Err = &stoppedError{err: e.Err, why: why}
+		}
+	}
+	notRun := &stoppedError{err: ErrNotRun, why: why}
+	for _, s := range d.arrivals.Rest() {
+		for i := s.Lo; i < s.Hi; i++ {
+			if !made[i] {
+				all = append(all, Result[T, R]{Index: i, Item: *d.ring.at(i), Err: &ItemError{Index: i, Err: notRun}})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b Result[T, R]) int { return a.Index - b.Index })
+	return all
 }
 
 // behind yields what was completed before item i, in order.

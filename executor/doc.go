@@ -9,34 +9,49 @@
 // loop costs. Otherwise the optimizer makes a plan, helpers are started, and
 // the caller goes on working: nobody waits for a helper to wake up.
 //
-// Workers claim ranges of items from a shared counter: large ranges first,
-// smaller ones towards the end, none longer than a target time, each worker
-// judging by what its own latest items cost (guided self-scheduling;
-// Polychronopoulos and Kuck, IEEE Trans. Computers, 1987). A range that turns
-// out much slower than foreseen is cut, and its rest handed back.
+// An item passes through these hands:
 //
-// A controller compares what more and fewer workers achieve and keeps the
-// number that pays: never more than the cores for calls that compute, more for
-// calls that wait, one where a shared lock or the memory bus makes company useless.
+//	source      it is there, or arrives; a worker claims it, with others
+//	work        the worker, until there is nothing left for it, or it is one too many
+//	calls       the function, through the policies, or as part of a batch
+//	outcome     if it failed
+//	results     in its place; of a stream, handed over to the loop, in order
 //
-// # What is where
+// How many workers there are is looked at in reviews, one at a time, after claims and,
+// where all calls take long, by a supervisor:
 //
-//   - run: [Run], [RunBatches] and [Measure], the entries; config: their settings.
-//   - opening: the caller alone; alarm: what ends that. pool: a run with several
-//     workers, from its making to its end. staff: the workers that come and go; only
-//     enter and exit change whether one works. work: what each of them does with its
-//     claims, and what becomes of failures.
-//   - context: what calls are given, by which policies tell that they hold one back.
-//     held: how many workers that takes. shared: the runs of one function that share
-//     a limit. turns: the line of runs that do.
-//   - stream: [Stream], a run whose items arrive while it goes on. ring, feed: the
-//     items until they are claimed. streaming, handover, delivery: from a claim to
-//     the loop. feeding: where the engine differs for a stream.
-//   - claims: who runs which items. sizing, batch, costmodel: how many at a time.
-//     calls, guarded, batches: the function itself, by item, through policies, by batch.
-//   - review: how many run at once, as internal/hillclimb decides, or internal/adaptive
-//     by way of the gate. look: computing or waiting. memory, bound: how many fit.
-//   - finish: the outcome. [Report]: what happened. forecast: what it will take.
-//   - [Event], listeners: what is happening, and who is told. backlog, teller: when.
-//   - timeout: a bound on each call.
+//	pacer       it is time
+//	room        memory allows so many
+//	law         internal/hillclimb for calls that compute; for calls that wait,
+//	            internal/adaptive, by way of a tracker that other runs may share
+//	crew        that many: helpers are started, or leave after their claims
+//	record      what was decided, for the report; planner: what it will take
+//
+// # Parts
+//
+// Each has one owner of its state, and refers to those below it only, which CI checks
+// (scripts/arrows). What a part needs of one above is an interface that it declares.
+//
+//	stream     stream, streaming, handover, delivery, ring
+//	entry      execute
+//	solo       solo, solo_end, arriving, alarm
+//	run        run, work, finish
+//	scheduler  scheduler, computing, waits, held, inflight
+//	room       room, memory
+//	planner    planner, replan, forecast
+//	sharing    sharing, registry
+//	crew       crew, admission
+//	job        job, outcome
+//	calls      calls, guarded, batches
+//	worker     worker, runner, policed, watched, account, context, cpushare, pacer, epoch
+//	record     record, story
+//	telling    listeners, teller, backlog
+//	context    run_context
+//	config     config, timeout, function
+//	session    session
+//	public     report, moment, explain, events, hooks, errors, span
+//
+// Below them are packages of their own, which know nothing of a run: internal/source
+// (what is left to run), internal/sizing (how many items at a time), internal/flight
+// (calls in flight, and the limit that runs share).
 package executor

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"strings"
 )
@@ -187,6 +188,11 @@ func (e *PanicError) Error() string {
 		return fmt.Sprintf("amorsize: panic in an observer: %v\n\n%s", e.Value, e.Stack)
 	}
 	return fmt.Sprintf("amorsize: item %d: panic: %v\n\n%s", e.Index, e.Value, e.Stack)
+}
+
+// asPanic wraps the value of a panic that was not of the function.
+func asPanic(v any) *PanicError {
+	return &PanicError{Index: -1, Value: v, Stack: debug.Stack()}
 }
 
 // before reports whether e is to be carried to the caller rather than other.

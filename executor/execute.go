@@ -56,7 +56,7 @@ func RunBatches[T, R any](ctx context.Context, fn func(context.Context, []T) ([]
 	}
 	out := make([]R, len(items))
 	fn = within(cfg.ItemTimeout, answer.Linked(fn))
-	sizer := cfg.batchSizer()
+	sizer := newBatchSizer(&cfg)
 	return out, execute(ctx, newBatches(fn, cfg.Policies, items, out, sizer), len(items), cfg, &batching{sizer})
 }
 
@@ -84,12 +84,17 @@ func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config
 	}
 	cfg.Plan, cfg.Workers, cfg.Session = nil, 0, nil
 	o := newSolo(ctx, r, len(items), cfg, nil, nil)
-	o.alarm, o.armed = &o.quiet, false
 	defer o.release()
 	defer o.events.close()
+	return o.measure(size)
+}
+
+// measure runs size items at the most, and returns the plan for all of them.
+func (o *solo) measure(size int) (optimizer.Plan, error) {
+	o.alarm, o.armed = &o.quiet, false
 	o.begin()
 	o.events.wake()
-	if cfg.SampleSize == 0 {
+	if o.cfg.SampleSize == 0 {
 		o.sampler.Patient()
 	}
 	for o.next() && o.span.Hi <= size {
@@ -104,29 +109,28 @@ func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config
 	if o.failed && !o.w.returned { // panic(nil) under GODEBUG=panicnil=1
 		panic(&PanicError{Index: o.w.at})
 	}
-	plan := optimizer.New(o.sampler.Sample(), sampling.CurrentHost(), cfg.constraints(len(items)))
+	plan := optimizer.New(o.sampler.Sample(), sampling.CurrentHost(), o.cfg.constraints(o.total))
 	o.events.tell(Event{Kind: Planning, Fraction: 1})
 	o.events.tellPlan("plan", plan)
 	o.events.drain()
-	if failed, panicked := o.events.failed(); panicked != nil {
-		panic(panicked)
-	} else if failed {
-		return plan, ErrGoexit
-	}
-	switch {
-	case o.err != nil && !isContextError(ctx, o.err):
-		return plan, r.fail(&o.w, r.failed(o.w.at, o.span), o.err)
-	case ctx.Err() != nil:
-		return plan, canceled(ctx)
-	}
-	return plan, nil
+	return plan, o.measured()
 }
 
-func (c *Config) check(ctx context.Context) error {
-	if ctx == nil {
-		return &ConfigError{"ctx", nil, "a context"}
+// measured returns what ended a measurement, if that was not its own end. It panics if a
+// listener did.
+func (o *solo) measured() error {
+	failed, panicked := o.events.failed()
+	switch {
+	case panicked != nil:
+		panic(panicked)
+	case failed:
+		return ErrGoexit
+	case o.err != nil && !isContextError(o.ctx, o.err):
+		return o.runner.fail(&o.w, o.runner.failed(o.w.at, o.span), o.err)
+	case o.ctx.Err() != nil:
+		return canceled(o.ctx)
 	}
-	return c.Validate()
+	return nil
 }
 
 // execute runs total items of r.

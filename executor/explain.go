@@ -68,6 +68,8 @@ func (r *Report) writePrediction(b *strings.Builder) {
 }
 
 // why says why the run took much longer than predicted, or much less.
+//
+//nolint:cyclop // one line for each reason, the first that holds: the order is what matters
 func (r *Report) why(longer bool) string {
 	foreseen := r.Plan.Sample.ItemTime()
 	took := foreseen

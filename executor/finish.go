@@ -22,8 +22,8 @@ func (r *run) finish() (err error) {
 	notRun := r.source.Rest()
 	r.total = r.source.Seen()
 	r.events.counted(r.total)
-	r.before.add(&r.crew.done)
-	r.before.add(&r.caller.totals) // if it never was one of the crew
+	r.done.add(&r.crew.done)
+	r.done.add(&r.caller.totals) // if it never was one of the crew
 	r.cfg.Session.learn(r.lesson())
 	var report *Report
 	func() {
@@ -43,7 +43,7 @@ func (r *run) finish() (err error) {
 // lesson is what the runs of the session that come next can learn.
 func (r *run) lesson() lesson {
 	l := lesson{
-		items: r.before.items, failed: int64(r.before.failed + count(r.outcome.lost())),
+		items: r.done.items, failed: int64(r.done.failed + count(r.outcome.lost())),
 		teaches: r.cfg.Workers == 0 && r.crew.started,
 		plan:    r.planner.plan, workers: r.scheduler.control.Level(), base: r.record.last.Base,
 	}
@@ -67,9 +67,9 @@ func (r *run) report(notRun []span, err error) *Report {
 	plan := &r.planner.plan
 	*out = Report{
 		Plan: *plan, Items: r.total, Err: err,
-		Elapsed: r.ended - r.start, Busy: r.before.busy,
+		Elapsed: r.ended - r.start, Busy: r.done.busy,
 		PredictedDuration: plan.PredictedDuration,
-		PeakWorkers:       r.crew.count.peak, Chunks: r.before.chunks,
+		PeakWorkers:       r.crew.count.peak, Chunks: r.done.chunks,
 		Changes: r.record.changes, Warnings: append(slices.Clip(plan.Warnings), r.room.warnings()...), Dropped: r.events.dropped(),
 		Bound: r.bound(), Timeline: r.record.moments, Latency: r.record.latencies.summary(r.record.last.Base),
 	}
@@ -77,7 +77,7 @@ func (r *run) report(notRun []span, err error) *Report {
 		out.CPUTime = cpu - r.cpuStart
 	}
 	out.setInvalid(notRun, r.outcome.lost())
-	out.Failed, out.Succeeded = out.Failed+r.before.failed, out.Succeeded-r.before.failed
+	out.Failed, out.Succeeded = out.Failed+r.done.failed, out.Succeeded-r.done.failed
 	if out.Elapsed > 0 {
 		out.Speedup = float64(out.Busy) / float64(out.Elapsed)
 		out.MeanWorkers = r.crew.count.area / float64(out.Elapsed)

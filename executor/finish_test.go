@@ -89,7 +89,7 @@ func TestReportOfARun(t *testing.T) {
 	var r Report
 	p.cfg.Report = &r
 	p.planner.plan.PredictedDuration, p.planner.plan.Warnings = 7, []string{"odd"}
-	p.before.busy, p.before.chunks = 8*time.Second, 4
+	p.done.busy, p.done.chunks = 8*time.Second, 4
 	p.crew.count = headcount{workers: 3, peak: 5, since: 3 * time.Second, area: 2e9}
 	p.room.memory.giant = 1
 	p.outcome.failed = []fault{{span: span{Lo: 2, Hi: 4}}}
@@ -104,7 +104,7 @@ func TestReportOfARun(t *testing.T) {
 	require.Equal(t, ErrGoexit, r.Err)
 	require.EqualValues(t, 7, r.PredictedDuration)
 	require.Equal(t, []bool{true, false, false, true, false}, []bool{r.Valid(1), r.Valid(2), r.Valid(3), r.Valid(4), r.Valid(7)})
-	p.before.failed = 3 // of a stream, where failures are results
+	p.done.failed = 3 // of a stream, where failures are results
 	p.report([]span{{Lo: 7, Hi: 8}}, nil)
 	require.Equal(t, []int{4, 5}, []int{r.Succeeded, r.Failed})
 	p.ended = p.start

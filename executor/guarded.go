@@ -3,85 +3,9 @@ package executor
 import (
 	"context"
 	"slices"
-	"sync/atomic"
-	"time"
 
 	"github.com/amorsize/amorsize/internal/answer"
-	"github.com/amorsize/amorsize/internal/clock"
 )
-
-// policed tells waiting in policies, for a token or for a breaker to close, from
-// the items' own time. It costs four clock readings an item, so it is done in the
-// sample and for items that take long enough not to feel it.
-type policed struct {
-	sampling bool // the sample is under way
-	measured bool // the item being run
-	own      time.Duration
-	waited   time.Duration // in the policies, since it was last asked
-
-	// What others may look at.
-	measuring atomic.Bool  // an item is being measured
-	inside    atomic.Bool  // the function is being called
-	entered   atomic.Int64 // when
-	ownItems  atomic.Int64 // items measured, and the time in the function for them
-	ownTime   atomic.Int64
-}
-
-// leastWait is what policies may take without it being called waiting: that much
-// is their overhead, which is the item's. Items that take less are not measured.
-const leastWait = 10 * time.Microsecond
-
-// beginPoliced notes that an item begins.
-func (w *worker) beginPoliced() (now time.Duration) {
-	p := &w.policed
-	p.inside.Store(false) // a policy may have recovered a panic of the call
-	p.measured = p.sampling || w.tracker != nil || w.itemNanos > float64(leastWait)
-	p.measuring.Store(p.measured)
-	if p.measured {
-		p.own, now = 0, clock.Now()
-	}
-	return now
-}
-
-// end notes that the item has ended.
-func (p *policed) end(began time.Duration) {
-	if !p.measured {
-		return
-	}
-	p.ownItems.Add(1)
-	p.ownTime.Add(int64(p.own))
-	if waited := clock.Now() - began - p.own; waited > leastWait {
-		p.waited += waited
-	}
-}
-
-// enter and leave are called around an attempt for so many items, which costs so many
-// times as much as an ordinary one.
-func (w *worker) enter(items int, cost float64) (now time.Duration) {
-	p := &w.policed
-	if !p.measured {
-		return 0
-	}
-	w.call.settle() // what policies waited for this attempt is not its time
-	now = clock.Now()
-	p.entered.Store(int64(now))
-	p.inside.Store(true)
-	w.enterAttempt(now, items, cost)
-	return now
-}
-
-func (w *worker) leave(entered time.Duration, items int, err error) {
-	p := &w.policed
-	if !p.measured {
-		return
-	}
-	held := w.call.settle()
-	now := clock.Now()
-	p.inside.Store(false)
-	p.own += now - entered - held
-	w.heldBack += held
-	w.leaveAttempt(now, items, err)
-}
 
 // guarded runs a function item by item through a chain of policies. The chain
 // is built once for each worker; an item costs no closure and no allocation.

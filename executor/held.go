@@ -1,6 +1,9 @@
 package executor
 
-import "github.com/amorsize/amorsize/optimizer"
+import (
+	"github.com/amorsize/amorsize/internal/waiting"
+	"github.com/amorsize/amorsize/optimizer"
+)
 
 // held tells of the workers whose calls policies hold back: around the function, or
 // from within it.
@@ -22,31 +25,39 @@ const linesAhead = 1024
 func (s *scheduler) heldBack() (h held) {
 	var lines map[any]struct{}
 	s.crew.each(func(w *worker) {
-		if w.size.Load() == 0 {
+		switch {
+		case w.size.Load() == 0:
 			return
-		}
-		if w.early.Load() && !w.watching.Load() {
+		case w.early.Load() && !w.watching.Load():
 			h.unwatched++
 			return
 		}
-		line, waits := w.call.waitsIn()
-		outside := len(s.cfg.Policies) > 0 && w.inPolicies()
-		if waits || outside {
-			h.workers++
+		line := h.add(w, len(s.cfg.Policies) > 0)
+		if line.Of == nil {
+			return
 		}
-		if line.Of != nil || outside && !waits { // a policy that tells nothing may be a limiter
-			h.metered++
+		if lines == nil {
+			lines = map[any]struct{}{}
 		}
-		if line.Of != nil {
-			if lines == nil {
-				lines = map[any]struct{}{}
-			}
-			lines[line.Of] = struct{}{}
-			h.many = h.many || line.OneOfMany
-		}
+		lines[line.Of] = struct{}{}
+		h.many = h.many || line.OneOfMany
 	})
 	h.lines = len(lines)
 	return h
+}
+
+// add counts w, if it is held back, and returns the line that it waits in, if that is
+// known. policed says that there are policies around the function.
+func (h *held) add(w *worker, policed bool) waiting.Line {
+	line, waits := w.call.waitsIn()
+	outside := policed && w.inPolicies()
+	if waits || outside {
+		h.workers++
+	}
+	if line.Of != nil || outside && !waits { // a policy that tells nothing may be a limiter
+		h.metered++
+	}
+	return line
 }
 
 // workersFor returns how many workers it takes to have so many calls in flight.

@@ -1,12 +1,14 @@
 package executor
 
 import (
+	"cmp"
 	"context"
 	"sync/atomic"
 	"time"
 
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/optimizer"
 )
 
 // job is what a run with several workers has to do. It does not change.
@@ -54,4 +56,29 @@ func (j *job) newSource(first int, arrivals *source.Arrivals) source.Source {
 		return arrivals
 	}
 	return source.NewSlice(first, j.total)
+}
+
+// sizer returns what says how many items a worker claims at a time.
+func (j *job) sizer(plan *optimizer.Plan) sizing.Sizer {
+	c := j.cfg
+	switch {
+	case c.ChunkSize > 0:
+		return sizing.Fixed(c.ChunkSize)
+	case j.batches != nil:
+		return j.batches.sizer
+	}
+	target := cmp.Or(c.TargetChunk, optimizer.DefaultTargetChunk)
+	return sizing.NewTimed(target, c.MaxChunkSize, plan.ChunkSize, plan.Sample.ItemNanos)
+}
+
+// newBatchSizer returns what finds the size of batches, nil if it is given.
+func newBatchSizer(c *Config) *sizing.Batch {
+	if c.ChunkSize > 0 {
+		return nil
+	}
+	within := sizing.BatchBounds{Target: cmp.Or(c.TargetChunk, DefaultTargetBatch), Most: c.MaxChunkSize, Fixed: c.Workers > 0}
+	if c.Plan != nil {
+		within.Given = c.Plan.ChunkSize
+	}
+	return sizing.NewBatch(within)
 }

@@ -13,8 +13,6 @@ import (
 )
 
 const (
-	// unknownUnit is what a unit is taken to hold of which nothing is known.
-	unknownUnit = 64 << 20
 	// A call counts when it is old enough to have allocated what it holds:
 	// one that has not must not pass for a small one. That is half the time that a call
 	// takes, unitAge at the least, and firstAge as long as none has ended: on a busy
@@ -96,6 +94,20 @@ func (m *memory) look(now time.Duration, f load) (due bool) {
 		return false
 	}
 	h := m.heap()
+	m.learnFrom(h, f)
+	m.seen, m.units, m.forced = h, f.units, false
+	m.unit = m.most(h, f)
+	if m.binds = m.allow(f.want); !m.binds {
+		return false
+	}
+	if f.units+int(f.ended) > 0 && m.unit > float64(m.limit) {
+		m.giant = max(m.giant, m.unit)
+	}
+	return f.units > 0 && 4*f.young <= f.units && m.due(now, h)
+}
+
+// learnFrom learns from a collection, if there was one and it is known of how many units.
+func (m *memory) learnFrom(h sampling.Heap, f load) {
 	// The runtime collects when it likes, and often just as a call allocates: what
 	// was live then belongs to no known number of units. It has to do where a
 	// collection at a moment of our own choice is too dear.
@@ -105,23 +117,23 @@ func (m *memory) look(now time.Duration, f load) (due bool) {
 			m.learn(h, n)
 		}
 	}
-	m.seen, m.units, m.forced = h, f.units, false
-	m.unit = m.most(h, f)
+}
+
+// allow says how many units may be in flight, of which want are wanted. It reports whether
+// that is fewer.
+func (m *memory) allow(want int) (binds bool) {
 	allowed := optimizer.MemoryWorkers(m.limit, m.unit+optimizer.StackBytes, math.MaxInt32)
-	if m.binds = allowed < f.want; !m.binds {
+	if allowed >= want {
 		// Up to the next look, if that should be late. By powers of two, so that it does
 		// not change every time.
-		m.allowed.Store(max(int64(f.want), 1<<(bits.Len(uint(allowed))-1)))
+		m.allowed.Store(max(int64(want), 1<<(bits.Len(uint(allowed))-1)))
 		m.ask.Store(false)
 		m.giant = 0
 		return false
 	}
 	m.allowed.Store(int64(allowed))
 	m.ask.Store(allowed == 1 && !m.line.varied)
-	if f.units+int(f.ended) > 0 && m.unit > float64(m.limit) {
-		m.giant = max(m.giant, m.unit)
-	}
-	return f.units > 0 && 4*f.young <= f.units && m.due(now, h)
+	return true
 }
 
 // most returns the most that a unit can hold: what those that ended allocated, garbage

@@ -25,12 +25,6 @@ type outcome struct {
 // stopped is told, once, that no further item is to start.
 type stopped interface{ stop() }
 
-// fault is a failed item or batch.
-type fault struct {
-	span
-	err error
-}
-
 // halt keeps any further item from starting.
 func (o *outcome) halt() {
 	o.over.Store(true)

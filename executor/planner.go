@@ -9,6 +9,13 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
+// batchWindow is how many batches are in flight at first. A service that takes one at a
+// time, as a database with one writer does, suffers from each of them.
+const batchWindow = 2
+
+// unknownUnit is what a call is taken to hold, in bytes, of which nothing is known.
+const unknownUnit = 64 << 20
+
 // planner makes the plan of a run, and makes it anew when the run has shown more. A plan is
 // a prediction, and where the run begins; how many workers there are while it goes on, the
 // scheduler decides.

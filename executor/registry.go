@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"context"
 	"sync"
 	"unsafe"
 
@@ -37,18 +36,6 @@ type sharedTracker struct {
 	flight.Tracker
 	runs int
 }
-
-// function is what tells functions apart: nil for those whose runs share nothing.
-type function struct{ value unsafe.Pointer }
-
-// functionOf returns that of f. A function value is a pointer to its code and what it
-// has captured.
-func functionOf[T, R any](f func(context.Context, T) (R, error)) function {
-	return function{*(*unsafe.Pointer)(unsafe.Pointer(&f))}
-}
-
-// functionKey finds the call of a function that a context comes from.
-type functionKey struct{ function }
 
 // join returns the tracker that runs of the function share, and what to leave it by.
 func (g *registry) join(f function, virtual bool) (*flight.Tracker, trackerKey) {

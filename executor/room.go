@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
@@ -21,14 +20,22 @@ type room struct {
 	unitsPerCall int
 }
 
+// before is what the caller alone has come to.
+type before struct {
+	sample   sampling.Sample
+	heap     sampling.Heap // before the first item; zero if it was not read
+	span     span          // the block of items run last, or being run
+	inBlock  bool          // the caller is in the midst of it
+	underWay time.Duration // for so long, 0 if that is not known
+}
+
 // measure bounds the first calls by what is known of one: what the process allocated while
 // the caller was alone with it. It notes in the sample what a call holds, if that binds.
-func (r *room) measure(o *solo, p *planner, sample *sampling.Sample) {
-	joining := o.alarm.phase() == taken // the caller is in the midst of a block
-	if r.ended.Store(int64(o.span.Hi)); joining {
-		r.ended.Store(int64(o.span.Lo))
+func (r *room) measure(b *before, p *planner, sample *sampling.Sample) {
+	if r.ended.Store(int64(b.span.Hi)); b.inBlock {
+		r.ended.Store(int64(b.span.Lo))
 	}
-	if o.arrivals == nil && o.span.Hi >= o.total && !joining {
+	if !p.arrives && b.span.Hi >= p.total && !b.inBlock {
 		p.host = sampling.QuickHost() // nothing is left to run
 		return
 	}
@@ -36,15 +43,15 @@ func (r *room) measure(o *solo, p *planner, sample *sampling.Sample) {
 	if p.cfg.Workers > 0 {
 		return // the caller decides
 	}
-	r.begin(p, o.heap, int64(o.span.Hi), *sample)
-	f := load{ended: int64(o.span.Hi) - r.uncounted, want: optimizer.FirstWindow}
+	r.begin(p, b.heap, int64(b.span.Hi), *sample)
+	f := load{ended: int64(b.span.Hi) - r.uncounted, want: optimizer.FirstWindow}
 	now := clock.Now()
-	if joining {
-		f.young, f.ended = 1, int64(o.span.Lo)-min(r.uncounted, int64(o.span.Lo))
+	if b.inBlock {
+		f.young, f.ended = 1, int64(b.span.Lo)-min(r.uncounted, int64(b.span.Lo))
 		if now-p.start >= f.countsAt(0) {
 			f.young, f.units = 0, 1
 			if p.batches != nil {
-				f.units = o.span.Len()
+				f.units = b.span.Len()
 			}
 		}
 	}
@@ -111,38 +118,4 @@ func (r *room) lookAlone(now time.Duration, p *pacer) {
 		r.force()
 		r.empty()
 	}
-}
-
-// inFlight returns what the run has in flight, as memory counts it.
-func (s *scheduler) inFlight(now time.Duration) (f load) {
-	calls, items := 0, 0
-	f.ended = s.room.ended.Load() - s.room.uncounted
-	countsAt := f.countsAt(max(s.sharing.tracker.Base(), s.planner.plan.Sample.ItemTime()))
-	s.crew.each(func(w *worker) {
-		age, n := w.age(now)
-		_, held := w.call.waitsIn()
-		held = held || len(s.cfg.Policies) > 0 && w.inPolicies()
-		switch {
-		case n == 0 || held:
-		case age < countsAt:
-			f.young++
-		default:
-			calls++
-			items += n
-		}
-	})
-	f.units, f.size = calls, 1
-	calls = max(calls, runtime.GOMAXPROCS(0))
-	if s.waits() {
-		calls = 4 * max(calls, int(s.crew.limit.Load())) // as far as one review goes
-		if s.sharing.shares && s.batches == nil {
-			f.units = max(f.units, s.sharing.tracker.InFlight()-f.young) // in all runs
-		}
-	}
-	f.want = min(calls, s.planner.ceiling())
-	if s.batches != nil {
-		f.units, f.size = items, max(1, s.cfg.ChunkSize, items/max(1, f.units))
-		f.want *= sizing.BatchGrowth * f.size
-	}
-	return f
 }

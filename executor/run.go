@@ -5,13 +5,12 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// run is a run after its solo: workers that claim ranges of items. The caller's goroutine
+// run is a run with several workers: they claim ranges of items. The caller's goroutine
 // is one of them from the first to the last item; helpers come and go.
 //
 // It wires its parts, and owns the order of things: made, staffed, worked, waited for,
@@ -19,7 +18,6 @@ import (
 type run struct {
 	job
 	source    source.Source
-	sizer     sizing.Sizer
 	crew      crew
 	outcome   outcome
 	planner   planner
@@ -31,32 +29,32 @@ type run struct {
 
 	caller   *worker
 	cpuStart time.Duration
-	before   totals // of the solo
+	done     totals // of the caller alone; in the end, of all
 	ended    time.Duration
 	unwatch  func() // ends watching the caller's context, nil before watch
 }
 
-// newRun prepares the rest of a run whose solo is over. Nothing has been
-// told to anybody.
-func newRun(o *solo) *run {
-	o.handedOver = true
-	r := &run{
-		job: job{
-			cfg: &o.cfg, parent: o.ctx, ctx: o.run, over: &o.over, runner: o.runner, batches: o.batches,
-			total: o.total, arrives: o.arrivals != nil, start: o.start,
-		},
-		events: o.events, caller: &o.w, ended: clock.Now(),
-	}
+// begun is what a run is to go on from: the caller has been alone with it so far.
+type begun struct {
+	job
+	caller  *worker
+	events  *events
+	arrived *source.Arrivals // where items come from if they arrive
+	before
+}
+
+// newRun prepares the rest of a run. Nothing has been told to anybody.
+func newRun(b begun) *run {
+	r := &run{job: b.job, events: b.events, caller: b.caller, ended: clock.Now()}
 	if r.ctx == nil {
-		r.ctx = &runContext{Context: o.ctx}
+		r.ctx = &runContext{Context: r.parent}
 	}
-	r.source = r.newSource(o.span.Hi, o.arrivals)
+	r.source = r.newSource(b.span.Hi, b.arrived)
 	r.cpuStart, _ = sampling.ProcessCPU()
 	r.wire()
 	r.sharing.join()
-	r.makePlan(o)
-	r.sizer = r.cfg.sizer(&r.planner.plan, o.batches)
-	r.scheduler.sizer = r.sizer
+	r.makePlan(&b.before)
+	r.scheduler.sizer = r.sizer(&r.planner.plan)
 	r.events.adopt(&r.outcome)
 	return r
 }
@@ -78,24 +76,24 @@ func (r *run) wire() {
 	r.scheduler.pacer.stirred = make(chan struct{}, 1)
 }
 
-// makePlan makes the first plan of what the solo has shown.
-func (r *run) makePlan(o *solo) {
+// makePlan makes the first plan of what the caller alone has shown.
+func (r *run) makePlan(b *before) {
 	r.crew.count.begin(r.start, r.ended)
-	sample := o.sampler.Sample()
-	if r.before.items = sample.Items; sample.Items > 0 {
-		r.before.chunks, r.before.busy = 1, sample.Elapsed
+	sample := b.sample
+	if r.done.items = sample.Items; sample.Items > 0 {
+		r.done.chunks, r.done.busy = 1, sample.Elapsed
 	}
 	r.planner.surprised = r.arrives && sample.Items == 0
-	if o.alarm.phase() == taken {
+	if b.inBlock {
 		r.planner.surprised = true // the block under way has taken this long already
-		if took := o.underWay(r.ended); took > 0 {
-			sample.ItemNanos = max(sample.ItemNanos, float64(took)/float64(o.span.Len()))
+		if b.underWay > 0 {
+			sample.ItemNanos = max(sample.ItemNanos, float64(b.underWay)/float64(b.span.Len()))
 		}
 	}
 	if !sample.CPUKnown && clock.Virtual(r.start) { // virtual time passes only while nothing computes
 		sample.CPUShare, sample.CPUKnown = 0, true
 	}
-	r.room.measure(o, &r.planner, &sample)
+	r.room.measure(b, &r.planner, &sample)
 	r.planner.begin(sample, r.sharing.tracker.Limit())
 }
 
@@ -144,8 +142,8 @@ func (r *run) takeOver(s span, err error, began time.Duration) {
 		r.source.Return(span{Lo: lost.Hi, Hi: s.Hi})
 	}
 	ran, took := lost.Hi-s.Lo, clock.Now()-began
-	r.before.add(&totals{items: ran, busy: took})
-	r.before.chunks = max(1, r.before.chunks)
+	r.done.add(&totals{items: ran, busy: took})
+	r.done.chunks = max(1, r.done.chunks)
 	if ran > 0 {
 		r.events.chunk(ran, took)
 	}

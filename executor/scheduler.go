@@ -12,10 +12,6 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// batchWindow is how many batches are in flight at first. A service that takes one at a
-// time, as a database with one writer does, suffers from each of them.
-const batchWindow = 2
-
 // The modes of a [scheduler], which say who decides how many workers there are.
 //
 //	in         goes to    when

@@ -73,18 +73,16 @@ func (s *Session) Plan() (optimizer.Plan, bool) {
 	return s.plan, s.learned != nil
 }
 
-// begin gives a run what was learned, unless its caller decides.
-func (s *Session) begin(cfg *Config) {
+// begin counts a run, and returns what was learned.
+func (s *Session) begin() *learned {
 	if s == nil {
-		return
+		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stats.Runs++
 	s.stats.Active++
-	if cfg.Plan == nil && cfg.Workers == 0 && cfg.SampleSize == 0 {
-		cfg.learned = s.learned
-	}
+	return s.learned
 }
 
 // end takes that a run ended within its solo, after so many items.

@@ -28,11 +28,11 @@ func TestSessionBegins(t *testing.T) {
 		cfg     Config
 		learned bool
 	}{{Config{}, true}, {Config{Plan: &optimizer.Plan{}}, false}, {Config{Workers: 1}, false}, {Config{SampleSize: 1}, false}} {
-		s.begin(&c.cfg)
-		require.Equal(t, c.learned, c.cfg.learned != nil)
+		c.cfg.Session = s
+		require.Equal(t, c.learned, c.cfg.learn() != nil)
 	}
 	require.Equal(t, Stats{Runs: 4, Active: 4}, s.Stats())
-	(*Session)(nil).begin(nil)
+	require.Nil(t, (*Session)(nil).begin())
 	(*Session)(nil).end(0, 0)
 	s.end(7, 2)
 	s.end(5, 1)
@@ -87,7 +87,7 @@ func TestSessionLearns(t *testing.T) {
 func TestLesson(t *testing.T) {
 	r := wired(Config{}, 9)
 	r.crew.started = true
-	r.before = totals{items: 7, failed: 2}
+	r.done = totals{items: 7, failed: 2}
 	r.outcome.failed = []fault{{span: span{Lo: 1, Hi: 3}}, {span: span{Lo: 5, Hi: 6}}}
 	r.planner.plan.Workers = 5
 	r.record.last.Base, r.room.unit = 4, 77

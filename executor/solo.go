@@ -60,41 +60,22 @@ var spare atomic.Pointer[solo]
 
 // newSolo begins a run.
 func newSolo(ctx context.Context, r runner, total int, cfg Config, batches *batching, arrivals *source.Arrivals) *solo {
-	cfg.Session.begin(&cfg)
+	cfg.learned = cfg.learn()
 	// What a fixed number or an earlier plan has decided needs no sample. But a few items
-	// that are known to be cheap are done before a pool would be.
+	// that are known to be cheap are done before several workers would be.
 	skip := cfg.Workers > 0 || cfg.Plan != nil || cfg.learned.worthSharing(total)
 	sampler := sampling.Start(total, cfg.SampleSize)
 	armed := total > 1 && !skip && cfg.SampleSize == 0 && (cfg.MaxWorkers != 1 || arrivals != nil)
-	virtual := clock.Virtual(sampler.Started())
-	var o *solo
-	if !virtual && batches == nil { // a timer must not move between bubbles
-		o = spare.Swap(nil)
-	}
-	if o == nil {
-		o = new(solo)
-	}
-	if o.alarm = &o.quiet; armed {
-		if o.timed == nil {
-			o.timed = &alarm{o: o, after: alarmAfter}
-		}
-		o.alarm = o.timed
-	}
-	o.skip, o.armed, o.arrivals = skip, armed, arrivals
+	o := takeSpare(sampler.Started(), batches != nil)
+	o.prepareAlarm(armed)
+	o.skip, o.arrivals = skip, arrivals
 	o.ctx, o.runner, o.total, o.batches, o.cfg = ctx, r, total, batches, cfg
 	o.sampler, o.start = sampler, sampler.Started()
 	o.cfg.askRate()
 	if cfg.MemoryLimit > 0 { // 500 ns, only for who asks
 		o.heap = sampling.ReadHeap()
 	}
-	if r.usesContext() {
-		made := &callerContext{run: runContext{Context: ctx}}
-		made.call = callContext{Context: &made.run, session: cfg.Session, function: cfg.function}
-		o.run, o.w.call = &made.run, &made.call
-	}
-	if arrivals != nil {
-		arrivals.Until(o.run.Done())
-	}
+	o.prepareCalls(r.usesContext())
 	o.w.done = ctx.Done()
 	o.w.runner = r
 	o.w.policed.sampling = len(cfg.Policies) > 0
@@ -107,6 +88,40 @@ func newSolo(ctx context.Context, r runner, total int, cfg Config, batches *batc
 		o.events = newEvents(&o.cfg, total, o.start, o)
 	}
 	return o
+}
+
+// takeSpare returns the spare solo, or another one. A timer must not move between bubbles.
+func takeSpare(now time.Duration, batches bool) *solo {
+	if !batches && !clock.Virtual(now) {
+		if o := spare.Swap(nil); o != nil {
+			return o
+		}
+	}
+	return new(solo)
+}
+
+// prepareAlarm makes ready the alarm that is wanted, or the one that does nothing.
+func (o *solo) prepareAlarm(armed bool) {
+	o.armed, o.alarm = armed, &o.quiet
+	if !armed {
+		return
+	}
+	if o.timed == nil {
+		o.timed = &alarm{o: o, after: alarmAfter}
+	}
+	o.alarm = o.timed
+}
+
+// prepareCalls makes what calls are given, if they are given a context.
+func (o *solo) prepareCalls(context bool) {
+	if context {
+		made := &callerContext{run: runContext{Context: o.ctx}}
+		made.call = callContext{Context: &made.run, session: o.cfg.Session, function: o.cfg.function}
+		o.run, o.w.call = &made.run, &made.call
+	}
+	if o.arrivals != nil {
+		o.arrivals.Until(o.run.Done())
+	}
 }
 
 // callerContext is what the calls of the caller's goroutine are given, in one
@@ -216,8 +231,25 @@ func (o *solo) record(err error) bool {
 // since the caller is busy.
 func (o *solo) join() {
 	defer close(o.alarm.ready)
-	o.made = newRun(o)
+	o.made = newRun(o.begun())
 	o.made.join(o.span, o.sampler.BlockStarted())
+}
+
+// begun is what a run with several workers goes on from.
+func (o *solo) begun() begun {
+	o.handedOver = true
+	b := begun{
+		job: job{
+			cfg: &o.cfg, parent: o.ctx, ctx: o.run, over: &o.over, runner: o.runner, batches: o.batches,
+			total: o.total, arrives: o.arrivals != nil, start: o.start,
+		},
+		caller: &o.w, events: o.events, arrived: o.arrivals,
+		before: before{sample: o.sampler.Sample(), heap: o.heap, span: o.span, inBlock: o.alarm.phase() == taken},
+	}
+	if b.inBlock {
+		b.underWay = o.underWay(clock.Now())
+	}
+	return b
 }
 
 // underWay returns how long the block under way has taken until now, but for
@@ -232,99 +264,4 @@ func (o *solo) underWay(now time.Duration) time.Duration {
 		return now - time.Duration(policed.entered.Load()) - held
 	}
 	return 0
-}
-
-// complete reports whether all items have been run and nobody needs to be told.
-func (o *solo) complete() bool {
-	if o.failed || o.span.Hi < o.total || o.cfg.watched() {
-		return false
-	}
-	o.ended = o.alarm.leave(between, over)
-	return o.ended
-}
-
-// settle ends the solo: from here on the alarm does nothing. It returns the
-// run if the alarm has made one.
-func (o *solo) settle() *run {
-	for phase := o.alarm.phase(); phase != taken; phase = o.alarm.phase() {
-		if o.alarm.leave(phase, over) {
-			return nil
-		}
-	}
-	<-o.alarm.ready
-	return o.made
-}
-
-// goOn runs the items that are left and ends the run.
-func (o *solo) goOn() error {
-	p := o.settle()
-	joined := p != nil
-	o.w.policed.sampling = false
-	o.sampler.Stop()
-	if !joined {
-		o.sampler.Finish()
-		p = newRun(o)
-	}
-	o.ended = true // whatever comes now, the pool sees to
-	return p.run(func() {
-		if joined {
-			p.arrive(o.span, o.err)
-			return
-		}
-		if o.failed {
-			p.takeOver(o.span, o.err, o.sampler.BlockStarted())
-		}
-		p.announce()
-	})
-}
-
-// close is deferred. It frees what the opening holds; and if the caller's
-// goroutine is on its way out, because fn called Goexit or an observer
-// panicked, it ends the run.
-func (o *solo) close(err *error) {
-	if o.ended {
-		o.release()
-		return
-	}
-	v := recover()
-	// In a stream that goes on after failures, so does what a Goexit has ended.
-	goesOn := v == nil && o.arrivals != nil && o.cfg.Errors == Collect && !o.w.returned
-	o.over.Store(!goesOn)
-	p := o.settle()
-	o.sampler.Stop()
-	if p == nil {
-		p = newRun(o)
-		p.caller.claimed = o.span
-		p.caller.size.Store(int64(o.span.Hi - o.span.Lo))
-	}
-	if goesOn {
-		o.w.policed.sampling = false
-		*err = p.run(func() { p.goexit(p.caller) })
-		return
-	}
-	*err = p.abandon(v)
-}
-
-// release frees what the opening holds, and leaves it with its alarm to another run if
-// nobody else knows it.
-func (o *solo) release() {
-	o.sampler.Stop()
-	if o.run != nil {
-		o.run.end(nil)
-	}
-	if !o.handedOver {
-		o.cfg.Session.end(o.span.Hi, int64(o.w.failed))
-	}
-	switch a := o.alarm; {
-	case a.phase() == taken:
-	case clock.Virtual(o.start):
-		if o.armed {
-			a.timer.Stop()
-		}
-	case !o.handedOver && o.batches == nil: // else the pool refers to it
-		a.leave(between, over)
-		timed := o.timed
-		*o = solo{timed: timed}
-		spare.Store(o)
-	}
 }

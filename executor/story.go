@@ -7,31 +7,6 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Bound names what kept a run from having more calls in flight.
-type Bound string
-
-// What can bound a run.
-const (
-	BoundByCores    Bound = "cores"       // the calls compute
-	BoundByMemory   Bound = "memory"      // of the calls in flight
-	BoundByPolicies Bound = "policies"    // a rate limit, an open breaker, backing off
-	BoundByService  Bound = "the service" // more calls in flight achieved no more, or were refused
-	BoundByItems    Bound = "items"       // they ran out first, or came too slowly
-	BoundByCaller   Bound = "the caller"  // a number or a bound that was set
-)
-
-// Moment is the state of a run of waiting calls at a time.
-type Moment struct {
-	At       time.Duration // since the start of the run
-	Limit    int           // calls that may be in flight
-	InFlight int           // calls that were
-	Held     int           // workers that policies made wait
-	Rate     float64       // calls per second, as of the latest measurement
-	Latency  time.Duration // mean time of a call, as of the latest measurement
-	Base     time.Duration // mean time of a call without load
-	Bound    Bound         // what kept the limit from being higher; empty while it grew
-}
-
 // maxMoments is how many moments a story keeps; above it every other one is dropped.
 const maxMoments = 512
 
@@ -86,13 +61,6 @@ func (s *story) bound() Bound {
 		}
 	}
 	return longest
-}
-
-// Latencies are how long waiting calls took: each attempt by itself, without the time
-// that policies made it wait. They are exact to 1 %.
-type Latencies struct {
-	Base               time.Duration // mean of a call without load
-	P50, P90, P99, Max time.Duration
 }
 
 // latencies collects them. A nil *latencies collects nothing.

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/amorsize/amorsize/internal/answer"
 )
 
 // TimeoutError is the cause of a failure that came after Config.ItemTimeout had
@@ -51,22 +49,4 @@ func within[T, R any](d time.Duration, fn func(context.Context, T) (R, error)) f
 		}
 		return result, err
 	}
-}
-
-// bounded returns f with every call bounded by the configured time. Of calls that f's own
-// policies refused, the errors are marked.
-func (f Func[T, R]) bounded(cfg *Config) Func[T, R] {
-	f.Context = within(cfg.ItemTimeout, answer.Linked(f.Context))
-	return f
-}
-
-// check returns an error if f is not valid, or cannot be run with cfg.
-func (f Func[T, R]) check(cfg *Config) error {
-	switch {
-	case !f.valid():
-		return &ConfigError{"fn", nil, "a function"}
-	case f.Plain != nil && cfg.ItemTimeout > 0:
-		return &ConfigError{"ItemTimeout", cfg.ItemTimeout, "unset where the function takes no context"}
-	}
-	return nil
 }

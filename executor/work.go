@@ -2,7 +2,6 @@ package executor
 
 import (
 	"errors"
-	"runtime/debug"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/clock"
@@ -90,7 +89,7 @@ func (r *run) surplus(w *worker) bool {
 
 // claimSize returns how many items w should claim, as one of so many workers.
 func (r *run) claimSize(w *worker, workers int) int {
-	size := r.sizer.Size(w.itemNanos, r.source.Left(), workers)
+	size := r.scheduler.sizer.Size(w.itemNanos, r.source.Left(), workers)
 	if r.batches != nil && r.cfg.ChunkSize == 0 {
 		size = r.room.fit(size, workers)
 	}
@@ -146,7 +145,7 @@ func (r *run) finishClaim(w *worker, began time.Duration, items int) (now time.D
 	counts := w.end(r.scheduler.epoch.number.Load(), items, now-began, w.heldBack)
 	if items > 0 {
 		r.room.ended.Add(int64(items))
-		r.sizer.Record(items, now-began)
+		r.scheduler.sizer.Record(items, now-began)
 		r.events.chunk(items, now-began)
 	}
 	r.scheduler.reviewed(now, counts)
@@ -220,9 +219,4 @@ func (r *run) goexit(w *worker) {
 	w.end(-1, ran, took, 0)
 	defer r.outcome.catch()
 	r.events.chunk(ran, took)
-}
-
-// asPanic wraps the value of a panic that was not of the function.
-func asPanic(v any) *PanicError {
-	return &PanicError{Index: -1, Value: v, Stack: debug.Stack()}
 }

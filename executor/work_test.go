@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/executor/internal/source"
 )
 
@@ -27,12 +28,12 @@ func TestClaimOfARunThatEnds(t *testing.T) {
 	c := &calls[int, int]{items: make([]int, 3), out: make([]int, 3)}
 	c.fn.Plain = func(int) (int, error) { ran++; return 0, nil }
 	w := &worker{runner: c}
-	r.runner, r.sizer = c, r.cfg.sizer(&r.planner.plan, nil)
+	r.runner, r.scheduler.sizer = c, sizing.Fixed(1)
 	r.crew.enter(w)
 	r.crew.limit.Store(1)
 	r.of(ending{source.NewSlice(0, 3), func() { r.over.Store(true) }})
 	_, ok := r.claim(w, 0)
 	require.False(t, ok)
 	require.Zero(t, ran)
-	require.Equal(t, []source.Span{{Lo: 0, Hi: 3}}, r.source.Rest())
+	require.Equal(t, 3, r.source.Left())
 }

@@ -21,14 +21,9 @@ type worker struct {
 	signal atomic.Uint32
 	_      [60]byte // looked at before every item, written seldom: a line of its own
 
-	done     <-chan struct{} // of the caller's context, while no one else would signal
-	at       int             // the item being run, or the first not run
-	to       int             // where the claim ends, which may have been cut meanwhile
-	returned bool            // the latest run returned of its own accord
-	panicked *PanicError     // what the latest run panicked with
-	attempts int             // calls of the function for the item being run
-	faults   []fault         // with errParts, what failed
-	policed  policed         // what the policies take
+	latest
+	done    <-chan struct{} // of the caller's context, while no one else would signal
+	policed policed         // what the policies take
 
 	runner   runner
 	call     *callContext  // what its calls are given, nil if they are given none
@@ -39,6 +34,23 @@ type worker struct {
 	place          // in the crew
 	watched        // its attempts
 	account        // of its claims
+}
+
+// place is where a worker stands in its crew, which alone writes it.
+type place struct {
+	seat     int           // index in the crew's list
+	working  bool          // it is there
+	admitted *atomic.Int64 // the process-wide count that it is part of, nil for none
+}
+
+// latest is what a runner says of the range that it was given last.
+type latest struct {
+	at       int         // the item being run, or the first not run
+	to       int         // where the range ends, which may have been cut meanwhile
+	returned bool        // it returned of its own accord
+	panicked *PanicError // what it panicked with
+	attempts int         // calls of the function for the item being run
+	faults   []fault     // with errParts, what failed
 }
 
 // interrupted reports whether no further item should be started.
@@ -89,12 +101,6 @@ func (w *worker) guard() {
 		w.panicked = &PanicError{Index: w.at, Value: v, Stack: debug.Stack()}
 		w.returned = true
 	}
-}
-
-// shortener is a runner whose claim can be shortened while it is being run.
-type shortener interface {
-	// shorten returns what the claim is shortened by.
-	shorten() span
 }
 
 // shorten has w leave what is left of its claim, but for the item being run, to others.

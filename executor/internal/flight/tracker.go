@@ -170,6 +170,11 @@ func (t *Tracker) Leave(a *Attempt, now time.Duration, items int, err error) (to
 	if items < entered { // it ended before its time
 		c.Cost *= float64(items) / float64(entered)
 	}
+	return now - c.Began, t.tell(now, c, err)
+}
+
+// tell tells the law of an attempt that has ended. It returns false if it was lost.
+func (t *Tracker) tell(now time.Duration, c adaptive.Attempt, err error) bool {
 	lost, throttled := answer.Lost(err)
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -185,7 +190,7 @@ func (t *Tracker) Leave(a *Attempt, now time.Duration, items int, err error) (to
 		t.publish()
 		t.due.Store(true) // runs must hear of it at once
 	}
-	return now - c.Began, !lost
+	return !lost
 }
 
 // Alone takes what the first call took, that nothing else was in flight with.

@@ -1,9 +1,6 @@
 package executor
 
 import (
-	"context"
-
-	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
@@ -37,18 +34,4 @@ func (o *solo) await() bool {
 	}
 	o.arm()
 	return true
-}
-
-// executeFeed runs items as they arrive, and leaves the run's error in left. It begins like any run: this goroutine runs what has arrived, and is
-// measured; others join in if that takes long.
-func executeFeed(ctx context.Context, r runner, arrivals *source.Arrivals, cfg Config, left *error) {
-	var err error
-	defer func() { *left = err }() // also after a Goexit
-	defer holdOuter(ctx, cfg.Session).End()
-	o := newSolo(ctx, r, source.Many, cfg, nil, arrivals)
-	o.w.policed.sampling = true // it tells waiting in policies from the items' own time
-	o.sampler.Brief()
-	o.events.counted(-1)
-	defer o.close(&err)
-	err = o.execute()
 }

@@ -1,0 +1,35 @@
+package executor
+
+import "context"
+
+// runner runs ranges of items. The engine knows neither items nor results.
+type runner interface {
+	// run runs the items of s in order until one fails or w is signalled.
+	// It leaves in w.at the first item that it did not complete; with an error,
+	// or a panic noted in w, that is the item that failed. With errParts, the items
+	// before it that failed are in w.faults.
+	run(ctx context.Context, w *worker, s span) error
+	// failed returns the items that are lost when item at of s fails.
+	failed(at int, s span) span
+	// fail makes the error of the item or batch, nil if it is a result instead.
+	fail(w *worker, lost span, err error) error
+	// fork returns the runner for another worker.
+	fork() runner
+	// usesContext reports whether calls are given a context.
+	usesContext() bool
+	// tellsAttempts reports whether it tells the worker of each attempt itself: a claim
+	// may be several of them, or have waiting in it.
+	tellsAttempts() bool
+}
+
+// shortener is a runner whose claim can be shortened while it is being run.
+type shortener interface {
+	// shorten returns what the claim is shortened by.
+	shorten() span
+}
+
+// fault is a failed item or batch.
+type fault struct {
+	span
+	err error
+}

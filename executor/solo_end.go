@@ -1,0 +1,101 @@
+package executor
+
+import "github.com/amorsize/amorsize/internal/clock"
+
+// How a solo ends: all was run, a run with several workers takes over, or the caller's
+// goroutine is on its way out.
+
+// complete reports whether all items have been run and nobody needs to be told.
+func (o *solo) complete() bool {
+	if o.failed || o.span.Hi < o.total || o.cfg.watched() {
+		return false
+	}
+	o.ended = o.alarm.leave(between, over)
+	return o.ended
+}
+
+// settle ends the solo: from here on the alarm does nothing. It returns the
+// run if the alarm has made one.
+func (o *solo) settle() *run {
+	for phase := o.alarm.phase(); phase != taken; phase = o.alarm.phase() {
+		if o.alarm.leave(phase, over) {
+			return nil
+		}
+	}
+	<-o.alarm.ready
+	return o.made
+}
+
+// goOn runs the items that are left and ends the run.
+func (o *solo) goOn() error {
+	p := o.settle()
+	joined := p != nil
+	o.w.policed.sampling = false
+	o.sampler.Stop()
+	if !joined {
+		o.sampler.Finish()
+		p = newRun(o.begun())
+	}
+	o.ended = true // whatever comes now, the pool sees to
+	return p.run(func() {
+		if joined {
+			p.arrive(o.span, o.err)
+			return
+		}
+		if o.failed {
+			p.takeOver(o.span, o.err, o.sampler.BlockStarted())
+		}
+		p.announce()
+	})
+}
+
+// close is deferred. It frees what the opening holds; and if the caller's
+// goroutine is on its way out, because fn called Goexit or an observer
+// panicked, it ends the run.
+func (o *solo) close(err *error) {
+	if o.ended {
+		o.release()
+		return
+	}
+	v := recover()
+	// In a stream that goes on after failures, so does what a Goexit has ended.
+	goesOn := v == nil && o.arrivals != nil && o.cfg.Errors == Collect && !o.w.returned
+	o.over.Store(!goesOn)
+	p := o.settle()
+	o.sampler.Stop()
+	if p == nil {
+		p = newRun(o.begun())
+		p.caller.claimed = o.span
+		p.caller.size.Store(int64(o.span.Hi - o.span.Lo))
+	}
+	if goesOn {
+		o.w.policed.sampling = false
+		*err = p.run(func() { p.goexit(p.caller) })
+		return
+	}
+	*err = p.abandon(v)
+}
+
+// release frees what the opening holds, and leaves it with its alarm to another run if
+// nobody else knows it.
+func (o *solo) release() {
+	o.sampler.Stop()
+	if o.run != nil {
+		o.run.end(nil)
+	}
+	if !o.handedOver {
+		o.cfg.Session.end(o.span.Hi, int64(o.w.failed))
+	}
+	switch a := o.alarm; {
+	case a.phase() == taken:
+	case clock.Virtual(o.start):
+		if o.armed {
+			a.timer.Stop()
+		}
+	case !o.handedOver && o.batches == nil: // else the pool refers to it
+		a.leave(between, over)
+		timed := o.timed
+		*o = solo{timed: timed}
+		spare.Store(o)
+	}
+}
