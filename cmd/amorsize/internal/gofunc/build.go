@@ -10,6 +10,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -222,20 +223,10 @@ func (f *Function) keptPath(o overlay) string {
 	add(runtime.Version(), f.ImportPath, f.Dir)
 	add(f.options.flags()...)
 	add(os.Getenv("GOFLAGS"), os.Getenv("CGO_ENABLED"), os.Getenv("GOARCH"), os.Getenv("GOEXPERIMENT"))
-	paths := make([]string, 0, len(o.replace))
-	for path := range o.replace {
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
-	for _, path := range paths {
+	for _, path := range slices.Sorted(maps.Keys(o.replace)) {
 		add(path, o.replace[path])
 	}
-	deps := make([]string, 0, len(f.deps))
-	for path := range f.deps {
-		deps = append(deps, path)
-	}
-	slices.Sort(deps)
-	for _, path := range deps {
+	for _, path := range slices.Sorted(maps.Keys(f.deps)) {
 		add(path, f.deps[path].Export) // whose name is a hash of what it was made of
 	}
 	for _, name := range slices.Concat(f.GoFiles, f.CgoFiles) {
