@@ -114,24 +114,29 @@ func (s *Set) specs(o Options) (err error) {
 // retries is left to us and the rate is to be found: being refused is how it is found.
 const throttledRetries = 20
 
+// mostRetries is the caller's number, or what is meant by none.
+func mostRetries(retries int, rate Rate) int {
+	switch {
+	case retries > 0:
+		return retries
+	case rate.Auto:
+		return throttledRetries
+	}
+	return retry.NoRetries
+}
+
 func (s *Set) retrier(o Options, rate Rate) error {
 	retries := o.Retries
 	if retries < 0 {
 		return bad("retries", strconv.Itoa(retries), "0 or more")
 	}
 	p := retry.Policy{
-		MaxRetries: retries,
+		MaxRetries: mostRetries(retries, rate),
 		RetryIf: func(err error) bool {
 			f, ok := AsFailure(err)
 			return ok && f.Retry && (retries > 0 || IsThrottled(err))
 		},
 		OnRetry: func(err error, _ int, _ time.Duration) { s.Retried.Add(1) },
-	}
-	switch {
-	case retries == 0 && rate.Auto:
-		p.MaxRetries = throttledRetries
-	case retries == 0:
-		p.MaxRetries = retry.NoRetries
 	}
 	if o.Backoff == "" {
 		o.Backoff = "200ms..30s"

@@ -119,7 +119,7 @@ func (t *Template) placeholder(inner string, scope Scope) (p part, ok bool, err 
 	if k, ok := simple[inner]; ok {
 		return part{kind: k}, true, nil
 	}
-	if n, err := strconv.Atoi(inner); err == nil && n > 0 && n < 10_000 {
+	if n, ok := columnNumber(inner); ok {
 		if n > 1 && !scope.Columns {
 			return p, false, fmt.Errorf("%w: unknown placeholder {%s}: lines have one column; read columns with --csv or --tsv", ErrTemplate, inner)
 		}
@@ -139,6 +139,11 @@ func (t *Template) placeholder(inner string, scope Scope) (p part, ok bool, err 
 	}
 	t.words = append(t.words, inner)
 	return p, false, nil
+}
+
+func columnNumber(inner string) (n int, ok bool) {
+	n, err := strconv.Atoi(inner)
+	return n, err == nil && n > 0 && n < 10_000
 }
 
 // named reports whether a text in braces is the name of a column or a member.
