@@ -121,7 +121,8 @@ func (s *series) run(ctx context.Context, call func(context.Context) error, err 
 // next takes note of a failed attempt. It returns the delay before the next one,
 // or the error with which there is none.
 func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
-	err, after, refused := s.notMade(err)
+	err, after, refused := answer.NotMade(err)
+	refused = refused && !s.ranOut(err, after)
 	err, permanent := unmarked(err)
 	if refused {
 		s.refusals++
@@ -149,13 +150,10 @@ func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 	return s.retry(ctx, err)
 }
 
-// notMade is [answer.NotMade] for an attempt.
-func (s *series) notMade(err error) (cause error, after time.Duration, refused bool) {
-	cause, after, refused = answer.NotMade(err)
-	if refused && after == 0 && s.AttemptTimeout > 0 && errors.Is(cause, context.DeadlineExceeded) {
-		refused = false // it was the attempt that had no time left: the next may have
-	}
-	return cause, after, refused
+// ranOut reports whether a refusal means that the attempt had no time left: the next
+// may have.
+func (s *series) ranOut(err error, after time.Duration) bool {
+	return after == 0 && s.AttemptTimeout > 0 && errors.Is(err, context.DeadlineExceeded)
 }
 
 // unmarked tells whether err says that there is no use in a retry, and returns it
