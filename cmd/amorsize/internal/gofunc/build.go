@@ -3,7 +3,7 @@ package gofunc
 import (
 	"context"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -19,15 +19,10 @@ import (
 	"time"
 )
 
-// The source of the harness.
-var (
-	//go:embed harness/harness.go.txt
-	harnessSource string
-	//go:embed harness/unix.go.txt
-	harnessUnix string
-	//go:embed harness/other.go.txt
-	harnessOther string
-)
+// harness has the source of the harness.
+//
+//go:embed harness/*.go.txt
+var harness embed.FS
 
 // Binary is a harness that has been built.
 type Binary struct {
@@ -99,9 +94,12 @@ func (f *Function) overlay() (overlay, error) {
 }
 
 func (o *overlay) add(dir, pkg string) {
-	for name, text := range map[string]string{"": harnessSource, "_unix": harnessUnix, "_other": harnessOther} {
+	files, _ := harness.ReadDir("harness") // it is there: it was embedded
+	for _, file := range files {
+		text, _ := harness.ReadFile("harness/" + file.Name())
 		// The names must not end in that of a system, which go build would heed.
-		o.replace[filepath.Join(dir, "zz_amorsize"+name+"_h.go")] = strings.Replace(text, "package PACKAGE", "package "+pkg, 1)
+		name := "zz_amorsize_" + strings.TrimSuffix(file.Name(), ".go.txt") + "_h.go"
+		o.replace[filepath.Join(dir, name)] = strings.Replace(string(text), "package PACKAGE", "package "+pkg, 1)
 	}
 }
 
