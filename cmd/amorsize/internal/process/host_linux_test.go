@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -278,4 +280,97 @@ func TestAskedFirst(t *testing.T) {
 	o, err = s.Run(process.Command{Argv: []string{"echo", "found"}})
 	require.NoError(t, err)
 	require.Equal(t, "found\n", text(t, o.Out))
+}
+
+// largestFile returns the largest number of a file of this process.
+func largestFile(t *testing.T) (largest int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	for _, e := range entries {
+		n, err := strconv.Atoi(e.Name())
+		require.NoError(t, err)
+		if _, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil { // it was not of the list itself
+			largest = max(largest, n)
+		}
+	}
+	return largest
+}
+
+// noFiles has no more files be opened, but for those that are free below the largest one.
+func noFiles(t *testing.T) {
+	t.Helper()
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	few := limit
+	few.Cur = uint64(largestFile(t) + 1)
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few))
+	t.Cleanup(func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)) })
+}
+
+// fillFiles takes those that are free.
+func fillFiles(t *testing.T) {
+	t.Helper()
+	for {
+		fd, err := syscall.Dup(0)
+		if err != nil {
+			require.ErrorIs(t, err, syscall.EMFILE)
+			return
+		}
+		t.Cleanup(func() { require.NoError(t, syscall.Close(fd)) })
+	}
+}
+
+// TestNoFiles: a command for which there are no files is waited for as long as others run
+// that may give some back, and about a second else.
+func TestNoFiles(t *testing.T) {
+	s, groups := spawner(t, process.Config{})
+	noFiles(t)
+	fillFiles(t)
+	run := func() time.Duration {
+		began := time.Now()
+		endless := time.AfterFunc(2*time.Minute, func() { groups.Raise(process.Asked) })
+		defer endless.Stop()
+		_, err := s.Run(sh("echo fine"))
+		require.ErrorAs(t, err, new(*process.SpawnError))
+		require.ErrorIs(t, err, syscall.EMFILE)
+		require.True(t, process.Own(err))
+		return time.Since(began)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		took := run()
+		require.Greater(t, took, 300*time.Millisecond)
+		require.Less(t, took, 2*time.Second)
+		ended := groups.Adopt(1<<30, "another")
+		const others = 61 * time.Second
+		time.AfterFunc(others, ended)
+		took = run()
+		require.GreaterOrEqual(t, took, others)
+		require.LessOrEqual(t, took, others+100*time.Millisecond)
+		defer groups.Adopt(1<<30, "another")()
+		groups.Raise(process.Asked)
+		require.Zero(t, run(), "all is to end")
+	})
+}
+
+// TestNoNumberForACopy: where there are files, but none above those that a command is
+// given, which a copy would need, there are too few.
+func TestNoNumberForACopy(t *testing.T) {
+	largest := largestFile(t)
+	var low []*os.File
+	for len(low) < 8 || int(low[len(low)-1].Fd()) < largest {
+		file, err := os.Open(os.DevNull)
+		require.NoError(t, err)
+		low = append(low, file)
+	}
+	s, _ := spawner(t, process.Config{Mode: process.None}) // whose file has a higher number
+	noFiles(t)
+	for _, file := range low {
+		require.NoError(t, file.Close())
+	}
+	synctest.Test(t, func(t *testing.T) {
+		_, err := s.Run(sh("true"))
+		require.ErrorAs(t, err, new(*process.SpawnError))
+		require.ErrorIs(t, err, syscall.EMFILE)
+	})
 }

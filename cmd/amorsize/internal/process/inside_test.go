@@ -4,6 +4,8 @@ package process
 
 import (
 	"bytes"
+	"os"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,4 +46,18 @@ func TestLittleIsKeptInMemory(t *testing.T) {
 		require.EqualValues(t, size, c.Size())
 		c.Release()
 	}
+}
+
+// TestWhatHasEndedIsNotSignaled: its number may be another process's by then.
+func TestWhatHasEndedIsNotSignaled(t *testing.T) {
+	other, err := os.StartProcess("/bin/sh", []string{"sh", "-c", "exec sleep 1000"}, &os.ProcAttr{Sys: attributes()})
+	require.NoError(t, err)
+	var groups Groups
+	r := groups.begin(0, other.Pid, "")
+	groups.end(r)
+	groups.tell(r, Killed)
+	require.NoError(t, syscall.Kill(-other.Pid, syscall.SIGTERM))
+	state, err := other.Wait()
+	require.NoError(t, err)
+	require.Equal(t, "signal: terminated", state.String())
 }
