@@ -155,8 +155,11 @@ func openFiles(t *testing.T) int {
 // TestNoFileIsLeft: nothing of what was opened for a command stays open, also where it
 // can't be started.
 func TestNoFileIsLeft(t *testing.T) {
-	for _, mode := range []process.Mode{process.Group, process.Line, process.None} {
-		s, _ := spawner(t, process.Config{Mode: mode})
+	for _, cfg := range []process.Config{
+		{Mode: process.Group}, {Mode: process.Group, Merge: true},
+		{Mode: process.Line}, {Mode: process.Line, Merge: true}, {Mode: process.None},
+	} {
+		s, _ := spawner(t, cfg)
 		before := openFiles(t)
 		for range 5 {
 			_, err := s.Run(process.Command{Path: "/no/such/program", Argv: []string{"x"}, Feed: true, Stdin: []byte("x")})

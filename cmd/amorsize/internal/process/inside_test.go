@@ -61,3 +61,17 @@ func TestWhatHasEndedIsNotSignaled(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "signal: terminated", state.String())
 }
+
+// TestPipes: there is one for each kind of line that is told apart.
+func TestPipes(t *testing.T) {
+	for merge, pipes := range map[bool]int{false: 2, true: 1} {
+		s, err := NewSpawner(Config{Mode: Line, Merge: merge})
+		require.NoError(t, err)
+		st, err := s.open(Command{})
+		require.NoError(t, err)
+		require.Len(t, st.lines, pipes)
+		require.Equal(t, merge, st.out == st.err)
+		st.abandon()
+		s.Close()
+	}
+}

@@ -211,3 +211,24 @@ func TestOrphanLivesOn(t *testing.T) {
 		require.NoError(t, err)
 	}
 }
+
+// TestMerge: what a command writes to either is in one, in its order.
+func TestMerge(t *testing.T) {
+	c := sh("echo a; echo b >&2; echo c")
+	s, _ := spawner(t, process.Config{Merge: true})
+	o, err := s.Run(c)
+	require.NoError(t, err)
+	require.Equal(t, "a\nb\nc\n", text(t, o.Out))
+	require.Zero(t, o.Err.Size())
+	o.Out.Release()
+
+	var lines bytes.Buffer
+	c.Line = func(line []byte, stderr bool) {
+		require.False(t, stderr)
+		lines.Write(line)
+	}
+	s, _ = spawner(t, process.Config{Mode: process.Line, Merge: true})
+	_, err = s.Run(c)
+	require.NoError(t, err)
+	require.Equal(t, "a\nb\nc\n", lines.String())
+}
