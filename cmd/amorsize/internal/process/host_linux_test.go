@@ -377,3 +377,21 @@ func TestNoNumberForACopy(t *testing.T) {
 		require.ErrorIs(t, err, syscall.EMFILE)
 	})
 }
+
+// TestRoomTakenByInput: output that was lost since the input had all the room fails its
+// command, although there is room again once the input is gone.
+func TestRoomTakenByInput(t *testing.T) {
+	t.Setenv("TMPDIR", smallDisk(t, 1<<20))
+	s, _ := spawner(t, process.Config{})
+	c := sh("head -c 100000 /dev/zero 2>/dev/null; true")
+	c.Feed, c.Stdin = true, make([]byte, 1<<20-(8<<10))
+	o, err := s.Run(c)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.ErrorAs(t, err, new(*process.OutputError))
+	o.Out.Release()
+	o.Err.Release()
+	o, err = s.Run(sh("echo fine"))
+	require.NoError(t, err)
+	require.Equal(t, "fine\n", text(t, o.Out))
+	o.Out.Release()
+}
