@@ -41,11 +41,14 @@ func TestMemoryIsTheChilds(t *testing.T) {
 	runtime.KeepAlive(ours)
 }
 
-// smallDisk returns a directory with so much room.
-func smallDisk(t *testing.T, size int) string {
+// smallSize is how much room a smallDisk has.
+const smallSize = 1 << 20
+
+// smallDisk returns a directory with little room.
+func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", smallSize)); err != nil {
 		t.Skip("no file system can be mounted here:", err)
 	}
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
@@ -55,7 +58,7 @@ func smallDisk(t *testing.T, size int) string {
 // TestFullDisk: output that can't be kept whole fails its command, also if the
 // command does not say so itself.
 func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t, 1<<20)
+	dir := smallDisk(t)
 	t.Setenv("TMPDIR", dir)
 	s, _ := spawner(t, process.Config{})
 	o, err := s.Run(sh("head -c 3000000 /dev/zero 2>/dev/null; true"))
@@ -182,7 +185,7 @@ func TestNoFileIsLeft(t *testing.T) {
 // TestFullDiskOfInput: input for which there is no room is the command's failure, and the
 // file of it is not left.
 func TestFullDiskOfInput(t *testing.T) {
-	t.Setenv("TMPDIR", smallDisk(t, 1<<20))
+	t.Setenv("TMPDIR", smallDisk(t))
 	s, _ := spawner(t, process.Config{})
 	before := openFiles(t)
 	for range 3 {
@@ -200,7 +203,7 @@ func TestFullDiskOfInput(t *testing.T) {
 // TestFullDiskOfWhatIsKept: what there is no room for is an error of keeping it, and its
 // file is not left.
 func TestFullDiskOfWhatIsKept(t *testing.T) {
-	t.Setenv("TMPDIR", smallDisk(t, 1<<20))
+	t.Setenv("TMPDIR", smallDisk(t))
 	var files process.Files
 	before := openFiles(t)
 	var failure *process.OutputError
@@ -381,10 +384,10 @@ func TestNoNumberForACopy(t *testing.T) {
 // TestRoomTakenByInput: output that was lost since the input had all the room fails its
 // command, although there is room again once the input is gone.
 func TestRoomTakenByInput(t *testing.T) {
-	t.Setenv("TMPDIR", smallDisk(t, 1<<20))
+	t.Setenv("TMPDIR", smallDisk(t))
 	s, _ := spawner(t, process.Config{})
 	c := sh("head -c 100000 /dev/zero 2>/dev/null; true")
-	c.Feed, c.Stdin = true, make([]byte, 1<<20-(8<<10))
+	c.Feed, c.Stdin = true, make([]byte, smallSize-(8<<10))
 	o, err := s.Run(c)
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.ErrorAs(t, err, new(*process.OutputError))
