@@ -232,3 +232,17 @@ func TestMerge(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "a\nb\nc\n", lines.String())
 }
+
+// TestEnvironment: a command has ours, or the spawner's, and its own besides.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("OURS", "ours")
+	for want, env := range map[string][]string{"ours  own\n": nil, " theirs own\n": {"THEIRS=theirs"}} {
+		s, _ := spawner(t, process.Config{Env: env})
+		c := sh(`echo "$OURS $THEIRS $OWN"`)
+		c.Env = []string{"OWN=own"}
+		o, err := s.Run(c)
+		require.NoError(t, err)
+		require.Equal(t, want, text(t, o.Out))
+		o.Out.Release()
+	}
+}
