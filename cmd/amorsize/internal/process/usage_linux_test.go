@@ -3,6 +3,8 @@ package process
 import (
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -65,4 +67,15 @@ func TestMemoryWatchEnds(t *testing.T) {
 	r.peak.mu.Lock()
 	defer r.peak.mu.Unlock()
 	require.True(t, r.peak.over)
+}
+
+// TestHighWater is what the kernel writes of a process.
+func TestHighWater(t *testing.T) {
+	status, err := os.ReadFile("/proc/self/status")
+	require.NoError(t, err)
+	found := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
+	require.NotNil(t, found)
+	kilobytes, err := strconv.Atoi(string(found[1]))
+	require.NoError(t, err)
+	require.InEpsilon(t, kilobytes<<10, highWater(os.Getpid()), 0.1)
 }
