@@ -136,6 +136,19 @@ func errgroupWorkers(workers int) arm {
 	}}
 }
 
+// errgroupLimit is errgroup with a goroutine an item, so many at a time.
+func errgroupLimit(workers int) arm {
+	return arm{name: "errgroup, SetLimit", heavy: true, run: func(fn work, items []item) []result {
+		out := make([]result, len(items))
+		var group errgroup.Group
+		group.SetLimit(workers)
+		for i := range items {
+			group.Go(func() (err error) { out[i], err = fn(items[i]); return err })
+		}
+		return must(out, group.Wait())
+	}}
+}
+
 // peers are the ways that people reach for today, each with its defaults or
 // GOMAXPROCS workers.
 func peers() []arm {
@@ -145,15 +158,7 @@ func peers() []arm {
 		{name: "conc iter.Map", run: func(fn work, items []item) []result {
 			return must(iter.MapErr(items, func(i *item) (result, error) { return fn(*i) }))
 		}},
-		{name: "errgroup, SetLimit", heavy: true, run: func(fn work, items []item) []result {
-			out := make([]result, len(items))
-			var group errgroup.Group
-			group.SetLimit(procs)
-			for i := range items {
-				group.Go(func() (err error) { out[i], err = fn(items[i]); return err })
-			}
-			return must(out, group.Wait())
-		}},
+		errgroupLimit(procs),
 		{name: "pond", heavy: true, run: func(fn work, items []item) []result {
 			pool := pond.NewPool(procs)
 			defer pool.StopAndWait()

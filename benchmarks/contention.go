@@ -43,18 +43,6 @@ type contended struct {
 }
 
 func contentions() []contended {
-	locked := func(d time.Duration) contended {
-		var mu sync.Mutex
-		return contended{
-			name: fmt.Sprintf("a shared lock held for all of %v", d),
-			fn: func(n item) (result, error) {
-				mu.Lock()
-				defer mu.Unlock()
-				return spin(n), nil
-			},
-			items: repeat(int(500*time.Millisecond/d), roundsFor(d)), chunk: 64,
-		}
-	}
 	// 256 MiB are far more than any cache here; a stride of a large prime meets
 	// a new page each time.
 	field := make([]uint32, 64<<20)
@@ -65,44 +53,55 @@ func contentions() []contended {
 		locked(200 * time.Nanosecond),
 		locked(2 * time.Microsecond),
 		locked(20 * time.Microsecond),
-		{
-			name: "memory-bound: 64 random reads",
-			fn: func(n item) (result, error) {
-				at, sum := uint32(n)*2654435761, uint32(0)
-				for range 64 {
-					sum += field[at%uint32(len(field))]
-					at = at*1664525 + 1013904223
-				}
-				return result(sum), nil
-			},
-			items: sequence(200_000), chunk: 256,
-		},
-		{
-			name: "memory-bound: sum of 1 MiB",
-			fn: func(n item) (result, error) {
-				const words = 1 << 18
-				at := int(n) * words % len(field)
-				var sum uint32
-				for _, v := range field[at : at+words] {
-					sum += v
-				}
-				return result(sum), nil
-			},
-			items: sequence(4000), chunk: 4,
-		},
-		{
-			name: "allocating: 16 × 4 KiB kept for a while",
-			fn: func(n item) (result, error) {
-				var keep [16][]byte
-				for i := range keep {
-					keep[i] = make([]byte, 4096)
-					keep[i][n%4096] = byte(n)
-				}
-				return result(keep[n%16][0]), nil
-			},
-			items: sequence(60_000), chunk: 64,
-		},
+		{name: "memory-bound: 64 random reads", fn: randomReads(field), items: sequence(200_000), chunk: 256},
+		{name: "memory-bound: sum of 1 MiB", fn: sums(field), items: sequence(4000), chunk: 4},
+		{name: "allocating: 16 × 4 KiB kept for a while", fn: allocating, items: sequence(60_000), chunk: 64},
 	}
+}
+
+func locked(d time.Duration) contended {
+	var mu sync.Mutex
+	return contended{
+		name: fmt.Sprintf("a shared lock held for all of %v", d),
+		fn: func(n item) (result, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return spin(n), nil
+		},
+		items: repeat(int(500*time.Millisecond/d), roundsFor(d)), chunk: 64,
+	}
+}
+
+func randomReads(field []uint32) work {
+	return func(n item) (result, error) {
+		at, sum := uint32(n)*2654435761, uint32(0)
+		for range 64 {
+			sum += field[at%uint32(len(field))]
+			at = at*1664525 + 1013904223
+		}
+		return result(sum), nil
+	}
+}
+
+func sums(field []uint32) work {
+	return func(n item) (result, error) {
+		const words = 1 << 18
+		at := int(n) * words % len(field)
+		var sum uint32
+		for _, v := range field[at : at+words] {
+			sum += v
+		}
+		return result(sum), nil
+	}
+}
+
+func allocating(n item) (result, error) {
+	var keep [16][]byte
+	for i := range keep {
+		keep[i] = make([]byte, 4096)
+		keep[i][n%4096] = byte(n)
+	}
+	return result(keep[n%16][0]), nil
 }
 
 // sequence returns 0, 1, 2, …, n-1.

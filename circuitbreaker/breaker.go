@@ -99,8 +99,8 @@ func MustNew(p Policy) *Breaker {
 // Do makes the call if it may pass, and returns what it returned. Else it returns
 // an [*OpenError] and doesn't make the call: at once, or having waited in vain.
 func (b *Breaker) Do(ctx context.Context, call func(context.Context) error) (err error) {
-	if ctx == nil || call == nil {
-		return checkCall(ctx, call)
+	if err := checkCall(ctx, call); err != nil {
+		return err
 	}
 	ends := ctx.Done() != nil // else there is neither an error nor a deadline to ask for
 	if ends && ctx.Err() != nil {
@@ -159,14 +159,19 @@ func (b *Breaker) succeeded(p *pass) bool {
 	return true
 }
 
+// checkCall costs nothing where there is a context and a call: it is inlined.
 func checkCall(ctx context.Context, call func(context.Context) error) error {
-	switch {
-	case ctx == nil:
-		return bad("ctx", nil, "a context")
-	case call == nil:
-		return bad("call", nil, "a function")
+	if ctx != nil && call != nil {
+		return nil
 	}
-	return nil
+	return missing(ctx)
+}
+
+func missing(ctx context.Context) error {
+	if ctx == nil {
+		return bad("ctx", nil, "a context")
+	}
+	return bad("call", nil, "a function")
 }
 
 // settle takes note of what came of a call.
@@ -194,17 +199,7 @@ func (b *Breaker) settle(ctx context.Context, p pass, err error) {
 		b.probed(now, failed || slow)
 		return
 	}
-	if failed {
-		b.failures.Add(1)
-	} else {
-		b.failures.Store(0)
-	}
-	if w := p.term.window; w != nil {
-		w.count(now, tally{1, toInt(failed), toInt(slow)})
-	}
-	if failures, tripped := b.tripped(now, failed); tripped {
-		b.open(now, failures)
-	}
+	b.counted(now, failed, slow)
 }
 
 // judge says what an error means. Policy.IsFailure is called outside the lock.
@@ -265,6 +260,21 @@ func (b *Breaker) tripped(now time.Duration, failed bool) (int, bool) {
 		return sum.failures, true
 	}
 	return 0, false
+}
+
+// counted takes note of what came of a call through the closed breaker.
+func (b *Breaker) counted(now time.Duration, failed, slow bool) {
+	if failed {
+		b.failures.Add(1)
+	} else {
+		b.failures.Store(0)
+	}
+	if w := b.term.Load().window; w != nil {
+		w.count(now, tally{1, toInt(failed), toInt(slow)})
+	}
+	if failures, tripped := b.tripped(now, failed); tripped {
+		b.open(now, failures)
+	}
 }
 
 // probed takes note of what came of a probe.

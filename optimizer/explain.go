@@ -155,18 +155,8 @@ func (p Plan) explainLimits(b *strings.Builder) {
 // otherwise says what would have to be different for another decision.
 func (p Plan) otherwise() []string {
 	var out []string
-	left := p.Constraints.Items - p.Sample.Items
-	switch {
-	case p.Constraints.Workers > 0, p.Mode == Serial && p.MaxWorkers == 1 && left > 1: // see what binds, below
-	case p.Mode == Serial && left > 0 && p.Sample.ItemNanos > 0:
-		need := 2 * float64(joinDelay+2*spawnCost) / p.Sample.ItemNanos
-		out = append(out, fmt.Sprintf("more than about %d items of this cost would be worth a second worker", max(left, int(need))+1))
-	case p.Mode == Serial:
-		out = append(out, "more items, or dearer ones, would be worth a second worker")
-	case p.Workload == sampling.CPUBound:
-		out = append(out, "a call that waits (less than 70 % of its time on a core) would run more workers than cores")
-	default:
-		out = append(out, "a call that computes (at least 70 % of its time on a core) would run one worker per core")
+	if calls := p.otherCalls(); calls != "" {
+		out = append(out, calls)
 	}
 	if changes := loosened(p.Limits); len(changes) > 0 {
 		out = append(out, strings.Join(changes, " and ")+" would allow more workers")
@@ -175,6 +165,25 @@ func (p Plan) otherwise() []string {
 		out = append(out, "workers that raise no throughput while running (a shared lock, memory bandwidth) are given up")
 	}
 	return out
+}
+
+// otherCalls says which calls, or how many, there would be another decision for; "" if
+// it is a limit that decides.
+func (p Plan) otherCalls() string {
+	left := p.Constraints.Items - p.Sample.Items
+	switch {
+	case p.Constraints.Workers > 0, p.Mode == Serial && p.MaxWorkers == 1 && left > 1:
+		return ""
+	case p.Mode == Serial && left > 0 && p.Sample.ItemNanos > 0:
+		need := 2 * float64(joinDelay+2*spawnCost) / p.Sample.ItemNanos
+		return fmt.Sprintf("more than about %d items of this cost would be worth a second worker", max(left, int(need))+1)
+	case p.Mode == Serial:
+		return "more items, or dearer ones, would be worth a second worker"
+	case p.Workload == sampling.CPUBound:
+		return "a call that waits (less than 70 % of its time on a core) would run more workers than cores"
+	default:
+		return "a call that computes (at least 70 % of its time on a core) would run one worker per core"
+	}
 }
 
 // loosened says what would allow more workers: a change to each of the limits that

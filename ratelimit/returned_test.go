@@ -185,7 +185,7 @@ func TestReturnedToAnotherBucket(t *testing.T) {
 				l := limiter(t, 10, 3)
 				require.ErrorIs(t, l.Do(t.Context(), func(context.Context) error {
 					change(l)
-					for l.TryAcquire() { //nolint:revive // until it is empty
+					for l.TryAcquire() { // until it is empty
 					}
 					return refusal{}
 				}), refusal{})

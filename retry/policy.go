@@ -93,28 +93,10 @@ func bad(field string, value any, want string) error {
 
 // validate returns p with the defaults filled in.
 func (p Policy) validate() (Policy, error) {
-	for _, d := range []struct {
-		field string
-		value time.Duration
-	}{
-		{"InitialDelay", p.InitialDelay},
-		{"MaxDelay", p.MaxDelay},
-		{"AttemptTimeout", p.AttemptTimeout},
-		{"MaxElapsed", p.MaxElapsed},
-	} {
-		if err := invalid.Duration("retry", d.field, d.value); err != nil {
-			return p, err
-		}
+	if err := p.checkDurations(); err != nil {
+		return p, err
 	}
-	if p.MaxDelay == 0 {
-		p.MaxDelay = DefaultMaxDelay
-	}
-	if p.InitialDelay == 0 {
-		p.InitialDelay = min(DefaultInitialDelay, p.MaxDelay)
-	}
-	if p.Multiplier == 0 {
-		p.Multiplier = DefaultMultiplier
-	}
+	p = p.withDelays()
 	switch {
 	case p.MaxRetries < Unlimited && p.MaxRetries != NoRetries:
 		return p, bad("MaxRetries", p.MaxRetries, "at least 1, 0 for the default, Unlimited or NoRetries")
@@ -132,6 +114,37 @@ func (p Policy) validate() (Policy, error) {
 		p.MaxRetries = math.MaxInt
 	} // NoRetries is fewer than any number of attempts
 	return p, nil
+}
+
+func (p Policy) checkDurations() error {
+	for _, d := range []struct {
+		field string
+		value time.Duration
+	}{
+		{"InitialDelay", p.InitialDelay},
+		{"MaxDelay", p.MaxDelay},
+		{"AttemptTimeout", p.AttemptTimeout},
+		{"MaxElapsed", p.MaxElapsed},
+	} {
+		if err := invalid.Duration("retry", d.field, d.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withDelays returns p with the defaults of what its delays are made of.
+func (p Policy) withDelays() Policy {
+	if p.MaxDelay == 0 {
+		p.MaxDelay = DefaultMaxDelay
+	}
+	if p.InitialDelay == 0 {
+		p.InitialDelay = min(DefaultInitialDelay, p.MaxDelay)
+	}
+	if p.Multiplier == 0 {
+		p.Multiplier = DefaultMultiplier
+	}
+	return p
 }
 
 // delay returns how long to wait before retry n, from 1, after a delay of last.

@@ -122,17 +122,11 @@ func (s *series) run(ctx context.Context, call func(context.Context) error, err 
 // or the error with which there is none.
 func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 	err, after, refused := answer.NotMade(err)
-	if refused && after == 0 && s.AttemptTimeout > 0 && errors.Is(err, context.DeadlineExceeded) {
-		refused = false // it was the attempt that had no time left: the next may have
-	}
-	var permanent *permanentError
-	isPermanent := errors.As(err, &permanent) || answer.Permanent(err)
-	if isPermanent && permanent == err { //nolint:errorlint // only a mark on the outside can be taken off
-		err = permanent.err
-	}
+	refused = refused && !s.ranOut(err, after)
+	err, permanent := unmarked(err)
 	if refused {
 		s.refusals++
-		if wait, ok := s.awaitable(ctx, after); ok && !isPermanent {
+		if wait, ok := s.awaitable(ctx, after); ok && !permanent {
 			return wait, nil
 		}
 	} else {
@@ -143,7 +137,7 @@ func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 	switch {
 	case ctx.Err() != nil:
 		return 0, s.exhausted(contextError(ctx), 0)
-	case isPermanent, !refused && s.RetryIf != nil && !s.RetryIf(err):
+	case permanent, !refused && s.RetryIf != nil && !s.RetryIf(err):
 		if len(s.errs) == 1 {
 			return 0, err
 		}
@@ -154,6 +148,25 @@ func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 		return 0, s.exhausted(nil, 0)
 	}
 	return s.retry(ctx, err)
+}
+
+// ranOut reports whether a refusal means that the attempt had no time left: the next
+// may have.
+func (s *series) ranOut(err error, after time.Duration) bool {
+	return after == 0 && s.AttemptTimeout > 0 && errors.Is(err, context.DeadlineExceeded)
+}
+
+// unmarked tells whether err says that there is no use in a retry, and returns it
+// without the mark of [Permanent].
+func unmarked(err error) (cause error, permanent bool) {
+	var mark *permanentError
+	if !errors.As(err, &mark) {
+		return err, answer.Permanent(err)
+	}
+	if mark == err { //nolint:errorlint // only a mark on the outside can be taken off
+		return mark.err, true
+	}
+	return err, true
 }
 
 // retry returns the delay before a retry, or why there is none.

@@ -1,7 +1,6 @@
 package sampling
 
 import (
-	"math"
 	"runtime"
 	"time"
 
@@ -63,21 +62,7 @@ type Sampler struct {
 	stats       blockStats
 	finished    bool
 
-	look struct { // the close look
-		begun, known, locked bool
-		again                bool // a first look said that the calls wait
-
-		items      int
-		start      time.Duration
-		length     time.Duration
-		thread     Thread
-		cpu        time.Duration
-		cpuKnown   bool
-		share      float64
-		alloc      uint64
-		allocKnown bool
-		allocBytes float64
-	}
+	look look
 }
 
 // Start begins to measure a workload of total items. With size 0 the sample
@@ -179,12 +164,20 @@ func (s *Sampler) decide(now time.Duration) {
 		s.finished = true
 	case s.short():
 		s.finished = now-s.start >= longGlance
-	case now-s.start >= glance:
-		// The rest is measured while others work, too. Where that is little, it takes
-		// a longer glance to be sure: the first calls run with cold caches.
-		ahead := saturate(s.stats.latest * float64(s.total-s.done))
-		s.finished = ahead >= 5*worthwhile || ahead >= 2*worthwhile && now-s.start >= 3*glance
+	default:
+		s.finished = s.glanced(now - s.start)
 	}
+}
+
+// glanced reports whether it was watched for long enough to let others join. The rest
+// is measured while they work, too. Where that is little, it takes a longer glance to be
+// sure: the first calls run with cold caches.
+func (s *Sampler) glanced(took time.Duration) bool {
+	if took < glance {
+		return false
+	}
+	ahead := saturate(s.stats.latest * float64(s.total-s.done))
+	return ahead >= 5*worthwhile || ahead >= 2*worthwhile && took >= 3*glance
 }
 
 // short reports whether calls are too short to wait, where that is not looked at.
@@ -205,45 +198,6 @@ func (s *Sampler) mean() float64 {
 		return s.stats.average
 	}
 	return float64(s.first)
-}
-
-// beginLook starts to measure CPU time and allocations. CPU time is the
-// thread's, so the goroutine is tied to its thread until endLook.
-func (s *Sampler) beginLook() {
-	if !s.look.locked {
-		runtime.LockOSThread()
-		s.look.locked = true
-		s.look.thread = CurrentThread()
-		s.look.length = min(max(s.Remaining()/lookShare, shortLook), longLook)
-	}
-	s.look.begun, s.look.items = true, 0
-	s.look.alloc, _ = HeapAllocated() // what can be read at the end can be read now
-	s.look.cpu, _ = s.look.thread.CPU()
-	s.look.start = clock.Now()
-	s.last = s.look.start
-}
-
-// endLook ends the measurement, or begins it once more: a thread that was kept
-// from its core by another looks like one that waits, so waiting is believed
-// only when it is seen twice.
-func (s *Sampler) endLook(now time.Duration) {
-	cpu, ok := s.look.thread.CPU()
-	wall := now - s.look.start
-	if s.look.cpuKnown = ok && wall >= CPUResolution; s.look.cpuKnown {
-		s.look.share = max(s.look.share, min(1, float64(cpu-s.look.cpu)/float64(wall)))
-	}
-	bytes, ok := HeapAllocated()
-	if s.look.allocKnown = ok; ok {
-		s.look.allocBytes = float64(bytes-s.look.alloc) / float64(s.look.items)
-	}
-	if s.look.cpuKnown && s.look.share < cpuBoundShare && !s.look.again {
-		s.look.again = true
-		s.beginLook()
-		return
-	}
-	s.look.known = true
-	s.Stop()
-	s.last = clock.Now()
 }
 
 // Finish ends the sample with what has been measured so far.
@@ -292,30 +246,3 @@ func (s *Sampler) BlockStarted() time.Duration { return s.last }
 
 // Started returns the instant at which the sample began.
 func (s *Sampler) Started() time.Duration { return s.start }
-
-// blockStats estimates the mean and the variation of single items from the
-// times of blocks of items. A block's mean varies by σ²/k, so k times the
-// squared deviation of each estimates σ²; the weighted form of Welford's
-// update keeps that stable.
-type blockStats struct {
-	items, blocks int
-	average       float64 // nanoseconds an item
-	deviation     float64 // sum of k × squared deviation of block means
-	latest        float64 // nanoseconds an item in the latest block
-}
-
-func (b *blockStats) add(k int, took time.Duration) {
-	b.latest = float64(took) / float64(k)
-	b.items += k
-	b.blocks++
-	delta := b.latest - b.average
-	b.average += delta * float64(k) / float64(b.items)
-	b.deviation += float64(k) * delta * (b.latest - b.average)
-}
-
-func (b *blockStats) cv() float64 {
-	if b.blocks < 2 || b.average <= 0 {
-		return 0
-	}
-	return math.Sqrt(b.deviation/float64(b.blocks-1)) / b.average
-}

@@ -15,7 +15,7 @@ import (
 	"github.com/amorsize/amorsize/transport"
 )
 
-func ask(h http.Handler, ctx context.Context) *httptest.ResponseRecorder { //nolint:revive // the handler is what it is about
+func ask(h http.Handler, ctx context.Context) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "/", nil))
 	return w

@@ -113,21 +113,27 @@ func structured(fields []string) (left float64, reset time.Duration, ok bool) {
 	}
 	left = math.Inf(1)
 	for quota := range strings.SplitSeq(field, separator) {
-		r, t, known := math.Inf(1), time.Duration(0), false
-		for parameter := range strings.SplitSeq(quota, ";") {
-			key, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
-			switch key {
-			case "r", "remaining":
-				if n, err := strconv.ParseFloat(value, 64); err == nil && n >= 0 {
-					r = n
-				}
-			case "t", "reset":
-				t, known = seconds(value)
-			}
-		}
-		if known && !math.IsInf(r, 1) && (r < left || r == left && t > reset) {
+		r, t, known := remainingOf(quota)
+		if known && (r < left || r == left && t > reset) {
 			left, reset, ok = r, t, true
 		}
 	}
 	return left, reset, ok
+}
+
+// remainingOf reads one quota: what is left of it, and the time until there is more.
+func remainingOf(quota string) (r float64, t time.Duration, known bool) {
+	r = math.Inf(1)
+	for parameter := range strings.SplitSeq(quota, ";") {
+		key, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+		switch key {
+		case "r", "remaining":
+			if n, err := strconv.ParseFloat(value, 64); err == nil && n >= 0 {
+				r = n
+			}
+		case "t", "reset":
+			t, known = seconds(value)
+		}
+	}
+	return r, t, known && !math.IsInf(r, 1)
 }

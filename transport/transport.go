@@ -86,15 +86,22 @@ func bad(field string, value any, want string) error {
 	return &InvalidError{Package: "transport", Field: field, Value: value, Range: want}
 }
 
-// New returns a transport, or an [*InvalidError].
-func New(c Config) (*Transport, error) {
+func (c *Config) validate() error {
 	switch {
 	case c.MaxHosts < 0:
-		return nil, bad("MaxHosts", c.MaxHosts, "at least 1, or 0 for the default")
+		return bad("MaxHosts", c.MaxHosts, "at least 1, or 0 for the default")
 	case c.Feedback && (c.Limiter != nil || c.PerHost != nil):
-		return nil, bad("Feedback", true, "unset where there is a limiter: that heeds what hosts answer by itself")
+		return bad("Feedback", true, "unset where there is a limiter: that heeds what hosts answer by itself")
 	case c.Breaker != nil && c.Breaker.IsFailure != nil:
-		return nil, bad("Breaker.IsFailure", "a function", "unset")
+		return bad("Breaker.IsFailure", "a function", "unset")
+	}
+	return nil
+}
+
+// New returns a transport, or an [*InvalidError].
+func New(c Config) (*Transport, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
 	}
 	t := &Transport{base: c.Base, limiter: c.Limiter, perHost: c.PerHost, means: c.Means}
 	if t.base == nil {

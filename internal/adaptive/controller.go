@@ -250,25 +250,33 @@ func (a *Controller) Review(now time.Duration, open []Attempt) bool {
 	}
 	switch {
 	case a.serialised(now, m):
-	case a.held && (!a.used(m) || a.mode != growing && m.begun < 0.9*float64(a.limit)):
+	case a.heldBack(m):
 		a.policed(now, m)
 	case (a.mode == holding || a.mode == probing) && a.gotFaster(now, m):
 	case a.open && !a.used(m):
 		a.unbound(now, m)
-	case a.mode == growing:
+	default:
+		a.conclude(now, m)
+	}
+	return true
+}
+
+// conclude draws the conclusions that the latest change of the limit was for.
+func (a *Controller) conclude(now time.Duration, m measurement) {
+	switch a.mode {
+	case growing:
 		a.grow(now, m)
-	case a.mode == probing:
+	case probing:
 		a.probed(now, m)
-	case a.mode == dipping:
+	case dipping:
 		a.dipped(now, m)
-	case a.mode == refining:
+	case refining:
 		a.refined(now, m)
-	case a.mode == descending:
+	case descending:
 		a.descended(now, m)
 	default:
 		a.hold(now, m)
 	}
-	return true
 }
 
 // error returns the relative standard error of a measurement.
@@ -277,6 +285,11 @@ func (a *Controller) error(m measurement) float64 { return a.noise / math.Sqrt(m
 // doubt returns that of its ratio to the base.
 func (a *Controller) doubt(m measurement) float64 {
 	return math.Hypot(a.error(m), a.base.error(a.noise))
+}
+
+// heldBack reports whether it was policies that bounded the calls in flight.
+func (a *Controller) heldBack(m measurement) bool {
+	return a.held && (!a.used(m) || a.mode != growing && m.begun < 0.9*float64(a.limit))
 }
 
 // used reports whether the limit was what bounded the calls in flight: if not,

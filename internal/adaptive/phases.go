@@ -32,6 +32,12 @@ func (a *Controller) grow(now time.Duration, m measurement) {
 	if a.cold || a.base.weight < m.calls {
 		a.base.merge(m.time, m.calls)
 	}
+	a.multiply(now, m, longer)
+}
+
+// multiply takes what is in flight for the level, and goes beyond it if it was the limit
+// that bounded that. longer is the logarithm of how many times longer calls have come to take.
+func (a *Controller) multiply(now time.Duration, m measurement, longer float64) {
 	if longer > slack/2 {
 		a.growth = laterGrowth
 	}
@@ -173,6 +179,11 @@ func (a *Controller) hold(now time.Duration, m measurement) {
 		a.set(now, 0.8*min(next, math.Exp(a.rate)*a.base.mean))
 		return
 	}
+	a.keep(now, m, next)
+}
+
+// keep makes next the level, and steps above it where that is due.
+func (a *Controller) keep(now time.Duration, m measurement, next float64) {
 	a.rounds += m.calls / m.inFlight
 	used := a.used(m)
 	if !used || a.saturated {

@@ -39,20 +39,26 @@ func Lost(err error) (lost, throttled bool) {
 	if _, refused := Refused(err); refused {
 		return false, false // it was not the service
 	}
+	return timedOut(err) || shortOfResources(err) || brokenOff(err), false
+}
+
+func timedOut(err error) bool {
 	var timeout interface{ Timeout() bool }
-	if errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
-		return true, false
-	}
+	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
+}
+
+func shortOfResources(err error) bool {
 	var state interface{ SQLState() string }
-	if errors.As(err, &state) && strings.HasPrefix(state.SQLState(), "53") {
-		return true, false
-	}
+	return errors.As(err, &state) && strings.HasPrefix(state.SQLState(), "53")
+}
+
+func brokenOff(err error) bool {
 	for _, cause := range broken {
 		if errors.Is(err, cause) {
-			return true, false
+			return true
 		}
 	}
-	return false, false
+	return false
 }
 
 // TooLarge reports whether err says that a call carried too much: a status 413 or 414,

@@ -9,7 +9,7 @@ import (
 
 // Canceled returns the error of a call that a policy of the package did not make, since
 // its context has ended before its turn. It is the context's error and its cause.
-func Canceled(pkg string, ctx context.Context) error { //nolint:revive // the context is what it is about
+func Canceled(pkg string, ctx context.Context) error {
 	return &canceledError{pkg, ctx.Err(), context.Cause(ctx)}
 }
 

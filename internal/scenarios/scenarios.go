@@ -5,6 +5,7 @@ package scenarios
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -63,6 +64,17 @@ type conditions = queueing.Conditions
 
 // Steady are services that stay as they are.
 func Steady() []Scenario {
+	all := slices.Concat(sixteenSlots(), congested(), distant(), sizes(), loopback(), cached())
+	return append(all,
+		steady("500/s, answered by 429", 4000, 10, Demand{Median: 0.97, Worst: 0.95, Lost: 0.03, InFlight: 1.5},
+			conditions{Rate: 500, Burst: 10, Latency: queueing.Lognormal(base, 0.1), Refusal: ms}),
+		steady("no limit, one call in 50 takes 50 times as long", 20_000, 4096, Demand{Median: 0.93, Worst: 0.90},
+			conditions{Latency: queueing.Mixture(queueing.Constant(base), queueing.Constant(50*base), 0.02)}),
+	)
+}
+
+// sixteenSlots are services that let calls wait, without end or in a short line.
+func sixteenSlots() []Scenario {
 	fifo := Demand{Median: 0.95, Worst: 0.92, P99: 2.5}
 	spread := Demand{Median: 0.95, Worst: 0.90, Lost: 0.01}
 	var all []Scenario
@@ -82,32 +94,41 @@ func Steady() []Scenario {
 		sixteen(", refuses above a line of 64", fifo, conditions{Line: 64})
 		sixteen(", refuses above a line of 4", spread, conditions{Line: 4})
 	}
-	all = append(all,
+	return all
+}
+
+// congested are services that the calls that wait slow down.
+func congested() []Scenario {
+	return []Scenario{
 		steady("16 slots, constant, congestion", 4000, 16, Demand{Median: 0.95, Worst: 0.93, P99: 2.5},
 			conditions{Slots: 16, Latency: queueing.Constant(base), Congestion: 0.7}),
 		steady("16 slots, lognormal, congestion", 4000, 16, Demand{Median: 0.90, Worst: 0.82, P99: 2.5},
 			conditions{Slots: 16, Latency: queueing.Lognormal(base, 0.5), Congestion: 0.7}),
 		steady("16 slots, exponential, congestion", 4000, 16, Demand{Median: 0.80, Worst: 0.60, P99: 2.5},
 			conditions{Slots: 16, Latency: queueing.Exponential(base), Congestion: 0.7}),
+	}
+}
+
+// distant are services that a call takes longer to reach than to keep busy.
+func distant() []Scenario {
+	return []Scenario{
 		steady("16 slots behind 30 ms of network", 4000, 40, Demand{Median: 0.97, Worst: 0.92},
 			conditions{Slots: 16, Latency: queueing.Constant(base), Network: 30 * ms}),
 		steady("16 slots behind 30 ms of network, lognormal", 4000, 44, Demand{Median: 0.97, Worst: 0.90},
 			conditions{Slots: 16, Latency: queueing.Lognormal(base, 0.5), Network: 30 * ms}),
-	)
+	}
+}
+
+// sizes are services of one slot up to a thousand.
+func sizes() []Scenario {
+	var all []Scenario
 	for _, n := range []int{1, 2, 100, 1000} {
 		s := steady(strconv.Itoa(n)+" slots, lognormal", max(400*min(n, 20), 20*n)+20*n, n, Demand{Median: 0.93, Worst: 0.90},
 			conditions{Slots: n, Latency: queueing.Lognormal(base, 0.5)})
 		s.Skip = 20 * n
 		all = append(all, s)
 	}
-	all = append(all, loopback()...)
-	all = append(all, cached()...)
-	return append(all,
-		steady("500/s, answered by 429", 4000, 10, Demand{Median: 0.97, Worst: 0.95, Lost: 0.03, InFlight: 1.5},
-			conditions{Rate: 500, Burst: 10, Latency: queueing.Lognormal(base, 0.1), Refusal: ms}),
-		steady("no limit, one call in 50 takes 50 times as long", 20_000, 4096, Demand{Median: 0.93, Worst: 0.90},
-			conditions{Latency: queueing.Mixture(queueing.Constant(base), queueing.Constant(50*base), 0.02)}),
-	)
+	return all
 }
 
 // loopback are the services of the benchmarks in real time, under several laws.

@@ -73,12 +73,8 @@ var swapped = map[token.Token]token.Token{
 func (f *finder) visit(node ast.Node) bool {
 	switch n := node.(type) {
 	case *ast.BinaryExpr:
-		if n.Op == token.SHL { // the size of a buffer, or a bound: one more bit is hardly a mistake
-			return false
-		}
-		if other, ok := swapped[n.Op]; ok {
-			f.add(n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), other.String(), n.Op.String()+" to "+other.String())
-		}
+		f.swap(n)
+		return n.Op != token.SHL // the size of a buffer, or a bound: one more bit is hardly a mistake
 	case *ast.IfStmt:
 		f.negate(n.Cond)
 	case *ast.ForStmt:
@@ -88,21 +84,36 @@ func (f *finder) visit(node ast.Node) bool {
 	case *ast.ReturnStmt:
 		return f.returned(n)
 	case *ast.BasicLit:
-		if v, err := strconv.Atoi(n.Value); err == nil && n.Kind == token.INT {
-			f.add(n.Pos(), n.End(), strconv.Itoa(v+1), fmt.Sprintf("%d to %d", v, v+1))
-		}
-	case *ast.ExprStmt:
+		f.miscount(n)
+	case *ast.ExprStmt, *ast.IncDecStmt:
 		f.add(n.Pos(), n.End(), "{}", "statement dropped")
 	case *ast.DeferStmt:
 		f.add(n.Pos(), n.End(), "{}", "defer dropped")
-	case *ast.IncDecStmt:
-		f.add(n.Pos(), n.End(), "{}", "statement dropped")
 	case *ast.AssignStmt:
-		if n.Tok != token.DEFINE && len(n.Lhs) == 1 && !blank(n.Lhs[0]) {
-			f.add(n.Lhs[0].Pos(), n.TokPos+token.Pos(len(n.Tok.String())), "_ =", "assignment dropped")
-		}
+		f.forget(n)
 	}
 	return true
+}
+
+// swap puts another operator in the place of one.
+func (f *finder) swap(n *ast.BinaryExpr) {
+	if other, ok := swapped[n.Op]; ok {
+		f.add(n.OpPos, n.OpPos+token.Pos(len(n.Op.String())), other.String(), n.Op.String()+" to "+other.String())
+	}
+}
+
+// miscount makes a number one larger.
+func (f *finder) miscount(n *ast.BasicLit) {
+	if v, err := strconv.Atoi(n.Value); err == nil && n.Kind == token.INT {
+		f.add(n.Pos(), n.End(), strconv.Itoa(v+1), fmt.Sprintf("%d to %d", v, v+1))
+	}
+}
+
+// forget drops an assignment to what there is already.
+func (f *finder) forget(n *ast.AssignStmt) {
+	if n.Tok != token.DEFINE && len(n.Lhs) == 1 && !blank(n.Lhs[0]) {
+		f.add(n.Lhs[0].Pos(), n.TokPos+token.Pos(len(n.Tok.String())), "_ =", "assignment dropped")
+	}
 }
 
 func blank(e ast.Expr) bool {

@@ -45,39 +45,52 @@ func try(ctx context.Context, arg string, s sample) (tally, error) {
 	}
 	patience := 3*time.Since(began) + 10*time.Second
 
-	t := tally{name: name, sites: len(mutants)}
-	var mu sync.Mutex
+	q := &queue{most: s.n, left: mutants, tally: tally{name: name, sites: len(mutants)}}
 	var group sync.WaitGroup
 	for worker := range s.workers {
+		at := filepath.Join(dir, fmt.Sprint(worker))
 		group.Go(func() {
-			at := filepath.Join(dir, fmt.Sprint(worker))
-			for {
-				mu.Lock()
-				enough := t.noticed+t.missed >= s.n || len(mutants) == 0 || ctx.Err() != nil
-				if enough {
-					mu.Unlock()
-					return
-				}
-				m := mutants[0]
-				mutants = mutants[1:]
-				mu.Unlock()
+			for m, ok := q.next(); ok && ctx.Err() == nil; m, ok = q.next() {
 				noticed, err := run(ctx, at, tests, &m, patience)
-				mu.Lock()
-				switch {
-				case ctx.Err() != nil || errors.Is(err, errBuild): // tells nothing
-				case noticed:
-					t.noticed++
-				default:
-					t.missed++
-					t.missing = append(t.missing, m)
-					fmt.Fprintf(os.Stderr, "%s:%d: %s\n", m.file, m.line, m.what)
+				if ctx.Err() == nil && !errors.Is(err, errBuild) { // else it tells nothing
+					q.count(m, noticed)
 				}
-				mu.Unlock()
 			}
 		})
 	}
 	group.Wait()
-	return t, nil
+	return q.tally, nil
+}
+
+// queue hands out the mistakes until enough of them were tried.
+type queue struct {
+	most int // to be tried
+
+	mu    sync.Mutex
+	left  []mutant
+	tally tally
+}
+
+func (q *queue) next() (m mutant, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.tally.noticed+q.tally.missed >= q.most || len(q.left) == 0 {
+		return mutant{}, false
+	}
+	m, q.left = q.left[0], q.left[1:]
+	return m, true
+}
+
+func (q *queue) count(m mutant, noticed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if noticed {
+		q.tally.noticed++
+		return
+	}
+	q.tally.missed++
+	q.tally.missing = append(q.tally.missing, m)
+	fmt.Fprintf(os.Stderr, "%s:%d: %s\n", m.file, m.line, m.what)
 }
 
 // mutantsIn lists the mistakes of a package in the order in which they are tried.

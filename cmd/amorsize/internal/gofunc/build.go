@@ -3,13 +3,14 @@ package gofunc
 import (
 	"context"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -18,15 +19,10 @@ import (
 	"time"
 )
 
-// The source of the harness.
-var (
-	//go:embed harness/harness.go.txt
-	harnessSource string
-	//go:embed harness/unix.go.txt
-	harnessUnix string
-	//go:embed harness/other.go.txt
-	harnessOther string
-)
+// harness has the source of the harness.
+//
+//go:embed harness/*.go.txt
+var harness embed.FS
 
 // Binary is a harness that has been built.
 type Binary struct {
@@ -98,9 +94,12 @@ func (f *Function) overlay() (overlay, error) {
 }
 
 func (o *overlay) add(dir, pkg string) {
-	for name, text := range map[string]string{"": harnessSource, "_unix": harnessUnix, "_other": harnessOther} {
+	files, _ := harness.ReadDir("harness") // it is there: it was embedded
+	for _, file := range files {
+		text, _ := harness.ReadFile("harness/" + file.Name())
 		// The names must not end in that of a system, which go build would heed.
-		o.replace[filepath.Join(dir, "zz_amorsize"+name+"_h.go")] = strings.Replace(text, "package PACKAGE", "package "+pkg, 1)
+		name := "zz_amorsize_" + strings.TrimSuffix(file.Name(), ".go.txt") + "_h.go"
+		o.replace[filepath.Join(dir, name)] = strings.Replace(string(text), "package PACKAGE", "package "+pkg, 1)
 	}
 }
 
@@ -222,20 +221,10 @@ func (f *Function) keptPath(o overlay) string {
 	add(runtime.Version(), f.ImportPath, f.Dir)
 	add(f.options.flags()...)
 	add(os.Getenv("GOFLAGS"), os.Getenv("CGO_ENABLED"), os.Getenv("GOARCH"), os.Getenv("GOEXPERIMENT"))
-	paths := make([]string, 0, len(o.replace))
-	for path := range o.replace {
-		paths = append(paths, path)
-	}
-	slices.Sort(paths)
-	for _, path := range paths {
+	for _, path := range slices.Sorted(maps.Keys(o.replace)) {
 		add(path, o.replace[path])
 	}
-	deps := make([]string, 0, len(f.deps))
-	for path := range f.deps {
-		deps = append(deps, path)
-	}
-	slices.Sort(deps)
-	for _, path := range deps {
+	for _, path := range slices.Sorted(maps.Keys(f.deps)) {
 		add(path, f.deps[path].Export) // whose name is a hash of what it was made of
 	}
 	for _, name := range slices.Concat(f.GoFiles, f.CgoFiles) {

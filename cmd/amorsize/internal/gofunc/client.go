@@ -146,6 +146,29 @@ func (p *program) next() (*record, error) {
 	return &r, nil
 }
 
+// read hands over each record up to the last; ended says that the harness came to its
+// end. A failure to read, or an item that is none, ends the program.
+func (p *program) read(take func(*record)) (ended bool, err error) {
+	for {
+		r, err := p.next()
+		if errors.Is(err, io.EOF) {
+			return ended, nil
+		}
+		if err != nil {
+			_ = p.end()
+			return false, err
+		}
+		take(r)
+		switch r.Type {
+		case "bad":
+			_ = p.end()
+			return false, refuse("item %d: %s", r.N, r.Err)
+		case "end":
+			ended = true
+		}
+	}
+}
+
 // end waits for the end of the program.
 func (p *program) end() error {
 	_, _ = p.in.Close(), p.outFile.Close()

@@ -2,6 +2,7 @@ package gofunc
 
 import (
 	"go/types"
+	"slices"
 	"strings"
 )
 
@@ -12,10 +13,8 @@ func isNamed(t types.Type, path, name string) bool {
 
 // undecodable tells why JSON can't become a value of a type; "" if it can.
 func undecodable(t types.Type, q types.Qualifier, within []types.Type) string {
-	for _, outer := range within {
-		if types.Identical(outer, t) {
-			return ""
-		}
+	if slices.ContainsFunc(within, func(outer types.Type) bool { return types.Identical(outer, t) }) {
+		return ""
 	}
 	within = append(within, t)
 	if hasMethod(t, "UnmarshalJSON") || hasMethod(t, "UnmarshalText") {
@@ -31,22 +30,21 @@ func undecodable(t types.Type, q types.Qualifier, within []types.Type) string {
 			return "item is an interface with methods: " + types.TypeString(t, q)
 		}
 	case *types.Basic:
-		if u.Info()&types.IsComplex != 0 {
-			return "item is a complex number"
-		}
-		if u.Kind() == types.UnsafePointer {
-			return "item is an unsafe pointer"
-		}
-	case *types.Pointer:
-		return undecodable(u.Elem(), q, within)
-	case *types.Slice:
-		return undecodable(u.Elem(), q, within)
-	case *types.Array:
-		return undecodable(u.Elem(), q, within)
-	case *types.Map:
-		return undecodable(u.Elem(), q, within)
+		return undecodableBasic(u)
 	case *types.Struct:
 		return undecodableStruct(u, q, within)
+	case interface{ Elem() types.Type }: // a pointer, a slice, an array or a map
+		return undecodable(u.Elem(), q, within)
+	}
+	return ""
+}
+
+func undecodableBasic(b *types.Basic) string {
+	if b.Info()&types.IsComplex != 0 {
+		return "item is a complex number"
+	}
+	if b.Kind() == types.UnsafePointer {
+		return "item is an unsafe pointer"
 	}
 	return ""
 }

@@ -2,7 +2,6 @@ package gofunc
 
 import (
 	"context"
-	"errors"
 	"io"
 	"path/filepath"
 	"regexp"
@@ -63,39 +62,19 @@ func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
 	}
 	go writeItems(p.in, run.Items)
 	s := &Sample{}
-	at, of, ended := 1, 1, false
+	at, of := 1, 1
 	var hung atomic.Bool
 	watch := time.AfterFunc(hangs*run.Budget+startUp, func() { hung.Store(true); interrupt(p.cmd) })
 	defer watch.Stop()
-	for {
-		r, err := p.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			_ = p.end()
-			return nil, err
-		}
+	ended, err := p.read(func(r *record) {
 		watch.Reset(hangs * run.Budget)
-		switch r.Type {
-		case "bad":
-			_ = p.end()
-			return nil, refuse("item %d: %s", r.N, r.Err)
-		case "start":
+		if r.Type == "start" {
 			at, of = r.N, r.Items
-		case "block":
-			s.Blocks = append(s.Blocks, Block{r.Items, time.Duration(r.Wall)})
-			s.Failed += r.Failed
-			if s.First == nil {
-				s.First = r.failure()
-			}
-		case "sample":
-			n := max(1, float64(r.Items))
-			s.Items, s.Wall, s.CPU = r.Items, time.Duration(r.Wall), time.Duration(r.CPU)
-			s.Bytes, s.Allocs = r.Bytes/n, r.Allocs/n
-		case "end":
-			ended = true
 		}
+		s.add(r)
+	})
+	if err != nil {
+		return nil, err
 	}
 	watch.Stop()
 	err = p.end()
@@ -108,6 +87,22 @@ func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
 		return nil, refuse("item %d still running after %v; raise --budget or profile a smaller item\n%s", at, hangs*run.Budget, stack(p.errs.String()))
 	}
 	return nil, p.died(at, of, err)
+}
+
+// add takes what a record says of calls.
+func (s *Sample) add(r *record) {
+	switch r.Type {
+	case "block":
+		s.Blocks = append(s.Blocks, Block{r.Items, time.Duration(r.Wall)})
+		s.Failed += r.Failed
+		if s.First == nil {
+			s.First = r.failure()
+		}
+	case "sample":
+		n := max(1, float64(r.Items))
+		s.Items, s.Wall, s.CPU = r.Items, time.Duration(r.Wall), time.Duration(r.CPU)
+		s.Bytes, s.Allocs = r.Bytes/n, r.Allocs/n
+	}
 }
 
 // stack returns the goroutine that hangs, out of the dump of all: the first that
@@ -142,28 +137,16 @@ func (b *Binary) Parallel(ctx context.Context, run Run) (*Parallel, error) {
 	}
 	go writeItems(p.in, run.Items)
 	var result *Parallel
-	ended := false
-	for {
-		r, err := p.next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			_ = p.end()
-			return nil, err
-		}
-		switch r.Type {
-		case "bad":
-			_ = p.end()
-			return nil, refuse("item %d: %s", r.N, r.Err)
-		case "parallel":
+	ended, err := p.read(func(r *record) {
+		if r.Type == "parallel" {
 			result = &Parallel{
 				Items: r.Items, Wall: time.Duration(r.Wall), CPU: time.Duration(r.CPU),
 				P95: time.Duration(r.P95), Max: time.Duration(r.Max), Failed: r.Failed, First: r.failure(),
 			}
-		case "end":
-			ended = true
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	err = p.end()
 	if ctx.Err() != nil {

@@ -58,7 +58,12 @@ func (s *Server) read() {
 			q.answer <- r
 		}
 	}
-	err := s.p.end()
+	s.die(ended, s.p.end())
+}
+
+// die leaves the calls under way without an answer, and says why: err is how the process
+// ended, and ended that it came to its end.
+func (s *Server) die(ended bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first := 0

@@ -57,14 +57,19 @@ func ParseTarget(text, fn string) (Target, error) {
 		}
 		return Target{Package: pkg, Expr: text[base+dot+1:]}, nil
 	}
+	return Target{}, namesNone(text)
+}
+
+// namesNone refuses a target that is a package or a file alone.
+func namesNone(text string) error {
 	where := strings.TrimSuffix(text, ".")
 	if where == "" {
 		where = "./pkg"
 	}
 	if info, err := os.Stat(where); err == nil && !info.IsDir() {
-		return Target{}, refuse("target %q names no function: write %s:Process", text, where)
+		return refuse("target %q names no function: write %s:Process", text, where)
 	}
-	return Target{}, refuse("target %q names no function: write %s.Process (or %s:Process)", text, where, where)
+	return refuse("target %q names no function: write %s.Process (or %s:Process)", text, where, where)
 }
 
 // cutBrackets leaves out type arguments, which may have paths of their own.

@@ -49,17 +49,7 @@ func (c chart) empty() bool {
 // bounds returns the ranges of the axes; y begins at 0. There is no 0 on a logarithmic
 // axis: what lies there is drawn at its beginning.
 func (c chart) bounds() (x0, x1, y1 float64) {
-	x0, x1 = math.Inf(1), math.Inf(-1)
-	for _, s := range c.Series {
-		for _, p := range s.Pts {
-			x1, y1 = max(x1, p.X, p.To), max(y1, p.Y)
-			for _, x := range []float64{p.X, p.To} {
-				if x > 0 || !c.LogX && x == p.X {
-					x0 = min(x0, x)
-				}
-			}
-		}
-	}
+	x0, x1, y1 = c.extent()
 	if c.LogX && x1 <= 0 {
 		x0, x1 = 1, 10
 	}
@@ -73,6 +63,22 @@ func (c chart) bounds() (x0, x1, y1 float64) {
 		y1 = 1
 	}
 	return x0, x1, y1 * 1.05
+}
+
+// extent returns the ranges of what there is to draw.
+func (c chart) extent() (x0, x1, y1 float64) {
+	x0, x1 = math.Inf(1), math.Inf(-1)
+	for _, s := range c.Series {
+		for _, p := range s.Pts {
+			x1, y1 = max(x1, p.X, p.To), max(y1, p.Y)
+			for _, x := range []float64{p.X, p.To} {
+				if x > 0 || !c.LogX && x == p.X {
+					x0 = min(x0, x)
+				}
+			}
+		}
+	}
+	return x0, x1, y1
 }
 
 // SVG draws the chart.

@@ -14,21 +14,9 @@ import (
 
 // openFile opens a file or standard input, and checks its records.
 func (in *Input) openFile(stdin io.Reader) error {
-	var file *os.File
-	if name := in.source.File; name == "" || name == "-" {
-		if f, ok := stdin.(*os.File); ok {
-			file = f
-		}
-	} else {
-		f, err := os.Open(name)
-		if err != nil {
-			return fmt.Errorf("%w: can't read the items: %w", ErrInput, err)
-		}
-		if info, err := f.Stat(); err == nil && info.IsDir() {
-			_ = f.Close()
-			return fmt.Errorf("%w: can't read the items: %s is a directory; list its files instead: ls %s | amorsize run …", ErrInput, name, name)
-		}
-		file, in.close = f, f.Close
+	file, err := in.file(stdin)
+	if err != nil {
+		return err
 	}
 	r := stdin
 	if file != nil {
@@ -41,6 +29,30 @@ func (in *Input) openFile(stdin io.Reader) error {
 		in.open = func() iter.Seq2[Item, error] { return in.read(r) }
 		return nil
 	}
+	return in.checkRecords(file, r)
+}
+
+// file returns the file that the input is, nil if it is none.
+func (in *Input) file(stdin io.Reader) (*os.File, error) {
+	name := in.source.File
+	if name == "" || name == "-" {
+		file, _ := stdin.(*os.File)
+		return file, nil
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: can't read the items: %w", ErrInput, err)
+	}
+	if info, err := file.Stat(); err == nil && info.IsDir() {
+		_ = file.Close()
+		return nil, fmt.Errorf("%w: can't read the items: %s is a directory; list its files instead: ls %s | amorsize run …", ErrInput, name, name)
+	}
+	in.close = file.Close
+	return file, nil
+}
+
+// checkRecords reads all records, and has them read once more.
+func (in *Input) checkRecords(file *os.File, r io.Reader) error {
 	start, again, err := in.seekable(file, r)
 	if err != nil {
 		return err
@@ -77,26 +89,32 @@ func (in *Input) count(file *os.File) {
 	if err != nil {
 		return
 	}
-	n, last, buffer := 0, in.delimiter(), make([]byte, 256<<10)
 	r := io.Reader(file)
 	if in.delimiter() != 0 {
 		r = unmarked(file) // nothing but a mark is no item
 	}
+	n := countPieces(r, in.delimiter())
+	if _, err := file.Seek(start, io.SeekStart); err == nil {
+		in.total = n
+	}
+}
+
+// countPieces returns how many pieces cut yields.
+func countPieces(r io.Reader, delimiter byte) int {
+	n, last, buffer := 0, delimiter, make([]byte, 256<<10)
 	for {
 		k, err := r.Read(buffer)
-		if n += bytes.Count(buffer[:k], []byte{in.delimiter()}); k > 0 {
+		if n += bytes.Count(buffer[:k], []byte{delimiter}); k > 0 {
 			last = buffer[k-1]
 		}
 		if err != nil {
 			break
 		}
 	}
-	if last != in.delimiter() {
+	if last != delimiter {
 		n++
 	}
-	if _, err := file.Seek(start, io.SeekStart); err == nil {
-		in.total = n
-	}
+	return n
 }
 
 // seekable returns the input as a file that can be read twice, and where it starts.

@@ -62,26 +62,8 @@ type Input struct {
 // is checked and can't be read twice is kept in an unlinked file meanwhile.
 func (s Source) Open(stdin io.Reader) (*Input, error) {
 	in := &Input{source: s, total: -1, close: func() error { return nil }}
-	switch {
-	case s.UseArgs:
-		in.total, in.open = len(s.Args), func() iter.Seq2[Item, error] { return literal(s.Args) }
-	case s.Rows != nil:
-		in.total, in.open = len(s.Rows), func() iter.Seq2[Item, error] { return rows(s.Rows) }
-	case s.Lists != nil:
-		if err := in.openLists(stdin); err != nil {
-			return nil, err
-		}
-	case s.Range != "":
-		from, to, step, err := parseRange(s.Range)
-		if err != nil {
-			return nil, err
-		}
-		in.total = int((to-from)/step) + 1
-		in.open = func() iter.Seq2[Item, error] { return counting(from, step, in.total) }
-	default:
-		if err := in.openFile(stdin); err != nil {
-			return nil, err
-		}
+	if err := in.openSource(stdin); err != nil {
+		return nil, err
 	}
 	if s.Group > 1 && s.Rows == nil {
 		in.open = grouped(in.open, s.Group)
@@ -93,6 +75,29 @@ func (s Source) Open(stdin io.Reader) (*Input, error) {
 		in.total = min(in.total, s.Limit)
 	}
 	return in, nil
+}
+
+// openSource opens where the items come from.
+func (in *Input) openSource(stdin io.Reader) error {
+	s := &in.source
+	switch {
+	case s.UseArgs:
+		in.total, in.open = len(s.Args), func() iter.Seq2[Item, error] { return literal(s.Args) }
+	case s.Rows != nil:
+		in.total, in.open = len(s.Rows), func() iter.Seq2[Item, error] { return rows(s.Rows) }
+	case s.Lists != nil:
+		return in.openLists(stdin)
+	case s.Range != "":
+		from, to, step, err := parseRange(s.Range)
+		if err != nil {
+			return err
+		}
+		in.total = int((to-from)/step) + 1
+		in.open = func() iter.Seq2[Item, error] { return counting(from, step, in.total) }
+	default:
+		return in.openFile(stdin)
+	}
+	return nil
 }
 
 // Total returns the number of items, or -1 if it is not known before they are read.

@@ -65,54 +65,71 @@ type Caps struct {
 // what bounds them.
 func makePlan(c Cost, size Size, batch BatchSize, left int, caps Caps, perSecond float64) Plan {
 	host := sampling.CurrentHost()
-	cores := max(1, host.Procs)
-	p := Plan{Cost: c, Left: left, Cores: cores, Batch: max(1, batch.Fixed), Most: optimizer.MaxWaiting}
-	p.Slots = optimizer.MaxWaiting
-	limit := func(name string, slots int) {
-		slots = max(1, slots)
-		p.Limits = append(p.Limits, Limit{name, slots})
-		if slots < p.Slots {
-			p.Slots, p.Binding = slots, name
-		}
+	p := Plan{
+		Cost: c, Left: left, Cores: max(1, host.Procs), Batch: max(1, batch.Fixed),
+		Slots: optimizer.MaxWaiting, Most: optimizer.MaxWaiting,
 	}
-	cpu := cpuSlots(cores, c.Share())
-	limit("cpu", cpu)
-	if c.Jobs > 0 {
-		p.Most = min(p.Most, 2*cpu) // the cores can't feed more, unless the sample was far from usual
-	}
-	if bytes := host.Available(); bytes > 0 && c.Memory > 0 {
-		limit("memory", optimizer.MemoryWorkers(bytes, float64(c.Memory), optimizer.MaxWaiting))
-		p.Most = min(p.Most, p.Limits[len(p.Limits)-1].Slots)
-	}
+	p.limitByCost(host.Available())
 	if caps.Files > 0 {
-		limit("files", caps.Files)
-		p.Most = min(p.Most, caps.Files)
+		p.limitAll("files", caps.Files)
 	}
 	if size.Most > 0 {
-		limit("--jobs", size.Most)
-		p.Most = min(p.Most, size.Most)
+		p.limitAll("--jobs", size.Most)
 	}
 	if perSecond > 0 { // Little's law
-		limit("rate", int(math.Ceil(perSecond*c.Wall.Seconds()))+1)
+		p.limit("rate", int(math.Ceil(perSecond*c.Wall.Seconds()))+1)
 	}
 	if batch.Auto {
 		p.Batch = c.batch(left, cmpOr(size.Fixed, p.Slots), cmpOr(batch.Most, mostItems))
 	}
 	if left >= 0 {
-		limit("items", (left+p.Batch-1)/p.Batch)
+		p.limit("items", (left+p.Batch-1)/p.Batch)
 	}
 	if caps.Start > 0 && (left < 0 || left > caps.Start) {
-		limit("start", caps.Start)
+		p.limit("start", caps.Start)
 	}
 	if size.Fixed > 0 {
-		p.Slots, p.Fixed, p.Binding = size.Fixed, true, "--jobs"
-		if caps.Fixed > 0 && caps.Fixed < p.Slots {
-			p.Slots, p.Binding = caps.Fixed, "files"
-		}
-		p.Most = p.Slots
+		p.fix(size.Fixed, caps.Fixed)
 	}
 	p.predict(left, perSecond)
 	return p
+}
+
+// limit bounds the slots to begin with.
+func (p *Plan) limit(name string, slots int) {
+	slots = max(1, slots)
+	p.Limits = append(p.Limits, Limit{name, slots})
+	if slots < p.Slots {
+		p.Slots, p.Binding = slots, name
+	}
+}
+
+// limitAll bounds those that the run may get to, too.
+func (p *Plan) limitAll(name string, slots int) {
+	p.limit(name, slots)
+	p.Most = min(p.Most, max(1, slots))
+}
+
+// limitByCost bounds the slots by the cores and the memory that jobs need; bytes are
+// what there is, 0 if that is not known.
+func (p *Plan) limitByCost(bytes uint64) {
+	cpu := cpuSlots(p.Cores, p.Cost.Share())
+	p.limit("cpu", cpu)
+	if p.Cost.Jobs > 0 {
+		p.Most = min(p.Most, 2*cpu) // the cores can't feed more, unless the sample was far from usual
+	}
+	if bytes > 0 && p.Cost.Memory > 0 {
+		p.limitAll("memory", optimizer.MemoryWorkers(bytes, float64(p.Cost.Memory), optimizer.MaxWaiting))
+	}
+}
+
+// fix has the caller's number, or what open files allow of it: 0 is all.
+func (p *Plan) fix(slots, files int) {
+	p.Slots, p.Fixed, p.Binding = slots, true, "--jobs"
+	if files > 0 && files < slots {
+		p.Slots, p.Binding = files, "files"
+	}
+	p.Most = p.Slots
 }
 
 func cmpOr(a, b int) int {

@@ -81,15 +81,8 @@ func Run(cfg Config, state *State) (result Result) {
 	if cfg.Total >= 0 {
 		left = max(0, cfg.Total-int(state.Done.Load()))
 	}
-	perSecond := 0.0
-	if cfg.Set.Limiter != nil {
-		perSecond = cfg.Set.Limiter.Rate()
-	}
-	if cfg.Set.Adapts() {
-		perSecond = 0 // it will be another one
-	}
 	cfg.Caps.Start = mostAtOnce
-	result.Plan = makePlan(r.observed.cost(), cfg.Size, cfg.Batch, left, cfg.Caps, perSecond)
+	result.Plan = makePlan(r.observed.cost(), cfg.Size, cfg.Batch, left, cfg.Caps, knownRate(cfg.Set))
 	state.Slots.Store(int64(result.Plan.Slots))
 	state.planned.Store(int64(time.Since(state.Began)))
 	state.sampled.Store(state.Done.Load())
@@ -102,6 +95,14 @@ func Run(cfg Config, state *State) (result Result) {
 	}
 	result.Began, result.Took, result.Err = state.Began, time.Since(state.Began), cfg.Control.Stopped()
 	return result
+}
+
+// knownRate returns the calls per second that the policies allow, 0 if it is to be found.
+func knownRate(set *policies.Set) float64 {
+	if set.Limiter == nil || set.Adapts() {
+		return 0
+	}
+	return set.Limiter.Rate()
 }
 
 type run struct {

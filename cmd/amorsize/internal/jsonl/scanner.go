@@ -60,16 +60,7 @@ func (s *scanner) whole() bool {
 func (s *scanner) step(c byte) {
 	switch s.state {
 	case inString:
-		switch {
-		case c == '"' && s.key:
-			s.state = colon
-		case c == '"':
-			s.state = after
-		case c == '\\':
-			s.state = escape
-		case c < ' ':
-			s.state = broken
-		}
+		s.quoted(c)
 	case escape, unicode:
 		s.escaped(c)
 	case word:
@@ -84,6 +75,19 @@ func (s *scanner) step(c byte) {
 		if c != ' ' && c != '\t' && c != '\r' && c != '\n' {
 			s.structure(c)
 		}
+	}
+}
+
+func (s *scanner) quoted(c byte) {
+	switch {
+	case c == '"' && s.key:
+		s.state = colon
+	case c == '"':
+		s.state = after
+	case c == '\\':
+		s.state = escape
+	case c < ' ':
+		s.state = broken
 	}
 }
 
@@ -102,25 +106,55 @@ func (s *scanner) escaped(c byte) {
 	}
 }
 
+// part is what a byte is in a number.
+type part uint8
+
+const (
+	other part = iota
+	nought
+	digit // another one
+	dot
+	letterE
+	plusMinus
+	parts
+)
+
+func partOf(c byte) part {
+	switch {
+	case c == '0':
+		return nought
+	case c >= '1' && c <= '9':
+		return digit
+	case c == '.':
+		return dot
+	case c == 'e' || c == 'E':
+		return letterE
+	case c == '+' || c == '-':
+		return plusMinus
+	}
+	return other
+}
+
+// numbers says where a byte leads from each state within a number. Nothing in a number
+// leads to value: that is where it can't go on so.
+var numbers = [broken][parts]state{
+	minus:    {nought: zero, digit: integer},
+	zero:     {dot: point, letterE: exponent},
+	integer:  {nought: integer, digit: integer, dot: point, letterE: exponent},
+	point:    {nought: fraction, digit: fraction},
+	fraction: {nought: fraction, digit: fraction, letterE: exponent},
+	exponent: {nought: power, digit: power, plusMinus: sign},
+	sign:     {nought: power, digit: power},
+	power:    {nought: power, digit: power},
+}
+
 func (s *scanner) number(c byte) {
-	digit := c >= '0' && c <= '9'
-	switch at := s.state; {
-	case at == minus && c == '0':
-		s.state = zero
-	case at == minus && digit:
-		s.state = integer
-	case digit && (at == integer || at == fraction || at == power):
-	case digit && at == point:
-		s.state = fraction
-	case digit && (at == exponent || at == sign):
-		s.state = power
-	case c == '.' && (at == zero || at == integer):
-		s.state = point
-	case (c == 'e' || c == 'E') && (at == zero || at == integer || at == fraction):
-		s.state = exponent
-	case (c == '+' || c == '-') && at == exponent:
-		s.state = sign
-	case at == zero || at == integer || at == fraction || at == power:
+	if next := numbers[s.state][partOf(c)]; next != value {
+		s.state = next
+		return
+	}
+	switch s.state {
+	case zero, integer, fraction, power:
 		s.state = after
 		s.step(c)
 	default:
@@ -130,20 +164,47 @@ func (s *scanner) number(c byte) {
 
 // structure takes what is between strings, numbers and words.
 func (s *scanner) structure(c byte) {
-	inside := byte(0)
-	if len(s.open) > 0 {
-		inside = s.open[len(s.open)-1]
+	if s.closes(c) {
+		s.open, s.state = s.open[:len(s.open)-1], after
+		return
 	}
 	switch at := s.state; {
-	case at == firstElement && c == ']', at == firstKey && c == '}', at == after && (inside == '[' && c == ']' || inside == '{' && c == '}'):
-		s.open, s.state = s.open[:len(s.open)-1], after
 	case at == value || at == firstElement:
 		s.begin(c)
 	case (at == firstKey || at == nextKey) && c == '"':
 		s.state, s.key = inString, true
-	case at == colon && c == ':', at == after && inside == '[' && c == ',':
+	case at == colon && c == ':':
 		s.state = value
-	case at == after && inside == '{' && c == ',':
+	case at == after && c == ',':
+		s.goOn()
+	default:
+		s.state = broken
+	}
+}
+
+// inside returns what the innermost object or array was begun with; 0 is neither.
+func (s *scanner) inside() byte {
+	if len(s.open) == 0 {
+		return 0
+	}
+	return s.open[len(s.open)-1]
+}
+
+// closes reports whether c is the end of an object or array that may end here.
+func (s *scanner) closes(c byte) bool {
+	switch s.state {
+	case firstElement, firstKey, after:
+		return s.inside() == '[' && c == ']' || s.inside() == '{' && c == '}'
+	}
+	return false
+}
+
+// goOn takes the comma after an element or a member.
+func (s *scanner) goOn() {
+	switch s.inside() {
+	case '[':
+		s.state = value
+	case '{':
 		s.state = nextKey
 	default:
 		s.state = broken
@@ -153,12 +214,10 @@ func (s *scanner) structure(c byte) {
 // begin takes the first byte of a value.
 func (s *scanner) begin(c byte) {
 	switch {
-	case (c == '{' || c == '[') && len(s.open) == mostOpen:
-		s.state = broken
 	case c == '{':
-		s.open, s.state = append(s.open, c), firstKey
+		s.nest(c, firstKey)
 	case c == '[':
-		s.open, s.state = append(s.open, c), firstElement
+		s.nest(c, firstElement)
 	case c == '"':
 		s.state, s.key = inString, false
 	case c == '-':
@@ -176,4 +235,13 @@ func (s *scanner) begin(c byte) {
 	default:
 		s.state = broken
 	}
+}
+
+// nest takes the beginning of an object or array.
+func (s *scanner) nest(c byte, first state) {
+	if len(s.open) == mostOpen {
+		s.state = broken
+		return
+	}
+	s.open, s.state = append(s.open, c), first
 }

@@ -114,21 +114,29 @@ func (s *Set) specs(o Options) (err error) {
 // retries is left to us and the rate is to be found: being refused is how it is found.
 const throttledRetries = 20
 
+// mostRetries is the caller's number, or what is meant by none.
+func mostRetries(retries int, rate Rate) int {
+	switch {
+	case retries > 0:
+		return retries
+	case rate.Auto:
+		return throttledRetries
+	}
+	return retry.NoRetries
+}
+
 func (s *Set) retrier(o Options, rate Rate) error {
 	retries := o.Retries
 	if retries < 0 {
 		return bad("retries", strconv.Itoa(retries), "0 or more")
 	}
 	p := retry.Policy{
-		MaxRetries: retries,
+		MaxRetries: mostRetries(retries, rate),
 		RetryIf: func(err error) bool {
 			f, ok := AsFailure(err)
 			return ok && f.Retry && (retries > 0 || IsThrottled(err))
 		},
 		OnRetry: func(err error, _ int, _ time.Duration) { s.Retried.Add(1) },
-	}
-	if retries == 0 {
-		p.MaxRetries = throttledRetries
 	}
 	if o.Backoff == "" {
 		o.Backoff = "200ms..30s"
@@ -137,21 +145,26 @@ func (s *Set) retrier(o Options, rate Rate) error {
 	if p.InitialDelay, p.MaxDelay, err = ParseBackoff(o.Backoff); err != nil {
 		return err
 	}
-	if o.RetryBudget != "" {
-		share, err := ParseShare("retry-budget", o.RetryBudget)
-		if err != nil {
-			return err
-		}
-		p.Budget = retry.MustNewBudget(retry.BudgetPolicy{Ratio: share})
-	}
-	if retries == 0 && !rate.Auto {
-		p.MaxRetries = retry.NoRetries
+	if p.Budget, err = retryBudget(o.RetryBudget); err != nil {
+		return err
 	}
 	r, err := retry.New(p)
 	if err == nil && p.MaxRetries != retry.NoRetries {
 		s.policies = append(s.policies, r)
 	}
 	return err
+}
+
+// retryBudget is that of a flag, nil if it is not given.
+func retryBudget(text string) (*retry.Budget, error) {
+	if text == "" {
+		return nil, nil
+	}
+	share, err := ParseShare("retry-budget", text)
+	if err != nil {
+		return nil, err
+	}
+	return retry.MustNewBudget(retry.BudgetPolicy{Ratio: share}), nil
 }
 
 func (s *Set) breaker(o Options) error {
@@ -164,20 +177,8 @@ func (s *Set) breaker(o Options) error {
 		OpenFor: o.BreakerWait, MaxWait: o.BreakerGiveUp, WhenOpen: circuitbreaker.Wait,
 		SuccessThreshold: 1,
 		IsFailure:        func(err error) bool { return !IsThrottled(err) && !process.Own(err) },
-		OnOpen: func(failures int, last error) {
-			why := last.Error()
-			s.why.Store(&why)
-			if s.openSince.CompareAndSwap(0, time.Now().UnixNano()) { // else a probe has failed
-				if n := s.Opened.Add(1); n == 1 && s.Opening != nil {
-					s.Opening(why)
-				}
-			}
-		},
-		OnClose: func() {
-			if since := s.openSince.Swap(0); since > 0 {
-				s.openFor.Add(time.Now().UnixNano() - since)
-			}
-		},
+		OnOpen:           func(_ int, last error) { s.opened(last.Error()) },
+		OnClose:          s.closed,
 	}
 	if p.FailureThreshold == 0 {
 		p.FailureThreshold = math.MaxInt32 // the share decides
@@ -199,6 +200,23 @@ func (s *Set) breaker(o Options) error {
 		s.policies = append(s.policies, s.Breaker)
 	}
 	return err
+}
+
+// opened takes note that the breaker is open, which it may have been before a probe failed.
+func (s *Set) opened(why string) {
+	s.why.Store(&why)
+	if !s.openSince.CompareAndSwap(0, time.Now().UnixNano()) {
+		return
+	}
+	if n := s.Opened.Add(1); n == 1 && s.Opening != nil {
+		s.Opening(why)
+	}
+}
+
+func (s *Set) closed() {
+	if since := s.openSince.Swap(0); since > 0 {
+		s.openFor.Add(time.Now().UnixNano() - since)
+	}
 }
 
 func (s *Set) limiter(o Options, rate Rate) error {

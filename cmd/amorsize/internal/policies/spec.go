@@ -80,52 +80,54 @@ func cutCondition(text string) (condition, rest string) {
 	return strings.TrimSpace(text), ""
 }
 
+// parseCondition reads one condition.
 func parseCondition(text string) (func(Seen) bool, error) {
 	name, value, _ := strings.Cut(text, ":")
 	switch name {
 	case "any":
 		return func(Seen) bool { return true }, nil
 	case "signal":
-		return func(s Seen) bool {
-			var e *process.ExitError
-			return errors.As(s.Err, &e) && e.Signal != ""
-		}, nil
+		return signaled, nil
 	case "timeout":
-		return func(s Seen) bool {
-			var e interface{ Timeout() bool }
-			return errors.As(s.Err, &e) && e.Timeout()
-		}, nil
+		return timedOut, nil
 	case "spawn":
-		return func(s Seen) bool {
-			var e *process.SpawnError
-			return errors.As(s.Err, &e)
-		}, nil
-	case "exit", "status":
+		return notSpawned, nil
+	case "exit":
 		from, to, err := parseSpan(value)
-		if err != nil {
-			return nil, err
-		}
-		if name == "status" {
-			return func(s Seen) bool { return s.Status >= from && s.Status <= to }, nil
-		}
-		return func(s Seen) bool {
-			var e *process.ExitError
-			return errors.As(s.Err, &e) && e.Signal == "" && e.Code >= from && e.Code <= to
-		}, nil
-	case "out", "err":
+		return exited(from, to), err
+	case "status":
+		from, to, err := parseSpan(value)
+		return func(s Seen) bool { return s.Status >= from && s.Status <= to }, err
+	case "out":
 		re, err := parseRegexp(value)
-		if err != nil {
-			return nil, err
-		}
-		return func(s Seen) bool {
-			read := s.Stderr
-			if name == "out" {
-				read = s.Out
-			}
-			return read != nil && re.Match(read())
-		}, nil
+		return func(s Seen) bool { return s.Out != nil && re.Match(s.Out()) }, err
+	case "err":
+		re, err := parseRegexp(value)
+		return func(s Seen) bool { return s.Stderr != nil && re.Match(s.Stderr()) }, err
 	}
 	return nil, fmt.Errorf("%q is no condition", text)
+}
+
+func signaled(s Seen) bool {
+	var e *process.ExitError
+	return errors.As(s.Err, &e) && e.Signal != ""
+}
+
+func timedOut(s Seen) bool {
+	var e interface{ Timeout() bool }
+	return errors.As(s.Err, &e) && e.Timeout()
+}
+
+func notSpawned(s Seen) bool {
+	var e *process.SpawnError
+	return errors.As(s.Err, &e)
+}
+
+func exited(from, to int) func(Seen) bool {
+	return func(s Seen) bool {
+		var e *process.ExitError
+		return errors.As(s.Err, &e) && e.Signal == "" && e.Code >= from && e.Code <= to
+	}
 }
 
 func parseSpan(text string) (from, to int, err error) {

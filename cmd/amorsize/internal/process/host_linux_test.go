@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -39,11 +41,14 @@ func TestMemoryIsTheChilds(t *testing.T) {
 	runtime.KeepAlive(ours)
 }
 
-// smallDisk returns a directory with so much room.
-func smallDisk(t *testing.T, size int) string {
+// smallSize is how much room a smallDisk has.
+const smallSize = 1 << 20
+
+// smallDisk returns a directory with little room.
+func smallDisk(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", smallSize)); err != nil {
 		t.Skip("no file system can be mounted here:", err)
 	}
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
@@ -53,7 +58,7 @@ func smallDisk(t *testing.T, size int) string {
 // TestFullDisk: output that can't be kept whole fails its command, also if the
 // command does not say so itself.
 func TestFullDisk(t *testing.T) {
-	dir := smallDisk(t, 1<<20)
+	dir := smallDisk(t)
 	t.Setenv("TMPDIR", dir)
 	s, _ := spawner(t, process.Config{})
 	o, err := s.Run(sh("head -c 3000000 /dev/zero 2>/dev/null; true"))
@@ -153,8 +158,11 @@ func openFiles(t *testing.T) int {
 // TestNoFileIsLeft: nothing of what was opened for a command stays open, also where it
 // can't be started.
 func TestNoFileIsLeft(t *testing.T) {
-	for _, mode := range []process.Mode{process.Group, process.Line, process.None} {
-		s, _ := spawner(t, process.Config{Mode: mode})
+	for _, cfg := range []process.Config{
+		{Mode: process.Group}, {Mode: process.Group, Merge: true},
+		{Mode: process.Line}, {Mode: process.Line, Merge: true}, {Mode: process.None},
+	} {
+		s, _ := spawner(t, cfg)
 		before := openFiles(t)
 		for range 5 {
 			_, err := s.Run(process.Command{Path: "/no/such/program", Argv: []string{"x"}, Feed: true, Stdin: []byte("x")})
@@ -177,7 +185,7 @@ func TestNoFileIsLeft(t *testing.T) {
 // TestFullDiskOfInput: input for which there is no room is the command's failure, and the
 // file of it is not left.
 func TestFullDiskOfInput(t *testing.T) {
-	t.Setenv("TMPDIR", smallDisk(t, 1<<20))
+	t.Setenv("TMPDIR", smallDisk(t))
 	s, _ := spawner(t, process.Config{})
 	before := openFiles(t)
 	for range 3 {
@@ -195,7 +203,7 @@ func TestFullDiskOfInput(t *testing.T) {
 // TestFullDiskOfWhatIsKept: what there is no room for is an error of keeping it, and its
 // file is not left.
 func TestFullDiskOfWhatIsKept(t *testing.T) {
-	t.Setenv("TMPDIR", smallDisk(t, 1<<20))
+	t.Setenv("TMPDIR", smallDisk(t))
 	var files process.Files
 	before := openFiles(t)
 	var failure *process.OutputError
@@ -278,4 +286,115 @@ func TestAskedFirst(t *testing.T) {
 	o, err = s.Run(process.Command{Argv: []string{"echo", "found"}})
 	require.NoError(t, err)
 	require.Equal(t, "found\n", text(t, o.Out))
+}
+
+// largestFile returns the largest number of a file of this process.
+func largestFile(t *testing.T) (largest int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	for _, e := range entries {
+		n, err := strconv.Atoi(e.Name())
+		require.NoError(t, err)
+		if _, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil { // it was not of the list itself
+			largest = max(largest, n)
+		}
+	}
+	return largest
+}
+
+// noFiles has no more files be opened, but for those that are free below the largest one.
+func noFiles(t *testing.T) {
+	t.Helper()
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	few := limit
+	few.Cur = uint64(largestFile(t) + 1)
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few))
+	t.Cleanup(func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)) })
+}
+
+// fillFiles takes those that are free.
+func fillFiles(t *testing.T) {
+	t.Helper()
+	for {
+		fd, err := syscall.Dup(0)
+		if err != nil {
+			require.ErrorIs(t, err, syscall.EMFILE)
+			return
+		}
+		t.Cleanup(func() { require.NoError(t, syscall.Close(fd)) })
+	}
+}
+
+// TestNoFiles: a command for which there are no files is waited for as long as others run
+// that may give some back, and about a second else.
+func TestNoFiles(t *testing.T) {
+	s, groups := spawner(t, process.Config{})
+	noFiles(t)
+	fillFiles(t)
+	run := func() time.Duration {
+		began := time.Now()
+		endless := time.AfterFunc(2*time.Minute, func() { groups.Raise(process.Asked) })
+		defer endless.Stop()
+		_, err := s.Run(sh("echo fine"))
+		require.ErrorAs(t, err, new(*process.SpawnError))
+		require.ErrorIs(t, err, syscall.EMFILE)
+		require.True(t, process.Own(err))
+		return time.Since(began)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		took := run()
+		require.Greater(t, took, 300*time.Millisecond)
+		require.Less(t, took, 2*time.Second)
+		ended := groups.Adopt(1<<30, "another")
+		const others = 61 * time.Second
+		time.AfterFunc(others, ended)
+		took = run()
+		require.GreaterOrEqual(t, took, others)
+		require.LessOrEqual(t, took, others+100*time.Millisecond)
+		defer groups.Adopt(1<<30, "another")()
+		groups.Raise(process.Asked)
+		require.Zero(t, run(), "all is to end")
+	})
+}
+
+// TestNoNumberForACopy: where there are files, but none above those that a command is
+// given, which a copy would need, there are too few.
+func TestNoNumberForACopy(t *testing.T) {
+	largest := largestFile(t)
+	var low []*os.File
+	for len(low) < 8 || int(low[len(low)-1].Fd()) < largest {
+		file, err := os.Open(os.DevNull)
+		require.NoError(t, err)
+		low = append(low, file)
+	}
+	s, _ := spawner(t, process.Config{Mode: process.None}) // whose file has a higher number
+	noFiles(t)
+	for _, file := range low {
+		require.NoError(t, file.Close())
+	}
+	synctest.Test(t, func(t *testing.T) {
+		_, err := s.Run(sh("true"))
+		require.ErrorAs(t, err, new(*process.SpawnError))
+		require.ErrorIs(t, err, syscall.EMFILE)
+	})
+}
+
+// TestRoomTakenByInput: output that was lost since the input had all the room fails its
+// command, although there is room again once the input is gone.
+func TestRoomTakenByInput(t *testing.T) {
+	t.Setenv("TMPDIR", smallDisk(t))
+	s, _ := spawner(t, process.Config{})
+	c := sh("head -c 100000 /dev/zero 2>/dev/null; true")
+	c.Feed, c.Stdin = true, make([]byte, smallSize-(8<<10))
+	o, err := s.Run(c)
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.ErrorAs(t, err, new(*process.OutputError))
+	o.Out.Release()
+	o.Err.Release()
+	o, err = s.Run(sh("echo fine"))
+	require.NoError(t, err)
+	require.Equal(t, "fine\n", text(t, o.Out))
+	o.Out.Release()
 }

@@ -4,6 +4,8 @@ package process
 
 import (
 	"bytes"
+	"os"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,5 +45,33 @@ func TestLittleIsKeptInMemory(t *testing.T) {
 		require.Equal(t, inMemory, c.file == nil, "%d bytes", size)
 		require.EqualValues(t, size, c.Size())
 		c.Release()
+	}
+}
+
+// TestWhatHasEndedIsNotSignaled: its number may be another process's by then.
+func TestWhatHasEndedIsNotSignaled(t *testing.T) {
+	other, err := os.StartProcess("/bin/sh", []string{"sh", "-c", "exec sleep 1000"}, &os.ProcAttr{Sys: attributes()})
+	require.NoError(t, err)
+	var groups Groups
+	r := groups.begin(0, other.Pid, "")
+	groups.end(r)
+	groups.tell(r, Killed)
+	require.NoError(t, syscall.Kill(-other.Pid, syscall.SIGTERM))
+	state, err := other.Wait()
+	require.NoError(t, err)
+	require.Equal(t, "signal: terminated", state.String())
+}
+
+// TestPipes: there is one for each kind of line that is told apart.
+func TestPipes(t *testing.T) {
+	for merge, pipes := range map[bool]int{false: 2, true: 1} {
+		s, err := NewSpawner(Config{Mode: Line, Merge: merge})
+		require.NoError(t, err)
+		st, err := s.open(Command{})
+		require.NoError(t, err)
+		require.Len(t, st.lines, pipes)
+		require.Equal(t, merge, st.out == st.err)
+		st.abandon()
+		s.Close()
 	}
 }

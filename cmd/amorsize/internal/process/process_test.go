@@ -63,6 +63,10 @@ func TestOutcomes(t *testing.T) {
 				var e *process.SpawnError
 				require.ErrorAs(t, err, &e)
 			}},
+			{process.Command{Path: "/no/such/program", Argv: []string{"x"}}, "", "", func(err error) {
+				require.ErrorIs(t, err, process.ErrCommand)
+				require.EqualError(t, err, "can't start x: no such file or directory")
+			}},
 			{process.Command{Path: "/bin/cat", Argv: []string{"cat"}, Feed: true, Stdin: []byte("fed")}, "fed", "", func(err error) { require.NoError(t, err) }},
 			{process.Command{Path: "/bin/cat", Argv: []string{"cat"}}, "", "", func(err error) { require.NoError(t, err) }},
 			{process.Command{Path: "/bin/sh", Argv: []string{"sh", "-c", "sleep 100 & wait"}, Timeout: 30 * time.Millisecond}, "", "", func(err error) {
@@ -180,4 +184,65 @@ func TestRaise(t *testing.T) {
 	require.ErrorContains(t, <-ended, "signal: killed")
 	_, err := s.Run(sh("sleep 100"))
 	require.ErrorContains(t, err, "signal: killed")
+}
+
+// TestKilledInTheEnd: what takes too long, and does not heed that it is asked to end, is
+// killed.
+func TestKilledInTheEnd(t *testing.T) {
+	s, groups := spawner(t, process.Config{Grace: 10 * time.Millisecond})
+	c := sh(`trap "" TERM; while :; do sleep 0.01; done`)
+	c.Timeout = 100 * time.Millisecond
+	_, err := s.Run(c)
+	var e *process.TimeoutError
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, c.Timeout, e.After)
+	require.Empty(t, groups.List())
+}
+
+// TestOrphanLivesOn: what a command leaves behind that has ended by itself is not touched.
+func TestOrphanLivesOn(t *testing.T) {
+	s, _ := spawner(t, process.Config{Dir: t.TempDir(), Grace: time.Millisecond})
+	_, err := s.Run(sh("mkfifo wake; (read x <wake; echo $x >said; mv said done) >/dev/null 2>&1 &"))
+	require.NoError(t, err)
+	for _, script := range []string{"echo awake >wake", "while [ ! -e done ]; do sleep 0.01; done; grep -q awake done"} {
+		c := sh(script)
+		c.Timeout = time.Minute // which it would take if nobody were there
+		_, err = s.Run(c)
+		require.NoError(t, err)
+	}
+}
+
+// TestMerge: what a command writes to either is in one, in its order.
+func TestMerge(t *testing.T) {
+	c := sh("echo a; echo b >&2; echo c")
+	s, _ := spawner(t, process.Config{Merge: true})
+	o, err := s.Run(c)
+	require.NoError(t, err)
+	require.Equal(t, "a\nb\nc\n", text(t, o.Out))
+	require.Zero(t, o.Err.Size())
+	o.Out.Release()
+
+	var lines bytes.Buffer
+	c.Line = func(line []byte, stderr bool) {
+		require.False(t, stderr)
+		lines.Write(line)
+	}
+	s, _ = spawner(t, process.Config{Mode: process.Line, Merge: true})
+	_, err = s.Run(c)
+	require.NoError(t, err)
+	require.Equal(t, "a\nb\nc\n", lines.String())
+}
+
+// TestEnvironment: a command has ours, or the spawner's, and its own besides.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("OURS", "ours")
+	for want, env := range map[string][]string{"ours  own\n": nil, " theirs own\n": {"THEIRS=theirs"}} {
+		s, _ := spawner(t, process.Config{Env: env})
+		c := sh(`echo "$OURS $THEIRS $OWN"`)
+		c.Env = []string{"OWN=own"}
+		o, err := s.Run(c)
+		require.NoError(t, err)
+		require.Equal(t, want, text(t, o.Out))
+		o.Out.Release()
+	}
 }

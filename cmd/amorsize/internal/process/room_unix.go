@@ -14,12 +14,18 @@ const leastRoom = 64 << 10
 // full reports whether there is no room where the file is.
 func full(file *os.File) bool {
 	var at syscall.Statfs_t
-	if syscall.Fstatfs(int(file.Fd()), &at) != nil || at.Blocks == 0 {
+	if syscall.Fstatfs(int(file.Fd()), &at) != nil {
 		return false
 	}
+	return tooLittle(&at, os.Geteuid() == 0)
+}
+
+// tooLittle reports whether there is less than leastRoom, for root or for others. A file
+// system without blocks does not tell.
+func tooLittle(at *syscall.Statfs_t, root bool) bool {
 	free := at.Bavail
-	if os.Geteuid() == 0 { // what is kept for it
+	if root { // what is kept for it
 		free = at.Bfree
 	}
-	return free < leastRoom/uint64(at.Bsize)+1 //nolint:gosec // the size of a block
+	return at.Blocks > 0 && free < leastRoom/uint64(at.Bsize)+1 //nolint:gosec // the size of a block
 }

@@ -3,6 +3,8 @@ package process
 import (
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -32,7 +34,8 @@ func TestMemoryWatch(t *testing.T) {
 	for _, age := range [][2]time.Duration{{firstLook, 2 * firstLook}, {time.Second / 2, time.Second}, {3 * time.Second, 4 * time.Second}} {
 		m.age = age[0]
 		m.look()
-		m.timer.Stop()
+		again := m.timer.Stop()
+		require.True(t, again || m.age < time.Second, "it looks once more, in half its age")
 		require.Equal(t, age[1], m.age)
 		require.Positive(t, m.seen)
 	}
@@ -64,4 +67,15 @@ func TestMemoryWatchEnds(t *testing.T) {
 	r.peak.mu.Lock()
 	defer r.peak.mu.Unlock()
 	require.True(t, r.peak.over)
+}
+
+// TestHighWater is what the kernel writes of a process.
+func TestHighWater(t *testing.T) {
+	status, err := os.ReadFile("/proc/self/status")
+	require.NoError(t, err)
+	found := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(status)
+	require.NotNil(t, found)
+	kilobytes, err := strconv.Atoi(string(found[1]))
+	require.NoError(t, err)
+	require.InEpsilon(t, kilobytes<<10, highWater(os.Getpid()), 0.1)
 }

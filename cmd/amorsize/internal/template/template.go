@@ -119,23 +119,17 @@ func (t *Template) placeholder(inner string, scope Scope) (p part, ok bool, err 
 	if k, ok := simple[inner]; ok {
 		return part{kind: k}, true, nil
 	}
-	if n, err := strconv.Atoi(inner); err == nil && n > 0 && n < 10_000 {
+	if n, ok := columnNumber(inner); ok {
 		if n > 1 && !scope.Columns {
 			return p, false, fmt.Errorf("%w: unknown placeholder {%s}: lines have one column; read columns with --csv or --tsv", ErrTemplate, inner)
 		}
 		return part{kind: column, column: n}, true, nil
 	}
-	if scope.Names != nil && slices.Contains(scope.Names, inner) {
-		return part{kind: name, text: inner}, true, nil
-	}
-	if scope.Any && words.MatchString(inner) {
+	if scope.named(inner) {
 		return part{kind: name, text: inner}, true, nil
 	}
 	if !word.MatchString(inner) && (scope.Names == nil || !words.MatchString(inner)) {
 		return p, false, nil
-	}
-	if scope.Any || slices.Contains(scope.Names, inner) {
-		return part{kind: name, text: inner}, true, nil
 	}
 	if scope.Names != nil {
 		return p, false, fmt.Errorf("%w: unknown placeholder {%s}: the columns are %s", ErrTemplate, inner, strings.Join(scope.Names, ", "))
@@ -145,6 +139,19 @@ func (t *Template) placeholder(inner string, scope Scope) (p part, ok bool, err 
 	}
 	t.words = append(t.words, inner)
 	return p, false, nil
+}
+
+func columnNumber(inner string) (n int, ok bool) {
+	n, err := strconv.Atoi(inner)
+	return n, err == nil && n > 0 && n < 10_000
+}
+
+// named reports whether a text in braces is the name of a column or a member.
+func (s Scope) named(inner string) bool {
+	if slices.Contains(s.Names, inner) {
+		return true
+	}
+	return s.Any && (words.MatchString(inner) || word.MatchString(inner))
 }
 
 func unknownWord(word string) error {

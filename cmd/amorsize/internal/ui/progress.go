@@ -41,10 +41,19 @@ func (v View) Line(now time.Time) string {
 	if n := s.Slots.Load(); n > 0 {
 		parts = append(parts, Plural(int(n), "slot"))
 	}
+	parts = append(parts, v.troubles()...)
+	if eta := v.eta(done, total, rate, now); eta != "" {
+		parts = append(parts, eta)
+	}
+	return " " + strings.Join(parts, "  ")
+}
+
+// troubles tells of what did not succeed at once.
+func (v View) troubles() (parts []string) {
 	if n := v.Set.Retried.Load(); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d retried", n))
 	}
-	if n := s.Failed.Load(); n > 0 {
+	if n := v.State.Failed.Load(); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d failed", n))
 	}
 	if n := v.Set.Throttled.Load(); n > 0 {
@@ -54,10 +63,7 @@ func (v View) Line(now time.Time) string {
 		}
 		parts = append(parts, text)
 	}
-	if eta := v.eta(done, total, rate, now); eta != "" {
-		parts = append(parts, eta)
-	}
-	return " " + strings.Join(parts, "  ")
+	return parts
 }
 
 func (v View) count(done, total int) string {

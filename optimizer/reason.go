@@ -1,0 +1,49 @@
+package optimizer
+
+import (
+	"fmt"
+
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// reason says in one clause why the plan is what it is.
+func (p *planner) reason(plan Plan) string {
+	bound, verb := binding(p.limits)
+	switch {
+	case p.c.Items == 0:
+		return "there are no items"
+	case p.left == 0:
+		return fmt.Sprintf("%s done within the sample", items(p.c.Items))
+	case p.c.Workers > 0:
+		fixed := fmt.Sprintf("WithWorkers fixes %d", p.c.Workers)
+		if p.most == p.c.Workers {
+			return fixed
+		}
+		return fmt.Sprintf("%s, %s %s %d", fixed, bound, verb, p.most)
+	case plan.Mode == Serial && p.most == 1:
+		return fmt.Sprintf("%s %s one worker only", bound, verb)
+	case plan.Mode == Serial:
+		return fmt.Sprintf("%s left, %s of work: too little for a second worker to gain anything",
+			items(p.left), round(p.work))
+	case p.workload == sampling.CPUBound && !p.sample.CPUKnown:
+		return "the calls are long and their CPU share is not known yet: one worker per core to begin with"
+	case p.workload == sampling.CPUBound:
+		return fmt.Sprintf("the calls compute (%.0f %% of their time on a core): bound by %s",
+			100*p.sample.ComputeShare(), bound)
+	}
+	return p.reasonWaiting(plan)
+}
+
+// reasonWaiting says so of calls that wait.
+func (p *planner) reasonWaiting(plan Plan) string {
+	reason := fmt.Sprintf("the calls wait (%.0f %% of their time on a core): ", 100*p.sample.ComputeShare())
+	if plan.Workers < plan.MaxWorkers {
+		reason += fmt.Sprintf("raising calls in flight from %d up to %d while throughput rises", plan.Workers, plan.MaxWorkers)
+	} else {
+		reason += fmt.Sprintf("%d in flight", plan.Workers)
+	}
+	if p.c.Rate > 0 {
+		reason += fmt.Sprintf("; held to %.4g/s by a policy", p.c.Rate)
+	}
+	return reason
+}
