@@ -91,7 +91,7 @@ func TestReportOfARun(t *testing.T) {
 	p.planner.plan.PredictedDuration, p.planner.plan.Warnings = 7, []string{"odd"}
 	p.done.busy, p.done.chunks = 8*time.Second, 4
 	p.crew.count = headcount{workers: 3, peak: 5, since: 3 * time.Second, area: 2e9}
-	p.room.memory.giant = 1
+	p.room.giant = 1
 	p.outcome.failed = []fault{{span: span{Lo: 2, Hi: 4}}}
 	require.Same(t, &r, p.report([]span{{Lo: 7, Hi: 8}}, ErrGoexit))
 	require.Equal(t, []int{10, 7, 2}, []int{r.Items, r.Succeeded, r.Failed})

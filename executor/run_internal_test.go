@@ -25,10 +25,9 @@ func wired(cfg Config, total int) *run {
 }
 
 // of has r take its items from elsewhere.
-func (r *run) of(s source.Source) *run {
+func (r *run) of(s source.Source) {
 	_, r.arrives = s.(*source.Arrivals)
 	r.source, r.crew.source, r.sharing.source, r.scheduler.source = s, s, s, s
-	return r
 }
 
 // A run that is made by its solo is wired as well.

@@ -39,11 +39,16 @@ for law in internal/adaptive internal/hillclimb; do # they import nothing of our
     failed=1
   fi
 done
+# The executor's own packages know nothing of a run.
+for part in source sizing flight; do
+  forbid "executor/internal/$part" "" executor optimizer sampling
+done
+forbid executor/internal/source internal/adaptive internal/hillclimb
 forbid amorsizetest "" executor optimizer sampling ratelimit retry circuitbreaker transport
 
 # What the core imports itself: the standard library, x/sync, gopsutil v3 and, for
 # percentiles, HdrHistogram (the standard library only).
-for package in . executor optimizer sampling ratelimit retry circuitbreaker concurrency transport amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed internal/fifo internal/adaptive internal/hillclimb; do
+for package in . executor executor/internal/source executor/internal/sizing executor/internal/flight optimizer sampling ratelimit retry circuitbreaker concurrency transport amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed internal/fifo internal/adaptive internal/hillclimb; do
   [ -d "$package" ] || continue
   while read -r import; do
     case $import in

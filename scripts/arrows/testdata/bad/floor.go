@@ -1,0 +1,5 @@
+package bad
+
+type floor struct{ level int }
+
+func (f floor) climbs() int { return door{f}.stands() }

@@ -1,0 +1,3 @@
+package good
+
+type floor struct{ level int }
