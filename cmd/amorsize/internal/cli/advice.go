@@ -43,7 +43,7 @@ func (p *profile) text(s *session, head *heading, m measured) string {
 		if c.Workers == p.Workers {
 			mark = ">"
 		}
-		fmt.Fprintf(&b, "%s %7d %10s %9.2f\n", mark, c.Workers, short(c.Wall), c.Speedup)
+		fmt.Fprintf(&b, "%s %7d %10s %9.2f\n", mark, c.Workers, jobs.ShortSeconds(c.Wall), c.Speedup)
 	}
 	b.WriteString(p.advice(head, m))
 	return b.String()
@@ -64,7 +64,7 @@ func (p *profile) advice(head *heading, m measured) string {
 		if m.Start > 0 && m.Start > 10*m.Item {
 			size = " --batch auto"
 		}
-		fmt.Fprintf(&b, "  run:       amorsize run%s -- %s   (finds it by itself; -j %d fixes it)\n", size, shellLine(head.argv), p.Workers)
+		fmt.Fprintf(&b, "  run:       amorsize run%s -- %s   (finds it by itself; -j %d fixes it)\n", size, ui.ShellLine(head.argv), p.Workers)
 		return b.String()
 	}
 	call := "amorsize.ExecuteContext(ctx, " + p.functionCode(head) + ", items"

@@ -6,6 +6,8 @@ import (
 	"encoding/pem"
 	"net/http"
 	"os"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 )
 
 // secure sets how connections of a transport are made: by which protocols, and which
@@ -22,7 +24,7 @@ func (f *httpFlags) secure(t *http.Transport) error {
 		config.NextProtos = []string{"http/1.1"}
 	}
 	if f.insecure && f.cacert != "" {
-		return usagef("--insecure verifies no certificate: leave out --cacert")
+		return exit.Usagef("--insecure verifies no certificate: leave out --cacert")
 	}
 	if f.cacert != "" {
 		roots, err := rootsWith(f.cacert)
@@ -40,11 +42,11 @@ func (f *httpFlags) secure(t *http.Transport) error {
 func rootsWith(file string) (*x509.CertPool, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
-		return nil, usagef("--cacert: %w", err)
+		return nil, exit.Usagef("--cacert: %w", err)
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {
-		return nil, usagef("--cacert %s: what the system trusts can't be read: %w", file, err)
+		return nil, exit.Usagef("--cacert %s: what the system trusts can't be read: %w", file, err)
 	}
 	n := 0
 	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
@@ -54,12 +56,12 @@ func rootsWith(file string) (*x509.CertPool, error) {
 		n++
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, usagef("--cacert %s: certificate %d: %w", file, n, err)
+			return nil, exit.Usagef("--cacert %s: certificate %d: %w", file, n, err)
 		}
 		roots.AddCert(certificate)
 	}
 	if n == 0 {
-		return nil, usagef("--cacert %s: there is no certificate in it: want PEM (-----BEGIN CERTIFICATE-----)", file)
+		return nil, exit.Usagef("--cacert %s: there is no certificate in it: want PEM (-----BEGIN CERTIFICATE-----)", file)
 	}
 	return roots, nil
 }

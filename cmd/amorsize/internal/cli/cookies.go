@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 )
 
 // cookie is one of --cookie, as it is sent.
@@ -18,7 +18,7 @@ func parseCookies(text string) (list []cookie, err error) {
 		return nil, nil
 	}
 	if _, err := http.ParseCookie(text); err != nil {
-		return nil, usagef("--cookie: %w; want 'name=value; name=value'", err)
+		return nil, exit.Usagef("--cookie: %w; want 'name=value; name=value'", err)
 	}
 	for part := range strings.SplitSeq(text, ";") {
 		part = strings.TrimSpace(part)
@@ -26,16 +26,6 @@ func parseCookies(text string) (list []cookie, err error) {
 		list = append(list, cookie{name, part})
 	}
 	return list, nil
-}
-
-// shownCookies returns the names of cookies alone.
-func shownCookies(text string) string {
-	parts := strings.Split(text, ";")
-	for i, part := range parts {
-		name, _, _ := strings.Cut(part, "=")
-		parts[i] = name + "=" + summary.Hidden
-	}
-	return strings.Join(parts, ";")
 }
 
 // setCookies sets the cookies that were given, but for those that the server has set

@@ -51,6 +51,4 @@ func TestParseCookies(t *testing.T) {
 		require.ErrorContains(t, err, "--cookie: http: ", "%q", text)
 		require.NotContains(t, err.Error(), "sec", "%q", text)
 	}
-	require.Equal(t, "a=***; c=***", shownCookies("a=b; c=d"))
-	require.Equal(t, "secret=***", shownCookies("secret"), "what has no value is refused, and in no log")
 }

@@ -10,6 +10,9 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 )
 
 // origin is where flags come from that were not given on the command line.
@@ -52,39 +55,30 @@ func withDefaults(root *cobra.Command, args []string) ([]string, error) {
 	}
 	origins, err := configured()
 	if err != nil {
-		return nil, usage(err)
+		return nil, exit.Usage(err)
 	}
 	var before []string
 	for _, o := range origins {
 		flags, err := o.flags(c)
 		if err != nil {
-			return nil, usage(err)
+			return nil, exit.Usage(err)
 		}
 		before = append(before, flags...)
 		if show {
 			for _, flag := range flags {
-				fmt.Printf("%-28s %s\n", o.name, shownSetting(flag))
+				fmt.Printf("%-28s %s\n", o.name, secrets.Setting(flag))
 			}
 		}
 	}
 	if show {
 		for _, flag := range own {
 			if strings.HasPrefix(flag, "-") && flag != "--" {
-				fmt.Printf("%-28s %s\n", "command line", shownSetting(flag))
+				fmt.Printf("%-28s %s\n", "command line", secrets.Setting(flag))
 			}
 		}
-		return nil, &exitError{code: exitOK}
+		return nil, exit.With(exit.OK, nil)
 	}
 	return slices.Concat(args[:1], before, own), nil
-}
-
-// shownSetting is a flag as --show-config shows it: what may be a credential is not.
-func shownSetting(flag string) string {
-	name, value, set := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
-	if set && strings.HasPrefix(flag, "--") && oneOf(name, "cookie", "header-line", "env") {
-		return "--" + name + "=" + shownFlag(name, value)
-	}
-	return flag
 }
 
 // configured reads the files and the variable, the weakest first.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
@@ -50,7 +51,7 @@ measurement here is not to be trusted.`,
 				return err
 			}
 			if !d.Trusted {
-				return &exitError{code: exitFailed}
+				return exit.With(exit.Failed, nil)
 			}
 			return nil
 		},
@@ -60,7 +61,7 @@ measurement here is not to be trusted.`,
 }
 
 func examine() *checkup {
-	d := &checkup{V: summary.Version, Cmd: "doctor", Host: sampling.CurrentHost(), Files: openFiles(), Findings: []string{}}
+	d := &checkup{V: summary.Version, Cmd: "doctor", Host: sampling.CurrentHost(), Files: process.OpenFiles(), Findings: []string{}}
 	d.Spawn = spawnCost()
 	d.Timer = timerDelay()
 	d.Noise, d.Parallel = noise()
@@ -73,17 +74,17 @@ func examine() *checkup {
 		find("all %d cores together are only %.1f times as fast as one: they are shared, or not real", d.Host.Procs, d.Parallel)
 	}
 	if d.Timer > 0.005 {
-		find("timers are late by %s: rates and latencies of a few milliseconds are not exact", short(d.Timer))
+		find("timers are late by %s: rates and latencies of a few milliseconds are not exact", jobs.ShortSeconds(d.Timer))
 	}
 	d.Trusted = len(d.Findings) == 0
 	if d.Files > 0 && d.Files < 1024 {
-		find("only %d files may be open: that allows %d slots; raise it with ulimit -n", d.Files, fileSlots())
+		find("only %d files may be open: that allows %d slots; raise it with ulimit -n", d.Files, process.FileSlots())
 	}
 	if available := d.Host.Available(); available > 0 && available < 512<<20 {
 		find("only %s of memory are free", jobs.Bytes(int64(available)))
 	}
 	if d.Spawn > 0.005 {
-		find("starting a process takes %s: --batch auto and --worker gain more than usual", short(d.Spawn))
+		find("starting a process takes %s: --batch auto and --worker gain more than usual", jobs.ShortSeconds(d.Spawn))
 	}
 	return d
 }
@@ -186,8 +187,8 @@ func (d *checkup) show(asJSON bool) error {
 	if d.Files > 0 {
 		text += fmt.Sprintf("\n  open files   %s", jobs.Count(d.Files))
 	}
-	text += fmt.Sprintf("\n  process      %s to start and end", short(d.Spawn))
-	text += fmt.Sprintf("\n  timers       late by %s (95 of 100)", short(d.Timer))
+	text += fmt.Sprintf("\n  process      %s to start and end", jobs.ShortSeconds(d.Spawn))
+	text += fmt.Sprintf("\n  timers       late by %s (95 of 100)", jobs.ShortSeconds(d.Timer))
 	text += fmt.Sprintf("\n  noise        the same work varies by %.1f %%", 100*d.Noise)
 	text += fmt.Sprintf("\n  cores        together %.2f times as fast as one\n", d.Parallel)
 	if len(d.Findings) > 0 {

@@ -7,10 +7,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/outfile"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
@@ -30,7 +31,7 @@ func newEmitter(term *ui.Terminal, o outputFlags, scope template.Scope, drop boo
 	if o.tag != "" {
 		t, err := template.Parse(strings.ReplaceAll(o.tag, `\t`, "\t"), scope)
 		if err != nil {
-			return nil, usage(err)
+			return nil, exit.Usage(err)
 		}
 		e.tag = &t
 	}
@@ -168,13 +169,13 @@ func (e *emitter) toFiles(j *jobs.Job) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return err
 	}
-	if err := writeWhole(name, j.Out.SendTo); err != nil {
+	if err := outfile.Write(name, j.Out.SendTo); err != nil {
 		return err
 	}
 	if j.Outcome.Err.Size() == 0 {
 		return removeOld(beside(name))
 	}
-	return writeWhole(beside(name), j.Outcome.Err.SendTo)
+	return outfile.Write(beside(name), j.Outcome.Err.SendTo)
 }
 
 // removeOld removes what an earlier attempt wrote to standard error: beside a
@@ -197,25 +198,4 @@ func (e *emitter) tagged(tag string, line []byte) []byte {
 		return line
 	}
 	return append([]byte(tag), line...)
-}
-
-// shell writes an argument as a shell would have to be given it.
-func shell(arg string) string {
-	if arg != "" && strings.IndexFunc(arg, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,/:@%{}#", r)
-	}) < 0 {
-		return arg
-	}
-	if strings.ContainsFunc(arg, func(r rune) bool { return r < ' ' }) {
-		return "$" + strings.ReplaceAll(strconv.Quote(arg), `"`, "'")
-	}
-	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
-}
-
-func shellLine(argv []string) string {
-	parts := make([]string, len(argv))
-	for i, arg := range argv {
-		parts[i] = shell(arg)
-	}
-	return strings.Join(parts, " ")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
@@ -52,9 +53,9 @@ func execFunction(c *cobra.Command, f *runFlags, g *goFlags, as string, args []s
 	}
 	switch {
 	case !oneOf(as, "value", "jsonl"):
-		return usagef("--out %q: want value or jsonl", as)
+		return exit.Usagef("--out %q: want value or jsonl", as)
 	case f.output.json && f.output.results == "":
-		return usagef("--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE")
+		return exit.Usagef("--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE")
 	}
 	f.grace = defaultGrace
 	f.output.order = !f.size.bisect

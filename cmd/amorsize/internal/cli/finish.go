@@ -4,9 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/outfile"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
 // finish tells what came of the run.
@@ -18,9 +22,9 @@ func (s *session) finish(result jobs.Result) error {
 	case sum.Total >= 0:
 		sum.Total += s.skipped
 	}
-	sum.Exit = code(result.Err, sum.Failed)
-	if s.flags.output.exitZero && sum.Exit == exitFailed {
-		sum.Exit = exitOK
+	sum.Exit = exit.OfRun(result.Err, sum.Failed)
+	if s.flags.output.exitZero && sum.Exit == exit.Failed {
+		sum.Exit = exit.OK
 	}
 	sum.Log = s.flags.output.log
 	var failure error
@@ -33,16 +37,16 @@ func (s *session) finish(result jobs.Result) error {
 	if err := s.export(sum); err != nil {
 		return err
 	}
-	if err := keepHistory(s, s.name, summary.WithoutSecrets(s.what), sum); err != nil {
+	if err := keepHistory(s, s.name, secrets.Hide(s.what), sum); err != nil {
 		return err
 	}
 	switch {
-	case failure != nil && sum.Exit <= exitFailed:
-		return usagef("%w", failure)
-	case sum.Exit == exitUsage:
-		return usage(result.Err)
-	case sum.Exit != exitOK:
-		return &exitError{code: sum.Exit}
+	case failure != nil && sum.Exit <= exit.Failed:
+		return exit.Usagef("%w", failure)
+	case sum.Exit == exit.BadUsage:
+		return exit.Usage(result.Err)
+	case sum.Exit != exit.OK:
+		return exit.With(sum.Exit, nil)
 	}
 	return nil
 }
@@ -64,8 +68,8 @@ func (s *session) export(sum summary.Summary) error {
 	}
 	raw = append(raw, '\n')
 	if file := s.flags.output.summary; file != "" {
-		if err := writeWhole(file, bytesTo(raw)); err != nil {
-			return usagef("--summary: %w", err)
+		if err := outfile.Write(file, outfile.Bytes(raw)); err != nil {
+			return exit.Usagef("--summary: %w", err)
 		}
 	}
 	if s.flags.output.json {
@@ -84,5 +88,5 @@ func (s *session) again(sum summary.Summary) string {
 	case sum.Stopped != "":
 		return "the same command with --resume goes on with what is left"
 	}
-	return "amorsize retry " + shell(sum.Log)
+	return "amorsize retry " + ui.Shell(sum.Log)
 }

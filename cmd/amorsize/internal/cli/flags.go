@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 )
@@ -104,19 +105,19 @@ func (f *inputFlags) check(args []string, given bool) (items.Source, error) {
 	}
 	switch {
 	case s.Group < 0 || s.Group > 1 && formats > 0:
-		return s, usagef("--per-item %d: want 1 or more lines, which have no columns of their own", s.Group)
+		return s, exit.Usagef("--per-item %d: want 1 or more lines, which have no columns of their own", s.Group)
 	case f.csv && len(f.colsep) > 1 || f.jsonl && f.colsep != "":
-		return s, usagef("--colsep %q: CSV has one character between columns, JSON none", f.colsep)
+		return s, exit.Usagef("--colsep %q: CSV has one character between columns, JSON none", f.colsep)
 	case formats > 1:
-		return s, usagef("choose one of --csv, --tsv and --jsonl")
+		return s, exit.Usagef("choose one of --csv, --tsv and --jsonl")
 	case sources > 1:
-		return s, usagef("items come from one place: choose one of ::: items, --range and --arg-file")
+		return s, exit.Usagef("items come from one place: choose one of ::: items, --range and --arg-file")
 	case s.Limit < 0:
-		return s, usagef("--limit %d: want 1 or more", s.Limit)
+		return s, exit.Usagef("--limit %d: want 1 or more", s.Limit)
 	case s.Header && s.Format != items.CSV && s.Format != items.TSV:
-		return s, usagef("--header needs --csv or --tsv")
+		return s, exit.Usagef("--header needs --csv or --tsv")
 	case formats > 0 && (s.NUL || f.delimiter != "" || given || s.Range != ""):
-		return s, usagef("--csv, --tsv and --jsonl read records from a file or standard input: leave out --null, --delimiter, --range and :::")
+		return s, exit.Usagef("--csv, --tsv and --jsonl read records from a file or standard input: leave out --null, --delimiter, --range and :::")
 	}
 	switch f.delimiter {
 	case "":
@@ -128,7 +129,7 @@ func (f *inputFlags) check(args []string, given bool) (items.Source, error) {
 		s.NUL = true
 	default:
 		if len(f.delimiter) != 1 {
-			return s, usagef("--delimiter %q: want one character", f.delimiter)
+			return s, exit.Usagef("--delimiter %q: want one character", f.delimiter)
 		}
 		s.Delimiter = f.delimiter[0]
 	}
@@ -187,23 +188,23 @@ func (f *policyFlags) groups(retries int, breaker string) []group {
 func (f *policyFlags) check() (*policies.Set, policies.Halt, error) {
 	halt, err := policies.ParseHalt(f.halt)
 	if err != nil {
-		return nil, halt, usage(err)
+		return nil, halt, exit.Usage(err)
 	}
 	switch {
 	case f.o.Burst < 0:
-		return nil, halt, usagef("--burst %d: want 1 or more", f.o.Burst)
+		return nil, halt, exit.Usagef("--burst %d: want 1 or more", f.o.Burst)
 	case f.o.Burst > 0 && f.o.Rate == "":
-		return nil, halt, usagef("--burst needs --rate")
+		return nil, halt, exit.Usagef("--burst needs --rate")
 	case f.deadline < 0:
-		return nil, halt, usagef("--deadline %v: want a time above 0", f.deadline)
+		return nil, halt, exit.Usagef("--deadline %v: want a time above 0", f.deadline)
 	case f.o.BreakerWait < 0 || f.o.BreakerGiveUp < 0:
-		return nil, halt, usagef("--breaker-wait and --breaker-give-up: want times above 0")
+		return nil, halt, exit.Usagef("--breaker-wait and --breaker-give-up: want times above 0")
 	case f.haltNow && f.halt == "":
-		return nil, halt, usagef("--halt-now needs --halt")
+		return nil, halt, exit.Usagef("--halt-now needs --halt")
 	}
 	set, err := policies.New(f.o)
 	if err != nil {
-		return nil, halt, usage(err)
+		return nil, halt, exit.Usage(err)
 	}
 	return set, halt, nil
 }
@@ -256,13 +257,13 @@ func (f *outputFlags) group() group {
 func (f *outputFlags) check() error {
 	switch {
 	case !oneOf(f.progress, "auto", "tty", "log", "json", "none"):
-		return usagef("--progress %q: want auto, tty, log, json or none", f.progress)
+		return exit.Usagef("--progress %q: want auto, tty, log, json or none", f.progress)
 	case !oneOf(f.color, "auto", "always", "never"):
-		return usagef("--color %q: want auto, always or never", f.color)
+		return exit.Usagef("--color %q: want auto, always or never", f.color)
 	case (f.resume || f.again) && f.log == "":
-		return usagef("--resume needs --log: it tells which items are over")
+		return exit.Usagef("--resume needs --log: it tells which items are over")
 	case f.overwrite && (f.log == "" || f.resume || f.again):
-		return usagef("--overwrite begins a --log anew: it needs one, and excludes --resume")
+		return exit.Usagef("--overwrite begins a --log anew: it needs one, and excludes --resume")
 	}
 	return nil
 }

@@ -7,7 +7,9 @@ import (
 	"os"
 	"strings"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 )
 
 // goFlags name and build a Go function.
@@ -53,7 +55,7 @@ func targetError(err error) error {
 		return nil
 	}
 	if errors.Is(err, gofunc.ErrTarget) {
-		return &exitError{exitTarget, err}
+		return exit.With(exit.BadTarget, err)
 	}
 	return err
 }
@@ -63,7 +65,7 @@ func buildNote(b *gofunc.Binary) string {
 	if b.Kept {
 		return "built before"
 	}
-	return "built in " + short(b.Took.Seconds()) + " (overlay; nothing written)"
+	return "built in " + jobs.ShortSeconds(b.Took.Seconds()) + " (overlay; nothing written)"
 }
 
 // output is where the function's own output goes.
@@ -82,7 +84,7 @@ func oneTarget(args []string, fn string) (string, error) {
 	case len(args) == 0 && fn != "":
 		return "", nil
 	case len(args) == 0:
-		return "", usagef("name a function, as ./pkg.Func, or a command behind --")
+		return "", exit.Usagef("name a function, as ./pkg.Func, or a command behind --")
 	}
-	return "", usagef("want one function, got %s; a command is written behind --", strings.Join(args, " "))
+	return "", exit.Usagef("want one function, got %s; a command is written behind --", strings.Join(args, " "))
 }

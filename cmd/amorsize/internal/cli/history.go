@@ -13,7 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/history"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
@@ -49,7 +51,7 @@ keeps none. An entry is named by its id, the beginning of it, or -1 for the late
 				all = errors.Join(all, history.Remove(id))
 			}
 			if all != nil {
-				return usage(all)
+				return exit.Usage(all)
 			}
 			return nil
 		},
@@ -84,17 +86,17 @@ func headline(e history.Entry) string {
 	}
 	switch e.Cmd {
 	case "profile":
-		return fmt.Sprintf("%s, %s, %s", short(d.Wall), d.Class, ui.Plural(d.Workers, "worker"))
+		return fmt.Sprintf("%s, %s, %s", jobs.ShortSeconds(d.Wall), d.Class, ui.Plural(d.Workers, "worker"))
 	case "tune":
 		return "knee at " + ui.Plural(d.Knee, "worker")
 	}
-	return fmt.Sprintf("%d ok, %d failed in %s", d.OK, d.Failed, short(d.Wall))
+	return fmt.Sprintf("%d ok, %d failed in %s", d.OK, d.Failed, jobs.ShortSeconds(d.Wall))
 }
 
 func historyShow(id string) error {
 	e, err := history.Find(id)
 	if err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	raw, err := json.Marshal(e)
 	if err != nil {
@@ -112,14 +114,14 @@ func historyShow(id string) error {
 func historyDiff(a, b string) error {
 	first, err := history.Find(a)
 	if err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	second, err := history.Find(b)
 	if err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	if first.Cmd != second.Cmd {
-		return usagef("%s is of %s, %s of %s: compare entries of the same command", first.ID, first.Cmd, second.ID, second.Cmd)
+		return exit.Usagef("%s is of %s, %s of %s: compare entries of the same command", first.ID, first.Cmd, second.ID, second.Cmd)
 	}
 	x, y := map[string]any{}, map[string]any{}
 	if err := errors.Join(flatten("", first.Data, x), flatten("", second.Data, y)); err != nil {

@@ -6,8 +6,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
 // httpFlags say what is requested.
@@ -92,10 +94,10 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 		if len(argv) > 1 && slices.ContainsFunc(argv[1:], func(arg string) bool { return strings.HasPrefix(arg, "-") }) {
 			hint = "; flags go before it"
 		}
-		return usagef("want one URL, with {} where the item goes%s; items follow ::: or come from standard input", hint)
+		return exit.Usagef("want one URL, with {} where the item goes%s; items follow ::: or come from standard input", hint)
 	}
 	if f.output.json && f.output.results == "" {
-		return usagef("--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE")
+		return exit.Usagef("--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE")
 	}
 	f.policy.o.HTTP, f.size.batch = true, "1"
 	s, err := f.open(c, "http", argv, list, given)
@@ -124,9 +126,9 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 // requestCaps returns how many slots open files allow: a request has a connection, and
 // a file if its answer is large.
 func requestCaps() jobs.Caps {
-	limit := openFiles()
+	limit := process.OpenFiles()
 	if limit == 0 {
 		return jobs.Caps{}
 	}
-	return jobs.Caps{Files: 2 * fileSlots(), Fixed: max(1, (limit-24)/2)}
+	return jobs.Caps{Files: 2 * process.FileSlots(), Fixed: max(1, (limit-24)/2)}
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
@@ -24,13 +25,13 @@ func (r *requester) parseMethod(scope template.Scope) (err error) {
 		}
 	}
 	if r.method, err = template.Parse(text, scope); err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	if !r.method.Constant() {
 		return nil
 	}
 	if _, err = r.methodOf(items.Item{}); err != nil {
-		return usagef("--method %q: want one as PUT", text)
+		return exit.Usagef("--method %q: want one as PUT", text)
 	}
 	return nil
 }

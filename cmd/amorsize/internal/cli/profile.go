@@ -11,9 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/history"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
@@ -82,7 +84,7 @@ For a Go function the race detector says whether it may be called concurrently.`
 				return err
 			}
 			if p.Race != nil && p.Race.Found {
-				return &exitError{code: exitFailed}
+				return exit.With(exit.Failed, nil)
 			}
 			return nil
 		},
@@ -140,10 +142,10 @@ const mostMeasured = 100_000
 func (s *session) measurable() ([]items.Item, error) {
 	list := jobs.Collect(s.input.All(), mostMeasured)
 	if err := s.input.Err(); err != nil {
-		return nil, usage(err)
+		return nil, exit.Usage(err)
 	}
 	if len(list) == 0 {
-		return nil, usagef("no items to measure with: give some with --range, ::: or on standard input")
+		return nil, exit.Usagef("no items to measure with: give some with --range, ::: or on standard input")
 	}
 	return list, nil
 }
@@ -157,7 +159,7 @@ func (f *measureFlags) profile(ctx context.Context, s *session, sub subject, hea
 	if total < 0 && len(list) < mostMeasured {
 		total = len(list)
 	}
-	p := newProfileOf(m, total, fileSlots())
+	p := newProfileOf(m, total, process.FileSlots())
 	p.Target = head.what
 	if head.fn != nil {
 		p.Target, p.Type, p.Place = head.fn.Name, head.fn.Type, head.fn.Place

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
@@ -17,7 +18,7 @@ func (s *session) planned(p jobs.Plan) {
 	if s.flags.output.quiet || s.note.get() != "" {
 		return
 	}
-	s.term.Say(s.term.Plan(summary.Brief(summary.WithoutSecrets(s.what), 100), s.input.Total(), p, s.rateText()))
+	s.term.Say(s.term.Plan(summary.Brief(secrets.Hide(s.what), 100), s.input.Total(), p, s.rateText()))
 	if s.flags.output.explain {
 		s.term.Say(s.term.Explain(p))
 	}

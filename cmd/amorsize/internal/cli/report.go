@@ -7,9 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/htmlreport"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/outfile"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
 func newReport() *cobra.Command {
@@ -37,8 +41,8 @@ failed and why. With --tune, the scaling curve is that of a table of amorsize tu
 				_, err := os.Stdout.Write(b.Bytes())
 				return err
 			}
-			if err := writeWhole(out, bytesTo(b.Bytes())); err != nil {
-				return usagef("-o: %w", err)
+			if err := outfile.Write(out, outfile.Bytes(b.Bytes())); err != nil {
+				return exit.Usagef("-o: %w", err)
 			}
 			return nil
 		},
@@ -51,7 +55,7 @@ failed and why. With --tune, the scaling curve is that of a table of amorsize tu
 func newReportOf(args []string, scaling string) (*htmlreport.Report, error) {
 	r := &htmlreport.Report{Title: "amorsize"}
 	if len(args) == 0 && scaling == "" {
-		return nil, usagef("want the log of a run: amorsize report RUN.jsonl")
+		return nil, exit.Usagef("want the log of a run: amorsize report RUN.jsonl")
 	}
 	if len(args) == 1 {
 		if err := addRun(r, args[0]); err != nil {
@@ -63,11 +67,11 @@ func newReportOf(args []string, scaling string) (*htmlreport.Report, error) {
 	}
 	raw, err := os.ReadFile(scaling)
 	if err != nil {
-		return nil, usagef("--tune: %w", err)
+		return nil, exit.Usagef("--tune: %w", err)
 	}
 	var t table
 	if err := json.Unmarshal(raw, &t); err != nil || t.Cmd != "tune" || len(t.Rows) == 0 {
-		return nil, usagef("--tune: %s is no output of amorsize tune --json", scaling)
+		return nil, exit.Usagef("--tune: %s is no output of amorsize tune --json", scaling)
 	}
 	drawn := &htmlreport.Table{Target: t.Target, Knee: t.Knee, USL: t.USL}
 	for _, row := range t.Rows {
@@ -86,29 +90,29 @@ func newReportOf(args []string, scaling string) (*htmlreport.Report, error) {
 func addRun(r *htmlreport.Report, path string) error {
 	content, err := joblog.Read(path)
 	if err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	h := content.Header
 	r.Title = "amorsize " + h.Command
 	argv := []string{"amorsize", h.Command}
 	for _, flag := range h.Flags {
-		argv = append(argv, "--"+flag[0]+"="+shownFlag(flag[0], flag[1]))
+		argv = append(argv, "--"+flag[0]+"="+secrets.Flag(flag[0], flag[1]))
 	}
 	if h.Command == "run" && len(h.Args) > 0 {
 		argv = append(argv, "--")
 	}
-	r.Command = shellLine(append(argv, shownArgs(h.Args)...))
+	r.Command = ui.ShellLine(append(argv, secrets.Args(h.Args)...))
 	if content.End != nil {
 		r.Summary = new(summary.Summary)
 		if err := json.Unmarshal(content.End, r.Summary); err != nil {
-			return usagef("%s: the summary can't be read: %w", path, err)
+			return exit.Usagef("%s: the summary can't be read: %w", path, err)
 		}
 	} else {
 		r.Note = "The run has not ended: there is no summary."
 	}
 	for _, e := range content.Failed() {
 		text, _ := e.Text()
-		r.Failed = append(r.Failed, summary.Failure{N: e.N, Item: summary.WithoutSecrets(summary.Brief(text, 200)), Why: e.Why, Tries: e.Tries, Err: summary.WithoutSecrets(e.Err)})
+		r.Failed = append(r.Failed, summary.Failure{N: e.N, Item: secrets.Hide(summary.Brief(text, 200)), Why: e.Why, Tries: e.Tries, Err: secrets.Hide(e.Err)})
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
@@ -50,13 +51,13 @@ func newRequester(s *session, h *httpFlags, address string) (r *requester, err e
 		path, query = address[:i], address[i:]
 	}
 	if r.path, err = template.Parse(path, scope); err != nil {
-		return nil, usage(err)
+		return nil, exit.Usage(err)
 	}
 	if r.query, err = template.Parse(query, scope); err != nil {
-		return nil, usage(err)
+		return nil, exit.Usage(err)
 	}
 	if !strings.Contains(address, "://") && !strings.HasPrefix(address, "{") {
-		return nil, usagef("%q is no URL: begin it with http:// or https://", address)
+		return nil, exit.Usagef("%q is no URL: begin it with http:// or https://", address)
 	}
 	s.what = address
 	if err := r.parse(scope); err != nil {
@@ -83,7 +84,7 @@ func (r *requester) connect() error {
 	config := transport.Config{Base: sender{r.base}, Limiter: set.Limiter, Breaker: set.BreakerPolicy, Means: meaning}
 	t, err := transport.New(config)
 	if err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	r.client = &http.Client{Transport: waiter{t}, CheckRedirect: redirect}
 	if r.flags.keep {
@@ -131,11 +132,11 @@ func (r *requester) dryRun() error {
 	for it := range r.s.input.All() {
 		address, err := r.address(it)
 		if err != nil {
-			return usage(err)
+			return exit.Usage(err)
 		}
 		method, err := r.methodOf(it)
 		if err != nil {
-			return usage(err)
+			return exit.Usage(err)
 		}
 		if err := r.s.term.Text([]byte(method+" "+address+"\n"), false); err != nil {
 			return err

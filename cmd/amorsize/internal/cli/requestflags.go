@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 )
 
@@ -20,7 +21,7 @@ func (r *requester) parse(scope template.Scope) (err error) {
 	if h.key != "" {
 		t, err := template.Parse(h.key, scope)
 		if err != nil {
-			return usage(err)
+			return exit.Usage(err)
 		}
 		r.key = &t
 	}
@@ -28,13 +29,13 @@ func (r *requester) parse(scope template.Scope) (err error) {
 		return err
 	}
 	if !oneOf(h.out, "body", "status", "jsonl") {
-		return usagef("--out %q: want body, status or jsonl", h.out)
+		return exit.Usagef("--out %q: want body, status or jsonl", h.out)
 	}
 	if r.mostBody, err = parseMost("max-body", h.mostBody); err != nil {
 		return err
 	}
 	if h.conns < 0 {
-		return usagef("--max-conns %d: want 1 or more", h.conns)
+		return exit.Usagef("--max-conns %d: want 1 or more", h.conns)
 	}
 	r.ok, err = parseStatuses(h.ok)
 	return err
@@ -48,14 +49,14 @@ func (r *requester) parseBody(scope template.Scope) error {
 	if name, file := strings.CutPrefix(text, "@"); file {
 		raw, err := os.ReadFile(name)
 		if err != nil {
-			return usagef("--body: %w", err)
+			return exit.Usagef("--body: %w", err)
 		}
 		text = string(raw)
 	}
 	scope.Strict = false // JSON has braces of its own
 	t, err := template.Parse(text, scope)
 	if err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	r.body = &t
 	return nil
@@ -67,20 +68,20 @@ func (r *requester) parseHeaders(scope template.Scope) (err error) {
 	for _, line := range h.headers {
 		name, value, ok := strings.Cut(line, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" {
-			return usagef("--header-line %q: want \"Name: value\"", line)
+			return exit.Usagef("--header-line %q: want \"Name: value\"", line)
 		}
 		if h.cookie != "" && strings.EqualFold(name, "Cookie") {
-			return usagef("cookies are those of --cookie or of -H 'Cookie: …', not of both")
+			return exit.Usagef("cookies are those of --cookie or of -H 'Cookie: …', not of both")
 		}
 		t, err := template.Parse(strings.TrimSpace(value), scope)
 		if err != nil {
-			return usage(err)
+			return exit.Usage(err)
 		}
 		r.headers = append(r.headers, headerLine{name, t})
 	}
 	if h.bearer != "" {
 		if r.bearer = os.Getenv(h.bearer); r.bearer == "" {
-			return usagef("--bearer-env %s: the variable is not set", h.bearer)
+			return exit.Usagef("--bearer-env %s: the variable is not set", h.bearer)
 		}
 	}
 	r.cookies, err = parseCookies(h.cookie)
@@ -96,7 +97,7 @@ func parseStatuses(text string) (list [][2]int, err error) {
 		from, err1 := strconv.Atoi(first)
 		to, err2 := strconv.Atoi(last)
 		if err1 != nil || err2 != nil || from < 100 || to > 599 || from > to {
-			return nil, usagef("--ok %q: want statuses as 200-299,404", text)
+			return nil, exit.Usagef("--ok %q: want statuses as 200-299,404", text)
 		}
 		list = append(list, [2]int{from, to})
 	}

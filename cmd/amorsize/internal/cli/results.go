@@ -12,8 +12,10 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/outfile"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
@@ -34,19 +36,19 @@ type resultNames struct {
 	repeats map[int]int       // how often an item's number is added to its name
 	told    bool
 
-	reserved []reserved // set before the first claim
+	reserved []outfile.Reserved // set before the first claim
 }
 
 func newResultNames(term *ui.Terminal, text string, scope template.Scope) (*resultNames, error) {
 	t, err := template.Parse(text, scope)
 	if err == nil && t.Constant() {
 		if err := os.MkdirAll(text, 0o755); err != nil {
-			return nil, usagef("--results: %w", err)
+			return nil, exit.Usagef("--results: %w", err)
 		}
 		t, err = template.Parse(filepath.Join(text, "{#}.out"), scope)
 	}
 	if err != nil {
-		return nil, usage(err)
+		return nil, exit.Usage(err)
 	}
 	return &resultNames{
 		term: term, template: t, seed: maphash.MakeSeed(),
@@ -67,7 +69,7 @@ func (s *session) keepNames() error {
 		return nil
 	}
 	if err := joblog.Files(from, s.emitter.results.keep); err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	return nil
 }
@@ -100,8 +102,8 @@ func (r *resultNames) claim(it items.Item) error {
 	name := numbered(plain, it.N, times)
 	for _, file := range []string{name, beside(name)} {
 		for _, other := range r.reserved {
-			if other.is(file) {
-				return fmt.Errorf("--results: item %d would be written to %s, %s", it.N, file, other.what)
+			if other.Is(file) {
+				return fmt.Errorf("--results: item %d would be written to %s, %s", it.N, file, other.What)
 			}
 		}
 	}

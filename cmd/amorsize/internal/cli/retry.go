@@ -9,8 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/outfile"
 )
 
 // theirs are flags that said where the items came from, or what was to become of
@@ -33,7 +35,7 @@ of it to the log. Flags that follow replace those of the log.`,
 				return c.Help()
 			}
 			if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-				return usagef("want the log of a run: amorsize retry RUN.jsonl [flags]")
+				return exit.Usagef("want the log of a run: amorsize retry RUN.jsonl [flags]")
 			}
 			return retryRun(args[0], args[1:])
 		},
@@ -44,7 +46,7 @@ of it to the log. Flags that follow replace those of the log.`,
 func retryRun(path string, more []string) error {
 	content, err := joblog.Read(path)
 	if err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	failed := content.Failed()
 	if len(failed) == 0 {
@@ -69,23 +71,23 @@ func retryRun(path string, more []string) error {
 		bindExec(c, &f, &g, &as)
 		start = func(source items.Source) error { return execFunction(c, &f, &g, as, content.Header.Args, &source) }
 	default:
-		return usagef("%s is the log of amorsize %s, which retry does not know", path, content.Header.Command)
+		return exit.Usagef("%s is the log of amorsize %s, which retry does not know", path, content.Header.Command)
 	}
 	for _, flag := range content.Header.Flags {
 		if theirs[flag[0]] {
 			continue
 		}
 		if err := setFlag(c, flag[0], flag[1]); err != nil {
-			return usagef("%s: --%s %q: %w", path, flag[0], flag[1], err)
+			return exit.Usagef("%s: --%s %q: %w", path, flag[0], flag[1], err)
 		}
 	}
 	if err := c.ParseFlags(more); err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	if f.output.log == "" {
 		f.output.log = path
 	}
-	f.output.extend, f.output.from = f.output.log == path || sameFile(f.output.log, statOf(path)), path
+	f.output.extend, f.output.from = f.output.log == path || outfile.Same(f.output.log, outfile.Stat(path)), path
 	source, remove, err := spool(failed, content.Header.Names, &f)
 	if err != nil {
 		return err
@@ -123,7 +125,7 @@ func known(failed []joblog.Entry) (source items.Source, err error) {
 			row = []string{text}
 		}
 		if row == nil {
-			return source, usagef("the log does not have the text of item %d", e.N)
+			return source, exit.Usagef("the log does not have the text of item %d", e.N)
 		}
 		source.Rows, source.Numbers = append(source.Rows, row), append(source.Numbers, e.N)
 	}
@@ -157,7 +159,7 @@ func spool(failed []joblog.Entry, names []string, f *runFlags) (source items.Sou
 		text, ok := e.Text()
 		if !ok {
 			remove()
-			return source, nil, usagef("the log does not have the text of item %d", e.N)
+			return source, nil, exit.Usagef("the log does not have the text of item %d", e.N)
 		}
 		_, _ = w.WriteString(text + end)
 	}

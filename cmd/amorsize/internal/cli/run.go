@@ -8,8 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 )
 
 // commandFlags say how a command is run.
@@ -95,7 +97,7 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 			return err
 		}
 		if given || f.input.source.Range != "" || f.input.csv || f.input.tsv || f.input.jsonl || f.input.colsep != "" || f.input.source.Group > 1 {
-			return usagef("--pipe cuts lines of a file or standard input into blocks: leave out what makes other items")
+			return exit.Usagef("--pipe cuts lines of a file or standard input into blocks: leave out what makes other items")
 		}
 		f.input.source.Format, f.input.source.Block, cmd.stdin = items.Blocks, block, true
 	}
@@ -120,7 +122,7 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 		return err
 	}
 	defer r.close()
-	cfg := jobs.Config{Attempt: r.attempt, Caps: fileCaps(), Extra: loadPolicies(cmd.load), Seen: seen}
+	cfg := jobs.Config{Attempt: r.attempt, Caps: fileCaps(), Extra: policies.MaxLoad(cmd.load), Seen: seen}
 	if s.turns != nil && cfg.Caps.Files > 0 { // a job has the ends of two pipes, and two files of lines that wait
 		cfg.Caps.Fixed = cfg.Caps.Files
 	}
@@ -144,7 +146,7 @@ func parseBytes(flag, text string) (int, error) {
 	}
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || n > 1<<30>>shift {
-		return 0, usagef("--%s %q: want a number of bytes up to 1G, as 64k or 1M", flag, text)
+		return 0, exit.Usagef("--%s %q: want a number of bytes up to 1G, as 64k or 1M", flag, text)
 	}
 	return n << shift, nil
 }
@@ -210,31 +212,31 @@ func lists(args []string) []items.List {
 func (f *commandFlags) check(run *runFlags, argv []string) error {
 	switch {
 	case len(argv) == 0 && f.script == "":
-		return usagef("no command: write it behind --, as in amorsize run -- gzip {}")
+		return exit.Usagef("no command: write it behind --, as in amorsize run -- gzip {}")
 	case numberOfArguments(argv, run.output.dryRun):
-		return usagef("-n is --dry-run: write --batch %s for so many items of a job", argv[0])
+		return exit.Usagef("-n is --dry-run: write --batch %s for so many items of a job", argv[0])
 	case len(argv) > 0 && f.script != "":
-		return usagef("--sh is instead of a command: leave out %q, or write it into the script", argv[0])
+		return exit.Usagef("--sh is instead of a command: leave out %q, or write it into the script", argv[0])
 	case !oneOf(f.output, "group", "line", "live", "raw", "none"):
-		return usagef("--output %q: want group, line, live or none", f.output)
+		return exit.Usagef("--output %q: want group, line, live or none", f.output)
 	case !oneOf(f.worker, "", "lines", "jsonl"):
-		return usagef("--worker %q: want lines or jsonl", f.worker)
+		return exit.Usagef("--worker %q: want lines or jsonl", f.worker)
 	case f.pipe && (f.worker != "" || run.size.batch != "1"):
-		return usagef("--pipe gives each command a block: it excludes --batch and --worker")
+		return exit.Usagef("--pipe gives each command a block: it excludes --batch and --worker")
 	case f.worker != "" && (f.stdin || f.script != "" || run.size.batch != "1"):
-		return usagef("--worker keeps processes that read items line by line: it excludes --stdin, --sh and --batch")
+		return exit.Usagef("--worker keeps processes that read items line by line: it excludes --stdin, --sh and --batch")
 	case f.output != "group" && run.output.results != "":
-		return usagef("--output %s passes output on as it comes: it excludes --results", f.output)
+		return exit.Usagef("--output %s passes output on as it comes: it excludes --results", f.output)
 	case oneOf(f.output, "live", "raw", "none") && run.output.order:
-		return usagef("--output %s passes output on as it comes, or not at all: it excludes --order", f.output)
+		return exit.Usagef("--output %s passes output on as it comes, or not at all: it excludes --order", f.output)
 	case oneOf(f.output, "live", "raw") && run.output.tag != "":
-		return usagef("--output live is not touched: it excludes --tag")
+		return exit.Usagef("--output live is not touched: it excludes --tag")
 	case run.output.json && run.output.results == "" && f.output != "none":
-		return usagef("--json writes the summary to standard output, where results go: add --results DIR or --output none, or write it to a file with --summary FILE")
+		return exit.Usagef("--json writes the summary to standard output, where results go: add --results DIR or --output none, or write it to a file with --summary FILE")
 	case f.nice < 0 || f.nice > 19:
-		return usagef("--nice %d: want 0 to 19", f.nice)
+		return exit.Usagef("--nice %d: want 0 to 19", f.nice)
 	case f.load < 0:
-		return usagef("--max-load %v: want a number above 0", f.load)
+		return exit.Usagef("--max-load %v: want a number above 0", f.load)
 	}
 	return nil
 }

@@ -10,11 +10,14 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
 // commandRunner runs the commands of a session.
@@ -36,14 +39,14 @@ func (r *commandRunner) prepare(argv []string) (err error) {
 	bare := r.flags.stdin || r.flags.worker != ""
 	if r.flags.script == "" {
 		if r.command, err = template.ParseCommand(argv, s.scope, bare); err != nil {
-			return usage(err)
+			return exit.Usage(err)
 		}
 		if program, constant := r.command.Program(); constant {
 			if r.path, err = findProgram(program); err != nil {
 				return err
 			}
 		}
-		s.what = shellLine(shownArgs(argv))
+		s.what = ui.ShellLine(secrets.Args(argv))
 	} else {
 		if r.path, err = findProgram("sh"); err != nil {
 			return err
@@ -67,25 +70,25 @@ func findProgram(name string) (string, error) {
 	case err == nil:
 		return path, nil
 	case errors.Is(err, exec.ErrDot):
-		return "", &exitError{exitNotRunable, fmt.Errorf("%s is in the current directory only: write ./%s", name, name)}
+		return "", exit.With(exit.NotExecutable, fmt.Errorf("%s is in the current directory only: write ./%s", name, name))
 	case errors.Is(err, fs.ErrPermission):
-		return "", &exitError{exitNotRunable, fmt.Errorf("%s can't be executed: is it a program? chmod +x makes a script one", name)}
+		return "", exit.With(exit.NotExecutable, fmt.Errorf("%s can't be executed: is it a program? chmod +x makes a script one", name))
 	}
-	return "", &exitError{exitNotFound, fmt.Errorf("%s: command not found; a script of the shell is run with --sh", name)}
+	return "", exit.With(exit.NotFound, fmt.Errorf("%s: command not found; a script of the shell is run with --sh", name))
 }
 
 func (r *commandRunner) dryRun() error {
 	for it := range r.s.input.All() {
 		argv, err := r.argv([]items.Item{it}, 0)
 		if err != nil {
-			return usage(err)
+			return exit.Usage(err)
 		}
-		if err := r.s.term.Text([]byte(shellLine(argv)+"\n"), false); err != nil {
+		if err := r.s.term.Text([]byte(ui.ShellLine(argv)+"\n"), false); err != nil {
 			return err
 		}
 	}
 	if err := r.s.input.Err(); err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	return nil
 }
@@ -268,19 +271,9 @@ func seen(j *jobs.Job, s *policies.Seen) {
 // and one for the process; where the number of slots is found, there are as many
 // again that wait to be passed on, and some to spare.
 func fileCaps() jobs.Caps {
-	limit := openFiles()
+	limit := process.OpenFiles()
 	if limit == 0 {
 		return jobs.Caps{}
 	}
-	return jobs.Caps{Files: fileSlots(), Fixed: max(1, (limit-16)/5)}
-}
-
-// fileSlots returns how many slots open files allow where their number is found; 0
-// is any.
-func fileSlots() int {
-	limit := openFiles()
-	if limit == 0 {
-		return 0
-	}
-	return max(1, (limit-64)/8)
+	return jobs.Caps{Files: process.FileSlots(), Fixed: max(1, (limit-16)/5)}
 }

@@ -10,11 +10,13 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
@@ -70,29 +72,29 @@ func (f *runFlags) open(c *cobra.Command, name string, args []string, list []str
 		return nil, err
 	}
 	if s.size, err = jobs.ParseSize(f.size.jobs); err != nil {
-		return nil, usage(err)
+		return nil, exit.Usage(err)
 	}
 	if s.batch, err = jobs.ParseBatch(f.size.batch); err != nil {
-		return nil, usage(err)
+		return nil, exit.Usage(err)
 	}
 	if s.set, s.halt, err = f.policy.check(); err != nil {
 		return nil, err
 	}
 	s.set.Opening = func(why string) {
-		s.term.Sayf("amorsize: the breaker is open, calls are held back: %s", summary.Brief(summary.WithoutSecrets(why), 200))
+		s.term.Sayf("amorsize: the breaker is open, calls are held back: %s", summary.Brief(secrets.Hide(why), 200))
 	}
 	if err = f.output.check(); err != nil {
 		return nil, err
 	}
 	if f.size.bisect && f.output.order {
-		return nil, usagef("--bisect runs parts of a batch later: it excludes --order")
+		return nil, exit.Usagef("--bisect runs parts of a batch later: it excludes --order")
 	}
 	if f.grace < 0 {
-		return nil, usagef("--grace %v: want a time above 0", f.grace)
+		return nil, exit.Usagef("--grace %v: want a time above 0", f.grace)
 	}
 	s.term = ui.NewTerminal(os.Stdout, os.Stderr, ui.Color(f.output.color))
 	if s.input, err = s.source.Open(os.Stdin); err != nil {
-		return nil, usage(err)
+		return nil, exit.Usage(err)
 	}
 	s.scope = template.Scope{Columns: s.input.Columns(), Several: s.input.Several(), Names: s.input.Names(), Any: s.input.Records()}
 	return s, nil
@@ -102,7 +104,7 @@ func (f *runFlags) open(c *cobra.Command, name string, args []string, list []str
 func (s *session) reopen(source items.Source) (err error) {
 	_ = s.input.Close()
 	if s.input, err = source.Open(os.Stdin); err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	s.scope = template.Scope{Columns: s.input.Columns(), Several: s.input.Several(), Names: s.input.Names(), Any: s.input.Records()}
 	return nil
@@ -126,7 +128,7 @@ func (s *session) resume() error {
 	}
 	log, past, err := joblog.Open(o.log, mode)
 	if err != nil {
-		return usage(err)
+		return exit.Usage(err)
 	}
 	s.log = log
 	if past != nil && !o.extend {
@@ -145,7 +147,7 @@ func (s *session) resume() error {
 func (s *session) write(line any) error {
 	if err := s.log.Write(line); err != nil {
 		s.logLost.Store(true)
-		return usagef("can't write the log: %w; free some room and continue with --resume", err)
+		return exit.Usagef("can't write the log: %w; free some room and continue with --resume", err)
 	}
 	return nil
 }
@@ -236,8 +238,8 @@ func (s *session) tried(j *jobs.Job, err error) error {
 		return nil
 	}
 	if s.flags.output.verbose {
-		s.term.Sayf("  #%d %q try %d: %s", j.First().N, summary.Brief(summary.WithoutSecrets(j.First().Text), 60), j.Tries,
-			summary.Brief(summary.WithoutSecrets(err.Error()), 300))
+		s.term.Sayf("  #%d %q try %d: %s", j.First().N, summary.Brief(secrets.Hide(j.First().Text), 60), j.Tries,
+			summary.Brief(secrets.Hide(err.Error()), 300))
 	}
 	if s.log == nil {
 		return nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 )
 
@@ -101,6 +102,6 @@ func (s *session) say(note string) {
 // list tells what runs.
 func (s *session) list() {
 	for _, r := range s.groups.List() {
-		s.term.Sayf("  slot %d  pid %d  %s  %s", r.Slot, r.Pid, jobs.Short(time.Since(r.Since)), summary.Brief(summary.WithoutSecrets(r.Item), 60))
+		s.term.Sayf("  slot %d  pid %d  %s  %s", r.Slot, r.Pid, jobs.Short(time.Since(r.Since)), summary.Brief(secrets.Hide(r.Item), 60))
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
@@ -81,12 +82,12 @@ func (f *measureFlags) commandGroup() group {
 func (f *measureFlags) open(c *cobra.Command, args []string) (*session, subject, *heading, error) {
 	argv, list, given := splitItems(args)
 	if f.budget <= 0 {
-		return nil, nil, nil, usagef("--budget %v: want a time above 0", f.budget)
+		return nil, nil, nil, exit.Usagef("--budget %v: want a time above 0", f.budget)
 	}
 	f.size.jobs, f.size.batch, f.output.progress, f.command.output, f.grace = "auto", f.batch, "none", "group", defaultGrace
 	isCommand := c.ArgsLenAtDash() >= 0 || f.command.script != ""
 	if isCommand && c.ArgsLenAtDash() > 0 {
-		return nil, nil, nil, usagef("name a function or, behind --, a command, not both")
+		return nil, nil, nil, exit.Usagef("name a function or, behind --, a command, not both")
 	}
 	s, err := f.runFlags.open(c, c.Name(), argv, list, given)
 	if err != nil {
@@ -111,7 +112,7 @@ type heading struct {
 
 func (f *measureFlags) openCommand(s *session, argv []string) (subject, *heading, error) {
 	if len(argv) == 0 && f.command.script == "" {
-		return nil, nil, usagef("no command: write it behind --")
+		return nil, nil, exit.Usagef("no command: write it behind --")
 	}
 	r := &commandRunner{s: s, flags: &f.command}
 	if err := r.prepare(argv); err != nil {
@@ -285,10 +286,10 @@ func (f *functionSubject) at(ctx context.Context, list []items.Item, workers int
 // else that led to.
 func (s *session) interrupted(err error) error {
 	if s.control != nil && errors.Is(s.control.Stopped(), jobs.ErrInterrupted) {
-		return &exitError{code: exitInterrupt}
+		return exit.With(exit.Interrupted, nil)
 	}
 	if s.control != nil && errors.Is(s.control.Stopped(), jobs.ErrTerminated) {
-		return &exitError{code: exitTerminated}
+		return exit.With(exit.Terminated, nil)
 	}
 	return err
 }

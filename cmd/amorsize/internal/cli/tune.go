@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
@@ -77,7 +78,7 @@ items are run as the budget allows. Results are dropped.` + goHelp,
 
 func tune(c *cobra.Command, f *measureFlags, most int, args []string) error {
 	if most < 0 {
-		return usagef("--max-workers %d: want 1 or more", most)
+		return exit.Usagef("--max-workers %d: want 1 or more", most)
 	}
 	s, sub, head, err := f.open(c, args)
 	if err != nil {
@@ -273,8 +274,8 @@ func (t *table) text() string {
 		if r.Memory > 0 {
 			memory = jobs.Bytes(r.Memory)
 		}
-		fmt.Fprintf(&b, "%s %7d %9s ±%3.0f %% %10s %8.2f %9.0f %% %9s %4.0f %% %9s%s\n", mark, r.Workers, short(r.Wall), 100*r.Spread,
-			number(r.Rate), r.Speedup, 100*r.Efficiency, short(r.P95), 100*r.CPU, memory, note)
+		fmt.Fprintf(&b, "%s %7d %9s ±%3.0f %% %10s %8.2f %9.0f %% %9s %4.0f %% %9s%s\n", mark, r.Workers, jobs.ShortSeconds(r.Wall), 100*r.Spread,
+			number(r.Rate), r.Speedup, 100*r.Efficiency, jobs.ShortSeconds(r.P95), 100*r.CPU, memory, note)
 	}
 	if t.USL != nil {
 		fmt.Fprintf(&b, "model: USL sigma %.3g, kappa %.3g (R² %.2f)", t.USL.Sigma, t.USL.Kappa, t.USL.R2)

@@ -10,6 +10,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/sampling"
 )
 
@@ -48,7 +49,7 @@ func (p *profile) verify(ctx context.Context, sub subject, list []items.Item, m 
 		}
 		before := m.CPU
 		m.CPU = min(m.CPU, r.CPU/time.Duration(r.Items))
-		plan := jobs.NewPlan(m.Cost, total, jobs.Caps{Files: fileSlots()})
+		plan := jobs.NewPlan(m.Cost, total, jobs.Caps{Files: process.FileSlots()})
 		p.CPU, p.Class, p.Workers, p.Binding, p.Limits = m.CPU.Seconds(), m.Class().String(), plan.Slots, plan.Binding, plan.Limits
 		if float64(m.CPU) > 0.8*float64(before) || p.Workers <= workers {
 			return nil

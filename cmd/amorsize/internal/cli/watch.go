@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
@@ -36,9 +37,9 @@ another number of workers.` + goHelp,
 func watch(c *cobra.Command, f *measureFlags, interval time.Duration, count int, args []string) error {
 	switch {
 	case interval <= 0:
-		return usagef("--interval %v: want a time above 0", interval)
+		return exit.Usagef("--interval %v: want a time above 0", interval)
 	case count < 0:
-		return usagef("--count %d: want 1 or more", count)
+		return exit.Usagef("--count %d: want 1 or more", count)
 	}
 	s, sub, head, err := f.open(c, args)
 	if err != nil {

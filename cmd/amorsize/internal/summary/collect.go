@@ -15,6 +15,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/sampling"
 )
 
@@ -69,7 +70,7 @@ func (c *Collector) Over(j *jobs.Job) {
 		c.reasons[why]++
 		if len(c.failures) < MostFailures {
 			c.failures = append(c.failures, Failure{
-				N: it.N, Item: Brief(WithoutSecrets(strings.ToValidUTF8(it.Text, "\uFFFD")), 200), Why: why, Tries: j.Tries, Err: WithoutSecrets(Message(j)),
+				N: it.N, Item: Brief(secrets.Hide(strings.ToValidUTF8(it.Text, "\uFFFD")), 200), Why: why, Tries: j.Tries, Err: secrets.Hide(Message(j)),
 			})
 		}
 	}

@@ -1,4 +1,6 @@
-package cli
+// Package outfile writes the files that a user names: whole or not at all, and none that is
+// read or written otherwise meanwhile.
+package outfile
 
 import (
 	"errors"
@@ -10,11 +12,11 @@ import (
 	"strconv"
 )
 
-// writeWhole writes a file that is there whole or not at all: what was there before
+// Write writes a file that is there whole or not at all: what was there before
 // stays until all has been written, and after an error. It is written beside, and
 // renamed. What is no regular file, as a pipe, is written to as it is, and so is a
 // file in a directory where no other may be made. The error names the file.
-func writeWhole(name string, write func(*os.File) error) error {
+func Write(name string, write func(*os.File) error) error {
 	target, mode := name, fs.FileMode(0o666)
 	switch info, err := os.Stat(name); {
 	case err == nil && !info.Mode().IsRegular():
@@ -71,8 +73,8 @@ func writeInPlace(name string, write func(*os.File) error) error {
 	return nil
 }
 
-// bytesTo returns a function that writes raw.
-func bytesTo(raw []byte) func(*os.File) error {
+// Bytes returns a function for Write that writes raw.
+func Bytes(raw []byte) func(*os.File) error {
 	return func(file *os.File) error {
 		_, err := file.Write(raw)
 		return err

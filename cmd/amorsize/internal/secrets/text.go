@@ -1,4 +1,4 @@
-package summary
+package secrets
 
 import "regexp"
 
@@ -15,10 +15,10 @@ var (
 	inHeader = regexp.MustCompile(`(?i)\b(` + named + `\s*:[ \t]*)[^"'\s][^\n"']*`)
 )
 
-// WithoutSecrets returns text without what may be a credential: for reports, plans,
+// Hide returns text without what may be a credential: for reports, plans,
 // summaries and the history. The log keeps them, since a run is resumed from it; nobody
 // but its owner can read it.
-func WithoutSecrets(text string) string {
+func Hide(text string) string {
 	text = inURL.ReplaceAllString(text, "${1}"+Hidden+"@")
 	text = inQuery.ReplaceAllString(text, "${1}"+Hidden)
 	text = inJSON.ReplaceAllString(text, "${1}\""+Hidden+"\"")

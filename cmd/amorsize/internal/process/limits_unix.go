@@ -1,11 +1,11 @@
 //go:build unix
 
-package cli
+package process
 
 import "syscall"
 
-// openFiles returns how many files this process may have open, 0 if that is not known.
-func openFiles() int {
+// OpenFiles returns how many files this process may have open, 0 if that is not known.
+func OpenFiles() int {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 0

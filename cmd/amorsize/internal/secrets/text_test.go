@@ -1,14 +1,14 @@
-package summary_test
+package secrets_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 )
 
-func TestWithoutSecrets(t *testing.T) {
+func TestHide(t *testing.T) {
 	for text, want := range map[string]string{
 		"http://u:pw@host/x?y=1#z":                         "http://***@host/x?y=1#z",
 		"see https://TOKEN@host/ and http://a:p@ss@b":      "see https://***@host/ and http://***@b",
@@ -26,6 +26,6 @@ func TestWithoutSecrets(t *testing.T) {
 		"the key: it is under the mat": "the key: ***",
 		"nothing":                      "nothing",
 	} {
-		require.Equal(t, want, summary.WithoutSecrets(text), text)
+		require.Equal(t, want, secrets.Hide(text), text)
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package outfile
 
 import (
 	"os"
@@ -26,13 +26,13 @@ func full(f *os.File) error {
 func TestWriteWhole(t *testing.T) {
 	dir := t.TempDir()
 	name := filepath.Join(dir, "result")
-	err := writeWhole(name, full)
+	err := Write(name, full)
 	require.EqualError(t, err, "can't write "+name+": "+syscall.ENOSPC.Error())
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.NoFileExists(t, name, "a part is no result")
 
-	require.NoError(t, writeWhole(name, text("whole")))
-	require.Error(t, writeWhole(name, full))
+	require.NoError(t, Write(name, text("whole")))
+	require.Error(t, Write(name, full))
 	got, err := os.ReadFile(name)
 	require.NoError(t, err)
 	require.Equal(t, "whole", string(got), "what was good stays")
@@ -49,7 +49,7 @@ func TestWriteWholeKeepsWhatAFileIs(t *testing.T) {
 	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
 	require.NoError(t, os.WriteFile(file, []byte("old"), 0o600))
 	require.NoError(t, os.Symlink("file", link))
-	require.NoError(t, writeWhole(link, text("new")))
+	require.NoError(t, Write(link, text("new")))
 	info, err := os.Lstat(link)
 	require.NoError(t, err)
 	require.NotZero(t, info.Mode()&os.ModeSymlink, "a link stays one")
@@ -58,7 +58,7 @@ func TestWriteWholeKeepsWhatAFileIs(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 	require.EqualValues(t, 3, info.Size())
 
-	require.NoError(t, writeWhole(os.DevNull, text("gone")))
+	require.NoError(t, Write(os.DevNull, text("gone")))
 	info, err = os.Stat(os.DevNull)
 	require.NoError(t, err)
 	require.False(t, info.Mode().IsRegular(), "a device is not replaced")
