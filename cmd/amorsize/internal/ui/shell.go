@@ -5,15 +5,22 @@ import (
 	"strings"
 )
 
-// Shell writes an argument as a shell has to be given it.
+// plain are the characters that no shell takes for anything else within a word.
+const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,/:@%{}#"
+
+// Shell writes an argument as a shell has to be given it: as it is if that is enough, else
+// in quotes. Control characters are written as bash and other shells read them, $'\n'.
 func Shell(arg string) string {
-	if arg != "" && strings.IndexFunc(arg, func(r rune) bool {
-		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,/:@%{}#", r)
-	}) < 0 {
+	special := func(r rune) bool { return !strings.ContainsRune(plain, r) }
+	comment := strings.HasPrefix(arg, "#")
+	braces := strings.Contains(arg, "{") && (strings.Contains(arg, ",") || strings.Contains(arg, "..")) // {a,b} and {1..3} are several words
+	switch {
+	case arg != "" && !comment && !braces && !strings.ContainsFunc(arg, special):
 		return arg
-	}
-	if strings.ContainsFunc(arg, func(r rune) bool { return r < ' ' }) {
-		return "$" + strings.ReplaceAll(strconv.Quote(arg), `"`, "'")
+	case strings.ContainsFunc(arg, func(r rune) bool { return r < ' ' }):
+		text := strconv.Quote(arg)
+		text = strings.ReplaceAll(text[1:len(text)-1], `\"`, `"`)
+		return "$'" + strings.ReplaceAll(text, "'", `\'`) + "'"
 	}
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
