@@ -13,6 +13,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
@@ -81,7 +82,7 @@ func execFunction(c *cobra.Command, f *runFlags, g *goFlags, as string, args []s
 	defer s.startGuard().Close()
 	binary.Started = func(pid int) func() { return s.groups.Adopt(pid, fn.Name) }
 	s.what = fn.Name + "   " + fn.Type + "   " + fn.Place
-	if s.emitter, err = newEmitter(s.term, f.output, s.scope, false); err != nil {
+	if s.out, err = output.New(s.term, f.output.config(false, false), s.scope); err != nil {
 		return err
 	}
 	if f.output.dryRun {
@@ -113,7 +114,7 @@ func (c *caller) get() (*gofunc.Server, error) {
 		return nil, errors.New("killed")
 	}
 	if c.server == nil {
-		server, err := c.binary.Serve(stderrOf(c.s), "")
+		server, err := c.binary.Serve(c.s.term.AsideWriter(), "")
 		if err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 )
 
@@ -252,6 +253,11 @@ func (f *outputFlags) group() group {
 	s.BoolVarP(&f.dryRun, "dry-run", "n", false, "print what would be run, and run nothing")
 	s.BoolVar(&f.exitZero, "exit-zero", false, "exit with 0 also if items failed")
 	return g
+}
+
+// config returns where results go.
+func (f *outputFlags) config(drop, lines bool) output.Config {
+	return output.Config{Tag: f.tag, Results: f.results, Drop: drop, InOrder: lines}
 }
 
 func (f *outputFlags) check() error {

@@ -68,8 +68,8 @@ func buildNote(b *gofunc.Binary) string {
 	return "built in " + jobs.ShortSeconds(b.Took.Seconds()) + " (overlay; nothing written)"
 }
 
-// output is where the function's own output goes.
-func output(verbose bool) io.Writer {
+// ownOutput is where the function's own output goes.
+func ownOutput(verbose bool) io.Writer {
 	if verbose {
 		return os.Stderr
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 	"github.com/amorsize/amorsize/transport"
@@ -63,7 +64,7 @@ func newRequester(s *session, h *httpFlags, address string) (r *requester, err e
 	if err := r.parse(scope); err != nil {
 		return nil, err
 	}
-	if s.emitter, err = newEmitter(s.term, s.flags.output, s.scope, false); err != nil {
+	if s.out, err = output.New(s.term, s.flags.output.config(false, false), s.scope); err != nil {
 		return nil, err
 	}
 	return r, r.connect()

@@ -27,6 +27,7 @@ type commandFlags struct {
 	env    []string
 	nice   int
 	load   float64
+	drop   bool // what commands write
 }
 
 func (f *commandFlags) group(grace *time.Duration) group {
@@ -101,6 +102,7 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 		}
 		f.input.source.Format, f.input.source.Block, cmd.stdin = items.Blocks, block, true
 	}
+	cmd.drop = cmd.output == "none"
 	s, err := f.open(c, "run", argv, list, given)
 	if err != nil {
 		return err
@@ -123,7 +125,7 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 	}
 	defer r.close()
 	cfg := jobs.Config{Attempt: r.attempt, Caps: fileCaps(), Extra: policies.MaxLoad(cmd.load), Seen: seen}
-	if s.turns != nil && cfg.Caps.Files > 0 { // a job has the ends of two pipes, and two files of lines that wait
+	if cmd.output == "line" && f.output.order && cfg.Caps.Files > 0 { // a job has the ends of two pipes, and two files of lines that wait
 		cfg.Caps.Fixed = cfg.Caps.Files
 	}
 	if cmd.pipe { // that many may wait in memory

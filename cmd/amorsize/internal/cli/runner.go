@@ -13,6 +13,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
@@ -59,7 +60,7 @@ func (r *commandRunner) prepare(argv []string) (err error) {
 		}
 	}
 	r.tries = "AMORSIZE_ATTEMPTS=" + strconv.Itoa(1+s.flags.policy.o.Retries)
-	s.emitter, err = newEmitter(s.term, s.flags.output, s.scope, r.flags.output == "none")
+	s.out, err = output.New(s.term, s.flags.output.config(r.flags.drop, r.flags.output == "line" && s.flags.output.order), s.scope)
 	return err
 }
 
@@ -153,9 +154,6 @@ func (r *commandRunner) start() (err error) {
 	if err != nil {
 		return err
 	}
-	if mode == process.Line && s.flags.output.order {
-		s.turns = newTurns(s.emitter)
-	}
 	if r.flags.worker != "" {
 		r.workers = newWorkerPool(r)
 		s.settle = r.workers.settle
@@ -183,9 +181,7 @@ func (r *commandRunner) close() {
 		r.workers.close()
 	}
 	r.spawner.Close()
-	if r.s.turns != nil {
-		r.s.turns.close()
-	}
+	r.s.out.Close()
 	r.guard.Close()
 }
 
@@ -241,23 +237,12 @@ func (r *commandRunner) attempt(ctx context.Context, j *jobs.Job, slot int) erro
 
 // lines returns what passes on the lines of a job.
 func (r *commandRunner) lines(j *jobs.Job, slot int) (func([]byte, bool), error) {
-	s := r.s
-	tag := ""
-	if s.emitter.tag != nil {
-		var err error
-		if tag, err = s.emitter.tag.Expand(j.First(), slot, nil); err != nil {
-			return nil, err
-		}
-	}
-	pass := s.emitter.line
-	if s.turns != nil {
-		pass = s.turns.of(j.Place).line
-	}
+	pass, err := r.s.out.Lines(j, slot)
 	return func(line []byte, stderr bool) {
-		if err := pass(tag, line, stderr); err != nil {
-			s.outputFailed(err)
+		if err := pass(line, stderr); err != nil {
+			r.s.outputFailed(err)
 		}
-	}, nil
+	}, err
 }
 
 // seen completes what a failure is judged by with the end of the output.

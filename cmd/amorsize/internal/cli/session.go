@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"os"
 	"sync/atomic"
@@ -14,6 +16,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
@@ -50,8 +53,7 @@ type session struct {
 	control *jobs.Control
 	groups  process.Groups
 	state   jobs.State
-	emitter *emitter
-	turns   *turns // of jobs whose lines come in order; nil if there are none
+	out     *output.Output
 	collect *summary.Collector
 	log     *joblog.Log
 	logLost atomic.Bool // a line of it could not be written
@@ -165,18 +167,14 @@ func (s *session) leaveOut(done *joblog.Finished) {
 
 // pending returns the items that are not over, each with a name for its result.
 func (s *session) pending() iter.Seq[items.Item] {
-	var names *resultNames
-	if s.emitter != nil {
-		if names = s.emitter.results; names != nil {
-			names.reserved = s.reserved()
-		}
-	}
+	names := s.out.Names()
 	if names == nil {
 		return s.input.All()
 	}
+	names.Reserve(s.reserved())
 	return func(yield func(items.Item) bool) {
 		for it := range s.input.All() {
-			if err := names.claim(it); err != nil {
+			if err := names.Claim(it); err != nil {
 				s.control.Stop(err)
 				return
 			}
@@ -265,7 +263,7 @@ func (s *session) record(kind string, j *jobs.Job, err error) error {
 		e.Why, e.Err = summary.Why(err, j.Status), summary.Message(&failed)
 	}
 	if kind == "item" {
-		e.File = s.emitter.file(j)
+		e.File = s.out.File(j)
 	}
 	for _, it := range j.Batch {
 		e.Item, e.Item64 = nil, ""
@@ -291,4 +289,49 @@ func (s *session) lost(items int) {
 			s.killed()
 		}
 	}
+}
+
+// over passes on a job that is over. Once the log can't be written, nothing is.
+func (s *session) over(j *jobs.Job) {
+	defer j.Release()
+	if s.logLost.Load() {
+		return // the log would not tell that it is over: its result would come twice
+	}
+	if err := s.out.Over(j); err != nil {
+		s.outputFailed(err)
+		return // what has no result is not over: it is run again
+	}
+	if s.log != nil {
+		if err := s.record("item", j, j.Err); err != nil {
+			s.control.Stop(errors.Join(jobs.ErrLog, err))
+		}
+	}
+	s.collect.Over(j)
+}
+
+func (s *session) outputFailed(err error) {
+	if ui.ErrPipe(err) {
+		s.control.Stop(jobs.ErrPipe)
+		s.groups.Raise(process.Asked)
+		return
+	}
+	s.control.Stop(fmt.Errorf("%w: %w", jobs.ErrOutput, err))
+}
+
+// keepNames has the items of the past keep the files of their results. It reads the
+// log before that is opened: a file that is closed is no longer locked by anybody
+// in this process.
+func (s *session) keepNames() error {
+	o := s.flags.output
+	from := o.from
+	if from == "" && (o.resume || o.again) {
+		from = o.log
+	}
+	if from == "" || s.out.Names() == nil {
+		return nil
+	}
+	if err := joblog.Files(from, s.out.Names().Keep); err != nil {
+		return exit.Usage(err)
+	}
+	return nil
 }

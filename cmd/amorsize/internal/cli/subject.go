@@ -114,11 +114,11 @@ func (f *measureFlags) openCommand(s *session, argv []string) (subject, *heading
 	if len(argv) == 0 && f.command.script == "" {
 		return nil, nil, exit.Usagef("no command: write it behind --")
 	}
+	f.command.drop = !f.verbose
 	r := &commandRunner{s: s, flags: &f.command}
 	if err := r.prepare(argv); err != nil {
 		return nil, nil, err
 	}
-	s.emitter.drop = !f.verbose
 	if err := r.start(); err != nil {
 		return nil, nil, err
 	}
@@ -131,7 +131,7 @@ func (f *measureFlags) openFunction(s *session, argv []string) (subject, *headin
 		return nil, nil, err
 	}
 	ctx := context.Background()
-	fn, err := f.golang.function(ctx, target, f.batch != "1", false, output(f.verbose))
+	fn, err := f.golang.function(ctx, target, f.batch != "1", false, ownOutput(f.verbose))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -172,7 +172,7 @@ func (c *commandSubject) config(list []items.Item, failed *int, first *error, co
 					*first = fmt.Errorf("item %d: %w: %s", j.First().N, j.Err, summary.Message(j))
 				}
 			}
-			_ = c.s.emitter.emit(j)
+			_ = c.s.out.Over(j)
 			j.Release()
 		},
 	}
@@ -216,7 +216,7 @@ func (f *functionSubject) close() {
 }
 
 func (f *functionSubject) run(list []items.Item) gofunc.Run {
-	return gofunc.Run{Items: list, Batch: f.batch, Output: output(f.verbose)}
+	return gofunc.Run{Items: list, Batch: f.batch, Output: ownOutput(f.verbose)}
 }
 
 func (f *functionSubject) sample(ctx context.Context, list []items.Item, budget time.Duration) (m measured, err error) {

@@ -1,4 +1,4 @@
-package cli
+package output
 
 import (
 	"crypto/sha256"
@@ -14,18 +14,17 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/outfile"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
-// resultNames gives each item a file of its own. Where what an item has can't be a
+// Names gives each item a file of its own. Where what an item has can't be a
 // part of a name, a hash of it is added; where a name repeats, the number of the
 // item. Items claim their names in the order in which they run. In a run that goes
 // on with another, names that the log has are those of their items, whichever of
 // them run again and in what order. It is safe for concurrent use.
-type resultNames struct {
+type Names struct {
 	term     *ui.Terminal
 	template template.Template
 
@@ -36,10 +35,10 @@ type resultNames struct {
 	repeats map[int]int       // how often an item's number is added to its name
 	told    bool
 
-	reserved []outfile.Reserved // set before the first claim
+	reserved []outfile.Reserved
 }
 
-func newResultNames(term *ui.Terminal, text string, scope template.Scope) (*resultNames, error) {
+func newNames(term *ui.Terminal, text string, scope template.Scope) (*Names, error) {
 	t, err := template.Parse(text, scope)
 	if err == nil && t.Constant() {
 		if err := os.MkdirAll(text, 0o755); err != nil {
@@ -50,34 +49,16 @@ func newResultNames(term *ui.Terminal, text string, scope template.Scope) (*resu
 	if err != nil {
 		return nil, exit.Usage(err)
 	}
-	return &resultNames{
+	return &Names{
 		term: term, template: t, seed: maphash.MakeSeed(),
 		taken: map[uint64]uint64{}, failed: map[uint64]uint64{}, repeats: map[int]int{},
 	}, nil
 }
 
-// keepNames has the items of the past keep the files of their results. It reads the
-// log before that is opened: a file that is closed is no longer locked by anybody
-// in this process.
-func (s *session) keepNames() error {
-	o := s.flags.output
-	from := o.from
-	if from == "" && (o.resume || o.again) {
-		from = o.log
-	}
-	if from == "" || s.emitter == nil || s.emitter.results == nil {
-		return nil
-	}
-	if err := joblog.Files(from, s.emitter.results.keep); err != nil {
-		return exit.Usage(err)
-	}
-	return nil
-}
-
-// keep has an item of the past, known by its identity and its number, keep the file
+// Keep has an item of the past, known by its identity and its number, keep the file
 // that it had. That of one that failed is also for an item of another number that is
 // the same: lines may have been added before it.
-func (r *resultNames) keep(id string, n int, file string, ok bool) {
+func (r *Names) Keep(id string, n int, file string, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, key := range r.keys(file) {
@@ -89,9 +70,12 @@ func (r *resultNames) keep(id string, n int, file string, ok bool) {
 	}
 }
 
-// claim keeps a name for the item that is to run. The error tells of one whose result
+// Reserve has Claim refuse files. It is called before the first claim.
+func (r *Names) Reserve(files []outfile.Reserved) { r.reserved = files }
+
+// Claim keeps a name for the item that is to run. The error tells of one whose result
 // would be written over another file of the run.
-func (r *resultNames) claim(it items.Item) error {
+func (r *Names) Claim(it items.Item) error {
 	plain, err := r.plain(it)
 	if err != nil {
 		return nil //nolint:nilerr // the item fails by the same
@@ -112,7 +96,7 @@ func (r *resultNames) claim(it items.Item) error {
 
 // choose gives the item the name that it had, else the first one that nobody has. It
 // returns how often its number is added.
-func (r *resultNames) choose(it items.Item, plain string) (times int) {
+func (r *Names) choose(it items.Item, plain string) (times int) {
 	id := it.Identity()
 	owner, same := r.owner(id, it.N), r.owner(id, 0)
 	const usual = 2 // so often at most is a number added, unless a name has one that is not its own
@@ -131,7 +115,7 @@ func (r *resultNames) choose(it items.Item, plain string) (times int) {
 }
 
 // repeated notes how often the item's number is added to its name.
-func (r *resultNames) repeated(n, times int) int {
+func (r *Names) repeated(n, times int) int {
 	if times > 0 {
 		r.repeats[n] = times
 		r.tell()
@@ -139,25 +123,25 @@ func (r *resultNames) repeated(n, times int) int {
 	return times
 }
 
-func (r *resultNames) owner(id string, n int) uint64 {
+func (r *Names) owner(id string, n int) uint64 {
 	return maphash.String(r.seed, strconv.Itoa(n)+" "+id)
 }
 
 // keys are what a name and the one beside it are known by, also where capital
 // letters make no difference.
-func (r *resultNames) keys(name string) [2]uint64 {
+func (r *Names) keys(name string) [2]uint64 {
 	return [2]uint64{maphash.String(r.seed, strings.ToLower(name)), maphash.String(r.seed, strings.ToLower(beside(name)))}
 }
 
 // has reports whether a name is the owner's.
-func (r *resultNames) has(name string, owner uint64) bool {
+func (r *Names) has(name string, owner uint64) bool {
 	of, taken := r.taken[r.keys(name)[0]]
 	return taken && of == owner
 }
 
 // take makes a name the owner's, and reports whether neither it nor the one beside
 // it was another's.
-func (r *resultNames) take(name string, owner, same uint64) bool {
+func (r *Names) take(name string, owner, same uint64) bool {
 	keys := r.keys(name)
 	for _, key := range keys {
 		of, failed := r.failed[key]
@@ -173,7 +157,7 @@ func (r *resultNames) take(name string, owner, same uint64) bool {
 }
 
 // of returns the name of the item's file.
-func (r *resultNames) of(it items.Item) (string, error) {
+func (r *Names) of(it items.Item) (string, error) {
 	name, err := r.plain(it)
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -181,7 +165,7 @@ func (r *resultNames) of(it items.Item) (string, error) {
 }
 
 // plain returns the name that no other item's matters for.
-func (r *resultNames) plain(it items.Item) (string, error) {
+func (r *Names) plain(it items.Item) (string, error) {
 	name, err := r.template.Expand(it, 0, func(text string) string {
 		part := fileName(text)
 		if part != text {
@@ -198,7 +182,7 @@ func (r *resultNames) plain(it items.Item) (string, error) {
 	return dir + file, err
 }
 
-func (r *resultNames) tell() {
+func (r *Names) tell() {
 	if !r.told {
 		r.told = true
 		r.term.Say("amorsize: --results: some names of files are not just what the items are: a hash is added where something was replaced, the item's number where a name repeats")

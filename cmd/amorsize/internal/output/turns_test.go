@@ -1,4 +1,4 @@
-package cli
+package output
 
 import (
 	"bytes"
@@ -15,8 +15,8 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
-// outputs returns an emitter and what it has written so far.
-func outputs(t *testing.T) (e *emitter, written func() (out, errs string)) {
+// outputs returns an output and what it has written so far.
+func outputs(t *testing.T) (e *Output, written func() (out, errs string)) {
 	t.Helper()
 	var files [2]*os.File
 	for i := range files {
@@ -30,7 +30,7 @@ func outputs(t *testing.T) (e *emitter, written func() (out, errs string)) {
 		require.NoError(t, err)
 		return string(raw)
 	}
-	return &emitter{term: ui.NewTerminal(files[0], files[1], ui.ColorNever)}, func() (string, string) { return read(0), read(1) }
+	return &Output{term: ui.NewTerminal(files[0], files[1], ui.ColorNever)}, func() (string, string) { return read(0), read(1) }
 }
 
 // TestTurns: the first job's lines are there at once, those of others when those before
@@ -132,7 +132,7 @@ func TestTurnsFull(t *testing.T) {
 	closed, err := os.Create(filepath.Join(t.TempDir(), "f"))
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
-	turns = newTurns(&emitter{term: ui.NewTerminal(closed, closed, ui.ColorNever)})
+	turns = newTurns(&Output{term: ui.NewTerminal(closed, closed, ui.ColorNever)})
 	require.ErrorIs(t, turns.of(0).line("", []byte("a\n"), false), os.ErrClosed)
 	require.NoError(t, turns.of(1).line("", []byte("b\n"), true))
 	require.ErrorIs(t, turns.over(0), os.ErrClosed)

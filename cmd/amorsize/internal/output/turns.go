@@ -1,4 +1,4 @@
-package cli
+package output
 
 import (
 	"os"
@@ -11,7 +11,7 @@ import (
 // whose turn it is at once, those of later ones when it is theirs. It is as if one job
 // ran at a time. It is safe for concurrent use.
 type turns struct {
-	e     *emitter
+	out   *Output
 	files process.Files
 
 	mu    sync.Mutex
@@ -19,7 +19,7 @@ type turns struct {
 	lines map[int]*kept // of it and of later ones, by place
 }
 
-func newTurns(e *emitter) *turns { return &turns{e: e, lines: map[int]*kept{}} }
+func newTurns(out *Output) *turns { return &turns{out: out, lines: map[int]*kept{}} }
 
 // of returns where the lines of a job go.
 func (t *turns) of(place int) *kept {
@@ -27,7 +27,7 @@ func (t *turns) of(place int) *kept {
 	defer t.mu.Unlock()
 	k := t.lines[place]
 	if k == nil {
-		k = &kept{e: t.e, passes: place == t.place, out: process.Hold{Files: &t.files}, err: process.Hold{Files: &t.files}}
+		k = &kept{to: t.out, passes: place == t.place, out: process.Hold{Files: &t.files}, err: process.Hold{Files: &t.files}}
 		t.lines[place] = k
 	}
 	return k
@@ -72,7 +72,7 @@ func (t *turns) close() {
 
 // kept are the lines of a job. Whoever waits here waits for the job's own lines.
 type kept struct {
-	e *emitter
+	to *Output
 
 	mu       sync.Mutex
 	passes   bool // lines on at once
@@ -87,11 +87,11 @@ func (k *kept) line(tag string, line []byte, stderr bool) error {
 	switch {
 	case k.failure != nil: // what comes after a hole is not passed on
 	case k.passes:
-		k.failure = k.e.line(tag, line, stderr)
+		k.failure = k.to.line(tag, line, stderr)
 	case stderr:
-		_, k.failure = k.err.Write(k.e.tagged(tag, line))
+		_, k.failure = k.err.Write(k.to.tagged(tag, line))
 	default:
-		_, k.failure = k.out.Write(k.e.tagged(tag, line))
+		_, k.failure = k.out.Write(k.to.tagged(tag, line))
 	}
 	return k.failure
 }
@@ -102,10 +102,10 @@ func (k *kept) pass() error {
 	defer k.mu.Unlock()
 	k.passes = true
 	if k.failure == nil {
-		k.failure = k.send(&k.out, k.e.term.Result)
+		k.failure = k.send(&k.out, k.to.term.Result)
 	}
 	if k.failure == nil {
-		k.failure = k.send(&k.err, k.e.term.Aside)
+		k.failure = k.send(&k.err, k.to.term.Aside)
 	}
 	return k.failure
 }
