@@ -2,19 +2,14 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/function"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
 func newExec() *cobra.Command {
@@ -70,17 +65,15 @@ func execFunction(c *cobra.Command, f *runFlags, g *goFlags, as string, args []s
 		}
 	}
 	defer func() { _ = s.input.Close() }()
-	fn, err := g.function(context.Background(), target, f.size.batch != "1", false, nil)
+	fn, err := function.Load(context.Background(), g.config(target, f.size.batch != "1"), nil)
 	if err != nil {
 		return err
 	}
-	binary, err := fn.Build(context.Background())
+	binary, err := function.Build(context.Background(), fn, &s.groups)
 	if err != nil {
-		return targetError(err)
+		return err
 	}
 	defer binary.Close()
-	defer s.startGuard().Close()
-	binary.Started = func(pid int) func() { return s.groups.Adopt(pid, fn.Name) }
 	s.what = fn.Name + "   " + fn.Type + "   " + fn.Place
 	if s.out, err = output.New(s.term, f.output.config(false, false), s.scope); err != nil {
 		return err
@@ -88,124 +81,18 @@ func execFunction(c *cobra.Command, f *runFlags, g *goFlags, as string, args []s
 	if f.output.dryRun {
 		return s.term.Text([]byte(s.what+"\n"), false)
 	}
-	caller := &caller{s: s, binary: binary, jsonl: as == "jsonl", result: fn.Result}
-	s.killed = caller.kill
-	defer caller.close()
-	return s.run(jobs.Config{Attempt: caller.attempt})
-}
-
-// caller calls the function in a process that is started anew when an item has
-// ended it.
-type caller struct {
-	s      *session
-	binary *gofunc.Binary
-	jsonl  bool
-	result bool
-
-	mu     sync.Mutex
-	server *gofunc.Server
-	over   bool
-}
-
-func (c *caller) get() (*gofunc.Server, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.over {
-		return nil, errors.New("killed")
-	}
-	if c.server == nil {
-		server, err := c.binary.Serve(c.s.term.AsideWriter(), "")
-		if err != nil {
-			return nil, err
-		}
-		c.server = server
-	}
-	return c.server, nil
-}
-
-// drop forgets a server that has ended.
-func (c *caller) drop(server *gofunc.Server) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.server == server {
-		c.server = nil
-	}
-}
-
-// kill ends the calls under way.
-func (c *caller) kill() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.over = true
-	if c.server != nil {
-		c.server.Kill()
-	}
-}
-
-func (c *caller) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.server != nil {
-		c.server.Close()
-	}
-}
-
-// attempt calls the function with a job's items.
-func (c *caller) attempt(_ context.Context, j *jobs.Job, _ int) error {
-	raws := make([]json.RawMessage, len(j.Batch))
-	for i, it := range j.Batch {
-		raws[i] = it.JSON()
-	}
-	server, err := c.get()
-	if err != nil {
-		return err
-	}
-	limit := c.s.timeout()
-	began := time.Now()
-	answer, err := server.Call(j.First().N, raws, limit)
-	j.Wall, j.CPU = time.Since(began), answer.CPU
-	if err == nil { // what the pipe takes is not the function's
-		j.Wall = answer.Wall
-	}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		err = &process.TimeoutError{After: limit}
-	case errors.Is(err, gofunc.ErrDied):
-		c.drop(server)
-	}
-	return c.present(j, answer, err)
-}
-
-// present makes the results lines.
-func (c *caller) present(j *jobs.Job, answer gofunc.Answer, err error) error {
-	var out []byte
-	for i, it := range j.Batch {
-		var value json.RawMessage
-		if i < len(answer.Results) {
-			value = answer.Results[i]
-		}
-		switch {
-		case c.jsonl:
-			line := struct {
-				N      int             `json:"n"`
-				Item   json.RawMessage `json:"item,omitempty"`
-				Item64 []byte          `json:"item64,omitempty"` // if it is no UTF-8
-				Value  json.RawMessage `json:"value,omitempty"`
-				Error  string          `json:"error,omitempty"`
-			}{N: it.N, Value: value}
-			line.Item, line.Item64 = it.Told()
+	defer s.startGuard().Close()
+	runner := function.New(function.Form(as), fn.Result, function.Surroundings{
+		Serve: func() (function.Server, error) {
+			server, err := binary.Serve(s.term.AsideWriter(), "")
 			if err != nil {
-				line.Error = err.Error()
+				return nil, err // not a nil server in an interface
 			}
-			raw, failure := json.Marshal(line)
-			if failure != nil {
-				return failure
-			}
-			out = append(append(out, raw...), '\n')
-		case err == nil && c.result:
-			out = append(append(out, value...), '\n')
-		}
-	}
-	j.Out = process.Bytes(out)
-	return err
+			return server, nil
+		},
+		Timeout: s.timeout,
+	})
+	s.killed = runner.Kill
+	defer runner.Close()
+	return s.run(jobs.Config{Attempt: runner.Attempt, Traits: runner.Traits()})
 }

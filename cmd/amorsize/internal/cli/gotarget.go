@@ -1,13 +1,12 @@
 package cli
 
 import (
-	"context"
-	"errors"
 	"io"
 	"os"
 	"strings"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/function"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 )
@@ -35,29 +34,9 @@ bytes are given the line, all else is read as JSON. The package is compiled and
 run as go test does, its init functions too; nothing is written into its tree and
 nothing is fetched.`
 
-// function loads the function, with batch one that takes slices.
-func (f *goFlags) function(ctx context.Context, target string, batch, race bool, verbose io.Writer) (*gofunc.Function, error) {
-	t, err := gofunc.ParseTarget(target, f.fn)
-	if err != nil {
-		return nil, targetError(err)
-	}
-	p, err := gofunc.Load(ctx, t, gofunc.Options{Tags: f.tags, Race: race, Verbose: verbose})
-	if err != nil {
-		return nil, targetError(err)
-	}
-	fn, err := p.Function(batch)
-	return fn, targetError(err)
-}
-
-// targetError ends the command with the status of a function that can't be called.
-func targetError(err error) error {
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, gofunc.ErrTarget) {
-		return exit.With(exit.BadTarget, err)
-	}
-	return err
+// config names the function.
+func (f *goFlags) config(name string, batch bool) function.Config {
+	return function.Config{Name: name, Expression: f.fn, Tags: f.tags, Batch: batch}
 }
 
 // buildNote tells how the harness came about.

@@ -9,7 +9,8 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/request"
 )
 
 // httpFlags say what is requested.
@@ -110,25 +111,42 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 		}
 	}
 	defer func() { _ = s.input.Close() }()
-	r, err := newRequester(s, h, argv[0])
+	cfg, err := h.config(argv[0])
 	if err != nil {
 		return err
 	}
-	if f.output.dryRun {
-		return r.dryRun()
+	spec, err := request.Parse(cfg, s.scope)
+	if err != nil {
+		return err
 	}
-	defer r.close()
-	r.warn()
-	s.set.Again = r.again
-	return s.run(jobs.Config{Attempt: r.attempt, Seen: r.seen, Within: true, Caps: requestCaps()})
+	s.what = spec.What()
+	if s.out, err = output.New(s.term, f.output.config(false, false), s.scope); err != nil {
+		return err
+	}
+	runner, err := request.New(spec, request.Surroundings{Limiter: s.set.Limiter, Breaker: s.set.BreakerPolicy, Timeout: s.timeout})
+	if err != nil {
+		return err
+	}
+	defer runner.Close()
+	if f.output.dryRun {
+		return s.preview(spec.Preview)
+	}
+	if h.insecure {
+		s.term.Say("amorsize: --insecure: no certificate is verified: whoever is on the way can read and change what is sent and received")
+	}
+	s.killed = runner.Kill
+	traits := runner.Traits()
+	s.set.Again = traits.Again
+	return s.run(jobs.Config{Attempt: runner.Attempt, Traits: traits})
 }
 
-// requestCaps returns how many slots open files allow: a request has a connection, and
-// a file if its answer is large.
-func requestCaps() jobs.Caps {
-	limit := process.OpenFiles()
-	if limit == 0 {
-		return jobs.Caps{}
-	}
-	return jobs.Caps{Files: 2 * process.FileSlots(), Fixed: max(1, (limit-24)/2)}
+// config returns what is requested.
+func (f *httpFlags) config(url string) (request.Config, error) {
+	most, err := parseMost("max-body", f.mostBody)
+	return request.Config{
+		URL: url, Raw: f.raw, Method: f.method, Headers: f.headers, Body: f.body, BearerEnv: f.bearer, Cookies: f.cookie,
+		KeepCookies: f.keep, IdempotencyKey: f.key, UserAgent: "amorsize/" + version(),
+		Connection: request.Connection{Max: f.conns, HTTP1: f.http1, CACert: f.cacert, Insecure: f.insecure},
+		OK:         f.ok, Form: request.Form(f.out), MaxBody: most, RetryUnsafe: f.retryPost,
+	}, err
 }

@@ -8,10 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/command"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
 // commandFlags say how a command is run.
@@ -27,7 +29,8 @@ type commandFlags struct {
 	env    []string
 	nice   int
 	load   float64
-	drop   bool // what commands write
+
+	blockBytes int // of --block, when it has been read
 }
 
 func (f *commandFlags) group(grace *time.Duration) group {
@@ -92,17 +95,9 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 	if err := cmd.check(f, argv); err != nil {
 		return err
 	}
-	if cmd.pipe {
-		block, err := parseBytes("block", cmd.block)
-		if err != nil {
-			return err
-		}
-		if given || f.input.source.Range != "" || f.input.csv || f.input.tsv || f.input.jsonl || f.input.colsep != "" || f.input.source.Group > 1 {
-			return exit.Usagef("--pipe cuts lines of a file or standard input into blocks: leave out what makes other items")
-		}
-		f.input.source.Format, f.input.source.Block, cmd.stdin = items.Blocks, block, true
+	if err := cmd.blocks(f, given); err != nil {
+		return err
 	}
-	cmd.drop = cmd.output == "none"
 	s, err := f.open(c, "run", argv, list, given)
 	if err != nil {
 		return err
@@ -113,32 +108,59 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 		}
 	}
 	defer func() { _ = s.input.Close() }()
-	r := &commandRunner{s: s, flags: cmd}
-	if err := r.prepare(argv); err != nil {
+	spec, err := command.Parse(cmd.config(f, argv), s.scope)
+	if err != nil {
+		return err
+	}
+	s.what = spec.What()
+	if s.out, err = output.New(s.term, f.output.config(cmd.output == "none", cmd.inOrder(f)), s.scope); err != nil {
 		return err
 	}
 	if f.output.dryRun {
-		return r.dryRun()
+		return s.preview(spec.Preview)
 	}
-	if err := r.start(); err != nil {
+	runner, err := command.New(spec, s.surroundings())
+	if err != nil {
 		return err
 	}
-	defer r.close()
-	cfg := jobs.Config{Attempt: r.attempt, Caps: fileCaps(), Extra: policies.MaxLoad(cmd.load), Seen: seen}
-	if cmd.output == "line" && f.output.order && cfg.Caps.Files > 0 { // a job has the ends of two pipes, and two files of lines that wait
-		cfg.Caps.Fixed = cfg.Caps.Files
-	}
-	if cmd.pipe { // that many may wait in memory
-		cfg.Caps.Works = max(1, blocksKept/f.input.source.Block)
-	}
-	if !cmd.stdin {
-		cfg.Weigh, cfg.Most = r.weigh, commandLine
-	}
-	return s.run(cfg)
+	defer s.startGuard().Close()
+	defer s.out.Close()
+	defer runner.Close()
+	s.settle = runner.Settle
+	return s.run(jobs.Config{Attempt: runner.Attempt, Traits: runner.Traits()})
 }
 
-// blocksKept is how many bytes of blocks are in memory, if not each slot needs one.
-const blocksKept = 64 << 20
+// blocks has the items be blocks of lines, if --pipe says so.
+func (f *commandFlags) blocks(run *runFlags, given bool) (err error) {
+	if !f.pipe {
+		return nil
+	}
+	if f.blockBytes, err = parseBytes("block", f.block); err != nil {
+		return err
+	}
+	in := &run.input
+	if given || in.source.Range != "" || in.csv || in.tsv || in.jsonl || in.colsep != "" || in.source.Group > 1 {
+		return exit.Usagef("--pipe cuts lines of a file or standard input into blocks: leave out what makes other items")
+	}
+	in.source.Format, in.source.Block = items.Blocks, f.blockBytes
+	return nil
+}
+
+var modes = map[string]process.Mode{
+	"group": process.Group, "line": process.Line, "live": process.Live, "raw": process.Live, "none": process.None,
+}
+
+// inOrder reports whether lines wait for those of the jobs before.
+func (f *commandFlags) inOrder(run *runFlags) bool { return f.output == "line" && run.output.order }
+
+// config returns what command is run, from flags that have been checked.
+func (f *commandFlags) config(run *runFlags, argv []string) command.Config {
+	return command.Config{
+		Argv: argv, Script: f.script, Stdin: f.stdin || f.pipe, Pipe: f.pipe, Block: f.blockBytes, Worker: command.Worker(f.worker),
+		Mode: modes[f.output], InOrder: f.inOrder(run), Merge: f.merge, Dir: f.dir, Env: f.env, Nice: f.nice, MaxLoad: f.load,
+		Retries: run.policy.o.Retries,
+	}
+}
 
 // parseBytes reads 1000, 64k, 1M and 1G, in powers of 1024.
 func parseBytes(flag, text string) (int, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/command"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
@@ -331,6 +332,65 @@ func (s *session) keepNames() error {
 		return nil
 	}
 	if err := joblog.Files(from, s.out.Names().Keep); err != nil {
+		return exit.Usage(err)
+	}
+	return nil
+}
+
+// startGuard starts the process that ends what runs if this one is killed. Where
+// there can be none, it is nil.
+func (s *session) startGuard() *process.Guard {
+	self, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	guard, err := process.StartGuard(self)
+	if err != nil {
+		return nil
+	}
+	s.groups.Watch(guard)
+	return guard
+}
+
+// timeout returns how long an attempt may take; 0 is for ever.
+func (s *session) timeout() time.Duration {
+	t := s.set.Timeout
+	if t.Times > 0 {
+		return time.Duration(t.Times * float64(s.state.Usual()))
+	}
+	return t.Fixed
+}
+
+// surroundings are what commands need of a session.
+func (s *session) surroundings() command.Surroundings {
+	return command.Surroundings{
+		Groups: &s.groups, Grace: s.flags.grace, Timeout: s.timeout, Lines: s.lines,
+		Stop: func(err error) { s.control.Stop(err) },
+	}
+}
+
+// lines returns what passes on the lines of a job while it runs.
+func (s *session) lines(j *jobs.Job, slot int) (func([]byte, bool), error) {
+	pass, err := s.out.Lines(j, slot)
+	return func(line []byte, stderr bool) {
+		if err := pass(line, stderr); err != nil {
+			s.outputFailed(err)
+		}
+	}, err
+}
+
+// preview writes what would be run for each item.
+func (s *session) preview(of func(items.Item) (string, error)) error {
+	for it := range s.input.All() {
+		line, err := of(it)
+		if err != nil {
+			return exit.Usage(err)
+		}
+		if err := s.term.Text([]byte(line+"\n"), false); err != nil {
+			return err
+		}
+	}
+	if err := s.input.Err(); err != nil {
 		return exit.Usage(err)
 	}
 	return nil

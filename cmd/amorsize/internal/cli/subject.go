@@ -10,10 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/command"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/function"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 )
@@ -114,15 +117,19 @@ func (f *measureFlags) openCommand(s *session, argv []string) (subject, *heading
 	if len(argv) == 0 && f.command.script == "" {
 		return nil, nil, exit.Usagef("no command: write it behind --")
 	}
-	f.command.drop = !f.verbose
-	r := &commandRunner{s: s, flags: &f.command}
-	if err := r.prepare(argv); err != nil {
+	spec, err := command.Parse(f.command.config(&f.runFlags, argv), s.scope)
+	if err != nil {
 		return nil, nil, err
 	}
-	if err := r.start(); err != nil {
+	s.what = spec.What()
+	if s.out, err = output.New(s.term, f.output.config(!f.verbose, false), s.scope); err != nil {
 		return nil, nil, err
 	}
-	return &commandSubject{s: s, r: r}, &heading{what: s.what, argv: argv}, nil
+	runner, err := command.New(spec, s.surroundings())
+	if err != nil {
+		return nil, nil, err
+	}
+	return &commandSubject{s: s, r: runner, guard: s.startGuard()}, &heading{what: s.what, argv: argv}, nil
 }
 
 func (f *measureFlags) openFunction(s *session, argv []string) (subject, *heading, error) {
@@ -131,13 +138,13 @@ func (f *measureFlags) openFunction(s *session, argv []string) (subject, *headin
 		return nil, nil, err
 	}
 	ctx := context.Background()
-	fn, err := f.golang.function(ctx, target, f.batch != "1", false, ownOutput(f.verbose))
+	fn, err := function.Load(ctx, f.golang.config(target, f.batch != "1"), ownOutput(f.verbose))
 	if err != nil {
 		return nil, nil, err
 	}
-	binary, err := fn.Build(ctx)
+	binary, err := function.Build(ctx, fn, &s.groups)
 	if err != nil {
-		return nil, nil, targetError(err)
+		return nil, nil, err
 	}
 	batch := 1
 	if f.batch != "1" {
@@ -145,7 +152,6 @@ func (f *measureFlags) openFunction(s *session, argv []string) (subject, *headin
 			batch = 100
 		}
 	}
-	binary.Started = func(pid int) func() { return s.groups.Adopt(pid, fn.Name) }
 	sub := &functionSubject{binary: binary, batch: batch, verbose: f.verbose, guard: s.startGuard()}
 	head := &heading{
 		what: strings.TrimSpace(fn.Name + "   " + fn.Type + "   " + fn.Place), lines: []string{buildNote(binary)}, code: fn.Code, fn: fn,
@@ -155,15 +161,19 @@ func (f *measureFlags) openFunction(s *session, argv []string) (subject, *headin
 
 // commandSubject is a command.
 type commandSubject struct {
-	s *session
-	r *commandRunner
+	s     *session
+	r     *command.Runner
+	guard *process.Guard
 }
 
-func (c *commandSubject) close() { c.r.close() }
+func (c *commandSubject) close() {
+	c.r.Close()
+	c.guard.Close()
+}
 
 func (c *commandSubject) config(list []items.Item, failed *int, first *error, collect *summary.Collector) jobs.Config {
 	return jobs.Config{
-		Items: slices.Values(list), Total: len(list), Attempt: c.r.attempt, Control: c.s.control, Set: c.s.set,
+		Items: slices.Values(list), Total: len(list), Attempt: c.r.Attempt, Control: c.s.control, Set: c.s.set,
 		Batch: c.s.batch, Planned: func(jobs.Plan) {},
 		Tried: func(j *jobs.Job, err error) error { collect.Tried(j); return nil },
 		Over: func(j *jobs.Job) {
@@ -224,7 +234,7 @@ func (f *functionSubject) sample(ctx context.Context, list []items.Item, budget 
 	run.Budget = budget
 	s, err := f.binary.Sample(ctx, run)
 	if err != nil {
-		return m, targetError(err)
+		return m, function.WithStatus(err)
 	}
 	m.Bytes, m.Allocs, m.Failed, m.First = s.Bytes, s.Allocs, s.Failed, s.First
 	m.Cost = blockCost(s)
@@ -277,7 +287,7 @@ func (f *functionSubject) at(ctx context.Context, list []items.Item, workers int
 	run.Workers = workers
 	p, err := f.binary.Parallel(ctx, run)
 	if err != nil {
-		return rung{}, targetError(err)
+		return rung{}, function.WithStatus(err)
 	}
 	return rung{Items: p.Items, Wall: p.Wall, P95: p.P95, CPU: p.CPU, Failed: p.Failed}, nil
 }

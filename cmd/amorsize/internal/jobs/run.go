@@ -16,24 +16,16 @@ import (
 
 // Config is what a run is made of.
 type Config struct {
+	Traits
 	Items   iter.Seq[items.Item]
 	Total   int // of Items; -1 if it is not known
 	Attempt Attempt
 	Control *Control
 	Set     *policies.Set
-	Extra   []amorsize.Policy // within the others
 	Size    Size
 	Batch   BatchSize
-	Caps    Caps
 	Ordered bool // results come in the order of the items
 	Bisect  bool // batches that fail are run again in halves
-	// Weigh returns what an item adds to a job, of which one of several items has no
-	// more than Most. Nil does not bound jobs.
-	Weigh func(items.Item) int
-	Most  int
-	// Within is set if jobs run within this process: then the engine measures the
-	// first ones better than we could.
-	Within bool
 	// Budget is how long the sample goes on; 0 is 50 ms, with batches 300 ms.
 	Budget time.Duration
 
@@ -47,8 +39,24 @@ type Config struct {
 	Lost func(items int)
 	// Over takes a job that is over, one at a time.
 	Over func(*Job)
-	// Seen completes what there is to judge a failure by.
+}
+
+// Traits are what a run has to know of its jobs: a command, a request and a call of a
+// function differ in them.
+type Traits struct {
+	Extra []amorsize.Policy // within the others
+	Caps  Caps
+	// Weigh returns what an item adds to a job, of which one of several items has no
+	// more than Most. Nil does not bound jobs.
+	Weigh func(items.Item) int
+	Most  int
+	// Within is set if jobs run within this process: then the engine measures the
+	// first ones better than we could.
+	Within bool
+	// Seen completes what there is to judge a failure by; nil adds nothing.
 	Seen func(*Job, *policies.Seen)
+	// Again says what is worth a retry unless the caller does; nil is what policies say.
+	Again func(policies.Seen) bool
 }
 
 // Result is what came of a run.

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"bufio"
@@ -20,14 +20,14 @@ import (
 // workerPool keeps one process per slot that answers each line with a line. A
 // process that ends, or takes too long, is started anew for the next item.
 type workerPool struct {
-	r     *commandRunner
+	r     *Runner
 	jsonl bool
 	mu    sync.Mutex
 	at    map[int]*coprocess
 }
 
-func newWorkerPool(r *commandRunner) *workerPool {
-	return &workerPool{r: r, jsonl: r.flags.worker == "jsonl", at: map[int]*coprocess{}}
+func newWorkerPool(r *Runner) *workerPool {
+	return &workerPool{r: r, jsonl: r.cfg.Worker == JSONLWorker, at: map[int]*coprocess{}}
 }
 
 // coprocess is a process that answers.
@@ -91,7 +91,7 @@ func (w *workerPool) get(slot int, item string) (*coprocess, error) {
 
 // doubt ends the run: the latest answer of a process may not have been one.
 func (w *workerPool) doubt(c *coprocess) {
-	w.r.s.control.Stop(errors.Join(jobs.ErrOutput, fmt.Errorf("%w; what item %d got (%q) may not be its answer", errAstray, c.last.N, summary.Brief(c.last.Text, 60))))
+	w.r.around.Stop(errors.Join(jobs.ErrOutput, fmt.Errorf("%w; what item %d got (%q) may not be its answer", errAstray, c.last.N, summary.Brief(c.last.Text, 60))))
 }
 
 // settle looks at the processes when all has been answered.
@@ -126,7 +126,7 @@ func (w *workerPool) try(j *jobs.Job, slot int) error {
 		question = first.JSON()
 	}
 	began := time.Now()
-	answer, err := c.ask(question, w.r.s.timeout())
+	answer, err := c.ask(question, w.r.around.Timeout())
 	j.Wall = time.Since(began)
 	if err != nil {
 		return w.unanswered(c, question, err)
@@ -158,7 +158,7 @@ func (w *workerPool) unanswered(c *coprocess, question []byte, err error) error 
 		return errGone
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &process.TimeoutError{After: w.r.s.timeout()}
+		return &process.TimeoutError{After: w.r.around.Timeout()}
 	}
 	if cause == nil {
 		cause = errors.New("exit 0")

@@ -1,4 +1,4 @@
-package cli
+package request
 
 import (
 	"crypto/tls"
@@ -10,30 +10,38 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 )
 
+// Connection says how servers are connected to.
+type Connection struct {
+	Max      int    // connections to a host; 0 is no bound
+	HTTP1    bool   // HTTP/2 is not offered
+	CACert   string // a file of certificates that are trusted, too
+	Insecure bool   // certificates are not verified
+}
+
 // secure sets how connections of a transport are made: by which protocols, and which
 // certificates are trusted.
-func (f *httpFlags) secure(t *http.Transport) error {
+func (c Connection) secure(t *http.Transport) error {
 	config := t.TLSClientConfig
-	if config == nil || f.http1 { // what the transport has may offer HTTP/2 already
+	if config == nil || c.HTTP1 { // what the transport has may offer HTTP/2 already
 		config = new(tls.Config)
 	}
-	if f.http1 {
+	if c.HTTP1 {
 		protocols := new(http.Protocols)
 		protocols.SetHTTP1(true)
 		t.Protocols, t.ForceAttemptHTTP2, t.TLSNextProto = protocols, false, nil
 		config.NextProtos = []string{"http/1.1"}
 	}
-	if f.insecure && f.cacert != "" {
+	if c.Insecure && c.CACert != "" {
 		return exit.Usagef("--insecure verifies no certificate: leave out --cacert")
 	}
-	if f.cacert != "" {
-		roots, err := rootsWith(f.cacert)
+	if c.CACert != "" {
+		roots, err := rootsWith(c.CACert)
 		if err != nil {
 			return err
 		}
 		config.RootCAs = roots
 	}
-	config.InsecureSkipVerify = f.insecure
+	config.InsecureSkipVerify = c.Insecure
 	t.TLSClientConfig = config
 	return nil
 }
@@ -64,11 +72,4 @@ func rootsWith(file string) (*x509.CertPool, error) {
 		return nil, exit.Usagef("--cacert %s: there is no certificate in it: want PEM (-----BEGIN CERTIFICATE-----)", file)
 	}
 	return roots, nil
-}
-
-// warn tells once of a run whose answers may be anybody's.
-func (r *requester) warn() {
-	if r.flags.insecure {
-		r.s.term.Say("amorsize: --insecure: no certificate is verified: whoever is on the way can read and change what is sent and received")
-	}
 }

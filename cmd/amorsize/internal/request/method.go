@@ -1,4 +1,4 @@
-package cli
+package request
 
 import (
 	"fmt"
@@ -17,28 +17,28 @@ import (
 var methods = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
 // parseMethod reads --method. One that is the same for all items is checked at once.
-func (r *requester) parseMethod(scope template.Scope) (err error) {
-	text := r.flags.method
+func (s *Spec) parseMethod(scope template.Scope) (err error) {
+	text := s.cfg.Method
 	if text == "" {
-		if text = http.MethodGet; r.body != nil {
+		if text = http.MethodGet; s.body != nil {
 			text = http.MethodPost
 		}
 	}
-	if r.method, err = template.Parse(text, scope); err != nil {
+	if s.method, err = template.Parse(text, scope); err != nil {
 		return exit.Usage(err)
 	}
-	if !r.method.Constant() {
+	if !s.method.Constant() {
 		return nil
 	}
-	if _, err = r.methodOf(items.Item{}); err != nil {
+	if _, err = s.methodOf(items.Item{}); err != nil {
 		return exit.Usagef("--method %q: want one as PUT", text)
 	}
 	return nil
 }
 
 // methodOf returns the method of an item's request.
-func (r *requester) methodOf(it items.Item) (string, error) {
-	text, err := r.method.Expand(it, 0, nil)
+func (s *Spec) methodOf(it items.Item) (string, error) {
+	text, err := s.method.Expand(it, 0, nil)
 	if err != nil {
 		return "", err
 	}
@@ -46,14 +46,6 @@ func (r *requester) methodOf(it items.Item) (string, error) {
 		return "", fmt.Errorf("%w: %q is no method", template.ErrTemplate, text)
 	}
 	return strings.ToUpper(text), nil
-}
-
-var idempotent = map[string]bool{"GET": true, "HEAD": true, "OPTIONS": true, "TRACE": true, "PUT": true, "DELETE": true}
-
-// seen completes what a failure is judged by with whether the request does no harm twice.
-func (r *requester) seen(j *jobs.Job, s *policies.Seen) {
-	method, err := r.methodOf(j.First())
-	s.Harmless = r.key != nil || r.flags.retryPost || err == nil && idempotent[method]
 }
 
 // unsentError is why the request of an item can't even be made: it is as bad the next time.
@@ -64,3 +56,11 @@ func (unsentError) Permanent() bool { return true }
 
 // Unwrap returns the cause.
 func (e unsentError) Unwrap() error { return e.error }
+
+var idempotent = map[string]bool{"GET": true, "HEAD": true, "OPTIONS": true, "TRACE": true, "PUT": true, "DELETE": true}
+
+// seen completes what a failure is judged by with whether the request does no harm twice.
+func (s *Spec) seen(j *jobs.Job, seen *policies.Seen) {
+	method, err := s.methodOf(j.First())
+	seen.Harmless = s.key != nil || s.cfg.RetryUnsafe || err == nil && idempotent[method]
+}

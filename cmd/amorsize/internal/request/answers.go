@@ -1,4 +1,4 @@
-package cli
+package request
 
 import (
 	"bufio"
@@ -24,8 +24,8 @@ import (
 	"github.com/amorsize/amorsize/transport"
 )
 
-func (r *requester) success(status int) bool {
-	for _, span := range r.ok {
+func (s *Spec) success(status int) bool {
+	for _, span := range s.ok {
 		if status >= span[0] && status <= span[1] {
 			return true
 		}
@@ -41,7 +41,7 @@ const (
 
 // refused returns the error of a status that is no success, and has the body, or what
 // came of it, be what the failure says.
-func (r *requester) refused(j *jobs.Job, resp *http.Response, sent *sending) error {
+func (r *Runner) refused(j *jobs.Job, resp *http.Response, sent *sending) error {
 	var body []byte
 	if resp.StatusCode != http.StatusSwitchingProtocols { // what follows that is another protocol
 		body, _ = io.ReadAll(io.LimitReader(resp.Body, readOfRefusal))
@@ -69,12 +69,12 @@ func shown(body []byte) []byte {
 }
 
 // present makes the result of the body.
-func (r *requester) present(j *jobs.Job, it items.Item, took time.Duration) error {
-	switch r.flags.out {
-	case "status":
+func (r *Runner) present(j *jobs.Job, it items.Item, took time.Duration) error {
+	switch r.cfg.Form {
+	case Status:
 		j.Out.Release()
 		j.Out = process.Bytes([]byte(strconv.Itoa(j.Status) + "\n"))
-	case "jsonl":
+	case JSONL:
 		a := answer{N: it.N, Status: j.Status, Took: took.Seconds()}
 		a.Item, a.Item64 = it.Told()
 		if j.Out.Size() > heldInMemory {
@@ -101,7 +101,7 @@ const heldInMemory = 64 << 10
 
 // spool has the line of a larger body be in a file: it is what comes of the job when all
 // of it is there.
-func (r *requester) spool(j *jobs.Job, a answer) error {
+func (r *Runner) spool(j *jobs.Job, a answer) error {
 	kind, err := jsonl.KindOf(j.Out.Reader())
 	if err != nil {
 		return err
@@ -165,7 +165,7 @@ func jsonLine(a answer) ([]byte, error) {
 
 // again tells what is worth a retry: what may be different the next time, if the
 // request does no harm twice.
-func (r *requester) again(seen policies.Seen) bool {
+func (r *Runner) again(seen policies.Seen) bool {
 	if errors.Is(seen.Err, circuitbreaker.ErrOpen) {
 		return false
 	}

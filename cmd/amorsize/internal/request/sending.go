@@ -1,87 +1,14 @@
-package cli
+package request
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"sync"
 	"time"
 
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/transport"
 )
-
-// attempt makes a job's request. That nothing more is to be started ends its waits
-// for the rate and the breaker, not a request that has been sent.
-func (r *requester) attempt(ctx context.Context, j *jobs.Job, _ int) error {
-	err := r.try(ctx, j)
-	if err != nil && r.flags.out == "jsonl" { // an object for every item; a further attempt replaces it
-		a := answer{N: j.First().N, Status: j.Status, Took: j.Wall.Seconds(), Err: err.Error()}
-		a.Item, a.Item64 = j.First().Told()
-		line, _ := jsonLine(a)
-		j.Out.Release()
-		j.Out = process.Bytes(line)
-	}
-	return err
-}
-
-func (r *requester) try(ctx context.Context, j *jobs.Job) error {
-	it := j.First()
-	j.Status, j.Wall = 0, 0
-	sent := &sending{timeout: r.s.timeout(), queues: r.flags.conns > 0}
-	req, err := r.request(sent.begin(ctx, r.alive), it)
-	if err != nil {
-		sent.end()
-		return unsentError{err}
-	}
-	defer func() { j.Wall = sent.end() }()
-	resp, err := r.client.Do(req)
-	if err == nil {
-		defer func() { _ = resp.Body.Close() }()
-		sent.runOn() // the body is part of it
-		if j.Status = resp.StatusCode; !r.success(j.Status) {
-			return r.refused(j, resp, sent)
-		}
-		if j.Out, err = r.keep(resp); err != nil { // it broke off: a part of it is no result, and no answer
-			j.Out.Release()
-			j.Out, j.Status = process.Capture{}, 0
-		}
-	}
-	switch {
-	case err != nil && sent.isLate():
-		return &process.TimeoutError{After: sent.timeout}
-	case err != nil:
-		var wrapped *url.Error
-		if errors.As(err, &wrapped) {
-			err = wrapped.Err // the URL is the item's, and said already
-		}
-		return err
-	}
-	return r.present(j, it, sent.took())
-}
-
-// keep reads the body.
-func (r *requester) keep(resp *http.Response) (process.Capture, error) {
-	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return process.Capture{}, nil // what follows is another protocol: no timeout ends it
-	}
-	if r.mostBody == 0 {
-		return r.files.Keep(resp.Body)
-	}
-	kept, err := r.files.Keep(io.LimitReader(resp.Body, r.mostBody+1))
-	if err == nil && kept.Size() > r.mostBody {
-		err = errLarge
-	}
-	return kept, err
-}
-
-// errLarge is the error of a body beyond --max-body.
-var errLarge = fmt.Errorf("%w: the response is larger than --max-body", process.ErrCommand)
 
 // sending is a request with all that it is redirected to. Its time runs while one of them
 // is under way, and not while one waits for the rate, the breaker or a connection.

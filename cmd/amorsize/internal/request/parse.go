@@ -1,4 +1,4 @@
-package cli
+package request
 
 import (
 	"os"
@@ -9,40 +9,36 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 )
 
-// parse reads the flags of the request.
-func (r *requester) parse(scope template.Scope) (err error) {
-	h := r.flags
-	if err := r.parseBody(scope); err != nil {
+// parse reads what is sent and what is a success.
+func (s *Spec) parse(scope template.Scope) (err error) {
+	if err := s.parseBody(scope); err != nil {
 		return err
 	}
-	if err := r.parseMethod(scope); err != nil {
+	if err := s.parseMethod(scope); err != nil {
 		return err
 	}
-	if h.key != "" {
-		t, err := template.Parse(h.key, scope)
+	if s.cfg.IdempotencyKey != "" {
+		t, err := template.Parse(s.cfg.IdempotencyKey, scope)
 		if err != nil {
 			return exit.Usage(err)
 		}
-		r.key = &t
+		s.key = &t
 	}
-	if err := r.parseHeaders(scope); err != nil {
+	if err := s.parseHeaders(scope); err != nil {
 		return err
 	}
-	if !oneOf(h.out, "body", "status", "jsonl") {
-		return exit.Usagef("--out %q: want body, status or jsonl", h.out)
+	if f := s.cfg.Form; f != Body && f != Status && f != JSONL {
+		return exit.Usagef("--out %q: want body, status or jsonl", f)
 	}
-	if r.mostBody, err = parseMost("max-body", h.mostBody); err != nil {
-		return err
+	if n := s.cfg.Connection.Max; n < 0 {
+		return exit.Usagef("--max-conns %d: want 1 or more", n)
 	}
-	if h.conns < 0 {
-		return exit.Usagef("--max-conns %d: want 1 or more", h.conns)
-	}
-	r.ok, err = parseStatuses(h.ok)
+	s.ok, err = parseStatuses(s.cfg.OK)
 	return err
 }
 
-func (r *requester) parseBody(scope template.Scope) error {
-	text := r.flags.body
+func (s *Spec) parseBody(scope template.Scope) error {
+	text := s.cfg.Body
 	if text == "" {
 		return nil
 	}
@@ -58,33 +54,32 @@ func (r *requester) parseBody(scope template.Scope) error {
 	if err != nil {
 		return exit.Usage(err)
 	}
-	r.body = &t
+	s.body = &t
 	return nil
 }
 
 // parseHeaders reads what headers are sent, credentials among them.
-func (r *requester) parseHeaders(scope template.Scope) (err error) {
-	h := r.flags
-	for _, line := range h.headers {
+func (s *Spec) parseHeaders(scope template.Scope) (err error) {
+	for _, line := range s.cfg.Headers {
 		name, value, ok := strings.Cut(line, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" {
 			return exit.Usagef("--header-line %q: want \"Name: value\"", line)
 		}
-		if h.cookie != "" && strings.EqualFold(name, "Cookie") {
+		if s.cfg.Cookies != "" && strings.EqualFold(name, "Cookie") {
 			return exit.Usagef("cookies are those of --cookie or of -H 'Cookie: …', not of both")
 		}
 		t, err := template.Parse(strings.TrimSpace(value), scope)
 		if err != nil {
 			return exit.Usage(err)
 		}
-		r.headers = append(r.headers, headerLine{name, t})
+		s.headers = append(s.headers, headerLine{name, t})
 	}
-	if h.bearer != "" {
-		if r.bearer = os.Getenv(h.bearer); r.bearer == "" {
-			return exit.Usagef("--bearer-env %s: the variable is not set", h.bearer)
+	if s.cfg.BearerEnv != "" {
+		if s.bearer = os.Getenv(s.cfg.BearerEnv); s.bearer == "" {
+			return exit.Usagef("--bearer-env %s: the variable is not set", s.cfg.BearerEnv)
 		}
 	}
-	r.cookies, err = parseCookies(h.cookie)
+	s.cookies, err = parseCookies(s.cfg.Cookies)
 	return err
 }
 

@@ -1,4 +1,4 @@
-package cli
+package request
 
 import (
 	"net/http"
@@ -30,7 +30,7 @@ func parseCookies(text string) (list []cookie, err error) {
 
 // setCookies sets the cookies that were given, but for those that the server has set
 // since, which the client adds.
-func (r *requester) setCookies(req *http.Request) {
+func (r *Runner) setCookies(req *http.Request) {
 	kept := map[string]bool{}
 	if r.client.Jar != nil {
 		for _, c := range r.client.Jar.Cookies(req.URL) {
