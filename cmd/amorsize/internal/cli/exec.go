@@ -2,13 +2,14 @@ package cli
 
 import (
 	"context"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/function"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
 )
 
@@ -55,44 +56,47 @@ func execFunction(c *cobra.Command, f *runFlags, g *goFlags, as string, args []s
 	}
 	f.grace = defaultGrace
 	f.output.order = !f.size.bisect
-	s, err := f.open(c, "exec", argv, list, given)
+	cfg, in, err := f.check(c, "exec", argv, list, given)
 	if err != nil {
 		return err
 	}
-	if source != nil {
-		if err := s.reopen(*source); err != nil {
-			return err
-		}
+	env, err := f.open(in, source)
+	if err != nil {
+		return err
 	}
-	defer func() { _ = s.input.Close() }()
+	defer env.Close()
 	fn, err := function.Load(context.Background(), g.config(target, f.size.batch != "1"), nil)
 	if err != nil {
 		return err
 	}
-	binary, err := function.Build(context.Background(), fn, &s.groups)
+	binary, err := function.Build(context.Background(), fn, env.Groups)
 	if err != nil {
 		return err
 	}
 	defer binary.Close()
-	s.what = fn.Name + "   " + fn.Type + "   " + fn.Place
-	if s.out, err = output.New(s.term, f.output.config(false, false), s.scope); err != nil {
+	cfg.What = fn.Name + "   " + fn.Type + "   " + fn.Place
+	out, err := output.New(env.Terminal, f.output.config(false, false), env.Scope())
+	if err != nil {
 		return err
 	}
 	if f.output.dryRun {
-		return s.term.Text([]byte(s.what+"\n"), false)
+		return env.Terminal.Text([]byte(cfg.What+"\n"), false)
 	}
-	defer s.startGuard().Close()
+	defer env.StartGuard().Close()
 	runner := function.New(function.Form(as), fn.Result, function.Surroundings{
-		Serve: func() (function.Server, error) {
-			server, err := binary.Serve(s.term.AsideWriter(), "")
-			if err != nil {
-				return nil, err // not a nil server in an interface
-			}
-			return server, nil
-		},
-		Timeout: s.timeout,
+		Serve: serving(binary, env.Terminal.AsideWriter()), Timeout: env.Timeout(cfg.Policies.Timeout),
 	})
-	s.killed = runner.Kill
 	defer runner.Close()
-	return s.run(jobs.Config{Attempt: runner.Attempt, Traits: runner.Traits()})
+	return runSession(cfg, env, out, runner)
+}
+
+// serving returns what starts a process that calls the function.
+func serving(binary *gofunc.Binary, stderr io.Writer) func() (function.Server, error) {
+	return func() (function.Server, error) {
+		server, err := binary.Serve(stderr, "")
+		if err != nil {
+			return nil, err // not a nil *gofunc.Server, which is a Server
+		}
+		return server, nil
+	}
 }

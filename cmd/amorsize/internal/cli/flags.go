@@ -11,9 +11,65 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/run"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
+
+// runFlags are those that run, http and exec have in common.
+type runFlags struct {
+	input  inputFlags
+	size   sizeFlags
+	policy policyFlags
+	output outputFlags
+	grace  time.Duration
+}
+
+// defaultGrace is how long what runs is given to end.
+const defaultGrace = 10 * time.Second
+
+// check checks all flags, and returns how the jobs are run and where their items come from.
+func (f *runFlags) check(c *cobra.Command, name string, args, list []string, given bool) (cfg run.Config, in items.Source, err error) {
+	cfg = run.Config{Name: name, Args: args, Version: version(), Ordered: f.output.order, Bisect: f.size.bisect}
+	c.Flags().Visit(func(flag *pflag.Flag) { cfg.Flags = append(cfg.Flags, [2]string{flag.Name, flag.Value.String()}) })
+	if in, err = f.input.check(list, given); err != nil {
+		return cfg, in, err
+	}
+	if cfg.Size, err = jobs.ParseSize(f.size.jobs); err != nil {
+		return cfg, in, exit.Usage(err)
+	}
+	if cfg.Batch, err = jobs.ParseBatch(f.size.batch); err != nil {
+		return cfg, in, exit.Usage(err)
+	}
+	if cfg.Policies, cfg.Ends, err = f.policy.check(); err != nil {
+		return cfg, in, err
+	}
+	if err = f.output.check(); err != nil {
+		return cfg, in, err
+	}
+	if f.size.bisect && f.output.order {
+		return cfg, in, exit.Usagef("--bisect runs parts of a batch later: it excludes --order")
+	}
+	if f.grace < 0 {
+		return cfg, in, exit.Usagef("--grace %v: want a time above 0", f.grace)
+	}
+	cfg.Ends.Grace = f.grace
+	o := f.output
+	cfg.Log = run.Log{Path: o.log, Resume: o.resume, ResumeFailed: o.again, Overwrite: o.overwrite, Extend: o.extend, From: o.from}
+	cfg.Show = run.Show{Quiet: o.quiet, Verbose: o.verbose, Explain: o.explain, Progress: run.Progress(o.progress)}
+	cfg.Summary = run.Summary{JSON: o.json, File: o.summary, ExitZero: o.exitZero}
+	return cfg, in, nil
+}
+
+// open opens the items: those of the flags, or instead of them, if it is not nil.
+func (f *runFlags) open(in items.Source, instead *items.Source) (*run.Environment, error) {
+	if instead != nil {
+		in = *instead
+	}
+	return run.Open(in, run.Standard(), ui.Color(f.output.color))
+}
 
 // group is a part of the flags, as the help shows it.
 type group struct {
@@ -186,28 +242,29 @@ func (f *policyFlags) groups(retries int, breaker string) []group {
 	return []group{rate, failure}
 }
 
-func (f *policyFlags) check() (*policies.Set, policies.Halt, error) {
-	halt, err := policies.ParseHalt(f.halt)
-	if err != nil {
-		return nil, halt, exit.Usage(err)
+func (f *policyFlags) check() (*policies.Set, run.Ends, error) {
+	ends := run.Ends{HaltText: f.halt, HaltNow: f.haltNow, Deadline: f.deadline}
+	var err error
+	if ends.Halt, err = policies.ParseHalt(f.halt); err != nil {
+		return nil, ends, exit.Usage(err)
 	}
 	switch {
 	case f.o.Burst < 0:
-		return nil, halt, exit.Usagef("--burst %d: want 1 or more", f.o.Burst)
+		return nil, ends, exit.Usagef("--burst %d: want 1 or more", f.o.Burst)
 	case f.o.Burst > 0 && f.o.Rate == "":
-		return nil, halt, exit.Usagef("--burst needs --rate")
+		return nil, ends, exit.Usagef("--burst needs --rate")
 	case f.deadline < 0:
-		return nil, halt, exit.Usagef("--deadline %v: want a time above 0", f.deadline)
+		return nil, ends, exit.Usagef("--deadline %v: want a time above 0", f.deadline)
 	case f.o.BreakerWait < 0 || f.o.BreakerGiveUp < 0:
-		return nil, halt, exit.Usagef("--breaker-wait and --breaker-give-up: want times above 0")
+		return nil, ends, exit.Usagef("--breaker-wait and --breaker-give-up: want times above 0")
 	case f.haltNow && f.halt == "":
-		return nil, halt, exit.Usagef("--halt-now needs --halt")
+		return nil, ends, exit.Usagef("--halt-now needs --halt")
 	}
 	set, err := policies.New(f.o)
 	if err != nil {
-		return nil, halt, exit.Usage(err)
+		return nil, ends, exit.Usage(err)
 	}
-	return set, halt, nil
+	return set, ends, nil
 }
 
 // outputFlags say what becomes of results.

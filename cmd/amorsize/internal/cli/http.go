@@ -8,7 +8,6 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/request"
 )
@@ -101,43 +100,42 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 		return exit.Usagef("--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE")
 	}
 	f.policy.o.HTTP, f.size.batch = true, "1"
-	s, err := f.open(c, "http", argv, list, given)
+	cfg, in, err := f.check(c, "http", argv, list, given)
 	if err != nil {
 		return err
 	}
-	if source != nil {
-		if err := s.reopen(*source); err != nil {
-			return err
-		}
-	}
-	defer func() { _ = s.input.Close() }()
-	cfg, err := h.config(argv[0])
+	env, err := f.open(in, source)
 	if err != nil {
 		return err
 	}
-	spec, err := request.Parse(cfg, s.scope)
+	defer env.Close()
+	what, err := h.config(argv[0])
 	if err != nil {
 		return err
 	}
-	s.what = spec.What()
-	if s.out, err = output.New(s.term, f.output.config(false, false), s.scope); err != nil {
+	spec, err := request.Parse(what, env.Scope())
+	if err != nil {
 		return err
 	}
-	runner, err := request.New(spec, request.Surroundings{Limiter: s.set.Limiter, Breaker: s.set.BreakerPolicy, Timeout: s.timeout})
+	out, err := output.New(env.Terminal, f.output.config(false, false), env.Scope())
+	if err != nil {
+		return err
+	}
+	runner, err := request.New(spec, request.Surroundings{
+		Limiter: cfg.Policies.Limiter, Breaker: cfg.Policies.BreakerPolicy, Timeout: env.Timeout(cfg.Policies.Timeout),
+	})
 	if err != nil {
 		return err
 	}
 	defer runner.Close()
 	if f.output.dryRun {
-		return s.preview(spec.Preview)
+		return env.Preview(spec.Preview)
 	}
 	if h.insecure {
-		s.term.Say("amorsize: --insecure: no certificate is verified: whoever is on the way can read and change what is sent and received")
+		env.Terminal.Say("amorsize: --insecure: no certificate is verified: whoever is on the way can read and change what is sent and received")
 	}
-	s.killed = runner.Kill
-	traits := runner.Traits()
-	s.set.Again = traits.Again
-	return s.run(jobs.Config{Attempt: runner.Attempt, Traits: traits})
+	cfg.What = spec.What()
+	return runSession(cfg, env, out, runner)
 }
 
 // config returns what is requested.

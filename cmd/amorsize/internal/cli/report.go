@@ -11,6 +11,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/htmlreport"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/outfile"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/profiling"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
@@ -69,7 +70,7 @@ func newReportOf(args []string, scaling string) (*htmlreport.Report, error) {
 	if err != nil {
 		return nil, exit.Usagef("--tune: %w", err)
 	}
-	var t table
+	var t profiling.Table
 	if err := json.Unmarshal(raw, &t); err != nil || t.Cmd != "tune" || len(t.Rows) == 0 {
 		return nil, exit.Usagef("--tune: %s is no output of amorsize tune --json", scaling)
 	}

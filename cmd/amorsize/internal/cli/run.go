@@ -11,9 +11,10 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/command"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/run"
 )
 
 // commandFlags say how a command is run.
@@ -98,47 +99,62 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 	if err := cmd.blocks(f, given); err != nil {
 		return err
 	}
-	s, err := f.open(c, "run", argv, list, given)
+	cfg, in, err := f.check(c, "run", argv, list, given)
 	if err != nil {
 		return err
 	}
-	if source != nil {
-		if err := s.reopen(*source); err != nil {
-			return err
-		}
-	}
-	defer func() { _ = s.input.Close() }()
-	spec, err := command.Parse(cmd.config(f, argv), s.scope)
+	env, err := f.open(in, source)
 	if err != nil {
 		return err
 	}
-	s.what = spec.What()
-	if s.out, err = output.New(s.term, f.output.config(cmd.output == "none", cmd.inOrder(f)), s.scope); err != nil {
+	defer env.Close()
+	spec, err := command.Parse(cmd.config(f, argv), env.Scope())
+	if err != nil {
+		return err
+	}
+	out, err := output.New(env.Terminal, f.output.config(cmd.output == "none", cmd.inOrder(f)), env.Scope())
+	if err != nil {
 		return err
 	}
 	if f.output.dryRun {
-		return s.preview(spec.Preview)
+		return env.Preview(spec.Preview)
 	}
-	runner, err := command.New(spec, s.surroundings())
+	defer env.StartGuard().Close()
+	defer out.Close()
+	runner, err := command.New(spec, surroundings(env, out, cfg.Policies.Timeout, f.grace))
 	if err != nil {
 		return err
 	}
-	defer s.startGuard().Close()
-	defer s.out.Close()
 	defer runner.Close()
-	s.settle = runner.Settle
-	return s.run(jobs.Config{Attempt: runner.Attempt, Traits: runner.Traits()})
+	cfg.What = spec.What()
+	return runSession(cfg, env, out, runner)
+}
+
+// surroundings are what commands are given.
+func surroundings(env *run.Environment, out *output.Output, timeout policies.Timeout, grace time.Duration) command.Surroundings {
+	return command.Surroundings{
+		Groups: env.Groups, Grace: grace, Timeout: env.Timeout(timeout), Lines: env.Lines(out), Stop: env.Control.Stop,
+	}
+}
+
+// runSession runs jobs to their end.
+func runSession(cfg run.Config, env *run.Environment, out *output.Output, runner run.Runner) error {
+	s, err := run.New(cfg, env, out, runner)
+	if err != nil {
+		return err
+	}
+	return s.Run()
 }
 
 // blocks has the items be blocks of lines, if --pipe says so.
-func (f *commandFlags) blocks(run *runFlags, given bool) (err error) {
+func (f *commandFlags) blocks(of *runFlags, given bool) (err error) {
 	if !f.pipe {
 		return nil
 	}
 	if f.blockBytes, err = parseBytes("block", f.block); err != nil {
 		return err
 	}
-	in := &run.input
+	in := &of.input
 	if given || in.source.Range != "" || in.csv || in.tsv || in.jsonl || in.colsep != "" || in.source.Group > 1 {
 		return exit.Usagef("--pipe cuts lines of a file or standard input into blocks: leave out what makes other items")
 	}
@@ -151,14 +167,14 @@ var modes = map[string]process.Mode{
 }
 
 // inOrder reports whether lines wait for those of the jobs before.
-func (f *commandFlags) inOrder(run *runFlags) bool { return f.output == "line" && run.output.order }
+func (f *commandFlags) inOrder(of *runFlags) bool { return f.output == "line" && of.output.order }
 
 // config returns what command is run, from flags that have been checked.
-func (f *commandFlags) config(run *runFlags, argv []string) command.Config {
+func (f *commandFlags) config(of *runFlags, argv []string) command.Config {
 	return command.Config{
 		Argv: argv, Script: f.script, Stdin: f.stdin || f.pipe, Pipe: f.pipe, Block: f.blockBytes, Worker: command.Worker(f.worker),
-		Mode: modes[f.output], InOrder: f.inOrder(run), Merge: f.merge, Dir: f.dir, Env: f.env, Nice: f.nice, MaxLoad: f.load,
-		Retries: run.policy.o.Retries,
+		Mode: modes[f.output], InOrder: f.inOrder(of), Merge: f.merge, Dir: f.dir, Env: f.env, Nice: f.nice, MaxLoad: f.load,
+		Retries: of.policy.o.Retries,
 	}
 }
 
@@ -233,11 +249,11 @@ func lists(args []string) []items.List {
 	return all
 }
 
-func (f *commandFlags) check(run *runFlags, argv []string) error {
+func (f *commandFlags) check(of *runFlags, argv []string) error {
 	switch {
 	case len(argv) == 0 && f.script == "":
 		return exit.Usagef("no command: write it behind --, as in amorsize run -- gzip {}")
-	case numberOfArguments(argv, run.output.dryRun):
+	case numberOfArguments(argv, of.output.dryRun):
 		return exit.Usagef("-n is --dry-run: write --batch %s for so many items of a job", argv[0])
 	case len(argv) > 0 && f.script != "":
 		return exit.Usagef("--sh is instead of a command: leave out %q, or write it into the script", argv[0])
@@ -245,17 +261,17 @@ func (f *commandFlags) check(run *runFlags, argv []string) error {
 		return exit.Usagef("--output %q: want group, line, live or none", f.output)
 	case !oneOf(f.worker, "", "lines", "jsonl"):
 		return exit.Usagef("--worker %q: want lines or jsonl", f.worker)
-	case f.pipe && (f.worker != "" || run.size.batch != "1"):
+	case f.pipe && (f.worker != "" || of.size.batch != "1"):
 		return exit.Usagef("--pipe gives each command a block: it excludes --batch and --worker")
-	case f.worker != "" && (f.stdin || f.script != "" || run.size.batch != "1"):
+	case f.worker != "" && (f.stdin || f.script != "" || of.size.batch != "1"):
 		return exit.Usagef("--worker keeps processes that read items line by line: it excludes --stdin, --sh and --batch")
-	case f.output != "group" && run.output.results != "":
+	case f.output != "group" && of.output.results != "":
 		return exit.Usagef("--output %s passes output on as it comes: it excludes --results", f.output)
-	case oneOf(f.output, "live", "raw", "none") && run.output.order:
+	case oneOf(f.output, "live", "raw", "none") && of.output.order:
 		return exit.Usagef("--output %s passes output on as it comes, or not at all: it excludes --order", f.output)
-	case oneOf(f.output, "live", "raw") && run.output.tag != "":
+	case oneOf(f.output, "live", "raw") && of.output.tag != "":
 		return exit.Usagef("--output live is not touched: it excludes --tag")
-	case run.output.json && run.output.results == "" && f.output != "none":
+	case of.output.json && of.output.results == "" && f.output != "none":
 		return exit.Usagef("--json writes the summary to standard output, where results go: add --results DIR or --output none, or write it to a file with --summary FILE")
 	case f.nice < 0 || f.nice > 19:
 		return exit.Usagef("--nice %d: want 0 to 19", f.nice)

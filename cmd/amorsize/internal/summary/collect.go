@@ -25,7 +25,7 @@ const MostFailures = 20
 // mostMoments bounds the timeline: beyond it, every second one is dropped.
 const mostMoments = 400
 
-// Collector watches a run. It is safe for concurrent use.
+// Collector is the jobs.Observer that sums a run up. It is safe for concurrent use.
 type Collector struct {
 	state *jobs.State
 	set   *policies.Set
@@ -49,19 +49,23 @@ func NewCollector(state *jobs.State, set *policies.Set) *Collector {
 	}
 }
 
+// Planned takes the plan, which the result of the run has, too.
+func (c *Collector) Planned(jobs.Plan) {}
+
 // Tried takes an attempt.
-func (c *Collector) Tried(j *jobs.Job) {
+func (c *Collector) Tried(j *jobs.Job, _ error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.histogram.RecordValue(max(1, j.Wall.Microseconds())) // a job of more than a day counts for nothing
 	c.wall += j.Wall
 	c.attempts++
+	return nil
 }
 
 // Over takes a job that is over.
-func (c *Collector) Over(j *jobs.Job) {
+func (c *Collector) Over(j *jobs.Job) error {
 	if j.Err == nil {
-		return
+		return nil
 	}
 	why := Why(j.Err, j.Status)
 	c.mu.Lock()
@@ -74,6 +78,7 @@ func (c *Collector) Over(j *jobs.Job) {
 			})
 		}
 	}
+	return nil
 }
 
 // Message returns what a failed job said: the end of its standard error, or the

@@ -1,6 +1,6 @@
 //go:build !unix
 
-package cli
+package run
 
 import "os"
 
@@ -8,4 +8,4 @@ var allSignals = []os.Signal{os.Interrupt}
 
 func isTermination(os.Signal) bool { return false }
 
-func (s *session) other(os.Signal) {}
+func (e *Environment) otherSignal(os.Signal) {}

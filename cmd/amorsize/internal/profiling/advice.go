@@ -1,32 +1,25 @@
-package cli
+package profiling
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
-// text is the profile for a person.
-func (p *profile) text(s *session, head *heading, m measured) string {
+// Text is the profile for a person.
+func (p *Profile) Text(term *ui.Terminal) string {
 	var b strings.Builder
-	b.WriteString(s.term.Paint("1", head.what) + "\n")
-	notes := head.lines
-	switch {
-	case p.Race == nil:
-	case p.Race.Found:
-		notes = append(notes, s.term.Paint("31", "not safe for concurrent calls: "+p.Race.Text))
-	case p.Race.Why != "":
-		notes = append(notes, "no race check: "+p.Race.Why)
-	default:
-		notes = append(notes, "race check: clean")
-	}
-	if len(notes) > 0 {
+	m := p.measured
+	b.WriteString(term.Paint("1", p.target.What) + "\n")
+	if notes := p.notes(term); len(notes) > 0 {
 		b.WriteString("  " + strings.Join(notes, " · ") + "\n")
 	}
 	fmt.Fprintf(&b, "  item %s ± %.0f %%  CPU %s  waiting %.0f %%", jobs.Short(m.Wall), 100*m.CV, jobs.Short(m.CPU), 100*(1-m.Share()))
-	if head.fn != nil {
+	if p.target.Function != nil {
 		fmt.Fprintf(&b, "  %.0f allocs %s", m.Allocs, jobs.Bytes(int64(m.Bytes)))
 	} else {
 		fmt.Fprintf(&b, "  memory %s", jobs.Bytes(m.Memory))
@@ -36,7 +29,7 @@ func (p *profile) text(s *session, head *heading, m measured) string {
 	if m.Failed > 0 {
 		fmt.Fprintf(&b, "  %d of them failed, first: %v\n", m.Failed, m.First)
 	}
-	b.WriteString(s.term.Explain(jobs.Plan{Cost: m.Cost, Limits: p.Limits, Binding: p.Binding}) + "\n")
+	b.WriteString(term.Explain(jobs.Plan{Cost: m.Cost, Limits: p.Limits, Binding: p.Binding}) + "\n")
 	b.WriteString("\n  workers   expected   speedup\n")
 	for _, c := range p.Predicted {
 		mark := " "
@@ -45,13 +38,29 @@ func (p *profile) text(s *session, head *heading, m measured) string {
 		}
 		fmt.Fprintf(&b, "%s %7d %10s %9.2f\n", mark, c.Workers, jobs.ShortSeconds(c.Wall), c.Speedup)
 	}
-	b.WriteString(p.advice(head, m))
+	b.WriteString(p.advice())
 	return b.String()
 }
 
+// notes tell how the target came about, and whether it may be called concurrently.
+func (p *Profile) notes(term *ui.Terminal) []string {
+	notes := slices.Clone(p.target.Notes)
+	switch {
+	case p.Race == nil:
+	case p.Race.Found:
+		notes = append(notes, term.Paint("31", "not safe for concurrent calls: "+p.Race.Text))
+	case p.Race.Why != "":
+		notes = append(notes, "no race check: "+p.Race.Why)
+	default:
+		notes = append(notes, "race check: clean")
+	}
+	return notes
+}
+
 // advice is the recommendation, and how to write it.
-func (p *profile) advice(head *heading, m measured) string {
+func (p *Profile) advice() string {
 	var b strings.Builder
+	m, fn := p.measured, p.target.Function
 	fmt.Fprintf(&b, "\n  recommend: %s (%s)", ui.Plural(p.Workers, "worker"), p.Binding)
 	for _, c := range p.Predicted {
 		if c.Workers == p.Workers && c.Workers > 1 {
@@ -59,18 +68,18 @@ func (p *profile) advice(head *heading, m measured) string {
 		}
 	}
 	b.WriteString("\n")
-	if head.fn == nil {
+	if fn == nil {
 		size := ""
 		if m.Start > 0 && m.Start > 10*m.Item {
 			size = " --batch auto"
 		}
-		fmt.Fprintf(&b, "  run:       amorsize run%s -- %s   (finds it by itself; -j %d fixes it)\n", size, ui.ShellLine(head.argv), p.Workers)
+		fmt.Fprintf(&b, "  run:       amorsize run%s -- %s   (finds it by itself; -j %d fixes it)\n", size, ui.ShellLine(p.target.Argv), p.Workers)
 		return b.String()
 	}
-	call := "amorsize.ExecuteContext(ctx, " + p.functionCode(head) + ", items"
+	call := "amorsize.ExecuteContext(ctx, " + functionCode(fn) + ", items"
 	switch {
-	case head.fn.Batch:
-		call = "amorsize.ExecuteBatches(ctx, " + p.functionCode(head) + ", items"
+	case fn.Batch:
+		call = "amorsize.ExecuteBatches(ctx, " + functionCode(fn) + ", items"
 	case p.Workers == 1:
 		call += ", amorsize.WithWorkers(1)"
 	}
@@ -80,8 +89,8 @@ func (p *profile) advice(head *heading, m measured) string {
 
 // functionCode is the function as an argument of ExecuteContext: with the wrap
 // that its shape needs.
-func (p *profile) functionCode(head *heading) string {
-	fn, code := head.fn, head.code
+func functionCode(fn *gofunc.Function) string {
+	code := fn.Code
 	if code == "" {
 		code = "fn"
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package cli
+package run
 
 import (
 	"os"
@@ -14,14 +14,14 @@ var allSignals = []os.Signal{
 
 func isTermination(got os.Signal) bool { return got == syscall.SIGTERM || got == syscall.SIGHUP }
 
-func (s *session) other(got os.Signal) {
+func (e *Environment) otherSignal(got os.Signal) {
 	switch got {
 	case syscall.SIGQUIT:
-		s.list()
+		e.list()
 	case syscall.SIGTSTP: // the commands, then ourselves
-		s.groups.Suspend(true)
+		e.Groups.Suspend(true)
 		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	case syscall.SIGCONT:
-		s.groups.Suspend(false)
+		e.Groups.Suspend(false)
 	}
 }

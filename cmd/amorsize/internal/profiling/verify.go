@@ -1,13 +1,11 @@
-package cli
+package profiling
 
 import (
 	"context"
 	"math"
 	"runtime"
-	"strings"
 	"time"
 
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
@@ -23,7 +21,7 @@ const (
 // verify tries the recommended number of workers, if the work waits: alone, an item
 // costs the cores more than in company, since waking up is shared; and whatever is
 // waited for may have room for fewer.
-func (p *profile) verify(ctx context.Context, sub subject, list []items.Item, m *measured, total int) error {
+func (p *Profile) verify(ctx context.Context, sub Subject, list []items.Item, m *Measured, total int) error {
 	if m.Class() == sampling.CPUBound {
 		return nil
 	}
@@ -33,7 +31,7 @@ func (p *profile) verify(ctx context.Context, sub subject, list []items.Item, m 
 		if workers < 2 {
 			return nil
 		}
-		r, err := sub.at(ctx, list[:min(len(list), trialPerEach*workers)], workers)
+		r, err := sub.RunAt(ctx, list[:min(len(list), trialPerEach*workers)], workers, 0)
 		if err != nil {
 			return err
 		}
@@ -56,47 +54,4 @@ func (p *profile) verify(ctx context.Context, sub subject, list []items.Item, m 
 		}
 	}
 	return nil
-}
-
-// The race detector is shown so many items, and is given that much more time than
-// the budget: it slows everything down.
-const (
-	raceItems = 200
-	raceTime  = 20 * time.Second
-)
-
-// raceCheck asks the race detector.
-func (f *measureFlags) raceCheck(ctx context.Context, sub subject, fn *gofunc.Function, list []items.Item) *race {
-	function, ok := sub.(*functionSubject)
-	if !ok {
-		return nil
-	}
-	target := fn.Target()
-	loaded, err := gofunc.Load(ctx, target, gofunc.Options{Tags: f.golang.tags, Race: true})
-	if err != nil {
-		return &race{Why: err.Error()}
-	}
-	raced, err := loaded.Function(function.batch > 1)
-	if err != nil {
-		return &race{Why: err.Error()}
-	}
-	binary, err := raced.Build(ctx)
-	if err != nil {
-		return &race{Why: "it can't be built with -race: " + firstLine(err.Error())}
-	}
-	defer binary.Close()
-	limited, cancel := context.WithTimeout(ctx, 5*f.budget+raceTime)
-	defer cancel()
-	run := function.run(list[:min(len(list), raceItems)])
-	run.Workers = 4
-	verdict, err := binary.CheckRace(limited, run)
-	if err != nil {
-		return &race{Why: "it took too long"}
-	}
-	return &race{Found: verdict.Found, Text: verdict.Text}
-}
-
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
-	return line
 }
