@@ -15,6 +15,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
+// A run that goes on with a log leaves out what is over in it.
 func TestResume(t *testing.T) {
 	b := newBench(t, "a", "b", "c", "d")
 	b.cfg.Log.Path = b.path("log")
@@ -60,6 +61,7 @@ func TestResume(t *testing.T) {
 	require.Equal(t, 1, strings.Count(b.read("log"), `"type":"run"`))
 }
 
+// The log has each failed attempt, each item, and the end.
 func TestLog(t *testing.T) {
 	b := newBench(t, "a", "\xff")
 	b.cfg.Log.Path, b.cfg.Flags = b.path("log"), [][2]string{{"retries", "1"}}
@@ -88,6 +90,7 @@ func TestLog(t *testing.T) {
 	require.NotNil(t, lines[5]["summary"])
 }
 
+// A batch has a line for each item, and the file of its result in the first of them.
 func TestLogOfBatches(t *testing.T) {
 	b := newBench(t, "a", "b", "c")
 	b.cfg.Log.Path, b.cfg.Batch, b.results = b.path("log"), jobs.BatchSize{Fixed: 2}, b.path("results")
@@ -100,6 +103,7 @@ func TestLogOfBatches(t *testing.T) {
 	require.Equal(t, "did c\n", b.read("results/3.out"))
 }
 
+// Files that are read, or written to otherwise, are not written to.
 func TestApart(t *testing.T) {
 	b := newBench(t)
 	require.NoError(t, os.WriteFile(b.path("items"), []byte("a\nb\n"), 0o600))
@@ -113,8 +117,8 @@ func TestApart(t *testing.T) {
 			b.source = items.Source{Lists: []items.List{{Values: []string{"x"}}, {File: b.path("items")}}}
 			b.cfg.Log.Path = b.path("items")
 		}, "would be lost"},
-		"standard output": {func(b *bench) { b.cfg.Log.Path = b.path("stdout") }, "standard output goes to that file"},
-		"standard error":  {func(b *bench) { b.cfg.Summary.File = b.path("stderr") }, "standard error goes to that file"},
+		"standard output": {func(b *bench) { b.cfg.Log.Path = b.path("stdout") }, "--log @stdout: standard output goes to that file"},
+		"standard error":  {func(b *bench) { b.cfg.Summary.File = b.path("stderr") }, "--summary @stderr: standard error goes to that file"},
 		"each other":      {func(b *bench) { b.cfg.Log.Path, b.cfg.Summary.File = b.path("new"), b.dir+"/./new" }, "that is the log"},
 		"a result": {func(b *bench) {
 			b.source = items.Source{Args: []string{"log"}, UseArgs: true}
@@ -127,13 +131,14 @@ func TestApart(t *testing.T) {
 			r := newRunner(nil)
 			status, err := b.run(r)
 			require.Equal(t, exit.BadUsage, status)
-			require.ErrorContains(t, err, c.text)
+			require.ErrorContains(t, err, strings.ReplaceAll(c.text, "@", b.path("")+"/"))
 			require.Empty(t, r.tried)
 		})
 	}
 	require.Equal(t, "a\nb\n", b.read("items"))
 }
 
+// Once the log can't be written, no result is passed on: it would come twice.
 func TestLogFull(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("no full device here")
@@ -145,18 +150,24 @@ func TestLogFull(t *testing.T) {
 	require.ErrorContains(t, err, "can't write the log")
 	require.Empty(t, b.read("stdout"))
 
+	b = newBench(t, "a")
 	env, out := b.open()
 	set, err := policies.New(policies.Options{})
 	require.NoError(t, err)
-	b.cfg.Log, b.cfg.Policies = Log{}, set
+	b.cfg.Log, b.cfg.Policies = Log{Path: b.path("log")}, set
 	s, err := New(b.cfg, env, out, newRunner(nil))
 	require.NoError(t, err)
-	s.log = &logger{state: env.State}
-	s.log.failed.Store(true)
-	require.NoError(t, audience{s}.Over(&jobs.Job{Batch: []items.Item{items.Of(1, "a")}, Outcome: process.Outcome{Out: process.Bytes([]byte("x"))}}))
-	require.Empty(t, b.read("stdout"))
+	require.NoError(t, s.log.log.Close(), "it can't be written to from now on")
+	over := func(text string) error {
+		return audience{s}.Over(&jobs.Job{Batch: []items.Item{items.Of(1, text)}, Outcome: process.Outcome{Out: process.Bytes([]byte(text))}})
+	}
+	require.ErrorIs(t, over("first"), jobs.ErrLog)
+	require.NoError(t, over("second"))
+	require.Equal(t, "first", b.read("stdout"))
+	require.ErrorIs(t, s.finish(jobs.Result{}), os.ErrClosed, "the end can't be written either")
 }
 
+// The number of items is known when they have been read, and without those left out.
 func TestTotal(t *testing.T) {
 	b := newBench(t)
 	b.source = items.Source{File: b.path("items")}
@@ -170,4 +181,25 @@ func TestTotal(t *testing.T) {
 	require.Equal(t, exit.OK, status)
 	require.EqualValues(t, 1, b.env.State.Total.Load())
 	require.Contains(t, b.read("log"), `"total":3`)
+}
+
+// Items that run again have the files of their results that they had, whatever their order.
+func TestNamesOfTheLog(t *testing.T) {
+	b := newBench(t, "x", "x", "y")
+	b.results, b.cfg.Log.Path = b.path("results/{}"), b.path("log")
+	status, _ := b.run(newRunner(fails("x")))
+	require.Equal(t, exit.Failed, status)
+	require.Equal(t, "did x\n", b.read("results/x~2"))
+
+	b.cfg.Log = Log{Path: b.path("other"), From: b.path("log")}
+	b.source = items.Source{Args: []string{"x"}, UseArgs: true, Numbers: []int{2}}
+	status, _ = b.run(newRunner(nil))
+	require.Equal(t, exit.OK, status)
+	require.Contains(t, b.read("other"), `"file":"`+b.path("results/x~2")+`"`)
+
+	b.cfg.Log = Log{Path: b.path("third"), From: b.path("junk")}
+	require.NoError(t, os.WriteFile(b.path("junk"), []byte("{\"file\": no log\n"), 0o600))
+	status, err := b.run(newRunner(nil))
+	require.Equal(t, exit.BadUsage, status)
+	require.ErrorContains(t, err, "junk")
 }

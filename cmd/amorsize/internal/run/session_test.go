@@ -69,10 +69,6 @@ func TestFailures(t *testing.T) {
 	require.ErrorContains(t, err, "--summary")
 }
 
-// A run that goes on with a log leaves out what is over in it.
-// The log has each failed attempt, each item, and the end.
-// A batch has a line for each item, and the file of its result in the first of them.
-// Files that are read, or written to otherwise, are not written to.
 // --halt-now ends also what runs and is no process group.
 func TestHaltNow(t *testing.T) {
 	b := newBench(t, "a", "wait", "c")
@@ -155,8 +151,6 @@ func TestResultsFail(t *testing.T) {
 	require.NotContains(t, b.read("log"), `"type":"item","n":1`)
 }
 
-// Once the log can't be written, no result is passed on: it would come twice.
-// The number of items is known when they have been read, and without those left out.
 func TestPreview(t *testing.T) {
 	b := newBench(t, "a", "b")
 	env, _ := b.open()

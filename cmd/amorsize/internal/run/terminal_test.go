@@ -84,6 +84,10 @@ func TestProgress(t *testing.T) {
 		d.state.Began = began
 		d.progress(ProgressNone, began.Add(time.Hour), 0)
 		require.Empty(t, said())
+		d.progress(ProgressLine, began.Add(time.Hour), 0)
+		require.NotEmpty(t, said())
+		d, said = newDisplay(t, Show{}, policies.Options{})
+		d.state.Began = began
 		d.progress(ProgressJSON, began.Add(time.Hour), 0)
 		require.JSONEq(t, said(), said())
 
