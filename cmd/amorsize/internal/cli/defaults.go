@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
@@ -21,15 +22,6 @@ type origin struct {
 	lines []string
 	ours  bool   // the user's own, not something that came with a directory
 	unit  string // what a line is called
-}
-
-// allowed are the flags that a file which came with a directory may set: how many at a
-// time, the policies, and how a run looks. Whatever is not here might run code, read or
-// write files, say where requests go, or what is sent, or have it sent again.
-var allowed = []string{
-	"jobs", "batch", "rate", "burst", "retry-after", "retries", "backoff", "fatal-on",
-	"retry-budget", "timeout", "breaker", "breaker-wait", "breaker-give-up", "halt", "halt-now", "deadline", "grace",
-	"nice", "max-load", "max-conns", "max-body", "order", "quiet", "verbose", "progress", "color", "explain",
 }
 
 // withDefaults puts the flags of the configuration before those of the command
@@ -121,10 +113,11 @@ func (o origin) flags(c *cobra.Command) (flags []string, err error) {
 		if !ok {
 			return nil, fmt.Errorf("%s %s %d: %q is no flag: write --name or --name=value", o.name, o.unit, i+1, line)
 		}
-		if !someHas(c.Root(), long) {
+		known := flagsNamed(c.Root(), long)
+		if len(known) == 0 {
 			return nil, fmt.Errorf("%s %s %d: no command has a flag %q", o.name, o.unit, i+1, name)
 		}
-		if !o.ours && !slices.Contains(allowed, long) {
+		if !o.ours && !slices.ContainsFunc(known, func(f *pflag.Flag) bool { return isOf(f, ofAnyone) }) {
 			return nil, fmt.Errorf("%s %s %d: %q may not be set by a file that came with the directory: only sizes, policies and what a run looks like may", o.name, o.unit, i+1, name)
 		}
 		if c.Flags().Lookup(long) == nil {
@@ -150,7 +143,12 @@ func cutFlag(line string) (name, value string, hasValue bool) {
 	return line[:at], strings.TrimSpace(strings.TrimPrefix(value, "=")), true
 }
 
-// someHas reports whether a command has the flag.
-func someHas(root *cobra.Command, long string) bool {
-	return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Flags().Lookup(long) != nil })
+// flagsNamed returns the flags of that name that commands have.
+func flagsNamed(root *cobra.Command, long string) (list []*pflag.Flag) {
+	for _, c := range root.Commands() {
+		if flag := c.Flags().Lookup(long); flag != nil {
+			list = append(list, flag)
+		}
+	}
+	return list
 }

@@ -38,6 +38,7 @@ call amorsize.Execute in Go.`,
 func bindExec(c *cobra.Command, f *runFlags, g *goFlags, as *string) {
 	out := f.output.group()
 	out.set.StringVar(as, "out", "value", "results are the `value`, or jsonl: an object with n, item and value or error")
+	out.are(ofUser, "out")
 	groups := append([]group{f.input.group(), g.group(), f.size.group(true)}, f.policy.groups(0, "off")...)
 	addMixed(c, append(groups, out)...)
 }

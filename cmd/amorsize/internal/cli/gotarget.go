@@ -21,6 +21,7 @@ func (f *goFlags) group() group {
 	g := newGroup("Go function")
 	g.set.StringVar(&f.fn, "fn", "", "an `expression` of a function, in the scope of the package: 'func(n int) int { return hidden(n) }'")
 	g.set.StringVar(&f.tags, "tags", "", "build `tags`")
+	g.are(ofUser, "fn", "tags")
 	return g
 }
 

@@ -51,6 +51,9 @@ func (f *httpFlags) group() group {
 	s.StringVar(&f.key, "idempotency-key", "", "send this `template` as Idempotency-Key, which makes any method worth a retry: {#}")
 	s.BoolVar(&f.retryPost, "retry-post", false, "retry methods that are not idempotent, too")
 	s.BoolVar(&f.raw, "no-escape", false, "put items into the URL as they are")
+	g.are(ofUser, "method", "header-line", "body", "bearer-env", "cookie", "keep-cookies", "cacert", "insecure", "ok", "http1", "out",
+		"idempotency-key", "retry-post", "no-escape")
+	g.are(ofAnyone, "max-conns", "max-body")
 	return g
 }
 

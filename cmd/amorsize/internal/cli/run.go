@@ -49,6 +49,8 @@ func (f *commandFlags) group(grace *time.Duration) group {
 	s.IntVar(&f.nice, "nice", 0, "run commands with this priority (0 to 19)")
 	s.Float64Var(&f.load, "max-load", 0, "start nothing while the load average is above that")
 	s.DurationVar(grace, "grace", defaultGrace, "how long a command that is to end is given before it is killed")
+	g.are(ofUser, "sh", "stdin", "pipe", "block", "worker", "output", "merge", "chdir", "env")
+	g.are(ofAnyone, "nice", "max-load", "grace")
 	return g
 }
 
