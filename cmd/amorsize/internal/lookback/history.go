@@ -1,17 +1,17 @@
-package cli
+// Package lookback tells of what was run and measured before: entries of the history, and the
+// report of a log.
+package lookback
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/spf13/cobra"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/history"
@@ -20,52 +20,13 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
-func newHistory() *cobra.Command {
-	c := &cobra.Command{
-		Use:   "history",
-		Short: "What was measured before: list, show, diff, rm",
-		Long: `What was measured before. The latest 200 runs, profiles and tables are kept in
-$AMORSIZE_HISTORY, by default in ~/.local/state/amorsize/history; AMORSIZE_HISTORY=off
-keeps none. An entry is named by its id, the beginning of it, or -1 for the latest,
--2 for the one before.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-	}
-	list := &cobra.Command{
-		Use: "list", Short: "List the entries, the oldest first", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return historyList() },
-	}
-	show := &cobra.Command{
-		Use: "show ID", Short: "Show an entry", Args: cobra.ExactArgs(1), DisableFlagParsing: true,
-		RunE: func(_ *cobra.Command, args []string) error { return historyShow(args[0]) },
-	}
-	diff := &cobra.Command{
-		Use: "diff ID ID", Short: "Compare two entries", Args: cobra.ExactArgs(2), DisableFlagParsing: true,
-		RunE: func(_ *cobra.Command, args []string) error { return historyDiff(args[0], args[1]) },
-	}
-	rm := &cobra.Command{
-		Use: "rm ID...", Short: "Remove entries", Args: cobra.MinimumNArgs(1), DisableFlagParsing: true,
-		RunE: func(_ *cobra.Command, args []string) error {
-			var all error
-			for _, id := range args {
-				all = errors.Join(all, history.Remove(id))
-			}
-			if all != nil {
-				return exit.Usage(all)
-			}
-			return nil
-		},
-	}
-	c.AddCommand(list, show, diff, rm)
-	return c
-}
-
-func historyList() error {
+// List writes the entries of the history, the oldest first.
+func List(out io.Writer) error {
 	all, err := history.List()
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	for _, e := range all {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.ID, e.Cmd, headline(e), summary.Brief(e.What, 60))
 	}
@@ -93,7 +54,8 @@ func headline(e history.Entry) string {
 	return fmt.Sprintf("%d ok, %d failed in %s", d.OK, d.Failed, jobs.ShortSeconds(d.Wall))
 }
 
-func historyShow(id string) error {
+// Show writes an entry as JSON.
+func Show(out io.Writer, id string) error {
 	e, err := history.Find(id)
 	if err != nil {
 		return exit.Usage(err)
@@ -102,16 +64,16 @@ func historyShow(id string) error {
 	if err != nil {
 		return err
 	}
-	var out bytes.Buffer
-	if err := json.Indent(&out, raw, "", "  "); err != nil {
+	var text bytes.Buffer
+	if err := json.Indent(&text, raw, "", "  "); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(os.Stdout, out.String())
+	_, err = fmt.Fprintln(out, text.String())
 	return err
 }
 
-// historyDiff compares the numbers of two entries, and what else differs.
-func historyDiff(a, b string) error {
+// Diff writes the numbers of two entries beside each other, and what else differs.
+func Diff(out io.Writer, a, b string) error {
 	first, err := history.Find(a)
 	if err != nil {
 		return exit.Usage(err)
@@ -127,26 +89,29 @@ func historyDiff(a, b string) error {
 	if err := errors.Join(flatten("", first.Data, x), flatten("", second.Data, y)); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	_, _ = fmt.Fprintf(w, "\t%s\t%s\t\n", first.ID, second.ID)
 	if first.What != second.What {
 		_, _ = fmt.Fprintf(w, "what\t%s\t%s\t\n", summary.Brief(first.What, 40), summary.Brief(second.What, 40))
 	}
-	keys := slices.Sorted(maps.Keys(x))
-	for _, key := range keys {
+	for _, key := range slices.Sorted(maps.Keys(x)) {
 		left, right := x[key], y[key]
 		if right == nil || fmt.Sprint(left) == fmt.Sprint(right) {
 			continue
 		}
-		change := ""
-		if l, ok := left.(float64); ok && l != 0 {
-			if r, ok := right.(float64); ok {
-				change = fmt.Sprintf("%+.1f %%", 100*(r/l-1))
-			}
-		}
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", key, cell(left), cell(right), change)
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", key, cell(left), cell(right), change(left, right))
 	}
 	return w.Flush()
+}
+
+// change is by how much a number is larger than before, "" if that can't be said.
+func change(left, right any) string {
+	l, first := left.(float64)
+	r, second := right.(float64)
+	if !first || !second || l == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%+.1f %%", 100*(r/l-1))
 }
 
 func cell(v any) string {
