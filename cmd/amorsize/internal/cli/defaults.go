@@ -36,15 +36,7 @@ func withDefaults(root *cobra.Command, args []string) ([]string, error) {
 	if err != nil {
 		return args, nil //nolint:nilerr // cobra says so
 	}
-	show := false
-	own := args[1:]
-	end := slices.Index(own, "--")
-	if end < 0 {
-		end = len(own)
-	}
-	if at := slices.Index(own[:end], "--show-config"); at >= 0 {
-		show, own = true, slices.Delete(slices.Clone(own), at, at+1)
-	}
+	own, show := withoutShow(args[1:])
 	origins, err := configured()
 	if err != nil {
 		return nil, exit.Usage(err)
@@ -57,20 +49,34 @@ func withDefaults(root *cobra.Command, args []string) ([]string, error) {
 		}
 		before = append(before, flags...)
 		if show {
-			for _, flag := range flags {
-				fmt.Printf("%-28s %s\n", o.name, secrets.Setting(flag))
-			}
+			showSettings(o.name, flags)
 		}
 	}
 	if show {
-		for _, flag := range own {
-			if strings.HasPrefix(flag, "-") && flag != "--" {
-				fmt.Printf("%-28s %s\n", "command line", secrets.Setting(flag))
-			}
-		}
+		showSettings("command line", slices.DeleteFunc(slices.Clone(own), func(arg string) bool { return arg == "--" || !strings.HasPrefix(arg, "-") }))
 		return nil, exit.With(exit.OK, nil)
 	}
 	return slices.Concat(args[:1], before, own), nil
+}
+
+// withoutShow takes --show-config out, and reports whether it was there.
+func withoutShow(args []string) (own []string, show bool) {
+	end := slices.Index(args, "--")
+	if end < 0 {
+		end = len(args)
+	}
+	at := slices.Index(args[:end], "--show-config")
+	if at < 0 {
+		return args, false
+	}
+	return slices.Delete(slices.Clone(args), at, at+1), true
+}
+
+// showSettings tells where flags come from.
+func showSettings(origin string, flags []string) {
+	for _, flag := range flags {
+		fmt.Printf("%-28s %s\n", origin, secrets.Setting(flag))
+	}
 }
 
 // configured reads the files and the variable, the weakest first.

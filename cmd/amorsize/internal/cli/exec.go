@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"context"
+	"cmp"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -46,31 +46,17 @@ func bindExec(c *cobra.Command, f *runFlags, g *goFlags, as *string) {
 func execFunction(c *cobra.Command, f *runFlags, g *goFlags, as string, args []string, source *items.Source) error {
 	argv, list, given := splitItems(args)
 	target, err := oneTarget(argv, g.fn)
-	if err != nil {
+	if err = cmp.Or(err, valueOrJSONL(as), f.output.resultsOnOutput()); err != nil {
 		return err
-	}
-	switch {
-	case !oneOf(as, "value", "jsonl"):
-		return exit.Usagef("--out %q: want value or jsonl", as)
-	case f.output.json && f.output.results == "":
-		return exit.Usagef("--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE")
 	}
 	f.grace = defaultGrace
 	f.output.order = !f.size.bisect
-	cfg, in, err := f.check(c, "exec", argv, list, given)
-	if err != nil {
-		return err
-	}
-	env, err := f.open(in, source)
+	cfg, env, err := f.open(c, "exec", argv, list, given, source)
 	if err != nil {
 		return err
 	}
 	defer env.Close()
-	fn, err := function.Load(context.Background(), g.config(target, f.size.batch != "1"), nil)
-	if err != nil {
-		return err
-	}
-	binary, err := function.Build(context.Background(), fn, env.Groups)
+	fn, binary, err := g.build(target, f.size.batch != "1", env.Groups)
 	if err != nil {
 		return err
 	}
@@ -100,4 +86,11 @@ func serving(binary *gofunc.Binary, stderr io.Writer) func() (function.Server, e
 		}
 		return server, nil
 	}
+}
+
+func valueOrJSONL(as string) error {
+	if !oneOf(as, "value", "jsonl") {
+		return exit.Usagef("--out %q: want value or jsonl", as)
+	}
+	return nil
 }

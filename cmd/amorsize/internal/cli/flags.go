@@ -54,19 +54,23 @@ func (f *runFlags) check(c *cobra.Command, name string, args, list []string, giv
 		return cfg, in, exit.Usagef("--grace %v: want a time above 0", f.grace)
 	}
 	cfg.Ends.Grace = f.grace
-	o := f.output
-	cfg.Log = run.Log{Path: o.log, Resume: o.resume, ResumeFailed: o.again, Overwrite: o.overwrite, Extend: o.extend, From: o.from}
-	cfg.Show = run.Show{Quiet: o.quiet, Verbose: o.verbose, Explain: o.explain, Progress: run.Progress(o.progress)}
-	cfg.Summary = run.Summary{JSON: o.json, File: o.summary, ExitZero: o.exitZero}
+	cfg.Log, cfg.Show, cfg.Summary = f.output.log, f.output.show, f.output.summary
+	cfg.Show.Progress = run.Progress(f.output.progress)
 	return cfg, in, nil
 }
 
-// open opens the items: those of the flags, or instead of them, if it is not nil.
-func (f *runFlags) open(in items.Source, instead *items.Source) (*run.Environment, error) {
+// open checks all flags and opens the items: those of the flags, or others instead, if that
+// is not nil. Nothing has been run or written then.
+func (f *runFlags) open(c *cobra.Command, name string, args, list []string, given bool, instead *items.Source) (run.Config, *run.Environment, error) {
+	cfg, in, err := f.check(c, name, args, list, given)
+	if err != nil {
+		return cfg, nil, err
+	}
 	if instead != nil {
 		in = *instead
 	}
-	return run.Open(in, run.Standard(), ui.Color(f.output.color))
+	env, err := run.Open(in, run.Standard(), ui.Color(f.output.color))
+	return cfg, env, err
 }
 
 // group is a part of the flags, as the help shows it.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"io"
 	"os"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/function"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
 // goFlags name and build a Go function.
@@ -38,6 +40,16 @@ nothing is fetched.`
 // config names the function.
 func (f *goFlags) config(name string, batch bool) function.Config {
 	return function.Config{Name: name, Expression: f.fn, Tags: f.tags, Batch: batch}
+}
+
+// build finds the function, and compiles it.
+func (f *goFlags) build(name string, batch bool, groups *process.Groups) (*gofunc.Function, *gofunc.Binary, error) {
+	fn, err := function.Load(context.Background(), f.config(name, batch), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	binary, err := function.Build(context.Background(), fn, groups)
+	return fn, binary, err
 }
 
 // buildNote tells how the harness came about.

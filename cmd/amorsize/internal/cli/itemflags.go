@@ -42,42 +42,65 @@ func (f *inputFlags) check(args []string, given bool) (items.Source, error) {
 	if s.Lists = lists(args); s.Lists == nil {
 		s.Args, s.UseArgs = args, given
 	}
+	formats := f.format(&s)
+	switch {
+	case count(given, s.Range != "", s.File != "") > 1:
+		return s, exit.Usagef("items come from one place: choose one of ::: items, --range and --arg-file")
+	case s.Limit < 0:
+		return s, exit.Usagef("--limit %d: want 1 or more", s.Limit)
+	case formats > 0 && (s.NUL || f.delimiter != "" || given || s.Range != ""):
+		return s, exit.Usagef("--csv, --tsv and --jsonl read records from a file or standard input: leave out --null, --delimiter, --range and :::")
+	}
+	if err := f.checkFormat(s, formats); err != nil {
+		return s, err
+	}
+	err := f.delimit(&s)
+	return s, err
+}
+
+// count returns how many of them are true.
+func count(list ...bool) (n int) {
+	for _, on := range list {
+		if on {
+			n++
+		}
+	}
+	return n
+}
+
+// format sets the format of the source, and returns how many were given.
+func (f *inputFlags) format(s *items.Source) int {
 	if f.colsep != "" {
 		s.Separator = f.colsep
 		f.tsv = f.tsv || !f.csv
 	}
-	formats := 0
-	for _, c := range []struct {
-		on     bool
-		format items.Format
-	}{{f.csv, items.CSV}, {f.tsv, items.TSV}, {f.jsonl, items.JSONL}} {
-		if c.on {
-			s.Format = c.format
-			formats++
-		}
+	switch {
+	case f.jsonl:
+		s.Format = items.JSONL
+	case f.tsv:
+		s.Format = items.TSV
+	case f.csv:
+		s.Format = items.CSV
 	}
-	sources := 0
-	for _, on := range []bool{given, s.Range != "", s.File != ""} {
-		if on {
-			sources++
-		}
-	}
+	return count(f.csv, f.tsv, f.jsonl)
+}
+
+func (f *inputFlags) checkFormat(s items.Source, formats int) error {
 	switch {
 	case s.Group < 0 || s.Group > 1 && formats > 0:
-		return s, exit.Usagef("--per-item %d: want 1 or more lines, which have no columns of their own", s.Group)
+		return exit.Usagef("--per-item %d: want 1 or more lines, which have no columns of their own", s.Group)
 	case f.csv && len(f.colsep) > 1 || f.jsonl && f.colsep != "":
-		return s, exit.Usagef("--colsep %q: CSV has one character between columns, JSON none", f.colsep)
+		return exit.Usagef("--colsep %q: CSV has one character between columns, JSON none", f.colsep)
 	case formats > 1:
-		return s, exit.Usagef("choose one of --csv, --tsv and --jsonl")
-	case sources > 1:
-		return s, exit.Usagef("items come from one place: choose one of ::: items, --range and --arg-file")
-	case s.Limit < 0:
-		return s, exit.Usagef("--limit %d: want 1 or more", s.Limit)
+		return exit.Usagef("choose one of --csv, --tsv and --jsonl")
 	case s.Header && s.Format != items.CSV && s.Format != items.TSV:
-		return s, exit.Usagef("--header needs --csv or --tsv")
-	case formats > 0 && (s.NUL || f.delimiter != "" || given || s.Range != ""):
-		return s, exit.Usagef("--csv, --tsv and --jsonl read records from a file or standard input: leave out --null, --delimiter, --range and :::")
+		return exit.Usagef("--header needs --csv or --tsv")
 	}
+	return nil
+}
+
+// delimit sets what separates items that are lines.
+func (f *inputFlags) delimit(s *items.Source) error {
 	switch f.delimiter {
 	case "":
 	case `\n`:
@@ -88,11 +111,11 @@ func (f *inputFlags) check(args []string, given bool) (items.Source, error) {
 		s.NUL = true
 	default:
 		if len(f.delimiter) != 1 {
-			return s, exit.Usagef("--delimiter %q: want one character", f.delimiter)
+			return exit.Usagef("--delimiter %q: want one character", f.delimiter)
 		}
 		s.Delimiter = f.delimiter[0]
 	}
-	return s, nil
+	return nil
 }
 
 // sizeFlags say how many jobs run at a time, and how large they are.

@@ -73,11 +73,7 @@ func (f *measureFlags) open(c *cobra.Command, args []string) (*measurement, erro
 	if isCommand && c.ArgsLenAtDash() > 0 {
 		return nil, exit.Usagef("name a function or, behind --, a command, not both")
 	}
-	cfg, in, err := f.check(c, c.Name(), argv, list, given)
-	if err != nil {
-		return nil, err
-	}
-	env, err := f.runFlags.open(in, nil)
+	cfg, env, err := f.runFlags.open(c, c.Name(), argv, list, given, nil)
 	if err != nil {
 		return nil, err
 	}

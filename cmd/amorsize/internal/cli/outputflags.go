@@ -3,28 +3,20 @@ package cli
 import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/run"
 )
 
 // outputFlags say what becomes of results.
 type outputFlags struct {
-	order     bool
-	tag       string
-	results   string
-	log       string
-	resume    bool
-	again     bool
-	overwrite bool
-	json      bool
-	summary   string
-	quiet     bool
-	verbose   bool
-	progress  string
-	color     string
-	explain   bool
-	dryRun    bool
-	exitZero  bool
-	extend    bool   // the log, without leaving anything out
-	from      string // the log of the run whose items are run again
+	order    bool
+	tag      string
+	results  string
+	log      run.Log
+	show     run.Show
+	summary  run.Summary
+	progress string
+	color    string
+	dryRun   bool
 }
 
 func (f *outputFlags) group() group {
@@ -34,19 +26,19 @@ func (f *outputFlags) group() group {
 	s.StringVar(&f.tag, "tag", "", "put this `template` before every line (default {} and a tab)")
 	s.Lookup("tag").NoOptDefVal = "{}\t"
 	s.StringVar(&f.results, "results", "", "write results to files in this `directory`, or to a template with {#} or {}")
-	s.StringVar(&f.log, "log", "", "keep what becomes of each item in this `file` of JSON lines")
-	s.BoolVar(&f.resume, "resume", false, "leave out items that are over in the log, known by their text")
-	s.BoolVar(&f.again, "resume-failed", false, "the same, but run those again that failed")
-	s.BoolVar(&f.overwrite, "overwrite", false, "replace a log that is there, unless its run has not ended")
-	s.BoolVar(&f.json, "json", false, "write the summary as JSON to standard output, results elsewhere or nowhere")
-	s.StringVar(&f.summary, "summary", "", "write the summary as JSON to this `file`")
-	s.BoolVarP(&f.quiet, "quiet", "q", false, "no plan, no progress, no summary")
-	s.BoolVarP(&f.verbose, "verbose", "v", false, "tell every failed attempt")
+	s.StringVar(&f.log.Path, "log", "", "keep what becomes of each item in this `file` of JSON lines")
+	s.BoolVar(&f.log.Resume, "resume", false, "leave out items that are over in the log, known by their text")
+	s.BoolVar(&f.log.ResumeFailed, "resume-failed", false, "the same, but run those again that failed")
+	s.BoolVar(&f.log.Overwrite, "overwrite", false, "replace a log that is there, unless its run has not ended")
+	s.BoolVar(&f.summary.JSON, "json", false, "write the summary as JSON to standard output, results elsewhere or nowhere")
+	s.StringVar(&f.summary.File, "summary", "", "write the summary as JSON to this `file`")
+	s.BoolVarP(&f.show.Quiet, "quiet", "q", false, "no plan, no progress, no summary")
+	s.BoolVarP(&f.show.Verbose, "verbose", "v", false, "tell every failed attempt")
 	s.StringVar(&f.progress, "progress", "auto", "`auto`, tty, log, json or none")
 	s.StringVar(&f.color, "color", "auto", "`auto`, always or never")
-	s.BoolVar(&f.explain, "explain", false, "tell what a job costs and what each limit allows")
+	s.BoolVar(&f.show.Explain, "explain", false, "tell what a job costs and what each limit allows")
 	s.BoolVarP(&f.dryRun, "dry-run", "n", false, "print what would be run, and run nothing")
-	s.BoolVar(&f.exitZero, "exit-zero", false, "exit with 0 also if items failed")
+	s.BoolVar(&f.summary.ExitZero, "exit-zero", false, "exit with 0 also if items failed")
 	g.are(ofRun, "log", "resume", "resume-failed", "overwrite", "dry-run")
 	g.are(ofUser, "tag", "results", "json", "summary", "exit-zero")
 	g.are(ofAnyone, "order", "quiet", "verbose", "progress", "color", "explain")
@@ -64,10 +56,18 @@ func (f *outputFlags) check() error {
 		return exit.Usagef("--progress %q: want auto, tty, log, json or none", f.progress)
 	case !oneOf(f.color, "auto", "always", "never"):
 		return exit.Usagef("--color %q: want auto, always or never", f.color)
-	case (f.resume || f.again) && f.log == "":
+	case (f.log.Resume || f.log.ResumeFailed) && f.log.Path == "":
 		return exit.Usagef("--resume needs --log: it tells which items are over")
-	case f.overwrite && (f.log == "" || f.resume || f.again):
+	case f.log.Overwrite && (f.log.Path == "" || f.log.Resume || f.log.ResumeFailed):
 		return exit.Usagef("--overwrite begins a --log anew: it needs one, and excludes --resume")
+	}
+	return nil
+}
+
+// resultsOnOutput refuses --json where results go to standard output, too.
+func (f *outputFlags) resultsOnOutput() error {
+	if f.summary.JSON && f.results == "" {
+		return exit.Usagef("--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE")
 	}
 	return nil
 }

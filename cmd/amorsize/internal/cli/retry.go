@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"strings"
@@ -55,10 +56,9 @@ func retryRun(path string, more []string) error {
 	if err := c.ParseFlags(more); err != nil {
 		return exit.Usage(err)
 	}
-	if f.output.log == "" {
-		f.output.log = path
-	}
-	f.output.extend, f.output.from = f.output.log == path || outfile.Same(f.output.log, outfile.Stat(path)), path
+	log := &f.output.log
+	log.Path, log.From = cmp.Or(log.Path, path), path
+	log.Extend = log.Path == path || outfile.Same(log.Path, outfile.Stat(path))
 	from, err := f.input.check(nil, false)
 	if err != nil {
 		return err

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"slices"
-	"strconv"
-	"strings"
+	"cmp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,11 +99,7 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 	if err := cmd.blocks(f, given); err != nil {
 		return err
 	}
-	cfg, in, err := f.check(c, "run", argv, list, given)
-	if err != nil {
-		return err
-	}
-	env, err := f.open(in, source)
+	cfg, env, err := f.open(c, "run", argv, list, given, source)
 	if err != nil {
 		return err
 	}
@@ -180,77 +174,7 @@ func (f *commandFlags) config(of *runFlags, argv []string) command.Config {
 	}
 }
 
-// parseBytes reads 1000, 64k, 1M and 1G, in powers of 1024.
-func parseBytes(flag, text string) (int, error) {
-	number, shift := text, 0
-	if i := strings.IndexAny(text, "kKmMgG"); i >= 0 && i == len(text)-1 {
-		number, shift = text[:i], map[byte]int{'k': 10, 'm': 20, 'g': 30}[text[i]|0x20]
-	}
-	n, err := strconv.Atoi(number)
-	if err != nil || n < 1 || n > 1<<30>>shift {
-		return 0, exit.Usagef("--%s %q: want a number of bytes up to 1G, as 64k or 1M", flag, text)
-	}
-	return n << shift, nil
-}
-
-// parseMost reads a bound on bytes as parseBytes does, and larger ones: 10G; 0 is none.
-func parseMost(flag, text string) (int64, error) {
-	if text == "0" {
-		return 0, nil
-	}
-	number, giga := strings.CutSuffix(strings.ToUpper(text), "G")
-	if n, err := strconv.ParseInt(number, 10, 32); giga && err == nil && n >= 1 && n <= 1<<20 {
-		return n << 30, nil
-	}
-	n, err := parseBytes(flag, text)
-	return int64(n), err
-}
-
-// markers begin a list of items: of values, or of files with values; with a +,
-// linked with the list before.
-var markers = []string{":::", "::::", ":::+", "::::+"}
-
-// splitItems cuts arguments at the first marker. If there is only one list, of
-// values, it is returned without its marker.
-func splitItems(args []string) (argv, list []string, given bool) {
-	i := slices.IndexFunc(args, isMarker)
-	if i < 0 {
-		return args, nil, false
-	}
-	if list = args[i+1:]; args[i] != ":::" || slices.ContainsFunc(list, isMarker) {
-		list = args[i:]
-	}
-	return args[:i], list, true
-}
-
-func isMarker(arg string) bool { return slices.Contains(markers, arg) }
-
-// lists reads what follows the command: nil if it is one list of values.
-func lists(args []string) []items.List {
-	if len(args) == 0 || !isMarker(args[0]) {
-		return nil
-	}
-	var all []items.List
-	for len(args) > 0 {
-		marker := args[0]
-		args = args[1:]
-		end := slices.IndexFunc(args, isMarker)
-		if end < 0 {
-			end = len(args)
-		}
-		linked := strings.HasSuffix(marker, "+")
-		if strings.HasPrefix(marker, "::::") {
-			for _, file := range args[:end] {
-				all = append(all, items.List{File: file, Linked: linked})
-			}
-		} else {
-			all = append(all, items.List{Values: args[:end], Linked: linked})
-		}
-		args = args[end:]
-	}
-	return all
-}
-
+// check refuses flags that say nothing together.
 func (f *commandFlags) check(of *runFlags, argv []string) error {
 	switch {
 	case len(argv) == 0 && f.script == "":
@@ -259,26 +183,40 @@ func (f *commandFlags) check(of *runFlags, argv []string) error {
 		return exit.Usagef("-n is --dry-run: write --batch %s for so many items of a job", argv[0])
 	case len(argv) > 0 && f.script != "":
 		return exit.Usagef("--sh is instead of a command: leave out %q, or write it into the script", argv[0])
-	case !oneOf(f.output, "group", "line", "live", "raw", "none"):
-		return exit.Usagef("--output %q: want group, line, live or none", f.output)
+	case f.nice < 0 || f.nice > 19:
+		return exit.Usagef("--nice %d: want 0 to 19", f.nice)
+	case f.load < 0:
+		return exit.Usagef("--max-load %v: want a number above 0", f.load)
+	}
+	return cmp.Or(f.checkInput(of), f.checkOutput(of))
+}
+
+// checkInput refuses what can't be had together of how a command is given items.
+func (f *commandFlags) checkInput(of *runFlags) error {
+	switch {
 	case !oneOf(f.worker, "", "lines", "jsonl"):
 		return exit.Usagef("--worker %q: want lines or jsonl", f.worker)
 	case f.pipe && (f.worker != "" || of.size.batch != "1"):
 		return exit.Usagef("--pipe gives each command a block: it excludes --batch and --worker")
 	case f.worker != "" && (f.stdin || f.script != "" || of.size.batch != "1"):
 		return exit.Usagef("--worker keeps processes that read items line by line: it excludes --stdin, --sh and --batch")
+	}
+	return nil
+}
+
+// checkOutput refuses what can't be had together of what becomes of the output.
+func (f *commandFlags) checkOutput(of *runFlags) error {
+	switch {
+	case !oneOf(f.output, "group", "line", "live", "raw", "none"):
+		return exit.Usagef("--output %q: want group, line, live or none", f.output)
 	case f.output != "group" && of.output.results != "":
 		return exit.Usagef("--output %s passes output on as it comes: it excludes --results", f.output)
 	case oneOf(f.output, "live", "raw", "none") && of.output.order:
 		return exit.Usagef("--output %s passes output on as it comes, or not at all: it excludes --order", f.output)
 	case oneOf(f.output, "live", "raw") && of.output.tag != "":
 		return exit.Usagef("--output live is not touched: it excludes --tag")
-	case of.output.json && of.output.results == "" && f.output != "none":
+	case of.output.summary.JSON && of.output.results == "" && f.output != "none":
 		return exit.Usagef("--json writes the summary to standard output, where results go: add --results DIR or --output none, or write it to a file with --summary FILE")
-	case f.nice < 0 || f.nice > 19:
-		return exit.Usagef("--nice %d: want 0 to 19", f.nice)
-	case f.load < 0:
-		return exit.Usagef("--max-load %v: want a number above 0", f.load)
 	}
 	return nil
 }

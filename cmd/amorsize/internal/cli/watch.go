@@ -47,15 +47,21 @@ func watch(c *cobra.Command, f *measureFlags, interval time.Duration, count int,
 			return err
 		}
 	}
+	if err := f.repeat(m, interval, count); m.ctx().Err() == nil {
+		return err
+	}
+	return nil // being interrupted is how it ends
+}
+
+// repeat makes a profile again and again, count of them, or, if that is 0, until the
+// measurement is interrupted.
+func (f *measureFlags) repeat(m *measurement, interval time.Duration, count int) error {
 	var first *profiling.Profile
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for n := 1; ; n++ {
 		p, err := profiling.New(m.ctx(), m.target, m.list, profiling.Options{Budget: f.budget, Total: m.total()})
-		if m.ctx().Err() != nil {
-			return nil //nolint:nilerr // being interrupted is how it ends
-		}
-		if err != nil {
+		if err != nil || m.ctx().Err() != nil {
 			return err
 		}
 		first = cmp.Or(first, p)

@@ -15,7 +15,8 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// Profile is what a sample says, and what follows from it.
+// Profile is what a sample says, and what follows from it. It has a field for each member of
+// the JSON of amorsize profile, which is why there are so many.
 type Profile struct {
 	V         int          `json:"v"`
 	Cmd       string       `json:"cmd"`
