@@ -8,6 +8,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -42,9 +43,10 @@ func SetFlag(flags *pflag.FlagSet, name, value string) error {
 }
 
 // Source returns items as a source, in the format of that which they came from, with the
-// numbers that they had. Columns have these names, if there are any. remove is to be called
+// numbers that they had and in their order, which is not that of a log. Columns have these names, if there are any. remove is to be called
 // after the run. The error is one of usage, or of a file.
 func Source(failed []joblog.Entry, names []string, from items.Source) (source items.Source, remove func(), err error) {
+	failed = slices.SortedStableFunc(slices.Values(failed), func(a, b joblog.Entry) int { return cmp.Compare(a.N, b.N) })
 	numbers := make([]int, len(failed))
 	for i, e := range failed {
 		numbers[i] = e.N

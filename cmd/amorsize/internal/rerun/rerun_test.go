@@ -91,6 +91,7 @@ func TestSource(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			list, want, names := failed(t, c.source, c.input)
 			require.NotEmpty(t, list)
+			slices.Reverse(list) // a log has them as they ended
 			source, remove, err := rerun.Source(list, names, c.source)
 			require.NoError(t, err)
 			defer remove()
