@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -35,10 +36,8 @@ func commands(t *testing.T, fail ...int) (c *Commands, sizes func() []int, relea
 			list = append(list, len(j.Batch))
 			mu.Unlock()
 			j.Wall, j.CPU, j.Memory = 10*ms, 2*ms, 5000
-			for _, n := range fail {
-				if j.First().N == n {
-					return errors.New("bad")
-				}
+			if slices.Contains(fail, j.First().N) {
+				return errors.New("bad")
 			}
 			return nil
 		},

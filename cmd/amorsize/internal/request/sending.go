@@ -21,7 +21,7 @@ type sending struct {
 	queues  bool          // for one of so many connections
 
 	cancel context.CancelFunc
-	unlink []func() bool // from the contexts of the attempt and of the requester
+	unlink []func() bool // from the contexts of the attempt and of the runner
 
 	mu    sync.Mutex
 	since time.Time // when the time began to run, zero while it does not

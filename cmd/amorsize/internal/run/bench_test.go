@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -135,10 +136,8 @@ func (b *bench) run(r Runner) (int, error) {
 // fails has items of these texts fail.
 func fails(texts ...string) func(context.Context, *jobs.Job) error {
 	return func(_ context.Context, j *jobs.Job) error {
-		for _, text := range texts {
-			if j.First().Text == text {
-				return &process.ExitError{Code: 3}
-			}
+		if slices.Contains(texts, j.First().Text) {
+			return &process.ExitError{Code: 3}
 		}
 		return nil
 	}
