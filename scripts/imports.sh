@@ -46,6 +46,17 @@ done
 forbid executor/internal/source internal/adaptive internal/hillclimb
 forbid amorsizetest "" executor optimizer sampling ratelimit retry circuitbreaker transport
 
+# Within the command: what runs jobs of a kind does not know the run, nor the run what runs them.
+in=cmd/amorsize/internal
+for kind in command request function; do
+  forbid $in/$kind $in/cli $in/run $in/profiling
+done
+forbid $in/run $in/cli $in/command $in/request $in/function $in/profiling
+forbid $in/profiling $in/cli $in/run
+for part in jobs output joblog process items; do
+  forbid $in/$part $in/cli $in/run $in/profiling
+done
+
 # What the core imports itself: the standard library, x/sync, gopsutil v3 and, for
 # percentiles, HdrHistogram (the standard library only).
 for package in . executor executor/internal/source executor/internal/sizing executor/internal/flight optimizer sampling ratelimit retry circuitbreaker concurrency transport amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed internal/fifo internal/adaptive internal/hillclimb; do

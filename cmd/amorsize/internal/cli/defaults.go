@@ -10,6 +10,10 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 )
 
 // origin is where flags come from that were not given on the command line.
@@ -18,15 +22,6 @@ type origin struct {
 	lines []string
 	ours  bool   // the user's own, not something that came with a directory
 	unit  string // what a line is called
-}
-
-// allowed are the flags that a file which came with a directory may set: how many at a
-// time, the policies, and how a run looks. Whatever is not here might run code, read or
-// write files, say where requests go, or what is sent, or have it sent again.
-var allowed = []string{
-	"jobs", "batch", "rate", "burst", "retry-after", "retries", "backoff", "fatal-on",
-	"retry-budget", "timeout", "breaker", "breaker-wait", "breaker-give-up", "halt", "halt-now", "deadline", "grace",
-	"nice", "max-load", "max-conns", "max-body", "order", "quiet", "verbose", "progress", "color", "explain",
 }
 
 // withDefaults puts the flags of the configuration before those of the command
@@ -41,50 +36,47 @@ func withDefaults(root *cobra.Command, args []string) ([]string, error) {
 	if err != nil {
 		return args, nil //nolint:nilerr // cobra says so
 	}
-	show := false
-	own := args[1:]
-	end := slices.Index(own, "--")
-	if end < 0 {
-		end = len(own)
-	}
-	if at := slices.Index(own[:end], "--show-config"); at >= 0 {
-		show, own = true, slices.Delete(slices.Clone(own), at, at+1)
-	}
+	own, show := withoutShow(args[1:])
 	origins, err := configured()
 	if err != nil {
-		return nil, usage(err)
+		return nil, exit.Usage(err)
 	}
 	var before []string
 	for _, o := range origins {
 		flags, err := o.flags(c)
 		if err != nil {
-			return nil, usage(err)
+			return nil, exit.Usage(err)
 		}
 		before = append(before, flags...)
 		if show {
-			for _, flag := range flags {
-				fmt.Printf("%-28s %s\n", o.name, shownSetting(flag))
-			}
+			showSettings(o.name, flags)
 		}
 	}
 	if show {
-		for _, flag := range own {
-			if strings.HasPrefix(flag, "-") && flag != "--" {
-				fmt.Printf("%-28s %s\n", "command line", shownSetting(flag))
-			}
-		}
-		return nil, &exitError{code: exitOK}
+		showSettings("command line", slices.DeleteFunc(slices.Clone(own), func(arg string) bool { return arg == "--" || !strings.HasPrefix(arg, "-") }))
+		return nil, exit.With(exit.OK, nil)
 	}
 	return slices.Concat(args[:1], before, own), nil
 }
 
-// shownSetting is a flag as --show-config shows it: what may be a credential is not.
-func shownSetting(flag string) string {
-	name, value, set := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
-	if set && strings.HasPrefix(flag, "--") && oneOf(name, "cookie", "header-line", "env") {
-		return "--" + name + "=" + shownFlag(name, value)
+// withoutShow takes --show-config out, and reports whether it was there.
+func withoutShow(args []string) (own []string, show bool) {
+	end := slices.Index(args, "--")
+	if end < 0 {
+		end = len(args)
 	}
-	return flag
+	at := slices.Index(args[:end], "--show-config")
+	if at < 0 {
+		return args, false
+	}
+	return slices.Delete(slices.Clone(args), at, at+1), true
+}
+
+// showSettings tells where flags come from.
+func showSettings(origin string, flags []string) {
+	for _, flag := range flags {
+		fmt.Printf("%-28s %s\n", origin, secrets.Setting(flag))
+	}
 }
 
 // configured reads the files and the variable, the weakest first.
@@ -127,10 +119,11 @@ func (o origin) flags(c *cobra.Command) (flags []string, err error) {
 		if !ok {
 			return nil, fmt.Errorf("%s %s %d: %q is no flag: write --name or --name=value", o.name, o.unit, i+1, line)
 		}
-		if !someHas(c.Root(), long) {
+		known := flagsNamed(c.Root(), long)
+		if len(known) == 0 {
 			return nil, fmt.Errorf("%s %s %d: no command has a flag %q", o.name, o.unit, i+1, name)
 		}
-		if !o.ours && !slices.Contains(allowed, long) {
+		if !o.ours && !slices.ContainsFunc(known, func(f *pflag.Flag) bool { return isOf(f, ofAnyone) }) {
 			return nil, fmt.Errorf("%s %s %d: %q may not be set by a file that came with the directory: only sizes, policies and what a run looks like may", o.name, o.unit, i+1, name)
 		}
 		if c.Flags().Lookup(long) == nil {
@@ -156,7 +149,12 @@ func cutFlag(line string) (name, value string, hasValue bool) {
 	return line[:at], strings.TrimSpace(strings.TrimPrefix(value, "=")), true
 }
 
-// someHas reports whether a command has the flag.
-func someHas(root *cobra.Command, long string) bool {
-	return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Flags().Lookup(long) != nil })
+// flagsNamed returns the flags of that name that commands have.
+func flagsNamed(root *cobra.Command, long string) (list []*pflag.Flag) {
+	for _, c := range root.Commands() {
+		if flag := c.Flags().Lookup(long); flag != nil {
+			list = append(list, flag)
+		}
+	}
+	return list
 }

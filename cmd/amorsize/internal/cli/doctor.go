@@ -2,36 +2,14 @@ package cli
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
-	"runtime"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/checkup"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
-	"github.com/amorsize/amorsize/sampling"
 )
-
-// checkup is what doctor finds.
-type checkup struct {
-	V        int           `json:"v"`
-	Cmd      string        `json:"cmd"`
-	Host     sampling.Host `json:"host"`
-	Files    int           `json:"open_files"`
-	Spawn    float64       `json:"spawn_s"`  // to start a process and wait for it
-	Timer    float64       `json:"timer_s"`  // how late a timer of 1 ms fires, 95th percentile
-	Noise    float64       `json:"noise"`    // how much the same work varies, 0.05 is 5 %
-	Parallel float64       `json:"parallel"` // speed of all cores together over that of one
-	Trusted  bool          `json:"trusted"`
-	Findings []string      `json:"findings"`
-}
 
 func newDoctor() *cobra.Command {
 	var asJSON bool
@@ -45,12 +23,12 @@ all cores are than one. It takes some two seconds. The exit status is 1 if a
 measurement here is not to be trusted.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			d := examine()
-			if err := d.show(asJSON); err != nil {
+			found := checkup.Examine()
+			if err := showCheckup(found, asJSON); err != nil {
 				return err
 			}
-			if !d.Trusted {
-				return &exitError{code: exitFailed}
+			if !found.Trusted {
+				return exit.With(exit.Failed, nil)
 			}
 			return nil
 		},
@@ -59,144 +37,14 @@ measurement here is not to be trusted.`,
 	return c
 }
 
-func examine() *checkup {
-	d := &checkup{V: summary.Version, Cmd: "doctor", Host: sampling.CurrentHost(), Files: openFiles(), Findings: []string{}}
-	d.Spawn = spawnCost()
-	d.Timer = timerDelay()
-	d.Noise, d.Parallel = noise()
-	cores := float64(max(1, d.Host.Procs))
-	find := func(format string, args ...any) { d.Findings = append(d.Findings, fmt.Sprintf(format, args...)) }
-	if d.Noise > 0.10 {
-		find("the same work varies by %.0f %%: other programs use the cores; differences smaller than that mean nothing", 100*d.Noise)
+func showCheckup(found *checkup.Checkup, asJSON bool) error {
+	term := ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorAuto)
+	if !asJSON {
+		return term.Text([]byte(found.Text(term)), false)
 	}
-	if d.Parallel < 0.8*cores {
-		find("all %d cores together are only %.1f times as fast as one: they are shared, or not real", d.Host.Procs, d.Parallel)
-	}
-	if d.Timer > 0.005 {
-		find("timers are late by %s: rates and latencies of a few milliseconds are not exact", short(d.Timer))
-	}
-	d.Trusted = len(d.Findings) == 0
-	if d.Files > 0 && d.Files < 1024 {
-		find("only %d files may be open: that allows %d slots; raise it with ulimit -n", d.Files, fileSlots())
-	}
-	if available := d.Host.Available(); available > 0 && available < 512<<20 {
-		find("only %s of memory are free", jobs.Bytes(int64(available)))
-	}
-	if d.Spawn > 0.005 {
-		find("starting a process takes %s: --batch auto and --worker gain more than usual", short(d.Spawn))
-	}
-	return d
-}
-
-// spawnCost is the median of what a process takes that does nothing.
-func spawnCost() float64 {
-	path, err := exec.LookPath("true")
+	raw, err := json.Marshal(found)
 	if err != nil {
-		return 0
-	}
-	var groups process.Groups
-	s, err := process.NewSpawner(process.Config{Groups: &groups, Mode: process.None})
-	if err != nil {
-		return 0
-	}
-	defer s.Close()
-	var times []float64
-	for range 50 {
-		o, err := s.Run(process.Command{Path: path, Argv: []string{"true"}})
-		if err == nil {
-			times = append(times, o.Wall.Seconds())
-		}
-	}
-	return quantile(times, 0.5)
-}
-
-// timerDelay is how late timers of a millisecond fire.
-func timerDelay() float64 {
-	var late []float64
-	for range 100 {
-		began := time.Now()
-		time.Sleep(time.Millisecond)
-		late = append(late, (time.Since(began) - time.Millisecond).Seconds())
-	}
-	return quantile(late, 0.95)
-}
-
-// noise measures the same work many times, on one core and on all.
-func noise() (varies, parallel float64) {
-	work := func() float64 {
-		began := time.Now()
-		x := uint64(began.Nanosecond())
-		for range 4_000_000 {
-			x = x*6364136223846793005 + 1442695040888963407
-		}
-		took := time.Since(began).Seconds()
-		if x == 0 { // so that the work is not left out
-			return 0
-		}
-		return took
-	}
-	var times []float64
-	for range 60 {
-		times = append(times, work())
-	}
-	median := quantile(times, 0.5)
-	varies = (quantile(times, 0.9) - quantile(times, 0.1)) / 2 / median
-	procs := runtime.GOMAXPROCS(0)
-	var rounds []float64
-	for range 10 {
-		done := make(chan struct{})
-		began := time.Now()
-		for range procs {
-			go func() {
-				for range 4 {
-					work()
-				}
-				done <- struct{}{}
-			}()
-		}
-		for range procs {
-			<-done
-		}
-		rounds = append(rounds, 4*float64(procs)*median/time.Since(began).Seconds())
-	}
-	return varies, quantile(rounds, 0.5)
-}
-
-func quantile(list []float64, q float64) float64 {
-	if len(list) == 0 {
-		return 0
-	}
-	sorted := slices.Sorted(slices.Values(list))
-	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
-}
-
-func (d *checkup) show(asJSON bool) error {
-	if asJSON {
-		raw, err := json.Marshal(d)
-		if err != nil {
-			return err
-		}
-		_, err = os.Stdout.Write(append(raw, '\n'))
 		return err
 	}
-	term := ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorAuto)
-	h := d.Host
-	text := fmt.Sprintf("  cores        %d", h.Procs)
-	text += fmt.Sprintf("\n  memory       %s, %s free", jobs.Bytes(int64(h.MemoryTotal)), jobs.Bytes(int64(h.Available())))
-	if d.Files > 0 {
-		text += fmt.Sprintf("\n  open files   %s", jobs.Count(d.Files))
-	}
-	text += fmt.Sprintf("\n  process      %s to start and end", short(d.Spawn))
-	text += fmt.Sprintf("\n  timers       late by %s (95 of 100)", short(d.Timer))
-	text += fmt.Sprintf("\n  noise        the same work varies by %.1f %%", 100*d.Noise)
-	text += fmt.Sprintf("\n  cores        together %.2f times as fast as one\n", d.Parallel)
-	if len(d.Findings) > 0 {
-		text += "  ! " + strings.Join(d.Findings, "\n  ! ") + "\n"
-	}
-	verdict := term.Paint(ui.Green, "a measurement here is to be trusted")
-	if !d.Trusted {
-		verdict = term.Paint(ui.Red, "a measurement here is not to be trusted")
-	}
-	_, err := fmt.Printf("%s\n%s\n", text, verdict)
-	return err
+	return term.Text(append(raw, '\n'), false)
 }

@@ -1,18 +1,16 @@
 package cli
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"sync"
-	"time"
+	"cmp"
+	"io"
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/function"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
 )
 
 func newExec() *cobra.Command {
@@ -40,6 +38,7 @@ call amorsize.Execute in Go.`,
 func bindExec(c *cobra.Command, f *runFlags, g *goFlags, as *string) {
 	out := f.output.group()
 	out.set.StringVar(as, "out", "value", "results are the `value`, or jsonl: an object with n, item and value or error")
+	out.are(ofUser, "out")
 	groups := append([]group{f.input.group(), g.group(), f.size.group(true)}, f.policy.groups(0, "off")...)
 	addMixed(c, append(groups, out)...)
 }
@@ -47,163 +46,51 @@ func bindExec(c *cobra.Command, f *runFlags, g *goFlags, as *string) {
 func execFunction(c *cobra.Command, f *runFlags, g *goFlags, as string, args []string, source *items.Source) error {
 	argv, list, given := splitItems(args)
 	target, err := oneTarget(argv, g.fn)
-	if err != nil {
+	if err = cmp.Or(err, valueOrJSONL(as), f.output.resultsOnOutput()); err != nil {
 		return err
-	}
-	switch {
-	case !oneOf(as, "value", "jsonl"):
-		return usagef("--out %q: want value or jsonl", as)
-	case f.output.json && f.output.results == "":
-		return usagef("--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE")
 	}
 	f.grace = defaultGrace
 	f.output.order = !f.size.bisect
-	s, err := f.open(c, "exec", argv, list, given)
+	cfg, env, err := f.open(c, "exec", argv, list, given, source)
 	if err != nil {
 		return err
 	}
-	if source != nil {
-		if err := s.reopen(*source); err != nil {
-			return err
-		}
-	}
-	defer func() { _ = s.input.Close() }()
-	fn, err := g.function(context.Background(), target, f.size.batch != "1", false, nil)
+	defer env.Close()
+	fn, binary, err := g.build(target, f.size.batch != "1", env.Groups)
 	if err != nil {
 		return err
-	}
-	binary, err := fn.Build(context.Background())
-	if err != nil {
-		return targetError(err)
 	}
 	defer binary.Close()
-	defer s.startGuard().Close()
-	binary.Started = func(pid int) func() { return s.groups.Adopt(pid, fn.Name) }
-	s.what = fn.Name + "   " + fn.Type + "   " + fn.Place
-	if s.emitter, err = newEmitter(s.term, f.output, s.scope, false); err != nil {
+	cfg.What = fn.Name + "   " + fn.Type + "   " + fn.Place
+	out, err := output.New(env.Terminal, f.output.config(false, false), env.Scope())
+	if err != nil {
 		return err
 	}
 	if f.output.dryRun {
-		return s.term.Text([]byte(s.what+"\n"), false)
+		return env.Terminal.Text([]byte(cfg.What+"\n"), false)
 	}
-	caller := &caller{s: s, binary: binary, jsonl: as == "jsonl", result: fn.Result}
-	s.killed = caller.kill
-	defer caller.close()
-	return s.run(jobs.Config{Attempt: caller.attempt})
+	defer env.StartGuard().Close()
+	runner := function.New(function.Form(as), fn.Result, function.Surroundings{
+		Serve: serving(binary, env.Terminal.AsideWriter()), Timeout: env.Timeout(cfg.Policies.Timeout),
+	})
+	defer runner.Close()
+	return runSession(cfg, env, out, runner)
 }
 
-// caller calls the function in a process that is started anew when an item has
-// ended it.
-type caller struct {
-	s      *session
-	binary *gofunc.Binary
-	jsonl  bool
-	result bool
-
-	mu     sync.Mutex
-	server *gofunc.Server
-	over   bool
-}
-
-func (c *caller) get() (*gofunc.Server, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.over {
-		return nil, errors.New("killed")
-	}
-	if c.server == nil {
-		server, err := c.binary.Serve(stderrOf(c.s), "")
+// serving returns what starts a process that calls the function.
+func serving(binary *gofunc.Binary, stderr io.Writer) func() (function.Server, error) {
+	return func() (function.Server, error) {
+		server, err := binary.Serve(stderr, "")
 		if err != nil {
-			return nil, err
+			return nil, err // not a nil *gofunc.Server, which is a Server
 		}
-		c.server = server
-	}
-	return c.server, nil
-}
-
-// drop forgets a server that has ended.
-func (c *caller) drop(server *gofunc.Server) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.server == server {
-		c.server = nil
+		return server, nil
 	}
 }
 
-// kill ends the calls under way.
-func (c *caller) kill() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.over = true
-	if c.server != nil {
-		c.server.Kill()
+func valueOrJSONL(as string) error {
+	if !oneOf(as, "value", "jsonl") {
+		return exit.Usagef("--out %q: want value or jsonl", as)
 	}
-}
-
-func (c *caller) close() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.server != nil {
-		c.server.Close()
-	}
-}
-
-// attempt calls the function with a job's items.
-func (c *caller) attempt(_ context.Context, j *jobs.Job, _ int) error {
-	raws := make([]json.RawMessage, len(j.Batch))
-	for i, it := range j.Batch {
-		raws[i] = it.JSON()
-	}
-	server, err := c.get()
-	if err != nil {
-		return err
-	}
-	limit := c.s.timeout()
-	began := time.Now()
-	answer, err := server.Call(j.First().N, raws, limit)
-	j.Wall, j.CPU = time.Since(began), answer.CPU
-	if err == nil { // what the pipe takes is not the function's
-		j.Wall = answer.Wall
-	}
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		err = &process.TimeoutError{After: limit}
-	case errors.Is(err, gofunc.ErrDied):
-		c.drop(server)
-	}
-	return c.present(j, answer, err)
-}
-
-// present makes the results lines.
-func (c *caller) present(j *jobs.Job, answer gofunc.Answer, err error) error {
-	var out []byte
-	for i, it := range j.Batch {
-		var value json.RawMessage
-		if i < len(answer.Results) {
-			value = answer.Results[i]
-		}
-		switch {
-		case c.jsonl:
-			line := struct {
-				N      int             `json:"n"`
-				Item   json.RawMessage `json:"item,omitempty"`
-				Item64 []byte          `json:"item64,omitempty"` // if it is no UTF-8
-				Value  json.RawMessage `json:"value,omitempty"`
-				Error  string          `json:"error,omitempty"`
-			}{N: it.N, Value: value}
-			line.Item, line.Item64 = it.Told()
-			if err != nil {
-				line.Error = err.Error()
-			}
-			raw, failure := json.Marshal(line)
-			if failure != nil {
-				return failure
-			}
-			out = append(append(out, raw...), '\n')
-		case err == nil && c.result:
-			out = append(append(out, value...), '\n')
-		}
-	}
-	j.Out = process.Bytes(out)
-	return err
+	return nil
 }

@@ -2,12 +2,15 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"strings"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/function"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
 // goFlags name and build a Go function.
@@ -20,6 +23,7 @@ func (f *goFlags) group() group {
 	g := newGroup("Go function")
 	g.set.StringVar(&f.fn, "fn", "", "an `expression` of a function, in the scope of the package: 'func(n int) int { return hidden(n) }'")
 	g.set.StringVar(&f.tags, "tags", "", "build `tags`")
+	g.are(ofUser, "fn", "tags")
 	return g
 }
 
@@ -33,29 +37,19 @@ bytes are given the line, all else is read as JSON. The package is compiled and
 run as go test does, its init functions too; nothing is written into its tree and
 nothing is fetched.`
 
-// function loads the function, with batch one that takes slices.
-func (f *goFlags) function(ctx context.Context, target string, batch, race bool, verbose io.Writer) (*gofunc.Function, error) {
-	t, err := gofunc.ParseTarget(target, f.fn)
-	if err != nil {
-		return nil, targetError(err)
-	}
-	p, err := gofunc.Load(ctx, t, gofunc.Options{Tags: f.tags, Race: race, Verbose: verbose})
-	if err != nil {
-		return nil, targetError(err)
-	}
-	fn, err := p.Function(batch)
-	return fn, targetError(err)
+// config names the function.
+func (f *goFlags) config(name string, batch bool) function.Config {
+	return function.Config{Name: name, Expression: f.fn, Tags: f.tags, Batch: batch}
 }
 
-// targetError ends the command with the status of a function that can't be called.
-func targetError(err error) error {
-	if err == nil {
-		return nil
+// build finds the function, and compiles it.
+func (f *goFlags) build(name string, batch bool, groups *process.Groups) (*gofunc.Function, *gofunc.Binary, error) {
+	fn, err := function.Load(context.Background(), f.config(name, batch), nil)
+	if err != nil {
+		return nil, nil, err
 	}
-	if errors.Is(err, gofunc.ErrTarget) {
-		return &exitError{exitTarget, err}
-	}
-	return err
+	binary, err := function.Build(context.Background(), fn, groups)
+	return fn, binary, err
 }
 
 // buildNote tells how the harness came about.
@@ -63,11 +57,11 @@ func buildNote(b *gofunc.Binary) string {
 	if b.Kept {
 		return "built before"
 	}
-	return "built in " + short(b.Took.Seconds()) + " (overlay; nothing written)"
+	return "built in " + jobs.ShortSeconds(b.Took.Seconds()) + " (overlay; nothing written)"
 }
 
-// output is where the function's own output goes.
-func output(verbose bool) io.Writer {
+// ownOutput is where the function's own output goes.
+func ownOutput(verbose bool) io.Writer {
 	if verbose {
 		return os.Stderr
 	}
@@ -82,7 +76,7 @@ func oneTarget(args []string, fn string) (string, error) {
 	case len(args) == 0 && fn != "":
 		return "", nil
 	case len(args) == 0:
-		return "", usagef("name a function, as ./pkg.Func, or a command behind --")
+		return "", exit.Usagef("name a function, as ./pkg.Func, or a command behind --")
 	}
-	return "", usagef("want one function, got %s; a command is written behind --", strings.Join(args, " "))
+	return "", exit.Usagef("want one function, got %s; a command is written behind --", strings.Join(args, " "))
 }

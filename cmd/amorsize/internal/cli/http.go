@@ -1,54 +1,47 @@
 package cli
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/request"
 )
 
 // httpFlags say what is requested.
 type httpFlags struct {
-	method    string
-	headers   []string
-	body      string
-	bearer    string
-	ok        string
-	conns     int
-	http1     bool
-	out       string
-	key       string
-	retryPost bool
-	raw       bool
-	mostBody  string
-	cookie    string
-	keep      bool
-	cacert    string
-	insecure  bool
+	request.Config
+	form     string
+	mostBody string // as it was given
 }
 
 func (f *httpFlags) group() group {
 	g := newGroup("Request")
 	s := g.set
-	s.StringVarP(&f.method, "method", "X", "", "the `method`, a template (default GET, with --body POST)")
-	s.StringArrayVarP(&f.headers, "header-line", "H", nil, "a `\"Name: value\"` with placeholders")
-	s.StringVar(&f.body, "body", "", "the body: a `template`, or @file with one; {} is the item")
-	s.StringVar(&f.bearer, "bearer-env", "", "send the value of this environment `variable` as a bearer token")
-	s.StringVar(&f.cookie, "cookie", "", "send these cookies, as `name=value; name=value`, to the hosts of the items")
-	s.BoolVar(&f.keep, "keep-cookies", false, "send back what servers set as cookies, each to its host, for as long as the run lasts")
-	s.StringVar(&f.cacert, "cacert", "", "trust the certificates of this `file` (PEM), too")
-	s.BoolVar(&f.insecure, "insecure", false, "verify no certificates: whoever is on the way can read and change everything")
-	s.StringVar(&f.ok, "ok", "200-299", "statuses that are a success: `200-299,404`")
-	s.IntVar(&f.conns, "max-conns", 0, "no more connections to a host (default: no bound)")
+	s.StringVarP(&f.Method, "method", "X", "", "the `method`, a template (default GET, with --body POST)")
+	s.StringArrayVarP(&f.Headers, "header-line", "H", nil, "a `\"Name: value\"` with placeholders")
+	s.StringVar(&f.Body, "body", "", "the body: a `template`, or @file with one; {} is the item")
+	s.StringVar(&f.BearerEnv, "bearer-env", "", "send the value of this environment `variable` as a bearer token")
+	s.StringVar(&f.Cookies, "cookie", "", "send these cookies, as `name=value; name=value`, to the hosts of the items")
+	s.BoolVar(&f.KeepCookies, "keep-cookies", false, "send back what servers set as cookies, each to its host, for as long as the run lasts")
+	s.StringVar(&f.Connection.CACert, "cacert", "", "trust the certificates of this `file` (PEM), too")
+	s.BoolVar(&f.Connection.Insecure, "insecure", false, "verify no certificates: whoever is on the way can read and change everything")
+	s.StringVar(&f.OK, "ok", "200-299", "statuses that are a success: `200-299,404`")
+	s.IntVar(&f.Connection.Max, "max-conns", 0, "no more connections to a host (default: no bound)")
 	s.StringVar(&f.mostBody, "max-body", "1G", "fail items whose response body is larger, decompressed: `bytes` as 100M, 0 for no bound")
-	s.BoolVar(&f.http1, "http1", false, "don't use HTTP/2")
-	s.StringVar(&f.out, "out", "body", "results are the `body`, the status, or jsonl: an object with item, status, time and body")
-	s.StringVar(&f.key, "idempotency-key", "", "send this `template` as Idempotency-Key, which makes any method worth a retry: {#}")
-	s.BoolVar(&f.retryPost, "retry-post", false, "retry methods that are not idempotent, too")
-	s.BoolVar(&f.raw, "no-escape", false, "put items into the URL as they are")
+	s.BoolVar(&f.Connection.HTTP1, "http1", false, "don't use HTTP/2")
+	s.StringVar(&f.form, "out", "body", "results are the `body`, the status, or jsonl: an object with item, status, time and body")
+	s.StringVar(&f.IdempotencyKey, "idempotency-key", "", "send this `template` as Idempotency-Key, which makes any method worth a retry: {#}")
+	s.BoolVar(&f.RetryUnsafe, "retry-post", false, "retry methods that are not idempotent, too")
+	s.BoolVar(&f.Raw, "no-escape", false, "put items into the URL as they are")
+	g.are(ofUser, "method", "header-line", "body", "bearer-env", "cookie", "keep-cookies", "cacert", "insecure", "ok", "http1", "out",
+		"idempotency-key", "retry-post", "no-escape")
+	g.are(ofAnyone, "max-conns", "max-body")
 	return g
 }
 
@@ -87,46 +80,58 @@ func bindHTTP(c *cobra.Command, f *runFlags, h *httpFlags) {
 
 func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source *items.Source) error {
 	argv, list, given := splitItems(args)
-	if len(argv) != 1 {
-		hint := ""
-		if len(argv) > 1 && slices.ContainsFunc(argv[1:], func(arg string) bool { return strings.HasPrefix(arg, "-") }) {
-			hint = "; flags go before it"
-		}
-		return usagef("want one URL, with {} where the item goes%s; items follow ::: or come from standard input", hint)
-	}
-	if f.output.json && f.output.results == "" {
-		return usagef("--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE")
+	if err := cmp.Or(oneURL(argv), f.output.resultsOnOutput()); err != nil {
+		return err
 	}
 	f.policy.o.HTTP, f.size.batch = true, "1"
-	s, err := f.open(c, "http", argv, list, given)
+	cfg, env, err := f.open(c, "http", argv, list, given, source)
 	if err != nil {
 		return err
 	}
-	if source != nil {
-		if err := s.reopen(*source); err != nil {
-			return err
-		}
+	defer env.Close()
+	if err := h.complete(argv[0]); err != nil {
+		return err
 	}
-	defer func() { _ = s.input.Close() }()
-	r, err := newRequester(s, h, argv[0])
+	spec, err := request.Parse(h.Config, env.Scope())
 	if err != nil {
 		return err
 	}
+	out, err := output.New(env.Terminal, f.output.config(false, false), env.Scope())
+	if err != nil {
+		return err
+	}
+	runner, err := request.New(spec, request.Surroundings{
+		Limiter: cfg.Policies.Limiter, Breaker: cfg.Policies.BreakerPolicy, Timeout: env.Timeout(cfg.Policies.Timeout),
+	})
+	if err != nil {
+		return err
+	}
+	defer runner.Close()
 	if f.output.dryRun {
-		return r.dryRun()
+		return env.Preview(spec.Preview)
 	}
-	defer r.close()
-	r.warn()
-	s.set.Again = r.again
-	return s.run(jobs.Config{Attempt: r.attempt, Seen: r.seen, Within: true, Caps: requestCaps()})
+	if h.Connection.Insecure {
+		env.Terminal.Say("amorsize: --insecure: no certificate is verified: whoever is on the way can read and change what is sent and received")
+	}
+	cfg.What = spec.What()
+	return runSession(cfg, env, out, runner)
 }
 
-// requestCaps returns how many slots open files allow: a request has a connection, and
-// a file if its answer is large.
-func requestCaps() jobs.Caps {
-	limit := openFiles()
-	if limit == 0 {
-		return jobs.Caps{}
+// complete completes what is requested.
+func (f *httpFlags) complete(url string) (err error) {
+	f.URL, f.UserAgent, f.Form = url, "amorsize/"+version(), request.Form(f.form)
+	f.MaxBody, err = parseMost("max-body", f.mostBody)
+	return err
+}
+
+// oneURL refuses arguments that are not one URL.
+func oneURL(argv []string) error {
+	if len(argv) == 1 {
+		return nil
 	}
-	return jobs.Caps{Files: 2 * fileSlots(), Fixed: max(1, (limit-24)/2)}
+	hint := ""
+	if len(argv) > 1 && slices.ContainsFunc(argv[1:], func(arg string) bool { return strings.HasPrefix(arg, "-") }) {
+		hint = "; flags go before it"
+	}
+	return exit.Usagef("want one URL, with {} where the item goes%s; items follow ::: or come from standard input", hint)
 }

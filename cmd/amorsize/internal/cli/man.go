@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 )
 
 func newMan() *cobra.Command {
@@ -28,7 +30,7 @@ func newMan() *cobra.Command {
 			}
 			if dir != "" {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
-					return usagef("--dir: %w", err)
+					return exit.Usagef("--dir: %w", err)
 				}
 				return doc.GenManTree(root, header(), filepath.Clean(dir))
 			}
@@ -36,7 +38,7 @@ func newMan() *cobra.Command {
 			if len(args) == 1 {
 				found, _, err := root.Find(args)
 				if err != nil {
-					return usage(err)
+					return exit.Usage(err)
 				}
 				of = found
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
@@ -17,7 +18,7 @@ import (
 func Main(args []string) int {
 	if len(args) > 0 && args[0] == process.GuardArgument {
 		process.BeGuard()
-		return exitOK
+		return exit.OK
 	}
 	if len(args) > 0 && args[0] == "--" { // amorsize -- command is amorsize run -- command
 		args = append([]string{"run"}, args...)
@@ -29,16 +30,16 @@ func Main(args []string) int {
 		err = root.Execute()
 	}
 	if err == nil {
-		return exitOK
+		return exit.OK
 	}
-	var exit *exitError
-	if !errors.As(err, &exit) {
-		exit = &exitError{exitUsage, withHint(err)} // cobra's own: an unknown flag or command
+	var ended *exit.Error
+	if !errors.As(err, &ended) {
+		ended = exit.With(exit.BadUsage, withHint(err)) // cobra's own: an unknown flag or command
 	}
-	if exit.err != nil {
-		complain(os.Stderr, exit.err)
+	if ended.Err != nil {
+		complain(os.Stderr, ended.Err)
 	}
-	return exit.code
+	return ended.Code
 }
 
 // complain writes an error, its first line marked.

@@ -1,15 +1,18 @@
 package cli
 
 import (
-	"slices"
-	"strconv"
-	"strings"
+	"cmp"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/command"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/run"
 )
 
 // commandFlags say how a command is run.
@@ -25,6 +28,8 @@ type commandFlags struct {
 	env    []string
 	nice   int
 	load   float64
+
+	blockBytes int // of --block, when it has been read
 }
 
 func (f *commandFlags) group(grace *time.Duration) group {
@@ -42,6 +47,8 @@ func (f *commandFlags) group(grace *time.Duration) group {
 	s.IntVar(&f.nice, "nice", 0, "run commands with this priority (0 to 19)")
 	s.Float64Var(&f.load, "max-load", 0, "start nothing while the load average is above that")
 	s.DurationVar(grace, "grace", defaultGrace, "how long a command that is to end is given before it is killed")
+	g.are(ofUser, "sh", "stdin", "pipe", "block", "worker", "output", "merge", "chdir", "env")
+	g.are(ofAnyone, "nice", "max-load", "grace")
 	return g
 }
 
@@ -89,152 +96,127 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 	if err := cmd.check(f, argv); err != nil {
 		return err
 	}
-	if cmd.pipe {
-		block, err := parseBytes("block", cmd.block)
-		if err != nil {
-			return err
-		}
-		if given || f.input.source.Range != "" || f.input.csv || f.input.tsv || f.input.jsonl || f.input.colsep != "" || f.input.source.Group > 1 {
-			return usagef("--pipe cuts lines of a file or standard input into blocks: leave out what makes other items")
-		}
-		f.input.source.Format, f.input.source.Block, cmd.stdin = items.Blocks, block, true
+	if err := cmd.blocks(f, given); err != nil {
+		return err
 	}
-	s, err := f.open(c, "run", argv, list, given)
+	cfg, env, err := f.open(c, "run", argv, list, given, source)
 	if err != nil {
 		return err
 	}
-	if source != nil {
-		if err := s.reopen(*source); err != nil {
-			return err
-		}
+	defer env.Close()
+	spec, err := command.Parse(cmd.config(f, argv), env.Scope())
+	if err != nil {
+		return err
 	}
-	defer func() { _ = s.input.Close() }()
-	r := &commandRunner{s: s, flags: cmd}
-	if err := r.prepare(argv); err != nil {
+	out, err := output.New(env.Terminal, f.output.config(cmd.output == "none", cmd.inOrder(f)), env.Scope())
+	if err != nil {
 		return err
 	}
 	if f.output.dryRun {
-		return r.dryRun()
+		return env.Preview(spec.Preview)
 	}
-	if err := r.start(); err != nil {
+	defer env.StartGuard().Close()
+	defer out.Close()
+	runner, err := command.New(spec, surroundings(env, out, cfg.Policies.Timeout, f.grace))
+	if err != nil {
 		return err
 	}
-	defer r.close()
-	cfg := jobs.Config{Attempt: r.attempt, Caps: fileCaps(), Extra: loadPolicies(cmd.load), Seen: seen}
-	if s.turns != nil && cfg.Caps.Files > 0 { // a job has the ends of two pipes, and two files of lines that wait
-		cfg.Caps.Fixed = cfg.Caps.Files
-	}
-	if cmd.pipe { // that many may wait in memory
-		cfg.Caps.Works = max(1, blocksKept/f.input.source.Block)
-	}
-	if !cmd.stdin {
-		cfg.Weigh, cfg.Most = r.weigh, commandLine
-	}
-	return s.run(cfg)
+	defer runner.Close()
+	cfg.What = spec.What()
+	return runSession(cfg, env, out, runner)
 }
 
-// blocksKept is how many bytes of blocks are in memory, if not each slot needs one.
-const blocksKept = 64 << 20
-
-// parseBytes reads 1000, 64k, 1M and 1G, in powers of 1024.
-func parseBytes(flag, text string) (int, error) {
-	number, shift := text, 0
-	if i := strings.IndexAny(text, "kKmMgG"); i >= 0 && i == len(text)-1 {
-		number, shift = text[:i], map[byte]int{'k': 10, 'm': 20, 'g': 30}[text[i]|0x20]
+// surroundings are what commands are given.
+func surroundings(env *run.Environment, out *output.Output, timeout policies.Timeout, grace time.Duration) command.Surroundings {
+	return command.Surroundings{
+		Groups: env.Groups, Grace: grace, Timeout: env.Timeout(timeout), Lines: env.Lines(out), Stop: env.Control.Stop,
 	}
-	n, err := strconv.Atoi(number)
-	if err != nil || n < 1 || n > 1<<30>>shift {
-		return 0, usagef("--%s %q: want a number of bytes up to 1G, as 64k or 1M", flag, text)
-	}
-	return n << shift, nil
 }
 
-// parseMost reads a bound on bytes as parseBytes does, and larger ones: 10G; 0 is none.
-func parseMost(flag, text string) (int64, error) {
-	if text == "0" {
-		return 0, nil
+// runSession runs jobs to their end.
+func runSession(cfg run.Config, env *run.Environment, out *output.Output, runner run.Runner) error {
+	s, err := run.New(cfg, env, out, runner)
+	if err != nil {
+		return err
 	}
-	number, giga := strings.CutSuffix(strings.ToUpper(text), "G")
-	if n, err := strconv.ParseInt(number, 10, 32); giga && err == nil && n >= 1 && n <= 1<<20 {
-		return n << 30, nil
-	}
-	n, err := parseBytes(flag, text)
-	return int64(n), err
+	return s.Run()
 }
 
-// markers begin a list of items: of values, or of files with values; with a +,
-// linked with the list before.
-var markers = []string{":::", "::::", ":::+", "::::+"}
-
-// splitItems cuts arguments at the first marker. If there is only one list, of
-// values, it is returned without its marker.
-func splitItems(args []string) (argv, list []string, given bool) {
-	i := slices.IndexFunc(args, isMarker)
-	if i < 0 {
-		return args, nil, false
-	}
-	if list = args[i+1:]; args[i] != ":::" || slices.ContainsFunc(list, isMarker) {
-		list = args[i:]
-	}
-	return args[:i], list, true
-}
-
-func isMarker(arg string) bool { return slices.Contains(markers, arg) }
-
-// lists reads what follows the command: nil if it is one list of values.
-func lists(args []string) []items.List {
-	if len(args) == 0 || !isMarker(args[0]) {
+// blocks has the items be blocks of lines, if --pipe says so.
+func (f *commandFlags) blocks(of *runFlags, given bool) (err error) {
+	if !f.pipe {
 		return nil
 	}
-	var all []items.List
-	for len(args) > 0 {
-		marker := args[0]
-		args = args[1:]
-		end := slices.IndexFunc(args, isMarker)
-		if end < 0 {
-			end = len(args)
-		}
-		linked := strings.HasSuffix(marker, "+")
-		if strings.HasPrefix(marker, "::::") {
-			for _, file := range args[:end] {
-				all = append(all, items.List{File: file, Linked: linked})
-			}
-		} else {
-			all = append(all, items.List{Values: args[:end], Linked: linked})
-		}
-		args = args[end:]
+	if f.blockBytes, err = parseBytes("block", f.block); err != nil {
+		return err
 	}
-	return all
+	in := &of.input
+	if given || in.source.Range != "" || in.csv || in.tsv || in.jsonl || in.colsep != "" || in.source.Group > 1 {
+		return exit.Usagef("--pipe cuts lines of a file or standard input into blocks: leave out what makes other items")
+	}
+	in.source.Format, in.source.Block = items.Blocks, f.blockBytes
+	return nil
 }
 
-func (f *commandFlags) check(run *runFlags, argv []string) error {
+var modes = map[string]process.Mode{
+	"group": process.Group, "line": process.Line, "live": process.Live, "raw": process.Live, "none": process.None,
+}
+
+// inOrder reports whether lines wait for those of the jobs before.
+func (f *commandFlags) inOrder(of *runFlags) bool { return f.output == "line" && of.output.order }
+
+// config returns what command is run, from flags that have been checked.
+func (f *commandFlags) config(of *runFlags, argv []string) command.Config {
+	return command.Config{
+		Argv: argv, Script: f.script, Stdin: f.stdin || f.pipe, Pipe: f.pipe, Block: f.blockBytes, Worker: command.Worker(f.worker),
+		Mode: modes[f.output], InOrder: f.inOrder(of), Merge: f.merge, Dir: f.dir, Env: f.env, Nice: f.nice, MaxLoad: f.load,
+		Retries: of.policy.o.Retries,
+	}
+}
+
+// check refuses flags that say nothing together.
+func (f *commandFlags) check(of *runFlags, argv []string) error {
 	switch {
 	case len(argv) == 0 && f.script == "":
-		return usagef("no command: write it behind --, as in amorsize run -- gzip {}")
-	case numberOfArguments(argv, run.output.dryRun):
-		return usagef("-n is --dry-run: write --batch %s for so many items of a job", argv[0])
+		return exit.Usagef("no command: write it behind --, as in amorsize run -- gzip {}")
+	case numberOfArguments(argv, of.output.dryRun):
+		return exit.Usagef("-n is --dry-run: write --batch %s for so many items of a job", argv[0])
 	case len(argv) > 0 && f.script != "":
-		return usagef("--sh is instead of a command: leave out %q, or write it into the script", argv[0])
-	case !oneOf(f.output, "group", "line", "live", "raw", "none"):
-		return usagef("--output %q: want group, line, live or none", f.output)
-	case !oneOf(f.worker, "", "lines", "jsonl"):
-		return usagef("--worker %q: want lines or jsonl", f.worker)
-	case f.pipe && (f.worker != "" || run.size.batch != "1"):
-		return usagef("--pipe gives each command a block: it excludes --batch and --worker")
-	case f.worker != "" && (f.stdin || f.script != "" || run.size.batch != "1"):
-		return usagef("--worker keeps processes that read items line by line: it excludes --stdin, --sh and --batch")
-	case f.output != "group" && run.output.results != "":
-		return usagef("--output %s passes output on as it comes: it excludes --results", f.output)
-	case oneOf(f.output, "live", "raw", "none") && run.output.order:
-		return usagef("--output %s passes output on as it comes, or not at all: it excludes --order", f.output)
-	case oneOf(f.output, "live", "raw") && run.output.tag != "":
-		return usagef("--output live is not touched: it excludes --tag")
-	case run.output.json && run.output.results == "" && f.output != "none":
-		return usagef("--json writes the summary to standard output, where results go: add --results DIR or --output none, or write it to a file with --summary FILE")
+		return exit.Usagef("--sh is instead of a command: leave out %q, or write it into the script", argv[0])
 	case f.nice < 0 || f.nice > 19:
-		return usagef("--nice %d: want 0 to 19", f.nice)
+		return exit.Usagef("--nice %d: want 0 to 19", f.nice)
 	case f.load < 0:
-		return usagef("--max-load %v: want a number above 0", f.load)
+		return exit.Usagef("--max-load %v: want a number above 0", f.load)
+	}
+	return cmp.Or(f.checkInput(of), f.checkOutput(of))
+}
+
+// checkInput refuses what can't be had together of how a command is given items.
+func (f *commandFlags) checkInput(of *runFlags) error {
+	switch {
+	case !oneOf(f.worker, "", "lines", "jsonl"):
+		return exit.Usagef("--worker %q: want lines or jsonl", f.worker)
+	case f.pipe && (f.worker != "" || of.size.batch != "1"):
+		return exit.Usagef("--pipe gives each command a block: it excludes --batch and --worker")
+	case f.worker != "" && (f.stdin || f.script != "" || of.size.batch != "1"):
+		return exit.Usagef("--worker keeps processes that read items line by line: it excludes --stdin, --sh and --batch")
+	}
+	return nil
+}
+
+// checkOutput refuses what can't be had together of what becomes of the output.
+func (f *commandFlags) checkOutput(of *runFlags) error {
+	switch {
+	case !oneOf(f.output, "group", "line", "live", "raw", "none"):
+		return exit.Usagef("--output %q: want group, line, live or none", f.output)
+	case f.output != "group" && of.output.results != "":
+		return exit.Usagef("--output %s passes output on as it comes: it excludes --results", f.output)
+	case oneOf(f.output, "live", "raw", "none") && of.output.order:
+		return exit.Usagef("--output %s passes output on as it comes, or not at all: it excludes --order", f.output)
+	case oneOf(f.output, "live", "raw") && of.output.tag != "":
+		return exit.Usagef("--output live is not touched: it excludes --tag")
+	case of.output.summary.JSON && of.output.results == "" && f.output != "none":
+		return exit.Usagef("--json writes the summary to standard output, where results go: add --results DIR or --output none, or write it to a file with --summary FILE")
 	}
 	return nil
 }

@@ -32,6 +32,33 @@ func numbers(n int) iter.Seq[items.Item] {
 	}
 }
 
+// observer calls functions; those that are nil it does without.
+type observer struct {
+	planned func(jobs.Plan)
+	tried   func(*jobs.Job, error) error
+	over    func(*jobs.Job) error
+}
+
+func (o *observer) Planned(p jobs.Plan) {
+	if o.planned != nil {
+		o.planned(p)
+	}
+}
+
+func (o *observer) Tried(j *jobs.Job, err error) error {
+	if o.tried != nil {
+		return o.tried(j, err)
+	}
+	return nil
+}
+
+func (o *observer) Over(j *jobs.Job) error {
+	if o.over != nil {
+		return o.over(j)
+	}
+	return nil
+}
+
 // outcome is what a run did with each item.
 type outcome struct {
 	order   []int
@@ -57,8 +84,7 @@ func run(t *testing.T, n int, o policies.Options, change func(*jobs.Config), att
 			defer slots[slot].Store(false)
 			return attempt(j)
 		},
-		Planned: func(p jobs.Plan) { got.plan = p },
-		Over: func(j *jobs.Job) {
+		Observer: &observer{planned: func(p jobs.Plan) { got.plan = p }, over: func(j *jobs.Job) error {
 			got.batches = append(got.batches, len(j.Batch))
 			for _, it := range j.Batch {
 				got.order = append(got.order, it.N)
@@ -66,7 +92,8 @@ func run(t *testing.T, n int, o policies.Options, change func(*jobs.Config), att
 					got.failed = append(got.failed, it.N)
 				}
 			}
-		},
+			return nil
+		}},
 	}
 	if change != nil {
 		change(&cfg)

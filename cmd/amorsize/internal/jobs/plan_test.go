@@ -270,7 +270,7 @@ func TestTake(t *testing.T) {
 	weigh := func(it items.Item) int { return len(it.Text) }
 	require.Equal(t, []int{1, 1, 1, 1, 1, 1}, sizes(1, Config{}))
 	require.Equal(t, []int{4, 2}, sizes(4, Config{}))
-	require.Equal(t, []int{2, 1, 3}, sizes(4, Config{Weigh: weigh, Most: 4}), "what is too heavy goes alone")
-	require.Equal(t, []int{1, 1, 1, 2, 1}, sizes(4, Config{Weigh: weigh, Most: 2}))
-	require.Equal(t, []int{1, 1, 1, 1, 1, 1}, sizes(1, Config{Weigh: weigh, Most: 0}), "jobs of one are not weighed")
+	require.Equal(t, []int{2, 1, 3}, sizes(4, Config{Traits: Traits{Weigh: weigh, Most: 4}}), "what is too heavy goes alone")
+	require.Equal(t, []int{1, 1, 1, 2, 1}, sizes(4, Config{Traits: Traits{Weigh: weigh, Most: 2}}))
+	require.Equal(t, []int{1, 1, 1, 1, 1, 1}, sizes(1, Config{Traits: Traits{Weigh: weigh, Most: 0}}), "jobs of one are not weighed")
 }

@@ -16,17 +16,41 @@ import (
 
 // Config is what a run is made of.
 type Config struct {
+	Traits
 	Items   iter.Seq[items.Item]
 	Total   int // of Items; -1 if it is not known
 	Attempt Attempt
 	Control *Control
 	Set     *policies.Set
-	Extra   []amorsize.Policy // within the others
 	Size    Size
 	Batch   BatchSize
-	Caps    Caps
 	Ordered bool // results come in the order of the items
 	Bisect  bool // batches that fail are run again in halves
+	// Budget is how long the sample goes on; 0 is 50 ms, with batches 300 ms.
+	Budget time.Duration
+
+	Observer Observer
+	// Lost is told of items that fail for good, before their slot takes anything new,
+	// by several goroutines. It may be nil.
+	Lost func(items int)
+}
+
+// Observer is told what a run does. An error of it ends the run.
+type Observer interface {
+	// Planned takes the plan, once.
+	Planned(Plan)
+	// Tried takes a job after an attempt, of which err is what policies made of it, from
+	// several goroutines.
+	Tried(j *Job, err error) error
+	// Over takes a job that has ended, one at a time; Job.Err says how.
+	Over(j *Job) error
+}
+
+// Traits are what a run has to know of its jobs: a command, a request and a call of a
+// function differ in them.
+type Traits struct {
+	Extra []amorsize.Policy // within the others
+	Caps  Caps
 	// Weigh returns what an item adds to a job, of which one of several items has no
 	// more than Most. Nil does not bound jobs.
 	Weigh func(items.Item) int
@@ -34,21 +58,10 @@ type Config struct {
 	// Within is set if jobs run within this process: then the engine measures the
 	// first ones better than we could.
 	Within bool
-	// Budget is how long the sample goes on; 0 is 50 ms, with batches 300 ms.
-	Budget time.Duration
-
-	// Planned is told the plan, once. Sampled is told that the sample has begun.
-	Planned func(Plan)
-	// Tried is told the outcome of every attempt, by several goroutines; an error
-	// of it ends the run.
-	Tried func(*Job, error) error
-	// Lost is told of items that fail for good, before their slot takes anything new,
-	// by several goroutines.
-	Lost func(items int)
-	// Over takes a job that is over, one at a time.
-	Over func(*Job)
-	// Seen completes what there is to judge a failure by.
+	// Seen completes what there is to judge a failure by; nil adds nothing.
 	Seen func(*Job, *policies.Seen)
+	// Again says what is worth a retry unless the caller does; nil is what policies say.
+	Again func(policies.Seen) bool
 }
 
 // Result is what came of a run.
@@ -86,7 +99,7 @@ func Run(cfg Config, state *State) (result Result) {
 	state.Slots.Store(int64(result.Plan.Slots))
 	state.planned.Store(int64(time.Since(state.Began)))
 	state.sampled.Store(state.Done.Load())
-	cfg.Planned(result.Plan)
+	cfg.Observer.Planned(result.Plan)
 	r.stream(r.cut(result.Plan.Batch), &result.Plan, amorsize.WithReport(&result.Report))
 	for cfg.Bisect && len(r.halves) > 0 && cfg.Control.Stopped() == nil {
 		halves := r.halves
@@ -250,7 +263,9 @@ func (r *run) over(j *Job, err error) {
 	if err != nil {
 		r.state.Failed.Add(int64(len(j.Batch)))
 	}
-	r.cfg.Over(j)
+	if err := r.cfg.Observer.Over(j); err != nil {
+		r.cfg.Control.Stop(err)
+	}
 }
 
 // call is one attempt at a job.
@@ -279,10 +294,8 @@ func (r *run) call(ctx context.Context, j *Job) (none struct{}, err error) {
 			r.cfg.Control.Stopf(ErrFatal, "item %d: %v", j.First().N, f.Err)
 		}
 	}
-	if r.cfg.Tried != nil {
-		if failure := r.cfg.Tried(j, err); failure != nil {
-			r.cfg.Control.Stop(errors.Join(ErrLog, failure))
-		}
+	if failure := r.cfg.Observer.Tried(j, err); failure != nil {
+		r.cfg.Control.Stop(failure)
 	}
 	return none, err
 }

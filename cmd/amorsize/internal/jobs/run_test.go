@@ -49,7 +49,7 @@ func TestSample(t *testing.T) {
 				planned := false
 				got := run(t, c.total, policies.Options{}, func(cfg *jobs.Config) {
 					cfg.Size, cfg.Batch, cfg.Budget = c.size, c.batch, c.budget
-					cfg.Planned = func(p jobs.Plan) {
+					cfg.Observer.(*observer).planned = func(p jobs.Plan) {
 						require.False(t, planned, "told once")
 						planned = true
 						require.Equal(t, len(c.want), p.Cost.Jobs)
@@ -126,7 +126,7 @@ func TestWithin(t *testing.T) {
 				told, began := 0, time.Now()
 				got := run(t, c.n, policies.Options{}, func(cfg *jobs.Config) {
 					cfg.Within, cfg.Caps, cfg.Size = true, c.caps, c.size
-					cfg.Planned = func(p jobs.Plan) {
+					cfg.Observer.(*observer).planned = func(p jobs.Plan) {
 						told++
 						require.Equal(t, c.most, p.Most)
 						if c.takes > 0 {
@@ -181,15 +181,19 @@ func TestLost(t *testing.T) {
 	}
 }
 
-// A log that can't be written ends the run, with what was wrong.
-func TestTriedFails(t *testing.T) {
+// An error of an observer ends the run, with what was wrong.
+func TestObserverFails(t *testing.T) {
 	full := errors.New("no room")
-	got := run(t, 1000, policies.Options{}, func(cfg *jobs.Config) {
-		cfg.Tried = func(*jobs.Job, error) error { return full }
-	}, func(*jobs.Job) error { return nil })
-	require.ErrorIs(t, got.result.Err, jobs.ErrLog)
-	require.ErrorIs(t, got.result.Err, full)
-	require.Less(t, len(got.order), 100)
+	for name, change := range map[string]func(*observer){
+		"after an attempt": func(o *observer) { o.tried = func(*jobs.Job, error) error { return full } },
+		"after a job":      func(o *observer) { o.over = func(*jobs.Job) error { return full } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := run(t, 20_000, policies.Options{}, func(cfg *jobs.Config) { change(cfg.Observer.(*observer)) }, func(*jobs.Job) error { return nil })
+			require.ErrorIs(t, got.result.Err, full)
+			require.Less(t, int(got.state.Done.Load()), 10_000)
+		})
+	}
 }
 
 // A failure that is fatal ends the run, and says which item it was.
@@ -236,7 +240,7 @@ func TestMeasure(t *testing.T) {
 				j.Wall = 10 * time.Millisecond
 				return nil
 			},
-			Over: func(*jobs.Job) {},
+			Observer: &observer{},
 		}, &state)
 		require.Equal(t, len(sizes), cost.Jobs)
 		return sizes, cost
@@ -337,8 +341,8 @@ func TestBegan(t *testing.T) {
 			state := jobs.State{Began: began}
 			result := jobs.Run(jobs.Config{
 				Items: numbers(1), Total: 1, Set: set, Control: jobs.NewControl(t.Context()), Size: jobs.Size{Fixed: 1}, Batch: jobs.BatchSize{Fixed: 1},
-				Attempt: func(context.Context, *jobs.Job, int) error { time.Sleep(time.Second); return nil },
-				Planned: func(jobs.Plan) {}, Over: func(*jobs.Job) {},
+				Attempt:  func(context.Context, *jobs.Job, int) error { time.Sleep(time.Second); return nil },
+				Observer: &observer{},
 			}, &state)
 			require.Equal(t, ago+time.Second, result.Took)
 			if ago > 0 {

@@ -26,11 +26,11 @@ func (r *run) within() (result Result) {
 		p.Slots, p.Reason = e.Plan.Workers, e.Plan.Reason
 		if plans++; plans == 2 || e.Plan.Workload != sampling.CPUBound {
 			plans = 2
-			r.cfg.Planned(p)
+			r.cfg.Observer.Planned(p)
 		}
 	})))
 	if plans < 2 {
-		r.cfg.Planned(p)
+		r.cfg.Observer.Planned(p)
 	}
 	result.Plan = p
 	result.Began, result.Took, result.Err = r.state.Began, time.Since(r.state.Began), r.cfg.Control.Stopped()

@@ -57,3 +57,6 @@ func Count(n int) string {
 	}
 	return text
 }
+
+// ShortSeconds is Short of a number of seconds.
+func ShortSeconds(s float64) string { return Short(time.Duration(s * float64(time.Second))) }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/sampling"
 )
 
@@ -24,7 +25,7 @@ const MostFailures = 20
 // mostMoments bounds the timeline: beyond it, every second one is dropped.
 const mostMoments = 400
 
-// Collector watches a run. It is safe for concurrent use.
+// Collector is the jobs.Observer that sums a run up. It is safe for concurrent use.
 type Collector struct {
 	state *jobs.State
 	set   *policies.Set
@@ -48,19 +49,23 @@ func NewCollector(state *jobs.State, set *policies.Set) *Collector {
 	}
 }
 
+// Planned takes the plan, which the result of the run has, too.
+func (c *Collector) Planned(jobs.Plan) {}
+
 // Tried takes an attempt.
-func (c *Collector) Tried(j *jobs.Job) {
+func (c *Collector) Tried(j *jobs.Job, _ error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	_ = c.histogram.RecordValue(max(1, j.Wall.Microseconds())) // a job of more than a day counts for nothing
 	c.wall += j.Wall
 	c.attempts++
+	return nil
 }
 
 // Over takes a job that is over.
-func (c *Collector) Over(j *jobs.Job) {
+func (c *Collector) Over(j *jobs.Job) error {
 	if j.Err == nil {
-		return
+		return nil
 	}
 	why := Why(j.Err, j.Status)
 	c.mu.Lock()
@@ -69,10 +74,11 @@ func (c *Collector) Over(j *jobs.Job) {
 		c.reasons[why]++
 		if len(c.failures) < MostFailures {
 			c.failures = append(c.failures, Failure{
-				N: it.N, Item: Brief(WithoutSecrets(strings.ToValidUTF8(it.Text, "\uFFFD")), 200), Why: why, Tries: j.Tries, Err: WithoutSecrets(Message(j)),
+				N: it.N, Item: Brief(secrets.Hide(strings.ToValidUTF8(it.Text, "\uFFFD")), 200), Why: why, Tries: j.Tries, Err: secrets.Hide(Message(j)),
 			})
 		}
 	}
+	return nil
 }
 
 // Message returns what a failed job said: the end of its standard error, or the

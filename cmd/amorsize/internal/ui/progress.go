@@ -8,6 +8,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 )
 
@@ -29,7 +30,7 @@ func (v View) Line(now time.Time) string {
 		return " " + v.Note
 	}
 	if open, waiting, why := v.Set.Open(); open {
-		return fmt.Sprintf(" %s · paused: the breaker is open (%s) · %d wait", v.count(done, total), summary.Brief(summary.WithoutSecrets(why), 80), waiting)
+		return fmt.Sprintf(" %s · paused: the breaker is open (%s) · %d wait", v.count(done, total), summary.Brief(secrets.Hide(why), 80), waiting)
 	}
 	parts := []string{v.count(done, total)}
 	if v.Bar && total > 0 && v.Width >= 70 {

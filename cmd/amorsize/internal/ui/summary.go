@@ -3,9 +3,9 @@ package ui
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 )
 
@@ -18,9 +18,9 @@ func (t *Terminal) Summary(s summary.Summary, again string) string {
 	var b strings.Builder
 	head := "done"
 	if s.Stopped != "" {
-		head = "stopped (" + summary.Brief(summary.WithoutSecrets(s.Stopped), 300) + ")"
+		head = "stopped (" + summary.Brief(secrets.Hide(s.Stopped), 300) + ")"
 	}
-	parts := []string{fmt.Sprintf("%s: %s in %s (%s)", head, Plural(s.OK+s.Failed, "item"), short(s.Wall), perSecond(s.PerSecond))}
+	parts := []string{fmt.Sprintf("%s: %s in %s (%s)", head, Plural(s.OK+s.Failed, "item"), jobs.ShortSeconds(s.Wall), perSecond(s.PerSecond))}
 	parts = append(parts, jobs.Count(s.OK)+" ok")
 	failed := jobs.Count(s.Failed) + " failed"
 	if s.Failed > 0 {
@@ -59,16 +59,16 @@ func (t *Terminal) Summary(s summary.Summary, again string) string {
 func details(s summary.Summary) string {
 	parts := []string{fmt.Sprintf("slots %d (peak %d)", s.Plan.Workers, s.Peak.Workers)}
 	if s.Job.Tries > 0 {
-		parts = append(parts, fmt.Sprintf("job p50 %s p95 %s max %s", short(s.Job.P50), short(s.Job.P95), short(s.Job.Max)))
+		parts = append(parts, fmt.Sprintf("job p50 %s p95 %s max %s", jobs.ShortSeconds(s.Job.P50), jobs.ShortSeconds(s.Job.P95), jobs.ShortSeconds(s.Job.Max)))
 	}
 	if s.Rate != nil {
-		parts = append(parts, "waiting for the rate "+short(s.Rate.Waited))
+		parts = append(parts, "waiting for the rate "+jobs.ShortSeconds(s.Rate.Waited))
 	}
 	if s.Breaker.Opened > 0 {
-		parts = append(parts, fmt.Sprintf("breaker opened %d×, paused %s", s.Breaker.Opened, short(s.Breaker.Paused)))
+		parts = append(parts, fmt.Sprintf("breaker opened %d×, paused %s", s.Breaker.Opened, jobs.ShortSeconds(s.Breaker.Paused)))
 	}
 	if s.Job.CPU > 0 {
-		parts = append(parts, "CPU "+short(s.Job.CPU))
+		parts = append(parts, "CPU "+jobs.ShortSeconds(s.Job.CPU))
 	}
 	if s.Peak.RSS > 0 {
 		parts = append(parts, "memory up to "+jobs.Bytes(s.Peak.RSS))
@@ -84,5 +84,3 @@ func reasons(s summary.Summary) string {
 	}
 	return "in all: " + strings.Join(parts, ", ")
 }
-
-func short(s float64) string { return jobs.Short(time.Duration(s * float64(time.Second))) }

@@ -187,3 +187,17 @@ func (t *Terminal) Paint(style Style, text string) string {
 
 // ErrPipe reports whether nobody reads the output any more.
 func ErrPipe(err error) bool { return errors.Is(err, brokenPipe) }
+
+// AsideWriter returns a writer to standard error, above the progress.
+func (t *Terminal) AsideWriter() io.Writer { return asideWriter{t} }
+
+type asideWriter struct{ t *Terminal }
+
+// Write writes p.
+func (a asideWriter) Write(p []byte) (n int, err error) {
+	err = a.t.Aside(func(w *os.File) error {
+		n, err = w.Write(p)
+		return err
+	})
+	return n, err
+}

@@ -1,5 +1,0 @@
-//go:build !unix
-
-package cli
-
-func openFiles() int { return 0 }

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/history"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/lookback"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/outfile"
+)
+
+func newHistory() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "history",
+		Short: "What was measured before: list, show, diff, rm",
+		Long: `What was measured before. The latest 200 runs, profiles and tables are kept in
+$AMORSIZE_HISTORY, by default in ~/.local/state/amorsize/history; AMORSIZE_HISTORY=off
+keeps none. An entry is named by its id, the beginning of it, or -1 for the latest,
+-2 for the one before.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	list := &cobra.Command{
+		Use: "list", Short: "List the entries, the oldest first", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return lookback.List(os.Stdout) },
+	}
+	show := &cobra.Command{
+		Use: "show ID", Short: "Show an entry", Args: cobra.ExactArgs(1), DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error { return lookback.Show(os.Stdout, args[0]) },
+	}
+	diff := &cobra.Command{
+		Use: "diff ID ID", Short: "Compare two entries", Args: cobra.ExactArgs(2), DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error { return lookback.Diff(os.Stdout, args[0], args[1]) },
+	}
+	rm := &cobra.Command{
+		Use: "rm ID...", Short: "Remove entries", Args: cobra.MinimumNArgs(1), DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error {
+			var all error
+			for _, id := range args {
+				all = errors.Join(all, history.Remove(id))
+			}
+			if all != nil {
+				return exit.Usage(all)
+			}
+			return nil
+		},
+	}
+	c.AddCommand(list, show, diff, rm)
+	return c
+}
+
+func newReport() *cobra.Command {
+	var out, scaling string
+	c := &cobra.Command{
+		Use:   "report RUN.jsonl [-o report.html]",
+		Short: "Draw a run as one HTML file that needs nothing else",
+		Long: `Draw a run, from its log, as one HTML file without scripts and without network: the
+plan and why, limit, in flight, goodput and latency over time, a histogram, what
+failed and why. With --tune, the scaling curve is that of a table of amorsize tune
+--json; such a table can also be drawn alone.`,
+		Example: `  amorsize run --log run.jsonl -a urls -- curl -sf {}
+  amorsize report run.jsonl -o report.html`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			r, err := lookback.Report(args, scaling)
+			if err != nil {
+				return err
+			}
+			var b bytes.Buffer
+			if err := r.Write(&b); err != nil {
+				return err
+			}
+			if out == "-" {
+				_, err := os.Stdout.Write(b.Bytes())
+				return err
+			}
+			if err := outfile.Write(out, outfile.Bytes(b.Bytes())); err != nil {
+				return exit.Usagef("-o: %w", err)
+			}
+			return nil
+		},
+	}
+	c.Flags().StringVarP(&out, "output", "o", "report.html", "the `file` to write; - is standard output")
+	c.Flags().StringVar(&scaling, "tune", "", "a `file` with the output of amorsize tune --json")
+	return c
+}

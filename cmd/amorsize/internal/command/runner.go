@@ -1,0 +1,146 @@
+package command
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+)
+
+// Surroundings are what a Runner is given by the run that it is a part of.
+type Surroundings struct {
+	Groups  *process.Groups
+	Grace   time.Duration        // between asking a command to end and killing it
+	Timeout func() time.Duration // of an attempt that begins now; 0 is none
+	// Lines returns what passes on the lines of a job while it runs, in mode Line.
+	Lines func(j *jobs.Job, slot int) (func(line []byte, stderr bool), error)
+	// Stop ends the run: results that have been passed on may be wrong.
+	Stop func(error)
+}
+
+// Runner runs a command. It is safe for concurrent use.
+type Runner struct {
+	*Spec
+	around  Surroundings
+	spawner *process.Spawner
+	workers *workerPool // nil if each job has a process of its own
+	tries   string
+}
+
+// New returns a runner. No process is started before the first attempt.
+func New(spec *Spec, around Surroundings) (*Runner, error) {
+	var env []string
+	if len(spec.cfg.Env) > 0 {
+		env = append(os.Environ(), spec.cfg.Env...)
+	}
+	spawner, err := process.NewSpawner(process.Config{
+		Mode: spec.cfg.Mode, Merge: spec.cfg.Merge, Dir: spec.cfg.Dir, Env: env,
+		Grace: around.Grace, Groups: around.Groups,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r := &Runner{Spec: spec, around: around, spawner: spawner, tries: "AMORSIZE_ATTEMPTS=" + strconv.Itoa(1+spec.cfg.Retries)}
+	if spec.cfg.Worker != NoWorker {
+		r.workers = newWorkerPool(r)
+	}
+	return r, nil
+}
+
+// Close ends the workers, when no attempt is under way, and releases what is held.
+func (r *Runner) Close() {
+	if r.workers != nil {
+		r.workers.close()
+	}
+	r.spawner.Close()
+}
+
+// Settle looks at the workers when all jobs have ended: one that has written more than it
+// was asked for stops the run.
+func (r *Runner) Settle() {
+	if r.workers != nil {
+		r.workers.settle()
+	}
+}
+
+// Attempt runs the command for a job.
+func (r *Runner) Attempt(_ context.Context, j *jobs.Job, slot int) error {
+	if r.workers != nil {
+		return r.workers.attempt(j, slot)
+	}
+	c, err := r.processOf(j, slot)
+	if err != nil {
+		return err
+	}
+	j.Outcome, err = r.spawner.Run(c)
+	return err
+}
+
+// processOf returns the process for a job.
+func (r *Runner) processOf(j *jobs.Job, slot int) (c process.Command, err error) {
+	argv, err := r.argv(j.Batch, slot)
+	if err != nil {
+		return c, &process.SpawnError{Program: "the command", Err: err}
+	}
+	first, path := j.First(), r.path
+	if r.nice != "" { // a priority that is set when the command runs already comes too late
+		if path != "" {
+			argv[0] = path
+		}
+		path, argv = r.nice, append([]string{"nice", "-n", strconv.Itoa(r.cfg.Nice)}, argv...)
+	}
+	c = process.Command{
+		Path: path, Argv: argv, Slot: slot, Timeout: r.around.Timeout(), Item: first.Text,
+		Env: []string{
+			"AMORSIZE_ITEM_NO=" + strconv.Itoa(first.N), "AMORSIZE_SLOT=" + strconv.Itoa(slot),
+			"AMORSIZE_ATTEMPT=" + strconv.Itoa(j.Tries), r.tries,
+		},
+	}
+	if r.cfg.Stdin {
+		c.Feed, c.Stdin = true, r.stdin(j.Batch)
+	}
+	if r.cfg.Mode == process.Line {
+		c.Line, err = r.around.Lines(j, slot)
+	}
+	return c, err
+}
+
+// Traits returns what a run has to know of commands.
+func (r *Runner) Traits() jobs.Traits {
+	t := jobs.Traits{Caps: fileCaps(), Extra: policies.MaxLoad(r.cfg.MaxLoad), Seen: seen}
+	if r.cfg.InOrder && t.Caps.Files > 0 { // a job has the ends of two pipes, and two files of lines that wait
+		t.Caps.Fixed = t.Caps.Files
+	}
+	if r.cfg.Pipe { // that many may wait in memory
+		t.Caps.Works = max(1, blocksKept/r.cfg.Block)
+	}
+	if !r.cfg.Stdin {
+		t.Weigh, t.Most = r.weigh, commandLine
+	}
+	return t
+}
+
+// blocksKept is how many bytes of blocks are in memory, if not each slot needs one.
+const blocksKept = 64 << 20
+
+// fileCaps returns how many slots open files allow. A job has two files of output
+// and one for the process; where the number of slots is found, there are as many
+// again that wait to be passed on, and some to spare.
+func fileCaps() jobs.Caps {
+	limit := process.OpenFiles()
+	if limit == 0 {
+		return jobs.Caps{}
+	}
+	return jobs.Caps{Files: process.FileSlots(), Fixed: max(1, (limit-16)/5)}
+}
+
+// seen completes what a failure is judged by with the end of the output.
+func seen(j *jobs.Job, s *policies.Seen) {
+	const most = 64 << 10
+	s.Out = func() []byte { return j.Out.Tail(most) }
+	s.Stderr = func() []byte { return j.Outcome.Err.Tail(most) }
+}

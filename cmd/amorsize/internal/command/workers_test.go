@@ -1,0 +1,122 @@
+//go:build unix
+
+package command_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/command"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+)
+
+// worker is a shell that reads lines and does that with each.
+func worker(do string) command.Config {
+	return command.Config{Argv: []string{"sh", "-c", "while read -r x; do " + do + "; done"}, Worker: command.LineWorker}
+}
+
+func TestWorkerAnswers(t *testing.T) {
+	r := runner(t, worker(`echo "$$ got $x"`), around(t))
+	pids := map[int]string{}
+	for i, item := range []string{"a", "b", "c d"} {
+		for slot := range 2 {
+			out, _, err := attempt(t, r, job(2*i+slot, item), slot)
+			require.NoError(t, err)
+			pid, rest, _ := strings.Cut(out, " ")
+			require.Equal(t, "got "+item+"\n", rest)
+			if i > 0 {
+				require.Equal(t, pids[slot], pid, "the slot's process is kept")
+			}
+			pids[slot] = pid
+		}
+	}
+	require.NotEqual(t, pids[0], pids[1])
+	r.Settle()
+}
+
+func TestWorkerJSON(t *testing.T) {
+	cfg := worker(`case $x in *bad*) echo '{"error": "it is bad"}';; *odd*) echo oops;; *) echo "{\"item\": $x}";; esac`)
+	cfg.Worker = command.JSONLWorker
+	r := runner(t, cfg, around(t))
+	out, _, err := attempt(t, r, job(1, "a"), 0)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"item": "a"}`, out)
+	_, _, err = attempt(t, r, job(2, "bad"), 0)
+	require.EqualError(t, err, process.ErrCommand.Error()+": it is bad")
+	_, _, err = attempt(t, r, job(3, "odd"), 0)
+	require.ErrorContains(t, err, `is no JSON: "oops\n"`)
+	_, _, err = attempt(t, r, job(4, "b"), 0)
+	require.NoError(t, err, "the process goes on")
+}
+
+// A process that ends, or takes too long, fails its item, and the next item has another.
+func TestWorkerEnds(t *testing.T) {
+	r := runner(t, worker(`case $x in die) exit 3;; *) echo "$x";; esac`), around(t))
+	for range 2 {
+		_, _, err := attempt(t, r, job(1, "die"), 0)
+		require.ErrorIs(t, err, process.ErrCommand)
+		require.ErrorContains(t, err, "ended without an answer (exit 3)")
+		out, _, err := attempt(t, r, job(2, "a"), 0)
+		require.NoError(t, err)
+		require.Equal(t, "a\n", out)
+	}
+	r = runner(t, command.Config{Argv: []string{"true"}, Worker: command.LineWorker}, around(t))
+	_, _, err := attempt(t, r, job(1, "a"), 0)
+	require.ErrorContains(t, err, "without an answer (exit 0)")
+	program := filepath.Join(t.TempDir(), "program")
+	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700))
+	r = runner(t, command.Config{Argv: []string{program}, Worker: command.LineWorker}, around(t))
+	require.NoError(t, os.Remove(program))
+	_, _, err = attempt(t, r, job(1, "a"), 0)
+	var spawn *process.SpawnError
+	require.ErrorAs(t, err, &spawn)
+}
+
+func TestWorkerTimeout(t *testing.T) {
+	in := around(t)
+	limit := time.Duration(0)
+	in.Timeout = func() time.Duration { return limit }
+	r := runner(t, worker(`case $x in slow) sleep 1000;; *) echo "$x";; esac`), in)
+	_, _, err := attempt(t, r, job(1, "a"), 0)
+	require.NoError(t, err)
+	limit = 10 * time.Millisecond
+	_, _, err = attempt(t, r, job(2, "slow"), 0)
+	var late *process.TimeoutError
+	require.ErrorAs(t, err, &late)
+	require.Equal(t, limit, late.After)
+	limit = 0
+	_, _, err = attempt(t, r, job(3, "b"), 0)
+	require.NoError(t, err)
+}
+
+// Lines that are no answers make the answers doubtful: the item fails, or the run is
+// stopped where a result has been passed on.
+func TestWorkerAstray(t *testing.T) {
+	in := around(t)
+	var stopped error
+	in.Stop = func(err error) { stopped = err }
+	r := runner(t, worker(`printf '%s\nmore\n' "$x"`), in)
+	_, _, err := attempt(t, r, job(1, "a"), 0)
+	require.ErrorContains(t, err, "lines that are no answers")
+	require.NoError(t, stopped, "nothing has been passed on")
+
+	dir := t.TempDir() // the worker waits there for us to have had its answer
+	r = runner(t, worker(`case $x in a) echo a; until [ -e `+dir+`/go ]; do :; done; echo late; : >`+dir+`/done;; *) echo "$x";; esac`), in)
+	out, _, err := attempt(t, r, job(1, "a"), 0)
+	require.NoError(t, err)
+	require.Equal(t, "a\n", out)
+	touch(t, dir, "go")
+	await(t, dir, "done")
+	r.Settle()
+	require.ErrorContains(t, stopped, `what item 1 got ("a") may not be its answer`)
+	stopped = nil
+	out, _, err = attempt(t, r, job(2, "b"), 0)
+	require.NoError(t, err, "by another process")
+	require.Equal(t, "b\n", out)
+	require.ErrorContains(t, stopped, "item 1")
+}

@@ -1,0 +1,55 @@
+// Package function runs the jobs of amorsize exec: calls of a Go function in a process of
+// its own.
+package function
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+)
+
+// Config names a Go function.
+type Config struct {
+	Name       string // PKG.Func, PKG:Func or file.go:Func; with an Expression, the package
+	Expression string // of the function, in the scope of the package; "" is the name's
+	Tags       string // of the build
+	Batch      bool   // it takes a slice of items
+}
+
+// Load finds the function and what it takes and returns. What is told meanwhile is written
+// to verbose, if that is not nil.
+func Load(ctx context.Context, cfg Config, verbose io.Writer) (*gofunc.Function, error) {
+	target, err := gofunc.ParseTarget(cfg.Name, cfg.Expression)
+	if err != nil {
+		return nil, WithStatus(err)
+	}
+	p, err := gofunc.Load(ctx, target, gofunc.Options{Tags: cfg.Tags, Verbose: verbose})
+	if err != nil {
+		return nil, WithStatus(err)
+	}
+	fn, err := p.Function(cfg.Batch)
+	return fn, WithStatus(err)
+}
+
+// Build compiles the function. Its processes are ended with the others of groups.
+func Build(ctx context.Context, fn *gofunc.Function, groups *process.Groups) (*gofunc.Binary, error) {
+	binary, err := fn.Build(ctx)
+	if err != nil {
+		return nil, WithStatus(err)
+	}
+	binary.Started = func(pid int) func() { return groups.Adopt(pid, fn.Name) }
+	return binary, nil
+}
+
+// WithStatus has the error of a function that can't be called end the command with
+// exit.BadTarget. Others are left as they are.
+func WithStatus(err error) error {
+	if errors.Is(err, gofunc.ErrTarget) {
+		return exit.With(exit.BadTarget, err)
+	}
+	return err
+}

@@ -1,0 +1,122 @@
+package profiling
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
+)
+
+// Text is the profile for a person.
+func (p *Profile) Text(term *ui.Terminal) string {
+	var b strings.Builder
+	m := p.measured
+	b.WriteString(term.Paint("1", p.target.What) + "\n")
+	if notes := p.notes(term); len(notes) > 0 {
+		b.WriteString("  " + strings.Join(notes, " · ") + "\n")
+	}
+	fmt.Fprintf(&b, "  item %s ± %.0f %%  CPU %s  waiting %.0f %%", jobs.Short(m.Wall), 100*m.CV, jobs.Short(m.CPU), 100*(1-m.Share()))
+	if p.target.Function != nil {
+		fmt.Fprintf(&b, "  %.0f allocs %s", m.Allocs, jobs.Bytes(int64(m.Bytes)))
+	} else {
+		fmt.Fprintf(&b, "  memory %s", jobs.Bytes(m.Memory))
+	}
+	fmt.Fprintf(&b, "  (%s sampled)\n", jobs.Count(m.Items))
+	fmt.Fprintf(&b, "  class: %s\n", p.Class)
+	if m.Failed > 0 {
+		fmt.Fprintf(&b, "  %d of them failed, first: %v\n", m.Failed, m.First)
+	}
+	b.WriteString(term.Explain(jobs.Plan{Cost: m.Cost, Limits: p.Limits, Binding: p.Binding}) + "\n")
+	b.WriteString("\n  workers   expected   speedup\n")
+	for _, c := range p.Predicted {
+		mark := " "
+		if c.Workers == p.Workers {
+			mark = ">"
+		}
+		fmt.Fprintf(&b, "%s %7d %10s %9.2f\n", mark, c.Workers, jobs.ShortSeconds(c.Wall), c.Speedup)
+	}
+	b.WriteString(p.advice())
+	return b.String()
+}
+
+// notes tell how the target came about, and whether it may be called concurrently.
+func (p *Profile) notes(term *ui.Terminal) []string {
+	notes := slices.Clone(p.target.Notes)
+	switch {
+	case p.Race == nil:
+	case p.Race.Found:
+		notes = append(notes, term.Paint("31", "not safe for concurrent calls: "+p.Race.Text))
+	case p.Race.Why != "":
+		notes = append(notes, "no race check: "+p.Race.Why)
+	default:
+		notes = append(notes, "race check: clean")
+	}
+	return notes
+}
+
+// advice is the recommendation, and how to write it.
+func (p *Profile) advice() string {
+	var b strings.Builder
+	m, fn := p.measured, p.target.Function
+	fmt.Fprintf(&b, "\n  recommend: %s (%s)", ui.Plural(p.Workers, "worker"), p.Binding)
+	for _, c := range p.Predicted {
+		if c.Workers == p.Workers && c.Workers > 1 {
+			fmt.Fprintf(&b, " -> about %.1f× as fast as one", c.Speedup)
+		}
+	}
+	b.WriteString("\n")
+	if fn == nil {
+		size := ""
+		if m.Start > 0 && m.Start > 10*m.Item {
+			size = " --batch auto"
+		}
+		fmt.Fprintf(&b, "  run:       amorsize run%s -- %s   (finds it by itself; -j %d fixes it)\n", size, ui.ShellLine(p.target.Argv), p.Workers)
+		return b.String()
+	}
+	call := "amorsize.ExecuteContext(ctx, " + functionCode(fn) + ", items"
+	switch {
+	case fn.Batch:
+		call = "amorsize.ExecuteBatches(ctx, " + functionCode(fn) + ", items"
+	case p.Workers == 1:
+		call += ", amorsize.WithWorkers(1)"
+	}
+	fmt.Fprintf(&b, "  in code:   results, err := %s)\n", call)
+	return b.String()
+}
+
+// functionCode is the function as an argument of ExecuteContext: with the wrap
+// that its shape needs.
+func functionCode(fn *gofunc.Function) string {
+	code := fn.Code
+	if code == "" {
+		code = "fn"
+	}
+	if fn.Context && fn.Result && fn.Fails {
+		return code
+	}
+	arg := "item"
+	if fn.Context {
+		arg = "ctx, item"
+	}
+	list := "T"
+	if fn.Batch {
+		list = "[]T"
+	}
+	result := "R"
+	body := fmt.Sprintf("return %s(%s), nil", code, arg)
+	switch {
+	case fn.Result && fn.Fails:
+		body = fmt.Sprintf("return %s(%s)", code, arg)
+	case fn.Fails:
+		result, body = "struct{}", fmt.Sprintf("return struct{}{}, %s(%s)", code, arg)
+	case !fn.Result:
+		result, body = "struct{}", fmt.Sprintf("%s(%s); return struct{}{}, nil", code, arg)
+	}
+	if fn.Batch {
+		result = "[]" + result
+	}
+	return fmt.Sprintf("func(ctx context.Context, item %s) (%s, error) { %s }", list, result, body)
+}

@@ -1,0 +1,300 @@
+package profiling
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const ms = time.Millisecond
+
+func list(n int) (all []items.Item) {
+	for i := range n {
+		all = append(all, items.Of(i+1, strconv.Itoa(i+1)))
+	}
+	return all
+}
+
+// model is a subject that takes as long as it is told, without taking it.
+type model struct {
+	sample Measured
+	err    error
+	room   int           // that many at a time are served, others wait; 0 is any number
+	shares time.Duration // CPU of an item among others; 0 is that of the sample
+	ran    [][2]int      // workers and batch of each RunAt
+	items  []int         // of each
+	closed int
+}
+
+func (m *model) Sample(context.Context, []items.Item, time.Duration) (Measured, error) {
+	return m.sample, m.err
+}
+
+func (m *model) RunAt(_ context.Context, list []items.Item, workers, batch int) (Rung, error) {
+	m.ran, m.items = append(m.ran, [2]int{workers, batch}), append(m.items, len(list))
+	if m.err != nil {
+		return Rung{}, m.err
+	}
+	at := workers
+	if m.room > 0 {
+		at = min(at, m.room)
+	}
+	rounds := (len(list) + at - 1) / at
+	cpu := m.sample.CPU
+	if m.shares > 0 {
+		cpu = m.shares
+	}
+	wall := max(time.Duration(rounds)*m.sample.Wall, time.Duration(len(list))*cpu/time.Duration(runtime.GOMAXPROCS(0)))
+	return Rung{Items: len(list), Wall: wall, P95: 2 * m.sample.Wall, CPU: time.Duration(len(list)) * cpu, Memory: 1 << 20, Failed: 1}, nil
+}
+
+func (m *model) Close() { m.closed++ }
+
+func waits() Measured {
+	return Measured{Cost: jobs.Cost{Jobs: 10, Items: 10, Wall: 100 * ms, CPU: 5 * ms, CV: 0.1, Elapsed: time.Second, Memory: 2_000_000}}
+}
+
+func computes() Measured {
+	return Measured{Cost: jobs.Cost{Jobs: 10, Items: 10, Wall: 100 * ms, CPU: 100 * ms, Elapsed: time.Second}}
+}
+
+func profileOf(t *testing.T, target *Target, n int) *Profile {
+	t.Helper()
+	p, err := New(t.Context(), target, list(n), Options{Budget: time.Second, Total: n})
+	require.NoError(t, err)
+	return p
+}
+
+// What computes is recommended as many workers as cores, and is not tried.
+func TestProfileOfComputing(t *testing.T) {
+	m := &model{sample: computes()}
+	p := profileOf(t, &Target{Subject: m, What: "gzip {}", Argv: []string{"gzip", "{}"}}, 1000)
+	require.Equal(t, runtime.GOMAXPROCS(0), p.Workers)
+	require.Equal(t, "CPU-bound", p.Class)
+	require.Equal(t, "cpu", p.Binding)
+	require.Equal(t, []any{"gzip {}", 10, 1000, 0.1}, []any{p.Target, p.Sampled, p.Items, p.Wall})
+	require.Empty(t, m.ran)
+	require.Equal(t, 1, p.Predicted[0].Workers)
+	require.InDelta(t, 100.0, p.Predicted[0].Wall, 0.01)
+	require.InDelta(t, 1.0, p.Predicted[0].Speedup, 0.01)
+	at := p.Predicted[len(p.Predicted)-1]
+	require.InDelta(t, float64(runtime.GOMAXPROCS(0)), at.Speedup, 0.1, "no faster than the cores")
+}
+
+// What waits is tried: where fewer are served at a time, that is what is recommended.
+func TestProfileOfWaiting(t *testing.T) {
+	cores := runtime.GOMAXPROCS(0)
+	served := &model{sample: waits()}
+	p := profileOf(t, &Target{Subject: served}, 100_000)
+	require.Equal(t, "I/O-bound", p.Class)
+	require.Equal(t, 25*cores, p.Workers, "5 ms of 100 on a core, and a quarter to spare")
+	require.NotEmpty(t, served.ran)
+	require.Equal(t, 4*25*cores, served.items[0], "a few for each worker")
+
+	narrow := &model{sample: waits(), room: 4}
+	p = profileOf(t, &Target{Subject: narrow}, 100_000)
+	require.Equal(t, []any{5, "what is waited for"}, []any{p.Workers, p.Binding})
+	require.Contains(t, p.Limits, jobs.Limit{Name: "what is waited for", Slots: 5})
+	last := p.Predicted[len(p.Predicted)-1]
+	require.InDelta(t, 100_000/40.0, last.Wall, 1, "it takes 40 a second, whatever the workers")
+
+	cheaper := &model{sample: waits(), shares: ms}
+	p = profileOf(t, &Target{Subject: cheaper}, 100_000)
+	require.Equal(t, 125*cores, p.Workers, "among others an item costs the cores less")
+	require.InDelta(t, 0.001, p.CPU, 1e-9)
+
+	one := &model{sample: waits()}
+	profileOf(t, &Target{Subject: one}, 1)
+	require.Empty(t, one.ran, "one item tells nothing of two workers")
+}
+
+// Of a function, what the race detector finds binds it to one worker.
+func TestProfileOfFunctions(t *testing.T) {
+	fn := &gofunc.Function{Name: "calc.Square", Type: "func(int) int", Place: "calc.go:3", Code: "calc.Square", Result: true}
+	for _, c := range []struct {
+		race *Race
+		want string
+	}{
+		{&Race{Found: true, Text: "x is written"}, "not safe for concurrent calls"},
+		{&Race{Why: "no cgo"}, ""}, {&Race{}, ""}, {nil, ""},
+	} {
+		m := &model{sample: waits()}
+		target := &Target{Subject: m, Function: fn, Notes: []string{"built before"}}
+		if c.race != nil {
+			target.CheckRace = func(_ context.Context, list []items.Item) *Race {
+				require.Len(t, list, 500)
+				return c.race
+			}
+		}
+		p := profileOf(t, target, 500)
+		require.Equal(t, []string{"calc.Square", "func(int) int", "calc.go:3"}, []string{p.Target, p.Type, p.Place})
+		require.Equal(t, c.race, p.Race)
+		text := p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever))
+		if c.want != "" {
+			require.Equal(t, []any{1, c.want}, []any{p.Workers, p.Binding})
+			require.Empty(t, m.ran)
+			require.Contains(t, text, "built before · not safe for concurrent calls: x is written")
+			continue
+		}
+		require.Greater(t, p.Workers, 1)
+		require.Equal(t, c.race != nil && c.race.Why == "", strings.Contains(text, "race check: clean"))
+		require.Equal(t, c.race != nil && c.race.Why != "", strings.Contains(text, "no race check: no cgo"))
+	}
+}
+
+func TestFails(t *testing.T) {
+	why := errors.New("it can't be started")
+	_, err := New(t.Context(), &Target{Subject: &model{err: why}}, list(3), Options{})
+	require.ErrorIs(t, err, why)
+	_, err = Tune(t.Context(), &Target{Subject: &model{err: why}}, list(3), Climb{Budget: time.Second})
+	require.ErrorIs(t, err, why)
+}
+
+// The text says what is measured, what follows, and how to run it.
+func TestText(t *testing.T) {
+	m := waits()
+	m.Failed, m.First = 2, errors.New("item 1: exit 3")
+	m.Start, m.Item = 90*ms, ms
+	p := profileOf(t, &Target{Subject: &model{sample: m}, What: "curl {}", Argv: []string{"curl", "{}"}}, 1000)
+	text := p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever))
+	for _, want := range []string{
+		"curl {}\n  item 100 ms ± 10 %  CPU 5.00 ms  waiting 95 %  memory 2.00 MB  (10 sampled)\n", "  class: I/O-bound\n",
+		"2 of them failed, first: item 1: exit 3", "\n>", "recommend: " + ui.Plural(p.Workers, "worker"),
+		"run:       amorsize run --batch auto -- curl {}   (finds it by itself; -j " + strconv.Itoa(p.Workers) + " fixes it)",
+	} {
+		require.Contains(t, text, want)
+	}
+	raw, err := json.Marshal(p)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), `"target":"curl {}"`)
+}
+
+// How a function of each shape is written as an argument of ExecuteContext.
+func TestFunctionCode(t *testing.T) {
+	for _, c := range []struct {
+		fn   gofunc.Function
+		want string
+	}{
+		{gofunc.Function{Code: "p.F", Context: true, Result: true, Fails: true}, "p.F"},
+		{gofunc.Function{Code: "p.F", Result: true}, "func(ctx context.Context, item T) (R, error) { return p.F(item), nil }"},
+		{gofunc.Function{Code: "p.F", Result: true, Fails: true}, "func(ctx context.Context, item T) (R, error) { return p.F(item) }"},
+		{gofunc.Function{Code: "p.F", Context: true, Fails: true}, "func(ctx context.Context, item T) (struct{}, error) { return struct{}{}, p.F(ctx, item) }"},
+		{gofunc.Function{}, "func(ctx context.Context, item T) (struct{}, error) { fn(item); return struct{}{}, nil }"},
+		{gofunc.Function{Code: "p.F", Result: true, Batch: true}, "func(ctx context.Context, item []T) ([]R, error) { return p.F(item), nil }"},
+	} {
+		require.Equal(t, c.want, functionCode(&c.fn))
+	}
+	p := &Profile{Workers: 1, target: &Target{Function: &gofunc.Function{Code: "p.F"}}}
+	require.Contains(t, p.advice(), ", items, amorsize.WithWorkers(1))")
+	p = &Profile{Workers: 4, target: &Target{Function: &gofunc.Function{Code: "p.F", Batch: true}}}
+	require.Contains(t, p.advice(), "amorsize.ExecuteBatches(ctx, ")
+}
+
+func TestLadder(t *testing.T) {
+	require.Equal(t, []int{1, 2, 4, 6, 8}, ladder(6, 8, 100))
+	require.Equal(t, []int{1, 2}, ladder(5, 8, 3), "no more than items")
+	require.Equal(t, []int{1, 2, 4}, ladder(4, 7, 100))
+}
+
+// A table: each rung several times, the knee, and how far the prediction was off.
+func TestTune(t *testing.T) {
+	m := &model{sample: waits(), room: 4}
+	said := ""
+	table, err := Tune(t.Context(), &Target{Subject: m, What: "curl {}"}, list(400), Climb{
+		Budget: time.Hour, Most: 16, Total: 400, Begins: func(note string) { said = note },
+	})
+	require.NoError(t, err)
+	require.Equal(t, "curl {} · 400 items × 3 rounds × 6 worker counts · results are dropped", said)
+	var workers []int
+	for _, r := range table.Rows {
+		workers = append(workers, r.Workers)
+	}
+	require.Equal(t, []int{1, 2, 4, 5, 8, 16}, workers)
+	require.Equal(t, []int{4, 5, 400}, []int{table.Knee, table.Predicted, table.Items})
+	require.InDelta(t, 4.0, table.Rows[2].Speedup, 1e-9)
+	require.InDelta(t, 1.0, table.Rows[2].Efficiency, 1e-9)
+	require.InDelta(t, 0.25, table.Rows[5].Efficiency, 1e-9)
+	require.InDelta(t, 0, table.Off, 1e-9)
+	require.Equal(t, 3, table.Rows[0].Failed, "of all rounds")
+	climbed := m.ran[len(m.ran)-18:]
+	require.Equal(t, [][2]int{{1, 0}, {2, 0}, {4, 0}, {5, 0}, {8, 0}, {16, 0}, {16, 0}, {8, 0}}, climbed[:8], "up, then down")
+	text := table.Text()
+	require.Contains(t, text, "knee: within 5 % of the best")
+	require.Contains(t, text, "profile recommends 5: 0.0 % slower than the best")
+	require.Contains(t, text, "1.05 MB")
+}
+
+// With batches, sizes are measured at the knee that leave every worker something to do.
+func TestTuneBatches(t *testing.T) {
+	m := &model{sample: waits(), room: 4}
+	table, err := Tune(t.Context(), &Target{Subject: m}, list(100), Climb{Budget: time.Hour, Most: 4, Total: 100, Batches: true, Begins: func(string) {}})
+	require.NoError(t, err)
+	var batches []int
+	for _, r := range table.Rows {
+		batches = append(batches, r.Batch)
+	}
+	require.Equal(t, []int{1, 1, 1, 4, 16}, batches[len(batches)-5:])
+	require.Equal(t, [][2]int{{4, 4}, {4, 16}}, m.ran[len(m.ran)-2:])
+	require.Contains(t, table.Text(), "16 items a job")
+}
+
+// No more items are run than the budget has time for.
+func TestAffordable(t *testing.T) {
+	m := computes()
+	cores := float64(runtime.GOMAXPROCS(0))
+	perItem := 0.1 * 3 * (1 + 1/min(2, cores)) // rounds, by one and by two
+	got := len(affordable(list(10_000), m.Cost, []int{1, 2}, 60*time.Second))
+	require.InDelta(t, 60/perItem, got, 2)
+	require.Len(t, affordable(list(10_000), m.Cost, []int{1, 2}, time.Nanosecond), 8, "so many tell something")
+	require.Len(t, affordable(list(3), m.Cost, []int{1, 2}, time.Hour), 3)
+}
+
+// What has changed since the first profile, beyond what samples vary by themselves.
+func TestDrift(t *testing.T) {
+	first := &Profile{Wall: 1, Class: "I/O-bound", Workers: 10, Sampled: 100, Failed: 1}
+	for want, p := range map[string]Profile{
+		"":                                {Wall: 1.2, Class: "I/O-bound", Workers: 15, Sampled: 100, Failed: 1},
+		"item +30 %":                      {Wall: 1.3, Class: "I/O-bound", Workers: 10, Sampled: 100},
+		"item -30 %":                      {Wall: 0.7, Class: "I/O-bound", Workers: 10, Sampled: 100},
+		"I/O-bound -> CPU-bound":          {Wall: 1, Class: "CPU-bound", Workers: 10, Sampled: 100},
+		"workers 10 -> 16, 2 more failed": {Wall: 1, Class: "I/O-bound", Workers: 16, Sampled: 100, Failed: 3},
+		"workers 10 -> 6":                 {Wall: 1, Class: "I/O-bound", Workers: 6, Sampled: 100},
+	} {
+		require.Equal(t, want, strings.Join(p.Drift(first), ", "))
+	}
+	noisy := Profile{Wall: 1.3, CV: 1, Class: "I/O-bound", Workers: 10, Sampled: 1}
+	require.Empty(t, noisy.Drift(first), "three standard errors are more")
+
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	p := &Profile{Wall: 1.3, Class: "I/O-bound", Workers: 1, Sampled: 9, Failed: 2, measured: waits()}
+	require.Equal(t, "03:04:05  item 100 ms ± 10 %  CPU 5.00 ms  I/O-bound  1 worker  2 failed  drift: item +30 %, workers 10 -> 1, 1 more failed\n", p.Line(first, now))
+	raw, err := p.JSONLine(first, now)
+	require.NoError(t, err)
+	var line struct {
+		At      time.Time
+		Drift   []string
+		Workers int
+	}
+	require.NoError(t, json.Unmarshal(raw, &line))
+	require.Equal(t, now, line.At)
+	require.Len(t, line.Drift, 3)
+	raw, err = first.JSONLine(first, now)
+	require.NoError(t, err)
+	require.Contains(t, string(raw), `"drift":[]`, "a list, also if it is empty")
+}

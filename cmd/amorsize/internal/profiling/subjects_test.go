@@ -1,0 +1,164 @@
+package profiling
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+)
+
+// commands returns a subject whose attempts take 10 ms, 2 ms of them on a core, and of
+// which the items that are listed fail.
+func commands(t *testing.T, fail ...int) (c *Commands, sizes func() []int, released *int) {
+	t.Helper()
+	set, err := policies.New(policies.Options{})
+	require.NoError(t, err)
+	var mu sync.Mutex
+	var list []int
+	released = new(int)
+	return &Commands{
+		Control: jobs.NewControl(t.Context()), Set: set, Batch: jobs.BatchSize{Fixed: 1},
+		Results: func(*jobs.Job) error { return errors.New("nowhere to put it") },
+		Release: func() { *released++ },
+		Attempt: func(_ context.Context, j *jobs.Job, _ int) error {
+			mu.Lock()
+			list = append(list, len(j.Batch))
+			mu.Unlock()
+			j.Wall, j.CPU, j.Memory = 10*ms, 2*ms, 5000
+			if slices.Contains(fail, j.First().N) {
+				return errors.New("bad")
+			}
+			return nil
+		},
+	}, func() []int { return list }, released
+}
+
+func TestCommandsSample(t *testing.T) {
+	c, _, released := commands(t, 2, 3)
+	m, err := c.Sample(t.Context(), list(20), time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, []any{20, 10 * ms, 2 * ms, int64(5000), 2}, []any{m.Items, m.Wall, m.CPU, m.Memory, m.Failed})
+	require.EqualError(t, m.First, "item 2: bad: bad")
+	c.Close()
+	require.Equal(t, 1, *released)
+
+	c.Control.Stop(jobs.ErrInterrupted)
+	_, err = c.Sample(t.Context(), list(20), time.Minute)
+	require.ErrorIs(t, err, jobs.ErrInterrupted)
+}
+
+func TestCommandsRunAt(t *testing.T) {
+	for name, c := range map[string]struct {
+		own   jobs.BatchSize
+		batch int
+		want  int
+	}{
+		"its own":       {jobs.BatchSize{Fixed: 2}, 0, 2},
+		"given":         {jobs.BatchSize{Fixed: 2}, 5, 5},
+		"to be found":   {jobs.BatchSize{Auto: true}, 0, 1},
+		"found to be 5": {jobs.BatchSize{Auto: true}, 5, 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			subject, sizes, _ := commands(t, 1)
+			subject.Batch = c.own
+			r, err := subject.RunAt(t.Context(), list(20), 3, c.batch)
+			require.NoError(t, err)
+			require.Equal(t, []int{20, 1}, []int{r.Items, r.Failed})
+			require.Len(t, sizes(), 20/c.want)
+			require.Equal(t, time.Duration(20/c.want)*2*ms, r.CPU)
+			require.InDelta(t, float64(10*ms), float64(r.P95), float64(ms))
+			require.Positive(t, r.Memory)
+		})
+	}
+	subject, _, _ := commands(t)
+	subject.Control.Stop(jobs.ErrTerminated)
+	_, err := subject.RunAt(t.Context(), list(20), 3, 0)
+	require.ErrorIs(t, err, jobs.ErrTerminated)
+}
+
+// binary is a built function that keeps how it was run.
+type binary struct {
+	run    gofunc.Run
+	sample *gofunc.Sample
+	err    error
+	closed bool
+}
+
+func (b *binary) Sample(_ context.Context, run gofunc.Run) (*gofunc.Sample, error) {
+	b.run = run
+	return b.sample, b.err
+}
+
+func (b *binary) Parallel(_ context.Context, run gofunc.Run) (*gofunc.Parallel, error) {
+	b.run = run
+	return &gofunc.Parallel{Items: len(run.Items), Wall: time.Second, CPU: 2 * ms, P95: 3 * ms, Failed: 4}, b.err
+}
+
+func (b *binary) Close() { b.closed = true }
+
+func TestFunctions(t *testing.T) {
+	var out bytes.Buffer
+	released := false
+	b := &binary{sample: &gofunc.Sample{Items: 7, Wall: 70 * ms, CPU: 7 * ms, Bytes: 5, Allocs: 2, Failed: 1, First: errors.New("no"), Blocks: []gofunc.Block{{Items: 7, Wall: 70 * ms}}}}
+	f := &Functions{Binary: b, Batch: 3, Output: &out, Release: func() { released = true }}
+	m, err := f.Sample(t.Context(), list(9), 2*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, gofunc.Run{Items: list(9), Batch: 3, Budget: 2 * time.Second, Output: &out}, b.run)
+	require.Equal(t, []any{7, 10 * ms, 5.0, 2.0, 1}, []any{m.Items, m.Wall, m.Bytes, m.Allocs, m.Failed})
+	require.EqualError(t, m.First, "no")
+
+	r, err := f.RunAt(t.Context(), list(9), 4, 0)
+	require.NoError(t, err)
+	require.Equal(t, Rung{Items: 9, Wall: time.Second, CPU: 2 * ms, P95: 3 * ms, Failed: 4}, r)
+	require.Equal(t, []int{4, 3}, []int{b.run.Workers, b.run.Batch})
+	_, err = f.RunAt(t.Context(), list(9), 4, 16)
+	require.NoError(t, err)
+	require.Equal(t, 16, b.run.Batch)
+
+	b.err = gofunc.ErrTarget
+	var status *exit.Error
+	_, err = f.Sample(t.Context(), list(9), time.Second)
+	require.ErrorAs(t, err, &status)
+	require.Equal(t, exit.BadTarget, status.Code)
+	_, err = f.RunAt(t.Context(), list(9), 4, 0)
+	require.ErrorAs(t, err, &status)
+	f.Close()
+	require.True(t, b.closed && released)
+}
+
+// Blocks of calls are summed up without the first one, which is cold.
+func TestBlockCost(t *testing.T) {
+	c := blockCost(&gofunc.Sample{
+		Items: 21, Wall: time.Second, CPU: 250 * ms,
+		Blocks: []gofunc.Block{{Items: 1, Wall: 400 * ms}, {Items: 10, Wall: 40 * ms}, {Items: 10, Wall: 60 * ms}},
+	})
+	require.Equal(t, []any{21, 5 * ms, time.Second}, []any{c.Items, c.Wall, c.Elapsed})
+	require.Equal(t, 2500*time.Microsecond, c.CPU, "half of the calls' time")
+	require.InDelta(t, 0.894, c.CV, 0.001, "√(10 calls × 1 ms² + 10 × 1 ms²) over 5 ms")
+	one := blockCost(&gofunc.Sample{Items: 2, Wall: ms, CPU: ms, Blocks: []gofunc.Block{{Items: 2, Wall: ms / 2}}})
+	require.Equal(t, []any{ms / 4, ms / 4, 0.0}, []any{one.Wall, one.CPU, one.CV}, "too short to tell: it computes")
+	none := blockCost(&gofunc.Sample{})
+	require.Zero(t, none.Wall)
+}
+
+// A function that is not built again has no verdict of the race detector, and why.
+func TestCheckRaceFails(t *testing.T) {
+	f := &Functions{Batch: 1}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := f.CheckRace(ctx, &gofunc.Function{Package: new(gofunc.Package)}, "", []items.Item{items.Of(1, "1")}, time.Second)
+	require.False(t, r.Found)
+	require.NotEmpty(t, r.Why)
+	require.Equal(t, "first", firstLine("\n first\nsecond\n"))
+}

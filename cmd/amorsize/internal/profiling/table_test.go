@@ -1,0 +1,73 @@
+package profiling
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/usl"
+)
+
+// The knee, the best, the law and the prediction are taken from the rows without batches.
+func TestConclude(t *testing.T) {
+	table := Table{Predicted: 8, Rows: []Row{
+		{Workers: 1, Rate: 10}, {Workers: 2, Rate: 19}, {Workers: 4, Rate: 36}, {Workers: 8, Rate: 30}, {Workers: 4, Batch: 16, Rate: 500},
+	}}
+	table.conclude()
+	require.Equal(t, []int{4, 4}, []int{table.Knee, table.Best})
+	require.InDelta(t, 0.2, table.Off, 1e-9, "36 are a fifth more than 30")
+	require.InDelta(t, 3.6, table.Rows[2].Speedup, 1e-9)
+	require.InDelta(t, 0.9, table.Rows[2].Efficiency, 1e-9)
+	require.InDelta(t, 50, table.Rows[4].Speedup, 1e-9)
+	require.NotNil(t, table.USL)
+	require.InDelta(t, 3.6, table.best(), 1e-9)
+
+	near := Table{Predicted: 3, Rows: []Row{{Workers: 1, Rate: 95}, {Workers: 2, Rate: 100}}}
+	near.conclude()
+	require.Equal(t, []int{1, 2}, []int{near.Knee, near.Best}, "within 5 % of the best")
+	require.Zero(t, near.Off, "3 were not measured")
+	require.Nil(t, near.USL, "two points are no law")
+}
+
+// A row is the medians of its rounds.
+func TestRow(t *testing.T) {
+	var r Row
+	for _, wall := range []time.Duration{3 * time.Second, 1 * time.Second, 2 * time.Second} {
+		r.add(Rung{Wall: wall, P95: wall / 10, Memory: int64(wall), Failed: 1})
+	}
+	r.median()
+	require.Equal(t, []any{2.0, 0.5, 0.3, int64(3 * time.Second), 3}, []any{r.Wall, r.Spread, r.P95, r.Memory, r.Failed})
+}
+
+func TestTableText(t *testing.T) {
+	table := Table{Target: "gzip", Knee: 2, Best: 4, Predicted: 4, Off: 0.125, Rows: []Row{
+		{Workers: 1, Wall: 10, Rate: 10, Speedup: 1, Efficiency: 1, Memory: 1000},
+		{Workers: 2, Wall: 5, Rate: 123.4, Speedup: 9.9, Efficiency: 1},
+		{Workers: 4, Wall: 4, Rate: 1234.5, Speedup: 10, Efficiency: 1},
+		{Workers: 8, Wall: 4, Rate: 1000, Speedup: 9.4, Efficiency: 1, Failed: 2},
+		{Workers: 16, Wall: 4, Rate: 1000, Speedup: 9.6, Efficiency: 1},
+		{Workers: 2, Batch: 16, Wall: 4, Rate: 1000, Speedup: 8, Efficiency: 1},
+	}}
+	lines := strings.Split(table.Text(), "\n")
+	require.Len(t, lines, 10)
+	require.Equal(t, "gzip", lines[0])
+	for i, want := range []string{
+		"       1    10.0 s ±  0 %       10.0     1.00       100 %      0 ns    0 %   1.00 kB",
+		">       2    5.00 s ±  0 %        123     9.90       100 %      0 ns    0 %         -   knee: within 5 % of the best with the fewest workers",
+		"        4    4.00 s ±  0 %      1 235    10.00       100 %      0 ns    0 %         -",
+		"        8    4.00 s ±  0 %      1 000     9.40       100 %      0 ns    0 %         -   slower again   2 failed",
+		"       16    4.00 s ±  0 %      1 000     9.60       100 %      0 ns    0 %         -",
+		"        2    4.00 s ±  0 %      1 000     8.00       100 %      0 ns    0 %         -   16 items a job",
+	} {
+		require.Equal(t, strings.TrimSpace(want), strings.TrimSpace(lines[2+i]))
+	}
+	require.Equal(t, "profile recommends 4: 12.5 % slower than the best, which is 4", lines[8])
+
+	for kappa, peak := range map[float64]bool{0.01: true, 0: false, 1e-12: false} {
+		table.USL = &usl.Fit{Sigma: 0.1, Kappa: kappa, R2: 0.99}
+		require.Contains(t, table.Text(), "model: USL sigma 0.1, kappa ")
+		require.Equal(t, peak, strings.Contains(table.Text(), "; peak at 9 workers"), "%v", kappa)
+	}
+}

@@ -1,0 +1,100 @@
+package request
+
+import (
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
+)
+
+// parse reads what is sent and what is a success.
+func (s *Spec) parse(scope template.Scope) (err error) {
+	if err := s.parseBody(scope); err != nil {
+		return err
+	}
+	if err := s.parseMethod(scope); err != nil {
+		return err
+	}
+	if s.cfg.IdempotencyKey != "" {
+		t, err := template.Parse(s.cfg.IdempotencyKey, scope)
+		if err != nil {
+			return exit.Usage(err)
+		}
+		s.key = &t
+	}
+	if err := s.parseHeaders(scope); err != nil {
+		return err
+	}
+	if f := s.cfg.Form; f != Body && f != Status && f != JSONL {
+		return exit.Usagef("--out %q: want body, status or jsonl", f)
+	}
+	if n := s.cfg.Connection.Max; n < 0 {
+		return exit.Usagef("--max-conns %d: want 1 or more", n)
+	}
+	s.ok, err = parseStatuses(s.cfg.OK)
+	return err
+}
+
+func (s *Spec) parseBody(scope template.Scope) error {
+	text := s.cfg.Body
+	if text == "" {
+		return nil
+	}
+	if name, file := strings.CutPrefix(text, "@"); file {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			return exit.Usagef("--body: %w", err)
+		}
+		text = string(raw)
+	}
+	scope.Strict = false // JSON has braces of its own
+	t, err := template.Parse(text, scope)
+	if err != nil {
+		return exit.Usage(err)
+	}
+	s.body = &t
+	return nil
+}
+
+// parseHeaders reads what headers are sent, credentials among them.
+func (s *Spec) parseHeaders(scope template.Scope) (err error) {
+	for _, line := range s.cfg.Headers {
+		name, value, ok := strings.Cut(line, ":")
+		if name = strings.TrimSpace(name); !ok || name == "" {
+			return exit.Usagef("--header-line %q: want \"Name: value\"", line)
+		}
+		if s.cfg.Cookies != "" && strings.EqualFold(name, "Cookie") {
+			return exit.Usagef("cookies are those of --cookie or of -H 'Cookie: …', not of both")
+		}
+		t, err := template.Parse(strings.TrimSpace(value), scope)
+		if err != nil {
+			return exit.Usage(err)
+		}
+		s.headers = append(s.headers, headerLine{name, t})
+	}
+	if s.cfg.BearerEnv != "" {
+		if s.bearer = os.Getenv(s.cfg.BearerEnv); s.bearer == "" {
+			return exit.Usagef("--bearer-env %s: the variable is not set", s.cfg.BearerEnv)
+		}
+	}
+	s.cookies, err = parseCookies(s.cfg.Cookies)
+	return err
+}
+
+func parseStatuses(text string) (list [][2]int, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, both := strings.Cut(strings.TrimSpace(part), "-")
+		if !both {
+			last = first
+		}
+		from, err1 := strconv.Atoi(first)
+		to, err2 := strconv.Atoi(last)
+		if err1 != nil || err2 != nil || from < 100 || to > 599 || from > to {
+			return nil, exit.Usagef("--ok %q: want statuses as 200-299,404", text)
+		}
+		list = append(list, [2]int{from, to})
+	}
+	return list, nil
+}

@@ -1,0 +1,155 @@
+package request
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/amorsize/amorsize/circuitbreaker"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/ratelimit"
+	"github.com/amorsize/amorsize/transport"
+)
+
+// Surroundings are what a Runner is given by the run that it is a part of.
+type Surroundings struct {
+	Limiter *ratelimit.Limiter     // of requests; nil is no limit
+	Breaker *circuitbreaker.Policy // of each host; nil is none
+	Timeout func() time.Duration   // of an attempt that begins now; 0 is none
+}
+
+// Runner makes requests. It is safe for concurrent use.
+type Runner struct {
+	*Spec
+	around Surroundings
+	client *http.Client
+	base   *http.Transport
+	files  process.Files
+	alive  context.Context // ends when requests under way are to end, too
+	kill   context.CancelFunc
+}
+
+// New returns a runner. The error is one of usage. The transport has the limiter and the
+// breakers, the engine the retries.
+func New(spec *Spec, around Surroundings) (*Runner, error) {
+	r := &Runner{Spec: spec, around: around}
+	base, _ := http.DefaultTransport.(*http.Transport)
+	r.base = base.Clone()
+	r.base.MaxIdleConns, r.base.MaxIdleConnsPerHost = 0, 1<<14
+	r.base.MaxConnsPerHost = spec.cfg.Connection.Max
+	r.base.MaxResponseHeaderBytes = 1 << 20
+	if err := spec.cfg.Connection.secure(r.base); err != nil {
+		return nil, err
+	}
+	t, err := transport.New(transport.Config{Base: sender{r.base}, Limiter: around.Limiter, Breaker: around.Breaker, Means: meaning})
+	if err != nil {
+		return nil, exit.Usage(err)
+	}
+	r.client = &http.Client{Transport: waiter{t}, CheckRedirect: redirect}
+	if spec.cfg.KeepCookies {
+		if r.client.Jar, err = newJar(); err != nil {
+			return nil, err
+		}
+	}
+	r.alive, r.kill = context.WithCancel(context.Background())
+	return r, nil
+}
+
+// Traits returns what a run has to know of requests.
+func (r *Runner) Traits() jobs.Traits {
+	return jobs.Traits{Caps: caps(), Within: true, Seen: r.seen, Again: r.again}
+}
+
+// caps returns how many slots open files allow: a request has a connection, and a file if
+// its answer is large.
+func caps() jobs.Caps {
+	limit := process.OpenFiles()
+	if limit == 0 {
+		return jobs.Caps{}
+	}
+	return jobs.Caps{Files: 2 * process.FileSlots(), Fixed: max(1, (limit-24)/2)}
+}
+
+// Kill ends the requests under way, and those that are still to be made.
+func (r *Runner) Kill() { r.kill() }
+
+// Close releases what is held, when no attempt is under way.
+func (r *Runner) Close() {
+	r.kill()
+	r.base.CloseIdleConnections()
+	r.files.Close()
+}
+
+// Attempt makes a job's request. That nothing more is to be started ends its waits
+// for the rate and the breaker, not a request that has been sent.
+func (r *Runner) Attempt(ctx context.Context, j *jobs.Job, _ int) error {
+	err := r.try(ctx, j)
+	if err != nil && r.cfg.Form == JSONL { // an object for every item; a further attempt replaces it
+		a := answer{N: j.First().N, Status: j.Status, Took: j.Wall.Seconds(), Err: err.Error()}
+		a.Item, a.Item64 = j.First().Told()
+		line, _ := jsonLine(a)
+		j.Out.Release()
+		j.Out = process.Bytes(line)
+	}
+	return err
+}
+
+func (r *Runner) try(ctx context.Context, j *jobs.Job) error {
+	it := j.First()
+	j.Status, j.Wall = 0, 0
+	sent := &sending{timeout: r.around.Timeout(), queues: r.cfg.Connection.Max > 0}
+	req, err := r.request(sent.begin(ctx, r.alive), it)
+	if err != nil {
+		sent.end()
+		return unsentError{err}
+	}
+	r.setCookies(req)
+	defer func() { j.Wall = sent.end() }()
+	resp, err := r.client.Do(req)
+	if err == nil {
+		defer func() { _ = resp.Body.Close() }()
+		sent.runOn() // the body is part of it
+		if j.Status = resp.StatusCode; !r.success(j.Status) {
+			return r.refused(j, resp, sent)
+		}
+		if j.Out, err = r.keep(resp); err != nil { // it broke off: a part of it is no result, and no answer
+			j.Out.Release()
+			j.Out, j.Status = process.Capture{}, 0
+		}
+	}
+	switch {
+	case err != nil && sent.isLate():
+		return &process.TimeoutError{After: sent.timeout}
+	case err != nil:
+		var wrapped *url.Error
+		if errors.As(err, &wrapped) {
+			err = wrapped.Err // the URL is the item's, and said already
+		}
+		return err
+	}
+	return r.present(j, it, sent.took())
+}
+
+// keep reads the body.
+func (r *Runner) keep(resp *http.Response) (process.Capture, error) {
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return process.Capture{}, nil // what follows is another protocol: no timeout ends it
+	}
+	if r.cfg.MaxBody == 0 {
+		return r.files.Keep(resp.Body)
+	}
+	kept, err := r.files.Keep(io.LimitReader(resp.Body, r.cfg.MaxBody+1))
+	if err == nil && kept.Size() > r.cfg.MaxBody {
+		err = errLarge
+	}
+	return kept, err
+}
+
+// errLarge is the error of a body beyond --max-body.
+var errLarge = fmt.Errorf("%w: the response is larger than --max-body", process.ErrCommand)

@@ -1,0 +1,148 @@
+package request
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptrace"
+	"sync"
+	"time"
+
+	"github.com/amorsize/amorsize/transport"
+)
+
+// sending is a request with all that it is redirected to. Its time runs while one of them
+// is under way, and not while one waits for the rate, the breaker or a connection.
+//
+// Its context ends with that of the attempt as long as nothing has been sent, and from
+// then on only when requests under way are to end, too: what a server has done already
+// is worth its answer.
+type sending struct {
+	timeout time.Duration // 0 is none
+	queues  bool          // for one of so many connections
+
+	cancel context.CancelFunc
+	unlink []func() bool // from the contexts of the attempt and of the runner
+
+	mu    sync.Mutex
+	since time.Time // when the time began to run, zero while it does not
+	spent time.Duration
+	timer *time.Timer
+	late  bool
+	means transport.Meaning // of the latest response
+}
+
+type sendingKey struct{}
+
+// begin returns the context of the request.
+func (s *sending) begin(ctx, alive context.Context) context.Context {
+	own, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	s.cancel = func() { cancel(nil) }
+	s.unlink = []func() bool{
+		context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) }), // why nothing more is to be started
+		context.AfterFunc(alive, s.cancel),
+	}
+	own = context.WithValue(own, sendingKey{}, s)
+	if s.queues {
+		own = httptrace.WithClientTrace(own, &httptrace.ClientTrace{
+			GetConn:      func(string) { s.hold() },
+			DNSStart:     func(httptrace.DNSStartInfo) { s.runOn() },
+			ConnectStart: func(string, string) { s.runOn() },
+			GotConn:      func(httptrace.GotConnInfo) { s.runOn() },
+		})
+	}
+	return own
+}
+
+// sentOne takes note that something is about to be sent.
+func (s *sending) sentOne() {
+	s.unlink[0]()
+	s.runOn()
+}
+
+// runOn has the time run from now on, unless it does.
+func (s *sending) runOn() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.since.IsZero() {
+		return
+	}
+	s.since = time.Now()
+	if s.timeout > 0 {
+		s.timer = time.AfterFunc(s.timeout-s.spent, func() {
+			s.mu.Lock()
+			s.late = true
+			s.mu.Unlock()
+			s.cancel()
+		})
+	}
+}
+
+// hold has the time stand still, and returns what has passed of it.
+func (s *sending) hold() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.timer != nil {
+		s.timer.Stop()
+	}
+	if !s.since.IsZero() {
+		s.spent += time.Since(s.since)
+		s.since = time.Time{}
+	}
+	return s.spent
+}
+
+// took returns how long the requests have taken.
+func (s *sending) took() time.Duration { return s.hold() }
+
+func (s *sending) isLate() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.late
+}
+
+// end releases the context, and returns how long the requests have taken.
+func (s *sending) end() time.Duration {
+	took := s.hold()
+	for _, unlink := range s.unlink {
+		unlink()
+	}
+	s.cancel()
+	return took
+}
+
+func sendingOf(ctx context.Context) (*sending, bool) {
+	s, ok := ctx.Value(sendingKey{}).(*sending)
+	return s, ok
+}
+
+// waiter is around the transport's policies: their waits take none of the request's time.
+type waiter struct{ base http.RoundTripper }
+
+// RoundTrip makes a request, the first one or one that a server redirects to.
+func (w waiter) RoundTrip(req *http.Request) (*http.Response, error) {
+	if s, ok := sendingOf(req.Context()); ok {
+		s.hold()
+	}
+	return w.base.RoundTrip(req)
+}
+
+// sender is under the transport's policies: there the request's own time begins.
+type sender struct{ base http.RoundTripper }
+
+// RoundTrip sends a request.
+func (t sender) RoundTrip(req *http.Request) (*http.Response, error) {
+	if s, ok := sendingOf(req.Context()); ok {
+		s.sentOne()
+	}
+	return t.base.RoundTrip(req)
+}
+
+// meaning keeps what the transport makes of a response: when to come back, too.
+func meaning(resp *http.Response, usual transport.Meaning) transport.Meaning {
+	if s, ok := sendingOf(resp.Request.Context()); ok {
+		s.mu.Lock()
+		s.means = usual
+		s.mu.Unlock()
+	}
+	return usual
+}

@@ -1,0 +1,189 @@
+// Package request makes the requests of amorsize http.
+package request
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
+)
+
+// Config says what is requested. Texts may have placeholders where that is said.
+type Config struct {
+	URL            string   // a template
+	Raw            bool     // items are put into it as they are
+	Method         string   // a template; "" is GET, with a body POST
+	Headers        []string // templates "Name: value"
+	Body           string   // a template, or @file with one
+	BearerEnv      string   // the environment variable with a token
+	Cookies        string   // "name=value; name=value"
+	KeepCookies    bool     // what servers set is sent back
+	IdempotencyKey string   // a template
+	UserAgent      string
+	Connection     Connection
+
+	OK          string // statuses that are a success, "200-299,404"
+	Form        Form   // of results
+	MaxBody     int64  // bytes of a response; 0 is no bound
+	RetryUnsafe bool   // methods that are not idempotent are retried, too
+}
+
+// Form is what a result is made of.
+type Form string
+
+// The forms of a result.
+const (
+	Body   Form = "body"
+	Status Form = "status"
+	JSONL  Form = "jsonl" // an object with the item, status, time and body
+)
+
+// Spec is a request that has been checked. It is safe for concurrent use.
+type Spec struct {
+	cfg     Config
+	method  template.Template
+	path    template.Template // of the URL, up to its query
+	query   template.Template // from its question mark on
+	whole   bool              // the URL is the item
+	body    *template.Template
+	key     *template.Template
+	headers []headerLine
+	ok      [][2]int
+	bearer  string
+	cookies []cookie
+}
+
+type headerLine struct {
+	name  string
+	value template.Template
+}
+
+// Parse checks a request for items of that scope. The error is one of usage.
+func Parse(cfg Config, scope template.Scope) (s *Spec, err error) {
+	s = &Spec{cfg: cfg, whole: cfg.URL == "{}" || cfg.Raw}
+	scope.Strict = true
+	path, query := cfg.URL, ""
+	if i := strings.IndexByte(path, '?'); i >= 0 {
+		path, query = path[:i], path[i:]
+	}
+	if s.path, err = template.Parse(path, scope); err != nil {
+		return nil, exit.Usage(err)
+	}
+	if s.query, err = template.Parse(query, scope); err != nil {
+		return nil, exit.Usage(err)
+	}
+	if !strings.Contains(cfg.URL, "://") && !strings.HasPrefix(cfg.URL, "{") {
+		return nil, exit.Usagef("%q is no URL: begin it with http:// or https://", cfg.URL)
+	}
+	return s, s.parse(scope)
+}
+
+// What returns what is requested, for a person.
+func (s *Spec) What() string { return s.cfg.URL }
+
+// Preview returns the method and the URL of an item's request.
+func (s *Spec) Preview(it items.Item) (string, error) {
+	address, err := s.address(it)
+	if err != nil {
+		return "", err
+	}
+	method, err := s.methodOf(it)
+	return method + " " + address, err
+}
+
+// address returns the URL of an item, whose text is a part of a path segment or of a
+// value in the query, unless it is taken as it is.
+func (s *Spec) address(it items.Item) (string, error) {
+	inPath, inQuery := url.PathEscape, queryEscape
+	if s.whole {
+		inPath, inQuery = nil, nil
+	}
+	path, err := s.path.Expand(it, 0, inPath)
+	if err != nil {
+		return "", err
+	}
+	if !s.whole {
+		for segment := range strings.SplitSeq(path, "/") {
+			if segment == "." || segment == ".." { // escaped or not, that is another path
+				return "", fmt.Errorf("%w: %q has a path with %q in it, which leads elsewhere; --no-escape sends it", template.ErrTemplate, path, segment)
+			}
+		}
+	}
+	query, err := s.query.Expand(it, 0, inQuery)
+	return path + query, err
+}
+
+// queryEscape escapes what ends a value in a query, and what stands for a space there.
+func queryEscape(text string) string {
+	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
+}
+
+// request returns the request for an item, without cookies.
+func (s *Spec) request(ctx context.Context, it items.Item) (*http.Request, error) {
+	address, err := s.address(it)
+	if err != nil {
+		return nil, err
+	}
+	method, err := s.methodOf(it)
+	if err != nil {
+		return nil, err
+	}
+	var body io.Reader
+	text := ""
+	if s.body != nil {
+		if text, err = s.body.Expand(it, 0, nil); err != nil {
+			return nil, err
+		}
+		body = strings.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("User-Agent", s.cfg.UserAgent)
+	if s.body != nil && json.Valid([]byte(text)) {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if s.bearer != "" {
+		req.Header.Set("Authorization", "Bearer "+s.bearer)
+	}
+	if err := s.setHeaders(req, it); err != nil {
+		return nil, err
+	}
+	if s.key != nil {
+		value, err := s.key.Expand(it, 0, nil)
+		if err != nil {
+			return nil, err
+		}
+		req.Header.Set("Idempotency-Key", value)
+	}
+	return req, nil
+}
+
+// setHeaders sets the headers that were given: each as often as it was, in place of ours.
+func (s *Spec) setHeaders(req *http.Request, it items.Item) error {
+	given := map[string]bool{}
+	for _, h := range s.headers {
+		value, err := h.value.Expand(it, 0, nil)
+		if err != nil {
+			return err
+		}
+		if strings.EqualFold(h.name, "Host") {
+			req.Host = value
+		}
+		key := http.CanonicalHeaderKey(h.name)
+		if !given[key] {
+			req.Header.Del(key)
+		}
+		given[key] = true
+		req.Header.Add(h.name, value)
+	}
+	return nil
+}

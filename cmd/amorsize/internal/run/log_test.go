@@ -1,0 +1,205 @@
+package run
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+)
+
+// A run that goes on with a log leaves out what is over in it.
+func TestResume(t *testing.T) {
+	b := newBench(t, "a", "b", "c", "d")
+	b.cfg.Log.Path = b.path("log")
+	b.cfg.Ends = Ends{HaltText: "1"}
+	var err error
+	b.cfg.Ends.Halt, err = policies.ParseHalt("1")
+	require.NoError(t, err)
+	r := newRunner(fails("b"))
+	status, _ := b.run(r)
+	require.Equal(t, exit.Halted, status)
+	require.Equal(t, []string{"a", "b"}, r.tried)
+	require.Contains(t, b.read("stderr"), "again: the same command with --resume")
+
+	_, err = b.run(newRunner(nil))
+	require.Error(t, err, "a log that is there is not added to")
+
+	b.cfg.Ends = Ends{}
+	b.cfg.Log.Resume = true
+	r = newRunner(nil)
+	status, _ = b.run(r)
+	require.Equal(t, exit.OK, status)
+	require.Equal(t, []string{"c", "d"}, r.tried)
+	require.Contains(t, b.read("stderr"), "2 skipped, were done")
+
+	b.cfg.Log.Resume, b.cfg.Log.ResumeFailed = false, true
+	b.cfg.Args = []string{"other", "-H", "X-Key: secret"}
+	r = newRunner(nil)
+	status, _ = b.run(r)
+	require.Equal(t, exit.OK, status)
+	require.Equal(t, []string{"b"}, r.tried)
+	require.Contains(t, b.read("stderr"), "the log is of another command: run do;")
+
+	b.cfg.Log = Log{Path: b.path("log"), Extend: true, From: b.path("log")}
+	r = newRunner(nil)
+	status, _ = b.run(r)
+	require.Equal(t, exit.OK, status)
+	require.Len(t, r.tried, 4, "nothing is left out")
+	require.Equal(t, 4, strings.Count(b.read("log"), `"type":"run"`))
+
+	b.cfg.Log = Log{Path: b.path("log"), Overwrite: true}
+	status, _ = b.run(newRunner(nil))
+	require.Equal(t, exit.OK, status)
+	require.Equal(t, 1, strings.Count(b.read("log"), `"type":"run"`))
+}
+
+// The log has each failed attempt, each item, and the end.
+func TestLog(t *testing.T) {
+	b := newBench(t, "a", "\xff")
+	b.cfg.Log.Path, b.cfg.Flags = b.path("log"), [][2]string{{"retries", "1"}}
+	b.options = policies.Options{Retries: 1, Backoff: "1ms"}
+	status, _ := b.run(newRunner(fails("\xff")))
+	require.Equal(t, exit.Failed, status)
+	var lines []map[string]any
+	for line := range strings.Lines(b.read("log")) {
+		var m map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &m))
+		lines = append(lines, m)
+	}
+	var kinds []any
+	of := map[any]map[string]any{} // the lines of what became of items, by number
+	for _, m := range lines {
+		kinds = append(kinds, m["type"])
+		if m["type"] == "item" {
+			of[m["n"]] = m
+		}
+	}
+	require.ElementsMatch(t, []any{"run", "item", "try", "try", "item", "end"}, kinds)
+	require.Equal(t, []any{[]any{"retries", "1"}}, lines[0]["flags"])
+	require.Equal(t, []any{"a", true, 1.0}, []any{of[1.0]["item"], of[1.0]["ok"], of[1.0]["tries"]})
+	require.Equal(t, []any{"/w==", false, 2.0, "exit:3"}, []any{of[2.0]["item64"], of[2.0]["ok"], of[2.0]["tries"], of[2.0]["why"]})
+	require.Equal(t, "end", lines[5]["type"])
+	require.NotNil(t, lines[5]["summary"])
+}
+
+// A batch has a line for each item, and the file of its result in the first of them.
+func TestLogOfBatches(t *testing.T) {
+	b := newBench(t, "a", "b", "c")
+	b.cfg.Log.Path, b.cfg.Batch, b.results = b.path("log"), jobs.BatchSize{Fixed: 2}, b.path("results")
+	status, _ := b.run(newRunner(nil))
+	require.Equal(t, exit.OK, status)
+	log, _, _ := strings.Cut(b.read("log"), `"type":"end"`)
+	require.Equal(t, 2, strings.Count(log, `"batch":2`))
+	require.Equal(t, 2, strings.Count(log, `"file":`))
+	require.Equal(t, "did a\n", b.read("results/1.out"))
+	require.Equal(t, "did c\n", b.read("results/3.out"))
+}
+
+// Files that are read, or written to otherwise, are not written to.
+func TestApart(t *testing.T) {
+	b := newBench(t)
+	require.NoError(t, os.WriteFile(b.path("items"), []byte("a\nb\n"), 0o600))
+	for name, c := range map[string]struct {
+		change func(*bench)
+		text   string
+	}{
+		"the items":      {func(b *bench) { b.source = items.Source{File: b.path("items")}; b.cfg.Log.Path = b.path("items") }, "would be lost"},
+		"standard input": {func(b *bench) { b.source = items.Source{}; b.cfg.Summary.File = b.path("stdin") }, "would be lost"},
+		"a list": {func(b *bench) {
+			b.source = items.Source{Lists: []items.List{{Values: []string{"x"}}, {File: b.path("items")}}}
+			b.cfg.Log.Path = b.path("items")
+		}, "would be lost"},
+		"standard output": {func(b *bench) { b.cfg.Log.Path = b.path("stdout") }, "--log @stdout: standard output goes to that file"},
+		"standard error":  {func(b *bench) { b.cfg.Summary.File = b.path("stderr") }, "--summary @stderr: standard error goes to that file"},
+		"each other":      {func(b *bench) { b.cfg.Log.Path, b.cfg.Summary.File = b.path("new"), b.dir+"/./new" }, "that is the log"},
+		"a result": {func(b *bench) {
+			b.source = items.Source{Args: []string{"log"}, UseArgs: true}
+			b.cfg.Log.Path, b.results = b.path("log"), b.path("{}")
+		}, "which is the log"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := &bench{t: t, dir: b.dir, streams: b.streams, cfg: b.cfg, source: items.Source{Args: []string{"a"}, UseArgs: true}}
+			c.change(b)
+			r := newRunner(nil)
+			status, err := b.run(r)
+			require.Equal(t, exit.BadUsage, status)
+			require.ErrorContains(t, err, strings.ReplaceAll(c.text, "@", b.path("")+"/"))
+			require.Empty(t, r.tried)
+		})
+	}
+	require.Equal(t, "a\nb\n", b.read("items"))
+}
+
+// Once the log can't be written, no result is passed on: it would come twice.
+func TestLogFull(t *testing.T) {
+	if _, err := os.Stat("/dev/full"); err != nil {
+		t.Skip("no full device here")
+	}
+	b := newBench(t, "a", "b")
+	b.cfg.Log.Path = "/dev/full"
+	status, err := b.run(newRunner(nil))
+	require.Equal(t, exit.BadUsage, status)
+	require.ErrorContains(t, err, "can't write the log")
+	require.Empty(t, b.read("stdout"))
+
+	b = newBench(t, "a")
+	env, out := b.open()
+	set, err := policies.New(policies.Options{})
+	require.NoError(t, err)
+	b.cfg.Log, b.cfg.Policies = Log{Path: b.path("log")}, set
+	s, err := New(b.cfg, env, out, newRunner(nil))
+	require.NoError(t, err)
+	require.NoError(t, s.log.log.Close(), "it can't be written to from now on")
+	over := func(text string) error {
+		return audience{s}.Over(&jobs.Job{Batch: []items.Item{items.Of(1, text)}, Outcome: process.Outcome{Out: process.Bytes([]byte(text))}})
+	}
+	require.ErrorIs(t, over("first"), jobs.ErrLog)
+	require.NoError(t, over("second"))
+	require.Equal(t, "first", b.read("stdout"))
+	require.ErrorIs(t, s.finish(jobs.Result{}), os.ErrClosed, "the end can't be written either")
+}
+
+// The number of items is known when they have been read, and without those left out.
+func TestTotal(t *testing.T) {
+	b := newBench(t)
+	b.source = items.Source{File: b.path("items")}
+	require.NoError(t, os.WriteFile(b.path("items"), []byte("a\nb\nc\n"), 0o600))
+	b.cfg.Log.Path = b.path("log")
+	status, _ := b.run(newRunner(fails("b")))
+	require.Equal(t, exit.Failed, status)
+	require.EqualValues(t, 3, b.env.State.Total.Load())
+	b.cfg.Log.ResumeFailed = true
+	status, _ = b.run(newRunner(nil))
+	require.Equal(t, exit.OK, status)
+	require.EqualValues(t, 1, b.env.State.Total.Load())
+	require.Contains(t, b.read("log"), `"total":3`)
+}
+
+// Items that run again have the files of their results that they had, whatever their order.
+func TestNamesOfTheLog(t *testing.T) {
+	b := newBench(t, "x", "x", "y")
+	b.results, b.cfg.Log.Path = b.path("results/{}"), b.path("log")
+	status, _ := b.run(newRunner(fails("x")))
+	require.Equal(t, exit.Failed, status)
+	require.Equal(t, "did x\n", b.read("results/x~2"))
+
+	b.cfg.Log = Log{Path: b.path("other"), From: b.path("log")}
+	b.source = items.Source{Args: []string{"x"}, UseArgs: true, Numbers: []int{2}}
+	status, _ = b.run(newRunner(nil))
+	require.Equal(t, exit.OK, status)
+	require.Contains(t, b.read("other"), `"file":"`+b.path("results/x~2")+`"`)
+
+	b.cfg.Log = Log{Path: b.path("third"), From: b.path("junk")}
+	require.NoError(t, os.WriteFile(b.path("junk"), []byte("{\"file\": no log\n"), 0o600))
+	status, err := b.run(newRunner(nil))
+	require.Equal(t, exit.BadUsage, status)
+	require.ErrorContains(t, err, "junk")
+}

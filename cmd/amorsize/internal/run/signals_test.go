@@ -1,0 +1,94 @@
+//go:build unix
+
+package run
+
+import (
+	"os"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+)
+
+// ending is an escalation, what it has said, and how often it has killed.
+func ending(t *testing.T) (e *escalation, said *[]string, kills *int) {
+	t.Helper()
+	env, _ := newBench(t, "a").open()
+	said, kills = new([]string), new(int)
+	return &escalation{env, 10 * time.Second, func() { *kills++ }, func(note string) { *said = append(*said, note) }}, said, kills
+}
+
+// An interrupt lets what runs end, the next one asks it to, a third one kills it.
+func TestInterrupts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, said, kills := ending(t)
+		e.env.State.Running.Store(3)
+		signals, quit := make(chan os.Signal), make(chan struct{})
+		go e.handle(signals, quit)
+		for i, want := range []string{"draining: 3 running, nothing more is started; Ctrl-C again terminates them", "terminating 3; Ctrl-C again kills them", "killing 3"} {
+			signals <- os.Interrupt
+			synctest.Wait()
+			require.ErrorIs(t, e.env.Control.Stopped(), jobs.ErrInterrupted)
+			require.Len(t, *said, i+1)
+			require.Equal(t, want, (*said)[i])
+			require.Equal(t, min(i, 1), *kills)
+			time.Sleep(time.Minute)
+			require.Len(t, *said, i+1, "a person decides when to go on")
+		}
+		close(quit)
+	})
+}
+
+// A termination takes the same steps by itself.
+func TestTermination(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, said, kills := ending(t)
+		signals, quit := make(chan os.Signal), make(chan struct{})
+		go e.handle(signals, quit)
+		signals <- syscall.SIGTERM
+		synctest.Wait()
+		require.ErrorIs(t, e.env.Control.Stopped(), jobs.ErrTerminated)
+		require.Len(t, *said, 1)
+		time.Sleep(11 * time.Second)
+		require.Len(t, *said, 2)
+		require.Equal(t, 1, *kills)
+		time.Sleep(10 * time.Second)
+		require.Len(t, *said, 3)
+		close(quit)
+	})
+}
+
+// Signals are handled from the call until the end, and then no more.
+func TestHandleSignals(t *testing.T) {
+	b := newBench(t, "a")
+	env, _ := b.open()
+	noted := make(chan string, 1)
+	stop := env.HandleSignals(time.Minute, func() {}, func(note string) { noted <- note })
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGINT))
+	require.Contains(t, <-noted, "draining: 0 running")
+	stop()
+	require.ErrorIs(t, env.Control.Stopped(), jobs.ErrInterrupted)
+}
+
+// SIGQUIT tells what runs, and ends nothing.
+func TestList(t *testing.T) {
+	b := newBench(t, "a")
+	env, _ := b.open()
+	ended := env.Groups.Adopt(1<<22+7, "the item with a token=secret")
+	defer ended()
+	signals, quit := make(chan os.Signal), make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		(&escalation{env: env}).handle(signals, quit)
+	}()
+	signals <- syscall.SIGQUIT
+	close(quit)
+	<-done
+	require.Regexp(t, `^  slot \d+  pid 4194311  .*  the item with a token=\*\*\*\n$`, b.read("stderr"))
+	require.NoError(t, env.Control.Stopped())
+}

@@ -1,0 +1,83 @@
+package secrets
+
+import (
+	"encoding/csv"
+	"net/http"
+	"strings"
+)
+
+// Flag returns the value of a flag without what may be a credential: of headers those
+// that hold no secret, of cookies and of the environment the names. A flag that is given
+// several times has its values as pflag writes a list, in brackets.
+func Flag(name, value string) string {
+	if name == "cookie" {
+		return Cookies(value)
+	}
+	if name != "header-line" && name != "env" {
+		return Hide(value)
+	}
+	lines, err := csv.NewReader(strings.NewReader(strings.TrimSuffix(strings.TrimPrefix(value, "["), "]"))).Read()
+	if err != nil {
+		return Hidden
+	}
+	for i, line := range lines {
+		if key, _, set := strings.Cut(line, "="); name == "env" && set {
+			lines[i] = key + "=" + Hidden
+		}
+		if header, _, _ := strings.Cut(line, ":"); name == "header-line" && !HarmlessHeader(header) {
+			lines[i] = header + ": " + Hidden
+		}
+	}
+	return strings.Join(lines, ", ")
+}
+
+// Setting returns a flag as it is written, --name=value, without what may be a credential.
+func Setting(flag string) string {
+	name, value, set := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
+	if set && strings.HasPrefix(flag, "--") && (name == "cookie" || name == "header-line" || name == "env") {
+		return "--" + name + "=" + Flag(name, value)
+	}
+	return flag
+}
+
+// Args returns the arguments of a command without the value of a header that may be
+// secret, and without what follows -u, with which curl and others take a user and a
+// password.
+func Args(args []string) []string {
+	shown := make([]string, len(args))
+	for i, arg := range args {
+		shown[i] = Hide(arg)
+		switch before := args[max(0, i-1)]; {
+		case i == 0:
+		case before == "-u" || before == "--user":
+			shown[i] = Hidden
+		case before == "-H" || before == "--header":
+			if header, _, ok := strings.Cut(arg, ":"); ok && !HarmlessHeader(header) {
+				shown[i] = header + ": " + Hidden
+			}
+		}
+	}
+	return shown
+}
+
+// Cookies returns the names of cookies alone.
+func Cookies(text string) string {
+	parts := strings.Split(text, ";")
+	for i, part := range parts {
+		name, _, _ := strings.Cut(part, "=")
+		parts[i] = name + "=" + Hidden
+	}
+	return strings.Join(parts, ";")
+}
+
+// HarmlessHeader reports whether a header may be shown, and be sent to whomever a server
+// redirects to: it says what is wanted, not who wants it. Which headers are secret can't
+// be told by their names.
+func HarmlessHeader(name string) bool {
+	switch http.CanonicalHeaderKey(strings.TrimSpace(name)) {
+	case "Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Content-Type", "Range", "User-Agent",
+		"If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Prefer":
+		return true
+	}
+	return false
+}

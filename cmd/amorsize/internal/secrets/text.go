@@ -1,0 +1,26 @@
+package secrets
+
+import "regexp"
+
+// Hidden stands for what is not shown.
+const Hidden = "***"
+
+// What may be a credential, wherever it stands in a text: the user and the password of a
+// URL, the value of a header, of a parameter and of a member of JSON that is called like one.
+var (
+	inURL    = regexp.MustCompile(`(://)[^/?#\s]+@`)
+	named    = `[\w.-]*(?:key|token|secret|signature|\bsig|passw(?:or)?d|passphrase|credential|authorization|cookie)s?`
+	inQuery  = regexp.MustCompile(`(?i)((?:^|[?&;=\s"'])` + named + `=)[^&#;\s"']+`)
+	inJSON   = regexp.MustCompile(`(?i)("` + named + `"\s*:\s*)("(?:[^"\\]|\\.)*"|[^\s,}\]]+)`)
+	inHeader = regexp.MustCompile(`(?i)\b(` + named + `\s*:[ \t]*)[^"'\s][^\n"']*`)
+)
+
+// Hide returns text without what may be a credential: for reports, plans,
+// summaries and the history. The log keeps them, since a run is resumed from it; nobody
+// but its owner can read it.
+func Hide(text string) string {
+	text = inURL.ReplaceAllString(text, "${1}"+Hidden+"@")
+	text = inQuery.ReplaceAllString(text, "${1}"+Hidden)
+	text = inJSON.ReplaceAllString(text, "${1}\""+Hidden+"\"")
+	return inHeader.ReplaceAllString(text, "${1}"+Hidden)
+}
