@@ -281,18 +281,7 @@ func (r *run) call(ctx context.Context, j *Job) (none struct{}, err error) {
 	r.slots.give(slot)
 	r.state.end(j, err)
 	if err != nil {
-		seen := policies.Seen{Err: err, Status: j.Status}
-		if r.cfg.Seen != nil {
-			r.cfg.Seen(j, &seen)
-		}
-		err = r.cfg.Set.Judge(seen)
-		f, ok := policies.AsFailure(err)
-		if ok {
-			f.Items = len(j.Batch)
-		}
-		if ok && f.Fatal {
-			r.cfg.Control.Stopf(ErrFatal, "item %d: %v", j.First().N, f.Err)
-		}
+		err = r.judge(j, err)
 	}
 	if failure := r.cfg.Observer.Tried(j, err); failure != nil {
 		r.cfg.Control.Stop(failure)
