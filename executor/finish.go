@@ -20,8 +20,7 @@ func (r *run) finish() (err error) {
 	r.events.close() // from here on no listener can stop the run
 	r.outcome.sort()
 	notRun := r.source.Rest()
-	r.total = r.source.Seen()
-	r.events.counted(r.total)
+	r.events.counted(r.source.Seen())
 	r.done.add(&r.crew.done)
 	r.done.add(&r.caller.totals) // if it never was one of the crew
 	r.cfg.Session.learn(r.lesson())
@@ -66,7 +65,7 @@ func (r *run) report(notRun []span, err error) *Report {
 	}
 	plan := &r.planner.plan
 	*out = Report{
-		Plan: *plan, Items: r.total, Err: err,
+		Plan: *plan, Items: r.source.Seen(), Err: err,
 		Elapsed: r.ended - r.start, Busy: r.done.busy,
 		PredictedDuration: plan.PredictedDuration,
 		PeakWorkers:       r.crew.count.peak, Chunks: r.done.chunks,

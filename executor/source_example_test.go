@@ -109,7 +109,7 @@ func TestAnotherSource(t *testing.T) {
 				require.EqualValues(t, 1, ran[i].Load(), "item %d", i)
 				require.Equal(t, i+1, c.out[i])
 			}
-			require.Equal(t, n, r.total)
+			require.Equal(t, n, r.source.Seen())
 		})
 	}
 }
