@@ -108,38 +108,62 @@ func Optimize[T, R any](ctx context.Context, fn func(context.Context, T) (R, err
 // Burst() int64; predictions reckon with that.
 type Policy = executor.Policy
 
-// What a run is told, and tells.
+// What a run is told, and tells. These are names of types that packages below define, where
+// every field is explained: each says which it has.
 type (
-	// Plan is what a run starts with, and why. Plan.String is one line,
-	// Plan.Explain the whole reasoning.
+	// Plan is what a run starts with, and why: Mode, Workers, MaxWorkers, ChunkSize,
+	// PredictedDuration, PredictedSpeedup, Limits, Reason, Warnings, and the Sample, Host,
+	// Constraints and Candidates that it was made from. Plan.String is one line, Plan.Explain
+	// the whole reasoning; it goes to JSON and back. See [optimizer.Plan].
 	Plan = optimizer.Plan
-	// Mode says whether a plan runs more than one call at a time.
+	// Mode says whether a plan runs more than one call at a time: [Serial] or [Parallel].
 	Mode = optimizer.Mode
-	// Workload is what a call spends its time on.
+	// Limit is a bound on a plan's workers: Name, Workers, Binding. See [optimizer.Limit].
+	Limit = optimizer.Limit
+	// Candidate is a number of workers that a plan weighed: Workers, Duration, Speedup.
+	Candidate = optimizer.Candidate
+	// Constraints are what the caller asked of a plan. See [optimizer.Constraints].
+	Constraints = optimizer.Constraints
+	// Workload is what a call spends its time on: [CPUBound], [Mixed] or [IOBound].
 	Workload = sampling.Workload
-	// Sample is what was measured on the first items.
+	// Sample is what was measured on the first items: Items, Elapsed, ItemNanos, CV, CPUShare,
+	// AllocBytes and more. See [sampling.Sample].
 	Sample = sampling.Sample
-	// Host is what the machine offers.
+	// Host is what the machine offers: cores, GOMAXPROCS, memory, load. See [sampling.Host].
 	Host = sampling.Host
-	// Report tells what a run did. Report.String is for a person.
+	// Report tells what a run did: Items, Succeeded, Failed, Elapsed, Busy, Plan,
+	// PredictedDuration, MeanWorkers, PeakWorkers, Bound, Latency, Timeline, Changes,
+	// Warnings, Err and more. Report.String and Report.Explain are for a person; Report.Valid
+	// says which results count, Report.Goodput how many came a second. See [executor.Report].
 	Report = executor.Report
-	// Moment is what a run of calls that wait was like at a time.
+	// Change is a decision on the number of workers: At, Workers, Reason.
+	Change = executor.Change
+	// Moment is what a run of calls that wait was like at a time: At, Limit, InFlight, Held,
+	// Rate, Latency, Base, Bound. See [executor.Moment].
 	Moment = executor.Moment
-	// Latencies are how long the calls of a run took.
+	// Latencies are how long the calls of a run took: Base (without load), P50, P90, P99, Max.
 	Latencies = executor.Latencies
 	// Bound names what kept a run from having more calls in flight.
 	Bound = executor.Bound
-	// Progress tells how far a run is.
+	// Progress tells how far a run is: Completed, Total, Elapsed, Rate, Remaining, Workers;
+	// Progress.Fraction is from 0 to 1. See [executor.Progress].
 	Progress = executor.Progress
-	// Observer is told the events of a run.
+	// Observer is told the events of a run by its method Observe(Event). See
+	// [executor.Observer] for what it may do.
 	Observer = executor.Observer
-	// ObserverFunc makes a function an Observer.
+	// ObserverFunc makes a func(Event) an Observer.
 	ObserverFunc = executor.ObserverFunc
-	// Event is what an Observer is told.
+	// Event is what an Observer is told: Kind, Elapsed, Completed, Total, and by its kind
+	// Fraction, Plan, Report, or Chunk, Size and Duration. See [executor.Event].
 	Event = executor.Event
-	// Hooks is an Observer whose functions can be registered and removed.
+	// EventKind names the events of a run: [Started] to [Finished].
+	EventKind = executor.EventKind
+	// Hooks is an Observer whose functions can be registered for a kind of event and removed:
+	// On, Remove, RemoveKind, RemoveAll, Len. See [executor.Hooks].
 	Hooks = executor.Hooks
-	// ErrorMode says what happens to a run when an item fails.
+	// Hook is what On of [Hooks] returns, for Remove.
+	Hook = executor.Hook
+	// ErrorMode says what happens to a run when an item fails: [FailFast] or [Collect].
 	ErrorMode = executor.ErrorMode
 )
 
@@ -170,23 +194,27 @@ const (
 	Finished  = executor.Finished
 )
 
-// The errors of a run. Each wraps its cause.
+// The errors of a run. Each wraps its cause: errors.Is and errors.As find it.
 type (
-	// ItemError is the failure of one item.
+	// ItemError is the failure of one item: Index, Attempts (0 if the function was never
+	// called for it), Err. It does not hold the item.
 	ItemError = executor.ItemError
-	// BatchError is the failure of one call of a batch function.
+	// BatchError is the failure of one call of a batch function: Index of its first item,
+	// Size, Err.
 	BatchError = executor.BatchError
-	// PartialError is what a batch function returns that did some of its items.
+	// PartialError is what a batch function returns that did some of its items: Failed, the
+	// errors of the others by their index in the batch. See [executor.PartialError].
 	PartialError = executor.PartialError
-	// Errors are all failures of a run with Collect, ordered by index.
+	// Errors are all failures of a run with Collect, ordered by index; Unwrap returns them.
 	Errors = executor.Errors
-	// CanceledError is returned when the context ended a run.
+	// CanceledError is returned when the context ended a run: Err, of the context, and Cause.
 	CanceledError = executor.CanceledError
 	// TimeoutError is the cause of the failure of a call that [WithItemTimeout] ended.
 	TimeoutError = executor.TimeoutError
-	// PanicError is what a run panics with when the function panicked.
+	// PanicError is what a run panics with when the function panicked: Index of the item (-1
+	// for a listener), Value, and the Stack of that time.
 	PanicError = executor.PanicError
-	// ConfigError says which option is invalid.
+	// ConfigError says which option is invalid: Field, Value, and the Range it may have.
 	ConfigError = executor.ConfigError
 )
 
