@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -58,35 +59,37 @@ func same(_ int, items []int) ([]int, error) { return items, nil }
 
 // A batch that is too large is made again in two halves.
 func TestBatchHalves(t *testing.T) {
-	b, w, sizes, err := batched(t, nil, func(_ int, items []int) ([]int, error) {
-		if len(items) > 2 {
-			return nil, tooLarge{}
-		}
-		return items, nil
-	})
-	require.NoError(t, err)
-	require.Equal(t, []int{7, 4, 2, 2, 3, 2, 1}, sizes)
-	require.Equal(t, []int{0, 0, 2, 3, 4, 5, 6, 7, 8, 0}, b.out)
-	require.Equal(t, 9, w.at)
-	require.True(t, w.returned)
-	require.Equal(t, 2, nextSize(b), "no more than what was not too large")
+	synctest.Test(t, func(t *testing.T) { // where calls take no time
+		b, w, sizes, err := batched(t, nil, func(_ int, items []int) ([]int, error) {
+			if len(items) > 2 {
+				return nil, tooLarge{}
+			}
+			return items, nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, []int{7, 4, 2, 2, 3, 2, 1}, sizes)
+		require.Equal(t, []int{0, 0, 2, 3, 4, 5, 6, 7, 8, 0}, b.out)
+		require.Equal(t, 9, w.at)
+		require.True(t, w.returned)
+		require.Equal(t, 2, nextSize(b), "no more than what was not too large")
 
-	_, w, sizes, err = batched(t, nil, func(int, []int) ([]int, error) { return nil, tooLarge{} })
-	require.ErrorIs(t, err, errParts)
-	require.Len(t, sizes, 13, "down to one item")
-	require.Len(t, w.faults, 7)
-	for i, f := range w.faults {
-		require.Equal(t, span{Lo: 2 + i, Hi: 3 + i}, f.span)
-	}
-	_, w, sizes, err = batched(t, nil, func(call int, items []int) ([]int, error) {
-		if call == 1 {
-			return nil, tooLarge{}
+		_, w, sizes, err = batched(t, nil, func(int, []int) ([]int, error) { return nil, tooLarge{} })
+		require.ErrorIs(t, err, errParts)
+		require.Len(t, sizes, 13, "down to one item")
+		require.Len(t, w.faults, 7)
+		for i, f := range w.faults {
+			require.Equal(t, span{Lo: 2 + i, Hi: 3 + i}, f.span)
 		}
-		return nil, errors.New("odd")
+		_, w, sizes, err = batched(t, nil, func(call int, items []int) ([]int, error) {
+			if call == 1 {
+				return nil, tooLarge{}
+			}
+			return nil, errors.New("odd")
+		})
+		require.ErrorIs(t, err, errParts)
+		require.Equal(t, []int{7, 4, 3}, sizes, "one half fails, and the other is run")
+		require.Equal(t, []span{{Lo: 2, Hi: 6}, {Lo: 6, Hi: 9}}, []span{w.faults[0].span, w.faults[1].span})
 	})
-	require.ErrorIs(t, err, errParts)
-	require.Equal(t, []int{7, 4, 3}, sizes, "one half fails, and the other is run")
-	require.Equal(t, []span{{Lo: 2, Hi: 6}, {Lo: 6, Hi: 9}}, []span{w.faults[0].span, w.faults[1].span})
 }
 
 // Of a batch that tells which of its items failed, the others count, and a retry is given
