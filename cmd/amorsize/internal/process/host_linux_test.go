@@ -22,7 +22,7 @@ import (
 // TestMemoryIsTheChilds: however large this process is, a small command is small,
 // and a large one is large.
 func TestMemoryIsTheChilds(t *testing.T) {
-	ours := make([]byte, 200<<20)
+	ours := make([]byte, 64<<20)
 	for i := 0; i < len(ours); i += 4096 {
 		ours[i] = 1
 	}
@@ -34,10 +34,11 @@ func TestMemoryIsTheChilds(t *testing.T) {
 	o, err = s.Run(sh("exec head -c 1 /dev/null"))
 	require.NoError(t, err)
 	require.Less(t, o.Memory, int64(20<<20))
-	// It has its memory for most of its life: it is looked at again within the last half.
+	// It has its memory for most of its life, and is looked at again within the last half. On a
+	// busy machine it may take it bit by bit: a third of it is more than we have.
 	o, err = s.Run(sh("exec dd if=/dev/zero of=/dev/null bs=400M count=8 2>/dev/null"))
 	require.NoError(t, err)
-	require.Greater(t, o.Memory, int64(300<<20))
+	require.Greater(t, o.Memory, int64(130<<20))
 	runtime.KeepAlive(ours)
 }
 
