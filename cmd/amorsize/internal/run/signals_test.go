@@ -4,6 +4,8 @@ package run
 
 import (
 	"os"
+	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -14,18 +16,44 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 )
 
-// ending is an escalation, what it has said, and how often it has killed.
-func ending(t *testing.T) (e *escalation, said *[]string, kills *int) {
+// steps are what an escalation has said, and how often it has killed.
+type steps struct {
+	mu    sync.Mutex
+	said  []string
+	kills int
+}
+
+func (s *steps) kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.kills++
+}
+
+func (s *steps) say(note string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.said = append(s.said, note)
+}
+
+// so returns them, as of now.
+func (s *steps) so() (said []string, kills int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.said), s.kills
+}
+
+// ending is an escalation, and the steps that it takes.
+func ending(t *testing.T) (e *escalation, taken *steps) {
 	t.Helper()
 	env, _ := newBench(t, "a").open()
-	said, kills = new([]string), new(int)
-	return &escalation{env, 10 * time.Second, func() { *kills++ }, func(note string) { *said = append(*said, note) }}, said, kills
+	taken = new(steps)
+	return &escalation{env, 10 * time.Second, taken.kill, taken.say}, taken
 }
 
 // An interrupt lets what runs end, the next one asks it to, a third one kills it.
 func TestInterrupts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, said, kills := ending(t)
+		e, taken := ending(t)
 		e.env.State.Running.Store(3)
 		signals, quit := make(chan os.Signal), make(chan struct{})
 		go e.handle(signals, quit)
@@ -33,12 +61,14 @@ func TestInterrupts(t *testing.T) {
 			signals <- os.Interrupt
 			synctest.Wait()
 			require.ErrorIs(t, e.env.Control.Stopped(), jobs.ErrInterrupted)
-			require.Len(t, *said, i+1)
-			require.Equal(t, want, (*said)[i])
-			require.Equal(t, min(i, 1), *kills)
+			said, kills := taken.so()
+			require.Len(t, said, i+1)
+			require.Equal(t, want, said[i])
+			require.Equal(t, min(i, 1), kills)
 			time.Sleep(time.Minute)
 			synctest.Wait()
-			require.Len(t, *said, i+1, "a person decides when to go on")
+			said, _ = taken.so()
+			require.Len(t, said, i+1, "a person decides when to go on")
 		}
 		close(quit)
 	})
@@ -47,20 +77,23 @@ func TestInterrupts(t *testing.T) {
 // A termination takes the same steps by itself.
 func TestTermination(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, said, kills := ending(t)
+		e, taken := ending(t)
 		signals, quit := make(chan os.Signal), make(chan struct{})
 		go e.handle(signals, quit)
 		signals <- syscall.SIGTERM
 		synctest.Wait()
 		require.ErrorIs(t, e.env.Control.Stopped(), jobs.ErrTerminated)
-		require.Len(t, *said, 1)
+		said, _ := taken.so()
+		require.Len(t, said, 1)
 		time.Sleep(11 * time.Second)
 		synctest.Wait()
-		require.Len(t, *said, 2)
-		require.Equal(t, 1, *kills)
+		said, kills := taken.so()
+		require.Len(t, said, 2)
+		require.Equal(t, 1, kills)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		require.Len(t, *said, 3)
+		said, _ = taken.so()
+		require.Len(t, said, 3)
 		close(quit)
 	})
 }
