@@ -242,6 +242,7 @@ func (a *Controller) Review(now time.Duration, open []Attempt) bool {
 		return false
 	}
 	fresh := a.window.fresh
+	a.window.open = a.open
 	m := a.window.measure(now, a.base.mean, open)
 	a.latest = m
 	a.learnNoise(m, fresh)

@@ -18,6 +18,7 @@ type window struct {
 	squares  float64
 	inFlight float64 // added up over the calls
 	peak     float64 // most in flight
+	open     bool    // calls come as others please, and so not together
 }
 
 // add takes a call that has ended, and reports whether it counts. One that costs more
@@ -76,7 +77,7 @@ func (w *window) measure(now time.Duration, base float64, open []Attempt) measur
 	m.begun, m.mean = m.inFlight, m.time
 	m.rate = w.ended / max(instant, (now-w.since).Seconds())
 	m.cv = math.Sqrt(max(0, w.squares/w.calls-m.time*m.time)) / m.time
-	if m.cv < lockstep {
+	if !w.open && m.cv < lockstep {
 		m.inFlight = max(m.inFlight, min(w.peak, m.rate*m.mean))
 	}
 	if w.fresh {

@@ -107,3 +107,15 @@ func TestWindowUncensored(t *testing.T) {
 	none := window{fresh: true, limit: 10, calls: 2}
 	require.InDelta(t, instant, none.uncensored(0, 1, measurement{time: instant}, nil), 0)
 }
+
+// Calls of one length that end together see fewer in flight than there are. Those that
+// come as others please do not.
+func TestLockstep(t *testing.T) {
+	w := window{limit: 8}
+	for i := range 8 { // one after the other, a second each
+		w.add(time.Second, Attempt{InFlight: 1 + i, Items: 1, Cost: 1}, 1)
+	}
+	require.InDelta(t, 8, w.measure(time.Second, 1, nil).inFlight, 1e-9)
+	w.open = true
+	require.InDelta(t, 4.5, w.measure(time.Second, 1, nil).inFlight, 1e-9)
+}
