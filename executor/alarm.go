@@ -21,7 +21,7 @@ const (
 	between               // two blocks, or before the first
 	inBlock               // the caller runs one
 	idle                  // the caller waits for an item of a stream
-	taken                 // the alarm has gone off in a block, and makes the pool
+	taken                 // the alarm has gone off in a block, and makes the run
 )
 
 // alarm goes off when a caller has been alone with a block for the time given, or for

@@ -4,9 +4,9 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// What the engine does otherwise where items come from a feed.
+// What the solo does otherwise where items arrive.
 
-// nextArrived is next for a feed: it waits for an item, and takes a block of
+// nextArrived is next where items arrive: it waits for an item, and takes a block of
 // those that are there. While it waits, the alarm is off.
 func (o *solo) nextArrived() bool {
 	size := o.sampler.Next()

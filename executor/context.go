@@ -36,6 +36,7 @@ type callContext struct {
 	pacer   *pacer        // has the run be looked at soon, when a hold begins
 	turns   *flight.Turns // the worker has one of these, or will again when it goes on; or nil
 	age     int64         // of the turn
+	parted  bool          // the worker has left: it takes no turn
 }
 
 func newCallContext(run context.Context, cfg *Config) *callContext {
@@ -169,14 +170,17 @@ func (c *callContext) watch(t *flight.Tracker, attempt *flight.Attempt, p *pacer
 func (c *callContext) takesTurn(of *flight.Turns, age int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.turns, c.age = of, age
+	if c.turns != nil { // one was forced meanwhile
+		c.turns.Give(c.age)
+	}
+	c.turns, c.age, c.parted = of, age, false
 }
 
 // forcesTurn takes a turn for the call under way, or has it take one when it goes on.
 func (c *callContext) forcesTurn(of *flight.Turns) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.turns != nil {
+	if c.turns != nil || c.parted {
 		return
 	}
 	if c.turns = of; c.holders == 0 {
@@ -200,4 +204,11 @@ func (c *callContext) hasTurn() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.turns != nil
+}
+
+// part notes that the worker leaves.
+func (c *callContext) part() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.parted = true
 }

@@ -190,7 +190,8 @@ func (c *crew) stop() {
 	}
 }
 
-// each calls see for every worker, with mu held: see takes no lock of another part.
+// each calls see for every worker, with mu held, so that none may leave meanwhile: see
+// takes no lock but of the worker's call, or of its claim.
 // It returns how many there are.
 func (c *crew) each(see func(*worker)) int {
 	c.mu.Lock()

@@ -42,7 +42,7 @@ const (
 //     from what the rest of the process holds. Until units in flight have
 //     varied, all that may be theirs counts as theirs.
 //
-// It is used by one goroutine at a time, under the pool's mu; what is atomic is
+// It is used by one goroutine at a time, in a review, or by whoever makes the run; what is atomic is
 // read by workers.
 type memory struct {
 	limit   uint64 // bytes that units may hold together; 0 is no bound

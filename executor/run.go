@@ -182,7 +182,7 @@ func (r *run) hire(working int) *worker {
 			return nil
 		}
 	}
-	if r.runner.usesContext() {
+	if r.runner.usesContext() || r.cfg.Session != nil { // whose turns the call holds
 		w.call = newCallContext(r.ctx, r.cfg)
 	}
 	return w

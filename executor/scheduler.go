@@ -171,14 +171,13 @@ func (s *scheduler) cutLate(now time.Duration) (cut bool) {
 	if late == 0 {
 		return false
 	}
-	for _, w := range s.list(func(w *worker) bool {
-		age, items := w.age(now)
-		return items > 1 && age > late
-	}) {
-		rest, shortened := w.shorten()
-		s.source.Return(rest)
-		cut = cut || shortened
-	}
+	s.crew.each(func(w *worker) {
+		if age, items := w.age(now); items > 1 && age > late {
+			rest, shortened := w.shorten()
+			s.source.Return(rest) // with the lock held: nobody may leave before
+			cut = cut || shortened
+		}
+	})
 	return cut
 }
 

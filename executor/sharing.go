@@ -80,9 +80,6 @@ func (s *sharing) takeTurn(w *worker) bool {
 	if !ok {
 		return false
 	}
-	if w.call == nil { // nobody could tell it to give the turn back meanwhile
-		w.call = newCallContext(s.ctx, s.cfg)
-	}
 	w.call.takesTurn(&s.tracker.Turns, age)
 	w.attempt.TookTurn(taken)
 	return true
@@ -100,6 +97,9 @@ func (s *sharing) giveTurn(w *worker) {
 
 // part ends all that w has in the limit, as it leaves.
 func (s *sharing) part(w *worker) {
+	if w.call != nil {
+		w.call.part()
+	}
 	s.giveTurn(w) // after a Goexit
 	w.forget()
 }

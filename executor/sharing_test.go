@@ -69,15 +69,14 @@ func TestTurnOfAWorker(t *testing.T) {
 	s := &r.sharing
 	s.join()
 	s.tracker.Turns.Allow(1)
-	w := &worker{}
+	w := &worker{call: newCallContext(r.ctx, r.cfg)}
 	require.True(t, s.takeTurn(w))
-	require.NotNil(t, w.call, "that it can be given back meanwhile")
 	require.True(t, s.takeTurn(w), "it has one")
 	over := func(most int) bool { s.tracker.Turns.Allow(most); return s.tracker.Turns.Over() }
 	require.True(t, over(0))
 	require.False(t, over(1))
 	r.ctx.end(nil)
-	other := &worker{}
+	other := &worker{call: newCallContext(r.ctx, r.cfg)}
 	require.False(t, s.takeTurn(other), "the run is over")
 	s.part(w)
 	require.False(t, over(0))

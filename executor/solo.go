@@ -75,7 +75,7 @@ func newSolo(ctx context.Context, r runner, total int, cfg Config, batches *batc
 	if cfg.MemoryLimit > 0 { // 500 ns, only for who asks
 		o.heap = sampling.ReadHeap()
 	}
-	o.prepareCalls(r.usesContext())
+	o.prepareCalls(r.usesContext() || cfg.Session != nil)
 	o.w.done = ctx.Done()
 	o.w.runner = r
 	o.w.policed.sampling = len(cfg.Policies) > 0

@@ -36,7 +36,7 @@ func (o *solo) goOn() error {
 		o.sampler.Finish()
 		p = newRun(o.begun())
 	}
-	o.ended = true // whatever comes now, the pool sees to
+	o.ended = true // whatever comes now, the run sees to
 	return p.run(func() {
 		if joined {
 			p.arrive(o.span, o.err)
@@ -60,12 +60,15 @@ func (o *solo) close(err *error) {
 	v := recover()
 	// In a stream that goes on after failures, so does what a Goexit has ended.
 	goesOn := v == nil && o.arrivals != nil && o.cfg.Errors == Collect && !o.w.returned
-	o.over.Store(!goesOn)
+	if !goesOn {
+		o.over.Store(true)
+	}
 	p := o.settle()
 	o.sampler.Stop()
 	if p == nil {
 		p = newRun(o.begun())
 		p.caller.claimed = o.span
+		p.caller.began.Store(int64(o.sampler.BlockStarted()))
 		p.caller.size.Store(int64(o.span.Hi - o.span.Lo))
 	}
 	if goesOn {
@@ -92,7 +95,7 @@ func (o *solo) release() {
 		if o.armed {
 			a.timer.Stop()
 		}
-	case !o.handedOver && o.batches == nil: // else the pool refers to it
+	case !o.handedOver && o.batches == nil: // else the run refers to it
 		a.leave(between, over)
 		timed := o.timed
 		*o = solo{timed: timed}

@@ -59,5 +59,7 @@ func (t *watched) dropAttempt() {
 func (t *watched) forget() {
 	if t.tracker != nil {
 		t.tracker.Forget(&t.attempt)
+		t.tracker = nil // if it comes back, it is watched again
+		t.watching.Store(false)
 	}
 }

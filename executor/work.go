@@ -69,6 +69,9 @@ func (r *run) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
 	}
 	w.claimed, w.heldBack = s, 0
 	w.begin(r.scheduler.epoch.number.Load(), s.Len(), now)
+	if r.scheduler.waits() { // it may have been found just now
+		r.watchAttempts(w)
+	}
 	done := r.followUp(w, s, r.runClaim(w, s, now))
 	now = r.finishClaim(w, now, done)
 	r.sharing.giveTurn(w)
@@ -100,10 +103,7 @@ func (r *run) claimSize(w *worker, workers int) int {
 // on, and if others make such calls, it waits for its turn. ok is false if the run is over
 // before.
 func (r *run) beginWaiting(w *worker, now time.Duration) (later time.Duration, ok bool) {
-	if w.tracker == nil {
-		w.watch(r.sharing.tracker, r.ctx, r.record.latencies)
-		w.call.watch(r.sharing.tracker, &w.attempt, &r.scheduler.pacer)
-	}
+	r.watchAttempts(w)
 	if !r.sharing.inTurn() {
 		return now, true
 	}
@@ -111,6 +111,14 @@ func (r *run) beginWaiting(w *worker, now time.Duration) (later time.Duration, o
 		return now, false
 	}
 	return clock.Now(), true
+}
+
+// watchAttempts has the attempts of w told from here on.
+func (r *run) watchAttempts(w *worker) {
+	if w.tracker == nil {
+		w.watch(r.sharing.tracker, r.ctx, r.record.latencies)
+		w.call.watch(r.sharing.tracker, &w.attempt, &r.scheduler.pacer)
+	}
 }
 
 // runClaim runs s. Where calls wait, the tracker is told: by the runner, if a claim is not

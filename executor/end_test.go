@@ -1,0 +1,179 @@
+package executor
+
+import (
+	"errors"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor/internal/flight"
+	"github.com/amorsize/amorsize/internal/clock"
+)
+
+// slowShorten is a runner whose claim is shortened just as the item that it is stuck in ends,
+// by somebody who then takes long to hand back what that was.
+type slowShorten struct {
+	*streaming[int, int]
+	release func()
+}
+
+func (s slowShorten) fork() runner { return slowShorten{newStreaming(s.stream), s.release} }
+
+func (s slowShorten) shorten() span {
+	rest := s.streaming.shorten()
+	if rest.Len() > 0 {
+		s.release()
+		for range 100_000 {
+			runtime.Gosched()
+		}
+	}
+	return rest
+}
+
+// What a review takes from a claim is run, also if its worker, the last one, finds nothing
+// else meanwhile.
+func TestShortenedClaimIsRun(t *testing.T) {
+	const total, stuckAt = 20000, 19000
+	stuck := make(chan struct{})
+	var once atomic.Bool
+	var ran atomic.Int64
+	fn := Func[int, int]{Plain: func(i int) (int, error) {
+		ran.Add(1)
+		if i == stuckAt {
+			<-stuck
+		}
+		return i, nil
+	}}
+	s := newStream(t.Context(), fn, slices.Values(make([]int, total)), Config{Workers: 1, Window: 1 << 15, ReadAhead: true})
+	s.items = func(yield func(int) bool) {
+		for i := range total {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+	s.produce()
+	executeFeed(s.ctx, slowShorten{newStreaming(s), func() {
+		if once.CompareAndSwap(false, true) {
+			close(stuck)
+		}
+	}}, s.arrivals, s.cfg, &s.err)
+	require.True(t, once.Load())
+	require.NoError(t, s.err)
+	require.EqualValues(t, total, ran.Load(), "rest: %v", s.arrivals.Rest())
+}
+
+// A stream that has been halted stays so when the item of its first goroutine, which goes
+// on after failures, calls Goexit.
+func TestGoexitAfterAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		boom := errors.New("boom")
+		panicked, exited := make(chan struct{}), make(chan struct{})
+		fn := Func[int, int]{Plain: func(i int) (int, error) {
+			switch i {
+			case 0: // the first goroutine's
+				<-panicked
+				time.Sleep(20 * time.Millisecond)
+				defer close(exited)
+				runtime.Goexit()
+			case 1:
+				time.Sleep(10 * time.Millisecond) // 2 has begun
+				defer close(panicked)
+				panic(boom)
+			default:
+				<-exited
+				time.Sleep(50 * time.Millisecond)
+			}
+			return i, nil
+		}}
+		items := func(yield func(int) bool) {
+			for i := range 1000 {
+				if !yield(i) {
+					return
+				}
+			}
+		}
+		defer func() {
+			e, ok := recover().(*PanicError)
+			require.True(t, ok)
+			require.ErrorIs(t, e, boom)
+		}()
+		for range Stream(t.Context(), fn, items, Config{Errors: Collect, MinWorkers: 3, ChunkSize: 1}) {
+		}
+	})
+}
+
+// A Goexit in the first item takes as long as it does.
+func TestBusyAfterAGoexit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Second)
+		var r Report
+		fn := Func[int, int]{Plain: func(i int) (int, error) {
+			time.Sleep(time.Millisecond)
+			if i == 1 {
+				runtime.Goexit()
+			}
+			return i, nil
+		}}
+		n := 0
+		for range Stream(t.Context(), fn, slices.Values([]int{1, 2, 3}), Config{Errors: Collect, Report: &r}) {
+			n++
+		}
+		require.Equal(t, 3, n)
+		require.Equal(t, 3*time.Millisecond, r.Busy)
+	})
+}
+
+// Who has left takes no turn; one that was forced while another was waited for is given back.
+func TestTurnsOfThoseWhoLeave(t *testing.T) {
+	c := newCallContext(&runContext{Context: t.Context()}, &Config{})
+	all := new(flight.Turns)
+	none := func() bool { all.Allow(0); return !all.Over() }
+	c.part()
+	c.forcesTurn(all)
+	require.True(t, none())
+	all.Allow(2)
+	age, _, ok := all.Take(nil, time.Hour)
+	require.True(t, ok)
+	c.takesTurn(all, age) // it has come back
+	c.endsTurn()
+	all.Give(age)
+	require.True(t, none())
+	c.forcesTurn(all)
+	all.Allow(2)
+	age, _, ok = all.Take(nil, time.Hour)
+	require.True(t, ok)
+	c.takesTurn(all, age)
+	_, age = c.endsTurn()
+	all.Give(age)
+	require.True(t, none())
+}
+
+// A caller that comes back is watched again.
+func TestComeBackIsWatched(t *testing.T) {
+	r := wired(Config{Session: new(Session)}, 9)
+	r.sharing.join()
+	r.sharing.allow(4, 4)
+	r.sharing.tracker.Enlist(&r.sharing, clock.Now())
+	r.sharing.tracker.Open(clock.Now(), 4, 0, 0, false)
+	r.scheduler.mode.Store(modeWaiting)
+	w := &worker{call: newCallContext(r.ctx, r.cfg)}
+	for range 2 {
+		r.crew.comeBack(w)
+		_, ok := r.beginWaiting(w, clock.Now())
+		require.True(t, ok)
+		require.True(t, w.watching.Load())
+		w.enterAttempt(clock.Now(), 1, 1)
+		r.sharing.part(w) // as after a Goexit
+		require.Zero(t, r.sharing.tracker.InFlight())
+		require.False(t, w.watching.Load())
+		r.crew.mu.Lock()
+		r.crew.exit(w)
+		r.crew.mu.Unlock()
+	}
+}
