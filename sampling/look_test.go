@@ -108,7 +108,7 @@ func TestAllocated(t *testing.T) {
 		s.Finish()
 		sample := s.Sample()
 		require.True(t, sample.AllocKnown)
-		require.InDelta(t, len(kept), sample.AllocBytes, 1<<13)
+		require.InDelta(t, len(kept), sample.AllocBytes, 1<<16, "others allocate a little meanwhile")
 	})
 }
 
