@@ -49,16 +49,16 @@ func TestShortenedClaimIsRun(t *testing.T) {
 		}
 		return i, nil
 	}}
-	s := newStream(t.Context(), fn, slices.Values(make([]int, total)), Config{Workers: 1, Window: 1 << 15, ReadAhead: true})
-	s.items = func(yield func(int) bool) {
+	numbers := func(yield func(int) bool) {
 		for i := range total {
 			if !yield(i) {
 				return
 			}
 		}
 	}
+	s := newStream(t.Context(), fn, numbers, Config{Workers: 1, Window: 1 << 15, ReadAhead: true})
 	s.produce()
-	executeFeed(s.ctx, slowShorten{newStreaming(s), func() {
+	executeArrivals(s.ctx, slowShorten{newStreaming(s), func() {
 		if once.CompareAndSwap(false, true) {
 			close(stuck)
 		}

@@ -29,7 +29,7 @@ type learned struct {
 	workers int // for calls that compute
 }
 
-// worthSharing reports whether so many items are known to be worth a pool: calls that
+// worthSharing reports whether so many items are known to be worth several workers: calls that
 // wait, which the session's limit is for, and enough work for a second worker.
 func (l *learned) worthSharing(items int) bool {
 	return l != nil && (l.sample.Workload() != sampling.CPUBound || l.sample.Estimate(items) >= optimizer.LeastWork)

@@ -219,12 +219,13 @@ func (s *stream[T, R]) run() {
 			s.panics(e)
 		}
 	}()
-	executeFeed(s.ctx, newStreaming(s), s.arrivals, s.cfg, &s.err)
+	executeArrivals(s.ctx, newStreaming(s), s.arrivals, s.cfg, &s.err)
 }
 
-// executeFeed runs items as they arrive, and leaves the run's error in left. It begins like any run: this goroutine runs what has arrived, and is
-// measured; others join in if that takes long.
-func executeFeed(ctx context.Context, r runner, arrivals *source.Arrivals, cfg Config, left *error) {
+// executeArrivals runs items as they arrive, and leaves the run's error in left. It begins
+// like any run: this goroutine runs what has arrived, and is measured; others join in if
+// that takes long.
+func executeArrivals(ctx context.Context, r runner, arrivals *source.Arrivals, cfg Config, left *error) {
 	var err error
 	defer func() { *left = err }() // also after a Goexit
 	defer holdOuter(ctx, cfg.Session).End()
