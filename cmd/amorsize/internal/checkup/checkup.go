@@ -66,6 +66,15 @@ func (c *Checkup) judge() {
 	}
 }
 
+// How often each thing is measured, and how much work a core is given at a time.
+const (
+	spawns = 50
+	timers = 100
+	works  = 60
+	rounds = 10
+	share  = 4
+)
+
 // spawnCost is the median of what a process takes that does nothing.
 func spawnCost() float64 {
 	path, err := exec.LookPath("true")
@@ -79,7 +88,7 @@ func spawnCost() float64 {
 	}
 	defer s.Close()
 	var times []float64
-	for range 50 {
+	for range spawns {
 		o, err := s.Run(process.Command{Path: path, Argv: []string{"true"}})
 		if err == nil {
 			times = append(times, o.Wall.Seconds())
@@ -91,7 +100,7 @@ func spawnCost() float64 {
 // timerDelay is how late timers of a millisecond fire.
 func timerDelay() float64 {
 	var late []float64
-	for range 100 {
+	for range timers {
 		began := time.Now()
 		time.Sleep(time.Millisecond)
 		late = append(late, (time.Since(began) - time.Millisecond).Seconds())
@@ -114,19 +123,19 @@ func noise() (varies, parallel float64) {
 		return took
 	}
 	var times []float64
-	for range 60 {
+	for range works {
 		times = append(times, work())
 	}
 	median := quantile(times, 0.5)
 	varies = (quantile(times, 0.9) - quantile(times, 0.1)) / 2 / median
 	procs := runtime.GOMAXPROCS(0)
-	var rounds []float64
-	for range 10 {
+	var speeds []float64
+	for range rounds {
 		done := make(chan struct{})
 		began := time.Now()
 		for range procs {
 			go func() {
-				for range 4 {
+				for range share {
 					work()
 				}
 				done <- struct{}{}
@@ -135,9 +144,9 @@ func noise() (varies, parallel float64) {
 		for range procs {
 			<-done
 		}
-		rounds = append(rounds, 4*float64(procs)*median/time.Since(began).Seconds())
+		speeds = append(speeds, share*float64(procs)*median/time.Since(began).Seconds())
 	}
-	return varies, quantile(rounds, 0.5)
+	return varies, quantile(speeds, 0.5)
 }
 
 func quantile(list []float64, q float64) float64 {

@@ -63,6 +63,8 @@ func TestText(t *testing.T) {
 
 a measurement here is to be trusted
 `, found.Text(term))
+	found.Files = 1
+	require.Contains(t, found.Text(term), "\n  open files   1\n")
 	found.Noise, found.Files = 0.5, 0
 	found.judge()
 	require.Contains(t, found.Text(term), "\n  ! the same work varies by 50 %")
@@ -82,4 +84,16 @@ func TestSpawnCost(t *testing.T) {
 	require.Positive(t, spawnCost())
 	t.Setenv("PATH", t.TempDir())
 	require.Zero(t, spawnCost())
+}
+
+// All that a checkup tells of has been measured: a timer is never early.
+func TestExamine(t *testing.T) {
+	c := Examine()
+	require.Equal(t, "doctor", c.Cmd)
+	require.Positive(t, c.V)
+	require.Positive(t, c.Host.Procs)
+	for _, measured := range []float64{c.Spawn, c.Timer, c.Noise, c.Parallel} {
+		require.Positive(t, measured)
+	}
+	require.NotNil(t, c.Findings, "it has been judged")
 }

@@ -18,6 +18,7 @@ func TestOfRun(t *testing.T) {
 		want    int
 	}{
 		{nil, 0, exit.OK},
+		{nil, 1, exit.Failed},
 		{nil, 7, exit.Failed},
 		{jobs.ErrInterrupted, 0, exit.Interrupted},
 		{jobs.ErrTerminated, 3, exit.Terminated},

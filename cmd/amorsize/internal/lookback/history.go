@@ -26,12 +26,15 @@ func List(out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	w := table(out)
 	for _, e := range all {
 		_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", e.ID, e.Cmd, headline(e), summary.Brief(e.What, 60))
 	}
 	return w.Flush()
 }
+
+// table lines up columns two spaces apart.
+func table(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 0, 0, 2, ' ', 0) }
 
 // headline is the figure of an entry that matters most.
 func headline(e history.Entry) string {
@@ -89,7 +92,7 @@ func Diff(out io.Writer, a, b string) error {
 	if err := errors.Join(flatten("", first.Data, x), flatten("", second.Data, y)); err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
+	w := table(out)
 	_, _ = fmt.Fprintf(w, "\t%s\t%s\t\n", first.ID, second.ID)
 	if first.What != second.What {
 		_, _ = fmt.Fprintf(w, "what\t%s\t%s\t\n", summary.Brief(first.What, 40), summary.Brief(second.What, 40))

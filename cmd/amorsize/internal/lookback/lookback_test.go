@@ -51,10 +51,10 @@ func TestList(t *testing.T) {
 	)
 	lines := strings.Split(written(func(b *bytes.Buffer) error { return lookback.List(b) }), "\n")
 	require.Len(t, lines, 5)
-	require.Regexp(t, `^\S+ +run +7 ok, 2 failed in 3.40 s +gzip \{\}$`, lines[0])
-	require.Regexp(t, `^\S+ +profile +100 ms, I/O-bound, 1 worker +curl \{\}$`, lines[1])
+	require.Regexp(t, `^\S+  run      7 ok, 2 failed in 3.40 s     gzip \{\}$`, lines[0])
+	require.Regexp(t, `^\S+  profile  100 ms, I/O-bound, 1 worker +curl \{\}$`, lines[1])
 	require.Regexp(t, `^\S+ +tune +knee at 4 workers +calc.Square$`, lines[2])
-	require.Less(t, len(lines[3]), 130, "what is long is cut")
+	require.Regexp(t, `  x{59}…$`, lines[3], "what is long is cut")
 }
 
 func TestShow(t *testing.T) {
@@ -87,6 +87,12 @@ func TestDiff(t *testing.T) {
 		{"wall_s", "2", "3", "+50.0", "%"},
 	}, rows[1:])
 
+	written = past(t, [3]string{"run", strings.Repeat("x", 50), `{"why": "` + strings.Repeat("y", 50) + `"}`}, [3]string{"run", "<b>", `{"why": "z"}`})
+	text = written(func(b *bytes.Buffer) error { return lookback.Diff(b, "-2", "-1") })
+	require.Regexp(t, `(?m)^what  x{39}…  <b>  `, text)
+	require.Regexp(t, `(?m)^why   y{39}…  z    `, text)
+
+	past(t, [3]string{"run", "gzip", `{"ok": 1}`}, [3]string{"tune", "gzip", `{"knee": 4}`}, [3]string{"tune", "gzip", `[]`})
 	requireUsage(t, lookback.Diff(new(bytes.Buffer), "-3", "-2"), "compare entries of the same command")
 	requireUsage(t, lookback.Diff(new(bytes.Buffer), "none", "-1"), `no entry "none"`)
 	requireUsage(t, lookback.Diff(new(bytes.Buffer), "-1", "none"), `no entry "none"`)
@@ -121,11 +127,23 @@ func TestReport(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, r.Summary)
 	require.Contains(t, r.Note, "has not ended")
+
+	for command, args := range map[string]string{
+		`run","args":["gzip"]`: "amorsize run -- gzip", `run","args":[]`: "amorsize run", `http","args":["http://h"]`: "amorsize http http://h",
+	} {
+		r, err = lookback.Report([]string{file(t, `{"type":"run","v":1,"command":"`+command+`,"started":"2026-01-02T03:04:05Z"}`+"\n")}, "")
+		require.NoError(t, err)
+		require.Equal(t, args, r.Command)
+	}
+	long := strings.Replace(bad, "http://h/?token=abc", strings.Repeat("x", 300), 1)
+	r, err = lookback.Report([]string{file(t, header+long)}, "")
+	require.NoError(t, err)
+	require.Equal(t, strings.Repeat("x", 199)+"…", r.Failed[0].Item)
 }
 
 // A table can be drawn alone, or with a run. Rows of batches are none of the curve.
 func TestReportOfTables(t *testing.T) {
-	table := file(t, `{"cmd":"tune","target":"gzip {}","knee":2,"rows":[{"workers":1,"rate_per_s":5},{"workers":2,"rate_per_s":9},{"workers":2,"batch":16,"rate_per_s":99}]}`)
+	table := file(t, `{"cmd":"tune","target":"gzip {}","knee":2,"rows":[{"workers":1,"rate_per_s":5},{"workers":2,"batch":1,"rate_per_s":9},{"workers":2,"batch":2,"rate_per_s":99}]}`)
 	r, err := lookback.Report(nil, table)
 	require.NoError(t, err)
 	require.Equal(t, []string{"amorsize tune", "gzip {}"}, []string{r.Title, r.Command})

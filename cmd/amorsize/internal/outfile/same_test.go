@@ -27,6 +27,9 @@ func TestSame(t *testing.T) {
 	require.False(t, outfile.Same(log, nil))
 	require.False(t, outfile.Same(os.DevNull, outfile.Stat(os.DevNull)), "several may write to a device")
 
+	if soft := filepath.Join(dir, "soft"); os.Symlink(log, soft) == nil {
+		require.True(t, outfile.SamePath(soft, log), "a link to it")
+	}
 	require.True(t, outfile.SamePath(missing, filepath.Join(dir, "x", "..", "missing")), "neither is there yet")
 	require.False(t, outfile.SamePath(missing, log))
 	require.False(t, outfile.SamePath(os.DevNull, os.DevNull))
@@ -42,6 +45,8 @@ func TestReserved(t *testing.T) {
 	absent := outfile.Reserved{Path: filepath.Join(dir, "run.jsonl")}
 	require.True(t, absent.Is(filepath.Join(link, "run.jsonl")), "by another way, and not there yet")
 	require.False(t, absent.Is(filepath.Join(link, "run.json")))
+	require.False(t, absent.Is(filepath.Join(t.TempDir(), "run.jsonl")), "of that name elsewhere")
+	require.False(t, outfile.Reserved{}.Is(dir), "nothing is reserved")
 
 	input := filepath.Join(dir, "input")
 	require.NoError(t, os.WriteFile(input, nil, 0o600))

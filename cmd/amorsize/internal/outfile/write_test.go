@@ -63,3 +63,22 @@ func TestWriteWholeKeepsWhatAFileIs(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, info.Mode().IsRegular(), "a device is not replaced")
 }
+
+// What goes wrong after all was written is an error as well, by the name that was given.
+func TestWriteFailsLate(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "result")
+	closed := func(f *os.File) error { return f.Close() }
+	require.ErrorIs(t, Write(name, closed), os.ErrClosed)
+	require.NoFileExists(t, name)
+	require.ErrorIs(t, Write(os.DevNull, closed), os.ErrClosed)
+
+	taken := func(*os.File) error { return os.MkdirAll(filepath.Join(name, "in"), 0o700) }
+	err := Write(name, taken)
+	require.Error(t, err)
+	require.Contains(t, err.Error(), "can't write "+name+": ")
+	require.NotContains(t, err.Error(), ".amorsize-", "it tells of the file that was asked for")
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, left, 1, "nothing stays beside it")
+}
