@@ -224,7 +224,11 @@ func (b *Breaker) judge(ctx context.Context, p pass, err error) (neutral, failed
 		}
 	}
 	failed = true
+	if says, said := answer.Failure(err); said {
+		failed = says
+	}
 	if b.p.IsFailure != nil {
+		failed = true
 		b.panics.Run("circuitbreaker.Policy.IsFailure", func() { failed = b.p.IsFailure(err) })
 	}
 	return false, failed

@@ -62,8 +62,9 @@ type Policy struct {
 	ProbeTimeout time.Duration
 
 	// IsFailure reports whether an error is a failure of the service; nil takes
-	// every error for one, and a panic in it does. An error that is not a failure
-	// counts as a success: the service answered.
+	// every error for one but those that say otherwise by a method Failure() bool, as
+	// transport.StatusError does; a panic in it takes it for one. An error that is not a
+	// failure counts as a success: the service answered.
 	IsFailure func(error) bool
 	// IsNeutral reports whether an error says nothing about the service, and so is
 	// neither a failure nor a success; nil takes none for one, and a panic in it does

@@ -36,8 +36,10 @@
 // host whose certificate isn't trusted. A request whose body can't be had again (Body
 // without GetBody) is not retried.
 //
-// Config.Means may say otherwise of any response: that a 404 is worth another try, or
-// that a body names the delay.
+// A host that sends x-should-retry says itself whether to try again. Config.Judge may say
+// otherwise of any response: that a 404 is worth another try, or that a body names the
+// delay ([JSONDelay]); [Usual] is the table. [Check] makes what it says an error, for
+// policies around a plain client.
 //
 // A host is known by one name, however it is spelled: see [Host].
 //
@@ -51,11 +53,26 @@
 //
 // The Retry-After of a 429, 403 or 503, in seconds, as a date, in any of the forms in
 // which hosts write one, or as a duration ("30s"), holds back everybody who uses that
-// limiter. A zone that isn't known by its name is taken for UTC.
-// RateLimit (draft-ietf-httpapi-ratelimit-headers), RateLimit-Remaining and -Reset
-// (its earlier form), and X-RateLimit-Remaining and -Reset, with the reset in
-// seconds from now or since 1970, tell the limiter how many requests are left: at 0
-// it pauses until the reset, and so does the request itself if it was rejected. Dates
-// are taken relative to the response's own Date, so a clock that is wrong here or there
-// doesn't matter.
+// limiter; so does retry-after-ms, which counts more. A zone that isn't known by its name is
+// taken for UTC.
+//
+// How many requests are left, and until when, tells the host's limiter: at 0 it pauses until
+// there are more, and so does the request itself if it was rejected. How many tokens of a
+// model are left tells Config.Tokens.
+//
+//	RateLimit: "day";r=9;t=60               draft-ietf-httpapi-ratelimit-headers-07 and later
+//	RateLimit: remaining=9, reset=60        the same, -03 to -06
+//	RateLimit-Remaining, -Reset             the same, -00 to -02
+//	X-RateLimit-, X-Rate-Limit-             Remaining with Reset or Reset-After
+//	X-RateLimit-Remaining-Requests, -Tokens OpenAI, Groq, Mistral
+//	X-RateLimit-Requests-Remaining          RapidAPI
+//	Anthropic-Ratelimit-Requests-, -Tokens-, -Input-Tokens-, -Output-Tokens-
+//	X-Shopify-Shop-Api-Call-Limit: 40/40    a bucket that empties in 20 s
+//
+// A reset is seconds from now or since 1970, milliseconds since 1970, a duration ("6m0s") or
+// a date; whole or not. Dates are taken relative to the response's own Date, so a clock that
+// is wrong here or there doesn't matter. Of several quotas the one counts that has least
+// left. What is negative, no number, or beyond ten years is ignored, and counted
+// ([Transport.Nonsense]). Where nothing is left and the host doesn't say until when, nothing
+// is waited for.
 package transport

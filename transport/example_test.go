@@ -1,6 +1,7 @@
 package transport_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -110,4 +111,44 @@ func ExampleHandler() {
 	fmt.Println(refused.StatusCode, refused.Header.Get("Retry-After"), served.StatusCode)
 	http.DefaultClient.CloseIdleConnections()
 	// Output: 503 1 200
+}
+
+// With a plain client, what a response means becomes an error that policies understand.
+func ExampleCheck() {
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	retrier := retry.MustNew(retry.Policy{})
+	attempts := 0
+	err := retrier.Do(context.Background(), func(context.Context) error {
+		attempts++
+		resp, err := http.Get(server.URL + "/page?key=secret")
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		return transport.Check(resp)
+	})
+	status, _ := errors.AsType[*transport.StatusError](err)
+	fmt.Printf("%s after %d attempt: %q\n", http.StatusText(status.Code), attempts, status.Body)
+	http.DefaultClient.CloseIdleConnections()
+	// Output: Not Found after 1 attempt: "404 page not found\n"
+}
+
+// What was just created may not be found at once, and a body may name the delay.
+func ExampleConfig_judge() {
+	t, err := transport.New(transport.Config{
+		Retrier: retry.MustNew(retry.Policy{MaxElapsed: 10 * time.Second}),
+		Judge: func(resp *http.Response) transport.Verdict {
+			v := transport.Usual(resp)
+			if resp.StatusCode == http.StatusNotFound {
+				v.Retry = true
+			}
+			if after, ok := transport.JSONDelay(resp, "error.details.retryDelay"); ok {
+				v.Retry, v.Throttled, v.After = true, true, after
+			}
+			return v
+		},
+	})
+	fmt.Println(t != nil, err)
+	// Output: true <nil>
 }

@@ -120,9 +120,9 @@ func (x *exchange) attempt(ctx context.Context) error {
 		x.discard()
 		return x.failed(err)
 	}
-	m, err := x.judge(resp)
+	v, err := x.judge(resp)
 	x.t.heed(Host(x.req.URL), resp)
-	if !m.Again || !x.repeatable() {
+	if !v.Retry || !x.repeatable() {
 		return x.t.final(err)
 	}
 	x.fetch()

@@ -32,7 +32,7 @@ func Handler(next http.Handler, l *concurrency.Limiter) http.Handler {
 		}
 		switch recorded.status {
 		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-			permit.Done(&StatusError{recorded.status})
+			permit.Done(&StatusError{Code: recorded.status})
 		default:
 			permit.Done(nil)
 		}

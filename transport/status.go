@@ -6,23 +6,52 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 )
 
-// StatusError is what policies are told of a response that is no success: the
-// RetryIf and OnRetry of a retrier, the OnOpen of a breaker. The caller gets the
-// response.
+// StatusError is a response that is no success: what policies are told of it (the RetryIf and
+// OnRetry of a retrier, the OnOpen of a breaker), while the caller of a [Transport] gets the
+// response; and what [Check] makes of one. All policies and the engine understand it.
 type StatusError struct {
-	Code int // the status
+	Code   int    // the status
+	Method string // of the request, from here on from Check alone
+	URL    string // of the request, without user, query and fragment
+	Body   []byte // up to 4 KiB of the response's
+
+	final   bool // another try would not help
+	failure bool // it is the host's fault, or with odd, it is not
+	odd     bool // failure is other than by Code
 }
 
+// Error names the request, the status and the beginning of the body.
 func (e *StatusError) Error() string {
-	return fmt.Sprintf("transport: %d %s", e.Code, http.StatusText(e.Code))
+	text := "transport: "
+	if e.URL != "" {
+		text += e.Method + " " + e.URL + ": "
+	}
+	text += fmt.Sprintf("%d %s", e.Code, http.StatusText(e.Code))
+	if len(e.Body) > 0 {
+		const most = 200
+		text += ": " + strconv.Quote(string(e.Body[:min(most, len(e.Body))]))
+	}
+	return text
 }
 
 // StatusCode returns the status, by which the engine knows refusals.
 func (e *StatusError) StatusCode() int { return e.Code }
+
+// Permanent tells retriers that another try would not help.
+func (e *StatusError) Permanent() bool { return e.final }
+
+// Failure tells breakers whether the host failed: by its status from 500 on.
+func (e *StatusError) Failure() bool {
+	if e.odd {
+		return e.failure
+	}
+	return failed(e.Code)
+}
 
 // ThrottledError is a [StatusError] by which a host says to come back later.
 type ThrottledError struct {

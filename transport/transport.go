@@ -3,6 +3,7 @@ package transport
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/amorsize/amorsize/circuitbreaker"
@@ -33,6 +34,9 @@ type Config struct {
 	Base http.RoundTripper
 	// Limiter limits all requests.
 	Limiter *ratelimit.Limiter
+	// Tokens, if not nil, is told how many tokens a host says are left, as those of models
+	// do. Requests take none of it: what one costs is known to who makes it.
+	Tokens *ratelimit.Limiter
 	// PerHost limits the requests to each host, by [Host]. What a host says of its
 	// limits goes to its own limiter if this is set, and else to Limiter.
 	PerHost *ratelimit.Keyed[string]
@@ -48,12 +52,13 @@ type Config struct {
 	// from sending a request until the response's header has come: neither waiting for
 	// a limiter or a breaker, nor the reading of the body.
 	Retrier *retry.Retrier
-	// Means, if not nil, says what a response means, given what it does by the table of
-	// the package documentation. It may read the body if it puts another in its place. A
-	// panic in it leaves what the table says; the first is logged by slog.Default.
-	Means func(resp *http.Response, usual Meaning) Meaning
+	// Judge, if not nil, says what a response means; nil is [Usual], the table of the
+	// package documentation, with which a function may begin. It may read the body if it
+	// puts another in its place, as [JSONDelay] does. A panic in it leaves what the table
+	// says; the first is logged by slog.Default.
+	Judge func(resp *http.Response) Verdict
 	// Breaker is the policy of a breaker for each host; nil is none. Its IsFailure must
-	// not be set: what a failure is says the table, or Means. Its SlowCall includes the
+	// not be set: what a failure is says the table, or Judge. Its SlowCall includes the
 	// wait for a token.
 	Breaker *circuitbreaker.Policy
 	// OnBreaker is called when the breaker of a host, by [Host], changes its state, after the callbacks
@@ -77,8 +82,10 @@ type Transport struct {
 	inFlight *concurrency.Keyed[string]
 	retrier  *retry.Retrier
 	timeout  time.Duration // of an attempt, or 0
-	means    func(*http.Response, Meaning) Meaning
-	panics   callback.Panics // of means
+	tokens   *ratelimit.Limiter
+	judge    func(*http.Response) Verdict
+	panics   callback.Panics // of judge
+	nonsense atomic.Int64
 	breakers *keyed.Map[string, *circuitbreaker.Breaker]
 }
 
@@ -103,7 +110,7 @@ func New(c Config) (*Transport, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	t := &Transport{base: c.Base, limiter: c.Limiter, perHost: c.PerHost, means: c.Means}
+	t := &Transport{base: c.Base, limiter: c.Limiter, tokens: c.Tokens, perHost: c.PerHost, judge: c.Judge}
 	if t.base == nil {
 		t.base = http.DefaultTransport
 	}
@@ -137,7 +144,6 @@ func New(c Config) (*Transport, error) {
 
 // newBreakers returns a breaker for each host.
 func newBreakers(p circuitbreaker.Policy, tell func(string, circuitbreaker.State), most int) (*keyed.Map[string, *circuitbreaker.Breaker], error) {
-	p.IsFailure = isFailure
 	if _, err := circuitbreaker.New(p); err != nil {
 		return nil, err
 	}
@@ -219,15 +225,27 @@ func (t *Transport) CloseIdleConnections() {
 
 // heed tells the limiter what the host says of its limits.
 func (t *Transport) heed(host string, resp *http.Response) {
-	left, reset, ok := remaining(resp.Header)
-	if !ok {
-		return
+	told := listen(resp.Header)
+	if _, _, nonsense := retryAfter(resp.Header); nonsense {
+		told.nonsense++
 	}
-	switch {
+	if told.nonsense > 0 {
+		t.nonsense.Add(int64(told.nonsense))
+	}
+	if q := told.tokens; q.known && t.tokens != nil {
+		t.tokens.Remaining(q.left, q.reset)
+	}
+	switch q := told.requests; {
+	case !q.known:
 	case t.perHost != nil:
 		// No key but one that is in use: it can't fail.
-		_ = t.perHost.Use(host, func(l *ratelimit.Limiter) error { l.Remaining(left, reset); return nil })
+		_ = t.perHost.Use(host, func(l *ratelimit.Limiter) error { l.Remaining(q.left, q.reset); return nil })
 	case t.limiter != nil:
-		t.limiter.Remaining(left, reset)
+		t.limiter.Remaining(q.left, q.reset)
 	}
 }
+
+// Nonsense returns how many headers hosts have sent that were to say when to come back, or
+// how much is left, and said nothing: negative, beyond all measure, or no number at all.
+// They were ignored.
+func (t *Transport) Nonsense() int64 { return t.nonsense.Load() }

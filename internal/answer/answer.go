@@ -96,6 +96,16 @@ func Permanent(err error) bool {
 	return errors.As(err, &permanent) && permanent.Permanent()
 }
 
+// Failure returns whether err is the service's fault, by a method Failure() bool; said is
+// false if no error in its tree has one.
+func Failure(err error) (failed, said bool) {
+	var judged interface{ Failure() bool }
+	if !errors.As(err, &judged) {
+		return false, false
+	}
+	return judged.Failure(), true
+}
+
 // status returns the HTTP status that err carries, by the methods that HTTP
 // clients and SDKs commonly give their errors.
 func status(err error) (code int, ok bool) {

@@ -150,3 +150,21 @@ func TestPermanent(t *testing.T) {
 	require.True(t, answer.Permanent(permanent(true)))
 	require.True(t, answer.Permanent(wrapped(errDown, permanent(true))))
 }
+
+type atFault bool
+
+func (f atFault) Error() string { return "judged" }
+func (f atFault) Failure() bool { return bool(f) }
+
+// Whose fault an error is can be said by it, however deep it is.
+func TestFailure(t *testing.T) {
+	for err, want := range map[error][2]bool{
+		atFault(true):                            {true, true},
+		fmt.Errorf("wrapped: %w", atFault(true)): {true, true},
+		atFault(false):                           {false, true},
+		errors.New("any other"):                  {false, false},
+	} {
+		failed, said := answer.Failure(err)
+		require.Equal(t, want, [2]bool{failed, said}, err)
+	}
+}

@@ -47,7 +47,7 @@ func New(spec *Spec, around Surroundings) (*Runner, error) {
 	if err := spec.cfg.Connection.secure(r.base); err != nil {
 		return nil, err
 	}
-	t, err := transport.New(transport.Config{Base: sender{r.base}, Limiter: around.Limiter, Breaker: around.Breaker, Means: meaning})
+	t, err := transport.New(transport.Config{Base: sender{r.base}, Limiter: around.Limiter, Breaker: around.Breaker, Judge: judge})
 	if err != nil {
 		return nil, exit.Usage(err)
 	}

@@ -28,7 +28,7 @@ type sending struct {
 	spent time.Duration
 	timer *time.Timer
 	late  bool
-	means transport.Meaning // of the latest response
+	means transport.Verdict // of the latest response
 }
 
 type sendingKey struct{}
@@ -137,8 +137,9 @@ func (t sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(req)
 }
 
-// meaning keeps what the transport makes of a response: when to come back, too.
-func meaning(resp *http.Response, usual transport.Meaning) transport.Meaning {
+// judge keeps what the transport makes of a response: when to come back, too.
+func judge(resp *http.Response) transport.Verdict {
+	usual := transport.Usual(resp)
 	if s, ok := sendingOf(resp.Request.Context()); ok {
 		s.mu.Lock()
 		s.means = usual

@@ -290,33 +290,33 @@ func TestOwnDeadlines(t *testing.T) {
 }
 
 // The caller may say what a response means.
-func TestMeans(t *testing.T) {
+func TestJudge(t *testing.T) {
 	for name, c := range map[string]struct {
 		status  int
-		means   func(*http.Response, transport.Meaning) transport.Meaning
+		judge   func(*http.Response) transport.Verdict
 		calls   int
 		took    time.Duration
 		failure bool
 	}{
-		"the table's":       {500, func(_ *http.Response, m transport.Meaning) transport.Meaning { return m }, 3, 2 * time.Second, true},
-		"a 404 for a while": {404, func(_ *http.Response, m transport.Meaning) transport.Meaning { m.Again = true; return m }, 3, 2 * time.Second, false},
-		"a delay in the body": {400, func(r *http.Response, _ transport.Meaning) transport.Meaning {
+		"the table's":       {500, transport.Usual, 3, 2 * time.Second, true},
+		"a 404 for a while": {404, func(*http.Response) transport.Verdict { return transport.Verdict{Retry: true} }, 3, 2 * time.Second, false},
+		"a delay in the body": {400, func(r *http.Response) transport.Verdict {
 			text, _ := io.ReadAll(r.Body)
 			_ = r.Body.Close()
 			r.Body = io.NopCloser(strings.NewReader(string(text)))
 			after, _ := time.ParseDuration(map[string]string{"body 1": "5s", "body 2": "7s", "body 3": "9s"}[string(text)])
-			return transport.Meaning{Again: true, Throttled: true, After: after}
+			return transport.Verdict{Retry: true, Throttled: true, After: after}
 		}, 3, 12 * time.Second, false},
-		"a failure that is none": {500, func(_ *http.Response, m transport.Meaning) transport.Meaning { m.Failure = false; return m }, 3, 2 * time.Second, false},
-		"a success that is one":  {200, func(*http.Response, transport.Meaning) transport.Meaning { return transport.Meaning{Failure: true} }, 1, 0, true},
-		"an end of it":           {503, func(*http.Response, transport.Meaning) transport.Meaning { return transport.Meaning{} }, 1, 0, false},
-		"a panic":                {500, func(*http.Response, transport.Meaning) transport.Meaning { panic("dropped") }, 3, 2 * time.Second, true},
+		"a failure that is none": {500, func(r *http.Response) transport.Verdict { v := transport.Usual(r); v.Failure = false; return v }, 3, 2 * time.Second, false},
+		"a success that is one":  {200, func(*http.Response) transport.Verdict { return transport.Verdict{Failure: true} }, 1, 0, true},
+		"an end of it":           {503, func(*http.Response) transport.Verdict { return transport.Verdict{} }, 1, 0, false},
+		"a panic":                {500, func(*http.Response) transport.Verdict { panic("dropped") }, 3, 2 * time.Second, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a, opened := &answers{status: []int{c.status}}, 0
 				rt := transport.MustNew(transport.Config{
-					Base: a, Means: c.means, Retrier: retrier(t),
+					Base: a, Judge: c.judge, Retrier: retrier(t),
 					Breaker: &circuitbreaker.Policy{FailureThreshold: c.calls, OnOpen: func(int, error) { opened++ }},
 				})
 				start := time.Now()
@@ -355,7 +355,7 @@ func TestTimeToComeBack(t *testing.T) {
 			Base: base(func(r *http.Request) (*http.Response, error) {
 				return &http.Response{StatusCode: c.status, Header: c.header, Body: http.NoBody, Request: r}, nil
 			}),
-			Means: func(_ *http.Response, usual transport.Meaning) transport.Meaning { got = usual.After; return usual },
+			Judge: func(r *http.Response) transport.Verdict { v := transport.Usual(r); got = v.After; return v },
 		})
 		resp, err := rt.RoundTrip(request(t, "host.test"))
 		require.NoError(t, err, name)
