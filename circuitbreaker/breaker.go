@@ -2,7 +2,6 @@ package circuitbreaker
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,7 +49,8 @@ type Breaker struct {
 	openedAt  time.Time
 	reopens   time.Duration // when an open breaker becomes half-open
 	latest    error         // of the calls that failed or were slow
-	successes int           // of probes
+	successes int           // of probes, while half-open
+	refuted   int           // probes that failed, while half-open
 	probes    []*probe
 	line      fifo.Line[waiter] // of those who wait
 	pending   []event           // callbacks to run after unlock
@@ -58,8 +58,9 @@ type Breaker struct {
 
 // term is the time from one change of state to the next.
 type term struct {
-	state  State
-	window *window // nil unless closed and a rate matters
+	state    State
+	window   *window // nil unless closed and a rate matters
+	bypassed bool    // closed, and what comes of calls counts for nothing
 }
 
 // probe is a call that runs while the breaker is half-open.
@@ -182,7 +183,7 @@ func (b *Breaker) settle(ctx context.Context, p pass, err error) {
 	if p.probe != nil && !b.leave(p.probe) {
 		return // it has lost its place: nothing waits for it any more
 	}
-	if p.term != b.term.Load() || neutral {
+	if neutral || !b.current(p) {
 		return
 	}
 	slow := b.p.SlowCall > 0 && now-p.begun >= b.p.SlowCall
@@ -200,94 +201,4 @@ func (b *Breaker) settle(ctx context.Context, p pass, err error) {
 		return
 	}
 	b.counted(now, failed, slow)
-}
-
-// judge says what an error means. Policy.IsFailure is called outside the lock.
-func (b *Breaker) judge(ctx context.Context, p pass, err error) (neutral, failed bool) {
-	switch {
-	case err == nil:
-		return false, false
-	case errors.Is(err, ErrNoReturn):
-		return false, true
-	case errors.Is(ctx.Err(), context.Canceled):
-		return true, false
-	case errors.Is(ctx.Err(), context.DeadlineExceeded) && p.timed && b.usual.exceeds(clock.Now()-p.begun):
-		return true, false
-	}
-	if _, refused := answer.Refused(err); refused { // also within the function: it was not the service
-		return true, false
-	}
-	if b.p.IsNeutral != nil {
-		b.panics.Run("circuitbreaker.Policy.IsNeutral", func() { neutral = b.p.IsNeutral(err) })
-		if neutral {
-			return true, false
-		}
-	}
-	failed = true
-	if says, said := answer.Failure(err); said {
-		failed = says
-	}
-	if b.p.IsFailure != nil {
-		failed = true
-		b.panics.Run("circuitbreaker.Policy.IsFailure", func() { failed = b.p.IsFailure(err) })
-	}
-	return false, failed
-}
-
-func toInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// tripped reports whether a closed breaker is to open, and with how many failures.
-func (b *Breaker) tripped(now time.Duration, failed bool) (int, bool) {
-	if in := int(b.failures.Load()); failed && in >= b.p.FailureThreshold {
-		return in, true
-	}
-	w := b.term.Load().window
-	if w == nil {
-		return 0, false
-	}
-	sum := w.total(now)
-	few := sum.calls < b.p.MinimumCalls
-	w.watched.Store(few && (sum.failures > 0 || sum.slow > 0))
-	if few {
-		return 0, false
-	}
-	calls := float64(sum.calls)
-	switch {
-	case b.p.FailureRate > 0 && float64(sum.failures) >= b.p.FailureRate*calls:
-		return sum.failures, true
-	case b.p.SlowCallRate > 0 && float64(sum.slow) >= b.p.SlowCallRate*calls:
-		return sum.failures, true
-	}
-	return 0, false
-}
-
-// counted takes note of what came of a call through the closed breaker.
-func (b *Breaker) counted(now time.Duration, failed, slow bool) {
-	if failed {
-		b.failures.Add(1)
-	} else {
-		b.failures.Store(0)
-	}
-	if w := b.term.Load().window; w != nil {
-		w.count(now, tally{1, toInt(failed), toInt(slow)})
-	}
-	if failures, tripped := b.tripped(now, failed); tripped {
-		b.open(now, failures)
-	}
-}
-
-// probed takes note of what came of a probe.
-func (b *Breaker) probed(now time.Duration, failed bool) {
-	if failed {
-		b.open(now, int(b.failures.Add(1)))
-		return
-	}
-	if b.successes++; b.successes >= b.p.SuccessThreshold {
-		b.close(now)
-	}
 }

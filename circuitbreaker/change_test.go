@@ -71,6 +71,57 @@ func TestIsolate(t *testing.T) {
 	})
 }
 
+// While half-open, a share of the probes may fail.
+func TestProbeFailureRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := circuitbreaker.MustNew(circuitbreaker.Policy{FailureThreshold: 1, SuccessThreshold: 10, ProbeFailureRate: 0.5, OpenFor: time.Second})
+		probe := func(failures, successes int) {
+			fail(t, b, failures)
+			for range successes {
+				require.NoError(t, b.Do(t.Context(), returns(nil)))
+			}
+		}
+		fail(t, b, 1)
+		time.Sleep(time.Second)
+		probe(4, 9)
+		require.Equal(t, circuitbreaker.Counts{Failures: 5, Successes: 9, OpenedAt: b.Counts().OpenedAt}, b.Counts())
+		fail(t, b, 1)
+		require.Equal(t, circuitbreaker.Open, b.State(), "half of them")
+		time.Sleep(time.Second)
+		probe(4, 10)
+		require.Equal(t, circuitbreaker.Closed, b.State())
+		require.Zero(t, b.Counts())
+	})
+}
+
+// What fails under a breaker that is bypassed is let through, and not counted.
+func TestBypass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		callbacks := 0
+		b := circuitbreaker.MustNew(circuitbreaker.Policy{
+			FailureThreshold: 1, FailureRate: 0.1, MinimumCalls: 1, WhenOpen: circuitbreaker.Wait,
+			OnChange: func(circuitbreaker.Change) { callbacks++ },
+		})
+		fail(t, b, 1)
+		require.Equal(t, 1, callbacks)
+		waited := make(chan error)
+		go func() { waited <- b.Do(t.Context(), returns(nil)) }()
+		synctest.Wait()
+		b.Bypass()
+		require.NoError(t, <-waited, "those who wait pass")
+		fail(t, b, 20)
+		require.Equal(t, circuitbreaker.Closed, b.State())
+		require.Zero(t, b.Counts())
+		require.Equal(t, 1, callbacks)
+		b.Reset()
+		fail(t, b, 1)
+		require.Equal(t, circuitbreaker.Open, b.State())
+		b.Bypass()
+		b.Isolate()
+		require.Equal(t, circuitbreaker.Open, b.State())
+	})
+}
+
 // Those who wait for a breaker that is isolated wait until it is reset.
 func TestIsolateAndWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

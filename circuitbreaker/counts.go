@@ -81,6 +81,18 @@ func (b *Breaker) Isolate() {
 	now := b.lock()
 	defer b.unlock(now)
 	b.begin(now, Open)
-	b.openedAt, b.reopens, b.successes = time.Now(), never, 0
+	b.openedAt, b.reopens, b.successes, b.refuted = time.Now(), never, 0, 0
+	b.pending = nil
+}
+
+// Bypass has all calls pass until Reset or Isolate, whatever comes of them: for a service
+// that is to be called although it fails. Nothing is counted. Calls that wait pass. No
+// callback is called.
+func (b *Breaker) Bypass() {
+	now := b.lock()
+	defer b.unlock(now)
+	b.begin(now, Closed)
+	b.term.Store(&term{state: Closed, bypassed: true})
+	b.forget()
 	b.pending = nil
 }

@@ -41,7 +41,8 @@
 // # By hand
 //
 // [Breaker.Isolate] opens a breaker until [Breaker.Reset] closes it: for a service that
-// is known to be down, or is to be left alone.
+// is known to be down, or is to be left alone. [Breaker.Bypass] has all calls pass until
+// then, whatever comes of them.
 //
 // # Cost
 //

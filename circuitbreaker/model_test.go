@@ -22,6 +22,8 @@ type model struct {
 	epoch     int // of the state
 	failures  int
 	successes int
+	refuted   int
+	bypassed  bool
 	calls     map[int]*modelCall
 }
 
@@ -33,7 +35,7 @@ type modelCall struct {
 func (m *model) turn(s circuitbreaker.State) {
 	m.state = s
 	m.epoch++
-	m.successes = 0
+	m.successes, m.refuted, m.bypassed = 0, 0, false
 }
 
 func (m *model) pass(seconds int) {
@@ -71,13 +73,18 @@ func (m *model) end(id int, failed, neutral bool) {
 	m.settle()
 	c := m.calls[id]
 	delete(m.calls, id)
-	if c.epoch != m.epoch || c.probe && m.now >= c.ends || neutral {
+	if c.epoch != m.epoch || c.probe && m.now >= c.ends || neutral || m.bypassed {
 		return
 	}
 	switch {
 	case failed:
 		m.failures++
-		if c.probe || m.failures >= m.p.FailureThreshold {
+		opens := m.failures >= m.p.FailureThreshold
+		if c.probe {
+			m.refuted++
+			opens = m.p.ProbeFailureRate == 0 || float64(m.refuted) >= m.p.ProbeFailureRate*float64(m.p.SuccessThreshold)
+		}
+		if opens {
 			m.turn(circuitbreaker.Open)
 			m.reopens = m.now + int(m.p.OpenFor/time.Second)
 		}
@@ -96,6 +103,7 @@ func (m *model) end(id int, failed, neutral bool) {
 func FuzzBreaker(f *testing.F) {
 	f.Add(uint8(1), uint8(1), uint8(0), []byte{0, 1, 0, 2, 4, 40, 0, 1, 1, 2})
 	f.Add(uint8(2), uint8(0), uint8(1), []byte{0, 0, 0, 0, 2, 0, 2, 0, 4, 20, 0, 0, 3, 0, 5, 0, 0, 1})
+	f.Add(uint8(0), uint8(3+2*4), uint8(2), []byte{0, 0, 2, 0, 4, 15, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 2, 0, 5, 253, 0, 0, 2, 0})
 	f.Add(uint8(0), uint8(1), uint8(0), []byte{0, 0, 5, 254, 2, 0, 4, 15, 0, 0, 5, 255, 0, 0, 3, 0})
 	f.Fuzz(func(t *testing.T, failures, successes, probes uint8, steps []byte) {
 		if len(steps) > 300 {
@@ -104,7 +112,7 @@ func FuzzBreaker(f *testing.F) {
 		synctest.Test(t, func(t *testing.T) {
 			p := circuitbreaker.Policy{
 				FailureThreshold: 1 + int(failures%4), SuccessThreshold: 1 + int(successes%4), HalfOpenProbes: 1 + int(probes%3),
-				OpenFor: 10 * time.Second, ProbeTimeout: 7 * time.Second,
+				ProbeFailureRate: float64(successes/4%5) / 4, OpenFor: 10 * time.Second, ProbeTimeout: 7 * time.Second,
 			}
 			b := circuitbreaker.MustNew(p)
 			m := &model{p: p, calls: map[int]*modelCall{}}
@@ -132,6 +140,10 @@ func FuzzBreaker(f *testing.F) {
 					b.Isolate()
 					m.turn(circuitbreaker.Open)
 					m.reopens = math.MaxInt
+				case op == 5 && arg == 253:
+					b.Bypass()
+					m.turn(circuitbreaker.Closed)
+					m.failures, m.bypassed = 0, true
 				case op == 5 && arg == 255:
 					b.Reset()
 					m.turn(circuitbreaker.Closed)

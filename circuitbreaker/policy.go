@@ -2,6 +2,7 @@ package circuitbreaker
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/invalid"
@@ -57,6 +58,10 @@ type Policy struct {
 	// SuccessThreshold is how many probes must succeed for the breaker to close, at
 	// least 1; 0 is [DefaultSuccessThreshold].
 	SuccessThreshold int
+	// ProbeFailureRate opens the breaker again when that share of SuccessThreshold probes
+	// has failed, above 0 up to 1: with 0.5 and 10, the fifth failure does, unless ten
+	// have succeeded before. 0 has the first failure do so.
+	ProbeFailureRate float64
 	// ProbeTimeout is how long a probe keeps its place; 0 is OpenFor. What comes of
 	// it later counts for nothing.
 	ProbeTimeout time.Duration
@@ -94,6 +99,11 @@ type Change struct {
 	From, To State
 	Counts   Counts // as they were when it came to it
 	Err      error  // of the latest call that failed or was slow; nil if there was none
+}
+
+// probeFailures is how many probes must fail for the breaker to open again.
+func (p *Policy) probeFailures() int {
+	return max(1, int(math.Ceil(p.ProbeFailureRate*float64(p.SuccessThreshold))))
 }
 
 func bad(field string, value any, want string) error {
@@ -144,11 +154,16 @@ func (p Policy) validate() (Policy, error) {
 }
 
 func (p Policy) validateRates() error {
+	for _, rate := range []struct {
+		field string
+		value float64
+		zero  string
+	}{{"FailureRate", p.FailureRate, "none"}, {"SlowCallRate", p.SlowCallRate, "none"}, {"ProbeFailureRate", p.ProbeFailureRate, "the first failure"}} {
+		if !(rate.value >= 0 && rate.value <= 1) {
+			return bad(rate.field, rate.value, "above 0 up to 1, or 0 for "+rate.zero)
+		}
+	}
 	switch {
-	case !(p.FailureRate >= 0 && p.FailureRate <= 1):
-		return bad("FailureRate", p.FailureRate, "above 0 up to 1, or 0 for none")
-	case !(p.SlowCallRate >= 0 && p.SlowCallRate <= 1):
-		return bad("SlowCallRate", p.SlowCallRate, "above 0 up to 1, or 0 for none")
 	case p.SlowCallRate > 0 && p.SlowCall == 0:
 		return bad("SlowCall", p.SlowCall, fmt.Sprintf("above 0 where SlowCallRate is set (%g)", p.SlowCallRate))
 	case p.SlowCall > 0 && p.SlowCallRate == 0:

@@ -14,7 +14,7 @@ import (
 func TestBounds(t *testing.T) {
 	for _, p := range []circuitbreaker.Policy{
 		{FailureThreshold: 1, SuccessThreshold: 1, HalfOpenProbes: 1, MinimumCalls: 1},
-		{FailureRate: 1, SlowCall: 1, SlowCallRate: 1},
+		{FailureRate: 1, SlowCall: 1, SlowCallRate: 1, ProbeFailureRate: 1},
 		{FailureRate: 0.01, SlowCall: 1, SlowCallRate: 0.01},
 		{OpenFor: 1, ProbeTimeout: 1, MaxWait: 1, Window: 10},
 		{WhenOpen: circuitbreaker.Wait},
@@ -23,9 +23,10 @@ func TestBounds(t *testing.T) {
 		require.NoError(t, err, "%+v", p)
 	}
 	for says, p := range map[string]circuitbreaker.Policy{
-		"FailureRate":  {FailureRate: 1.01},
-		"SlowCallRate": {SlowCall: 1, SlowCallRate: 1.01},
-		"WhenOpen":     {WhenOpen: -1},
+		"FailureRate":      {FailureRate: 1.01},
+		"ProbeFailureRate": {ProbeFailureRate: 1.01},
+		"SlowCallRate":     {SlowCall: 1, SlowCallRate: 1.01},
+		"WhenOpen":         {WhenOpen: -1},
 	} {
 		_, err := circuitbreaker.New(p)
 		require.ErrorContains(t, err, says)

@@ -74,7 +74,7 @@ func (b *Breaker) open(now time.Duration, failures int) {
 	}
 	b.change(now, Open, told)
 	b.openedAt, b.reopens = time.Now(), after(now, b.p.OpenFor)
-	b.successes = 0
+	b.successes, b.refuted = 0, 0
 }
 
 func (b *Breaker) close(now time.Duration) {
@@ -84,7 +84,7 @@ func (b *Breaker) close(now time.Duration) {
 
 func (b *Breaker) forget() {
 	b.failures.Store(0)
-	b.openedAt, b.latest, b.successes = time.Time{}, nil, 0
+	b.openedAt, b.latest, b.successes, b.refuted = time.Time{}, nil, 0, 0
 }
 
 // leave frees the place of a probe. It is false if it had none any more.
