@@ -118,11 +118,20 @@ func (l *Limiter) PauseFor(d time.Duration) {
 	if d <= 0 {
 		return
 	}
+	d = min(d, longestPause)
+	if l.standStill(d) {
+		l.paused(d)
+	}
+}
+
+// standStill lets nobody pass for d, and reports whether somebody would have passed
+// before.
+func (l *Limiter) standStill(d time.Duration) bool {
 	b, now := l.lock()
 	defer l.unlock(b, now)
-	end := now + min(d, longestPause)
+	end := now + d
 	if end <= l.resume() {
-		return
+		return false
 	}
 	if l.line == nil {
 		l.line = newLine()
@@ -132,6 +141,7 @@ func (l *Limiter) PauseFor(d time.Duration) {
 	one := uint128{lo: b.token}.shifted(fineBits)
 	l.tat = later(l.tat, b.instant(end).plus(b.full()).minus(one))
 	l.replan(b, now)
+	return true
 }
 
 // rebase counts instants from now on, so that they fit in a word again. Nobody

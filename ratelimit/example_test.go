@@ -194,3 +194,23 @@ func ExampleLimiter_SetRate() {
 	fmt.Println(limiter.SetRate(2.5), limiter.SetBurst(3), limiter.Rate(), limiter.Burst())
 	// Output: <nil> <nil> 2.5 3
 }
+
+// Tokens of a model are known when the answer is there: an estimate is taken before, and made
+// up for after.
+func ExampleLimiter_Settle() {
+	tokens := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1000, BurstSize: 60_000})
+	_ = tokens.AcquireN(context.Background(), 1200)
+	_ = tokens.Settle(1200, 900)
+	left := tokens.AvailableTokens()
+	fmt.Println(left > 59_000 && left <= 60_000)
+	// Output: true
+}
+
+// How long a call would wait is known without taking anything.
+func ExampleLimiter_WouldTake() {
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 3})
+	at, _ := limiter.WouldTake(3)
+	later, _ := limiter.WouldTake(63)
+	fmt.Println(at, later.Round(time.Second))
+	// Output: 0s 1m0s
+}

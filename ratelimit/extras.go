@@ -9,16 +9,18 @@ import (
 
 // extras is what few limiters have, and the others take no memory for.
 type extras struct {
-	onWait   func(time.Duration)
-	refusals *refusals // nil for none: it waits
-	panics   callback.Panics
+	onWait    func(time.Duration)
+	onWaiting func(time.Duration)
+	onPause   func(time.Duration)
+	refusals  *refusals // nil for none: it waits
+	panics    callback.Panics
 }
 
 func newExtras(p Policy) *extras {
-	if p.OnWait == nil && p.OnLimit == Wait {
+	if p.OnWait == nil && p.OnWaiting == nil && p.OnPause == nil && p.OnLimit == Wait {
 		return nil
 	}
-	e := &extras{onWait: p.OnWait}
+	e := &extras{onWait: p.OnWait, onWaiting: p.OnWaiting, onPause: p.OnPause}
 	if p.OnLimit == Reject {
 		e.refusals = &refusals{told: never}
 	}
@@ -34,7 +36,30 @@ func (l *Limiter) waited(since time.Duration) {
 	}
 }
 
-// CallbackPanics returns how many calls of Policy.OnWait and Adapt.Throttled have
+// waits tells of a wait that begins. Who doesn't come back from that (Goexit) gives up its
+// place.
+func (l *Limiter) waits(expected time.Duration, giveUp func()) {
+	if l.extras == nil || l.onWaiting == nil {
+		return
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			giveUp()
+		}
+	}()
+	l.panics.Run("ratelimit: Policy.OnWaiting", func() { l.onWaiting(expected) })
+	returned = true
+}
+
+// paused tells of a pause that begins.
+func (l *Limiter) paused(length time.Duration) {
+	if l.extras != nil && l.onPause != nil {
+		l.panics.Run("ratelimit: Policy.OnPause", func() { l.onPause(length) })
+	}
+}
+
+// CallbackPanics returns how many calls of the policy's callbacks and of Adapt.Throttled have
 // panicked. The first is logged, too, with [slog.Default].
 func (l *Limiter) CallbackPanics() int64 {
 	var n int64

@@ -127,12 +127,14 @@ func (j *joint) admit(now time.Duration) bool {
 func (j *joint) refusal(ctx context.Context, now time.Duration) error {
 	deadline, timed := ctx.Deadline()
 	left := time.Until(deadline)
-	for _, m := range j.members {
+	for i := range j.members {
+		m := &j.members[i]
 		want := m.w.amount
 		if q := m.l.line; q != nil { // those who are passed over come before it, too
 			want = want.plus(q.kept)
 		}
 		wait := m.l.wait(m.l.bucket.Load(), now, want)
+		m.expected = wait
 		switch {
 		case m.l.rejects() && m.short:
 			return &ExceededError{RetryAfter: m.l.refuse(m.l.bucket.Load(), now, m.w.amount)}
@@ -156,6 +158,11 @@ func (j *joint) await(ctx context.Context, since time.Duration) (err error) {
 			}
 		}
 	}()
+	for _, m := range j.members {
+		if m.short {
+			m.l.waits(m.expected, j.leave)
+		}
+	}
 	for {
 		at, err := j.advance()
 		if at == nil && err == nil {

@@ -129,39 +129,56 @@ func (l *Limiter) acquire(ctx context.Context, n float64) (grant, error) {
 		return grant{}, err
 	}
 	b, now := l.lockForOne()
-	w, err := l.admitOrEnter(ctx, b, now, amount(n))
+	w, expected, err := l.admitOrEnter(ctx, b, now, amount(n))
 	l.unlock(b, now)
 	if w == nil || err != nil {
 		return grant{b, now}, err
 	}
+	l.waits(expected, func() { l.leave(w) })
 	if err := l.await(ctx, w, now); err != nil {
 		return grant{}, err
 	}
 	return grant{b, w.due}, nil
 }
 
-// admitOrEnter takes what is wanted and returns nil, or it takes a place in the line.
-func (l *Limiter) admitOrEnter(ctx context.Context, b *bucket, now time.Duration, want uint128) (*waiter, error) {
+// admitOrEnter takes what is wanted and returns nil, or it takes a place in the line and
+// returns how long it is until its turn.
+func (l *Limiter) admitOrEnter(ctx context.Context, b *bucket, now time.Duration, want uint128) (w *waiter, expected time.Duration, err error) {
 	if l.admit(b, now, want) {
-		return nil, nil //nolint:nilnil // there is nothing to wait for
+		return nil, 0, nil
 	}
 	if l.rejects() {
-		return nil, &ExceededError{RetryAfter: l.refuse(b, now, want)}
+		return nil, 0, &ExceededError{RetryAfter: l.refuse(b, now, want)}
 	}
-	wait := l.wait(b, now, want)
-	if wait == math.MaxInt64 {
-		return nil, &ExceededError{RetryAfter: wait}
+	expected = l.wait(b, now, want)
+	if expected == math.MaxInt64 {
+		return nil, 0, &ExceededError{RetryAfter: expected}
 	}
-	w := newWaiter(want)
+	w = newWaiter(want)
 	if deadline, ok := ctx.Deadline(); ok {
 		left := time.Until(deadline)
-		if wait > left {
-			return nil, &DeadlineError{Wait: wait, Left: left}
+		if expected > left {
+			return nil, 0, &DeadlineError{Wait: expected, Left: left}
 		}
 		w.deadline = now + left
 	}
 	l.enter(b, now, w)
-	return w, nil
+	return w, expected, nil
+}
+
+// WouldTake returns how long a call would wait for n tokens that came now, behind those who
+// wait: 0 if they are there, and the largest duration if that is more than 292 years. It
+// takes nothing. It is an error if n is not a positive number.
+func (l *Limiter) WouldTake(n float64) (time.Duration, error) {
+	if err := validCost(n); err != nil {
+		return 0, err
+	}
+	b, now := l.lock()
+	defer l.unlock(b, now)
+	if l.admits(b, now, amount(n)) {
+		return 0, nil
+	}
+	return l.wait(b, now, amount(n)), nil
 }
 
 // AvailableTokens returns how many tokens the bucket holds, also while others wait, and
@@ -196,27 +213,6 @@ func (l *Limiter) Reset() {
 		l.tat = at
 	}
 	l.replan(b, now)
-}
-
-// Debit takes n tokens whether or not they are there: what a call turned out to
-// have cost. If they are not, everybody waits until the debt is paid. It is an
-// error if that takes more than 292 years. Debit(0) does nothing.
-func (l *Limiter) Debit(n float64) error {
-	if err := validChange(n); err != nil || n == 0 {
-		return err
-	}
-	b, now := l.lock()
-	defer l.unlock(b, now)
-	if !l.waiting() {
-		l.tat = later(l.tat, l.floor(b, now))
-	}
-	tat := l.tat.plus(amount(n).times(b.token))
-	if b.nanos(tat.minus(b.instant(now))) == math.MaxInt64 {
-		return bad("n", n, "a debt that can be paid in 292 years")
-	}
-	l.tat = tat
-	l.replan(b, now)
-	return nil
 }
 
 // validChange returns an error unless n is 0 or a positive number: what a call has cost

@@ -7,12 +7,13 @@ import (
 
 // member is the part of a joint that one limiter has.
 type member struct {
-	l       *Limiter
-	w       *waiter
-	short   bool // it had to be waited for
-	taken   bool // already: more than a bucket holds can't be held back
-	needed  float64
-	granted grant // what was taken
+	l        *Limiter
+	w        *waiter
+	short    bool          // it had to be waited for
+	expected time.Duration // for how long, as far as was known
+	taken    bool          // already: more than a bucket holds can't be held back
+	needed   float64
+	granted  grant // what was taken
 }
 
 // large reports whether the bucket can't hold what is wanted of it. It is waited for

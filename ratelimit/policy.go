@@ -39,6 +39,13 @@ type Policy struct {
 	BurstSize int
 	// OnLimit is [Wait] or [Reject].
 	OnLimit OnLimit
+	// OnWaiting is called once for each call that has to wait, before it does, with how
+	// long that will be as far as is known: those ahead may give up, and a pause or
+	// another rate may come. Under several limits it is that of each alone. OnPause is called
+	// when a pause begins, or becomes longer, with its length from now on. They are called
+	// as OnWait is.
+	OnWaiting func(wait time.Duration)
+	OnPause   func(pause time.Duration)
 	// OnWait is called once for each call that had to wait, when its wait is over,
 	// with how long that was; also if the wait was in vain. It is called outside
 	// any lock, by the goroutine that waited. A panic in it changes nothing; see

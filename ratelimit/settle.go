@@ -1,0 +1,42 @@
+package ratelimit
+
+import "math"
+
+// What a call turned out to have cost.
+
+// Settle makes up for an estimate: a call took estimated tokens, and has cost actual ones. The
+// difference is taken as by [Limiter.Debit], or given back as by [Limiter.Return]. Either may
+// be 0.
+func (l *Limiter) Settle(estimated, actual float64) error {
+	if err := validChange(estimated); err != nil {
+		return err
+	}
+	if err := validChange(actual); err != nil {
+		return err
+	}
+	if actual >= estimated {
+		return l.Debit(actual - estimated)
+	}
+	return l.Return(estimated - actual)
+}
+
+// Debit takes n tokens whether or not they are there: what a call turned out to
+// have cost. If they are not, everybody waits until the debt is paid. It is an
+// error if that takes more than 292 years. Debit(0) does nothing.
+func (l *Limiter) Debit(n float64) error {
+	if err := validChange(n); err != nil || n == 0 {
+		return err
+	}
+	b, now := l.lock()
+	defer l.unlock(b, now)
+	if !l.waiting() {
+		l.tat = later(l.tat, l.floor(b, now))
+	}
+	tat := l.tat.plus(amount(n).times(b.token))
+	if b.nanos(tat.minus(b.instant(now))) == math.MaxInt64 {
+		return bad("n", n, "a debt that can be paid in 292 years")
+	}
+	l.tat = tat
+	l.replan(b, now)
+	return nil
+}
