@@ -71,6 +71,7 @@ func (g *Group) grants(ctx context.Context, n []float64) ([]member, error) {
 		return j.members, err
 	}
 	defer waiting.Begin(ctx, g.line()).End()
+	j.waits()
 	return j.members, j.await(ctx, since)
 }
 

@@ -149,6 +149,15 @@ func (j *joint) refusal(ctx context.Context, now time.Duration) error {
 	return nil
 }
 
+// waits tells those limits of the wait that have no tokens.
+func (j *joint) waits() {
+	for _, m := range j.members {
+		if m.short {
+			m.l.waits(m.expected, j.leave)
+		}
+	}
+}
+
 // await blocks until the call has all tokens, its wait is in vain, or ctx ends.
 func (j *joint) await(ctx context.Context, since time.Duration) (err error) {
 	defer func() {
@@ -158,11 +167,6 @@ func (j *joint) await(ctx context.Context, since time.Duration) (err error) {
 			}
 		}
 	}()
-	for _, m := range j.members {
-		if m.short {
-			m.l.waits(m.expected, j.leave)
-		}
-	}
 	for {
 		at, err := j.advance()
 		if at == nil && err == nil {
