@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -113,5 +114,56 @@ func TestPredictedWhileRunning(t *testing.T) {
 			require.NoError(t, err)
 			require.InEpsilon(t, report.Elapsed, report.PredictedDuration, 0.1)
 		}
+	})
+}
+
+// A timeline is told in at most 16 rows, the last moment of each part.
+func TestRowsOfATimeline(t *testing.T) {
+	for moments, rows := range map[int]int{1: 1, 16: 16, 17: 9, 32: 16, 33: 11, 48: 16, 160: 16} {
+		r := executor.Report{Timeline: make([]executor.Moment, moments)}
+		for i := range r.Timeline {
+			r.Timeline[i].Limit = 1000 + i
+		}
+		_, table, found := strings.Cut(r.Explain(), "over time\n")
+		require.True(t, found)
+		lines := strings.Split(strings.TrimSpace(table), "\n")[1:]
+		require.Len(t, lines, rows, moments)
+		require.Contains(t, lines[rows-1], fmt.Sprint(999+moments))
+	}
+}
+
+// The sampled items of a run go through its policies; what these take is not theirs.
+func TestSampleOfOnePolicy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var report executor.Report
+		_, err := executor.Run(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+			time.Sleep(10 * time.Microsecond)
+			return i, nil
+		}), sequence(3), executor.Config{Report: &report, MaxWorkers: 1, SampleSize: 3, Policies: []executor.Policy{slowly(time.Second)}})
+		require.NoError(t, err)
+		require.EqualValues(t, 10*time.Microsecond, report.Plan.Sample.ItemNanos)
+	})
+}
+
+// slowly is a policy that takes its time.
+type slowly time.Duration
+
+func (s slowly) Do(ctx context.Context, call func(context.Context) error) error {
+	time.Sleep(time.Duration(s))
+	return call(ctx)
+}
+
+// What a call of a stream takes is that of one item, under policies as well.
+func TestLatencyOfAPolicedStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var report executor.Report
+		for r := range executor.Stream(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+			time.Sleep(20 * time.Millisecond)
+			return i, nil
+		}), slices.Values(sequence(500)), executor.Config{Report: &report, MaxWorkers: 8, Policies: []executor.Policy{slowly(0)}}) {
+			require.NoError(t, r.Err)
+		}
+		require.Equal(t, 20*time.Millisecond, report.Latency.Base)
+		require.InDelta(t, 20*time.Millisecond, report.Latency.P99, float64(time.Millisecond))
 	})
 }

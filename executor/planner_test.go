@@ -105,6 +105,11 @@ func TestPlanOfBatches(t *testing.T) {
 	took, size, calls = p.unit(p.planner.plan.Sample.ItemNanos)
 	require.Equal(t, []int{int(22 * time.Millisecond), 1, 1}, []int{int(took), size, calls})
 
+	p.cfg.rate, p.cfg.burst = 10, 5
+	made := p.planner.make(waitingSample, sampling.Host{Procs: 2})
+	require.Zero(t, made.Constraints.Rate, "a token is for a batch")
+	require.Zero(t, made.Constraints.Burst)
+
 	waits := optimizer.Plan{Workers: 16, ChunkSize: 5, Workload: sampling.IOBound, PredictedDuration: 9, PredictedSpeedup: 2}
 	plan := p.planner.ofBatches(waits)
 	require.Equal(t, 1, plan.ChunkSize)
@@ -190,5 +195,37 @@ func TestAskRate(t *testing.T) {
 		if c.rate > 0 {
 			require.InDelta(t, 5, cfg.burst, 0, "of the lowest")
 		}
+	}
+}
+
+// The plan is made again once for calls that wait: if what they take was not known, or
+// turned out to be something else.
+func TestReviseWaiting(t *testing.T) {
+	shown := waitingCalls{base: 50 * time.Millisecond, variation: 0.5, share: 0.1, began: time.Second}
+	for name, c := range map[string]struct {
+		change func(p *planner, c *waitingCalls)
+		made   bool
+	}{
+		"nothing was known":          {func(p *planner, _ *waitingCalls) { p.plan.Sample.CPUKnown = false }, true},
+		"a surprise":                 {func(p *planner, _ *waitingCalls) { p.surprised = true }, true},
+		"it was known":               {func(*planner, *waitingCalls) {}, false},
+		"done before":                {func(p *planner, _ *waitingCalls) { p.plan.Sample.CPUKnown, p.revised = false, true }, false},
+		"nothing shown":              {func(p *planner, c *waitingCalls) { p.plan.Sample.CPUKnown, c.base = false, 0 }, false},
+		"a surprise, that was known": {func(p *planner, _ *waitingCalls) { p.surprised, p.revised = true, true }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := wired(Config{}, 1000)
+			p, shown := &r.planner, shown
+			p.plan = p.make(waitingSample, sampling.Host{Procs: 2})
+			c.change(p, &shown)
+			plan := p.reviseWaiting(shown)
+			require.Equal(t, c.made, plan != nil)
+			if c.made {
+				require.EqualValues(t, 50*time.Millisecond, plan.Sample.ItemNanos)
+				require.InDelta(t, 0.5, plan.Sample.CV, 0)
+				require.True(t, plan.Sample.CPUKnown)
+				require.True(t, p.revised)
+			}
+		})
 	}
 }

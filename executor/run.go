@@ -126,13 +126,19 @@ func (r *run) join(s span, began time.Duration) {
 func (r *run) arrive(s span, err error) {
 	began := time.Duration(r.caller.began.Load())
 	r.caller.heldBack = r.caller.call.settle()
-	if took := clock.Now() - began - r.caller.heldBack; err == nil && s.Len() == 1 && r.caller.returned {
-		if r.runner.tellsAttempts() {
-			took = r.caller.policed.own
-		}
-		r.sharing.tracker.Alone(took)
-	}
+	r.tellAlone(clock.Now()-began-r.caller.heldBack, s, err)
 	r.finishClaim(r.caller, began, r.followUp(r.caller, s, err))
+}
+
+// tellAlone tells what a call takes without load, if that is what the caller was in.
+func (r *run) tellAlone(took time.Duration, s span, err error) {
+	if err != nil || s.Len() != 1 || !r.caller.returned {
+		return
+	}
+	if r.runner.tellsAttempts() {
+		took = r.caller.policed.own
+	}
+	r.sharing.tracker.Alone(took)
 }
 
 // takeOver sees to the block that the solo did not complete.

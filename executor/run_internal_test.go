@@ -2,8 +2,10 @@ package executor
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,4 +44,72 @@ func TestWire(t *testing.T) {
 	r.outcome.halt()
 	require.True(t, r.over.Load())
 	require.True(t, r.crew.stopped)
+}
+
+// The first review comes after a while, whatever is known of the calls.
+func TestEngage(t *testing.T) {
+	for _, cfg := range []Config{{}, {Workers: 2}} {
+		r := wired(cfg, 100)
+		r.scheduler.engage(time.Second, false)
+		require.EqualValues(t, time.Second+reviewEvery, r.scheduler.pacer.at.Load())
+	}
+}
+
+// What the loop is given, the stream does not keep.
+func TestDeliveryKeepsNothing(t *testing.T) {
+	results := []Result[int, *int]{{Value: new(int)}, {Value: new(int)}}
+	var got []*int
+	d := delivery[int, *int]{step: 10, yield: func(r Result[int, *int]) bool { got = append(got, r.Value); return true }}
+	require.True(t, d.passAll(results))
+	require.Equal(t, []Result[int, *int]{{}, {}}, results)
+	require.Len(t, got, 2)
+	require.NotContains(t, got, (*int)(nil))
+}
+
+// leaves is a runner that leaves a part of its claim to others.
+type leaves struct {
+	runner
+	rest span
+}
+
+func (l leaves) shorten() span { return l.rest }
+
+// A claim is shortened at once where its runner can, and else by the worker itself.
+func TestShorten(t *testing.T) {
+	w := &worker{}
+	w.runner = leaves{rest: span{Lo: 3, Hi: 5}}
+	rest, shortened := w.shorten()
+	require.True(t, shortened)
+	require.Equal(t, span{Lo: 3, Hi: 5}, rest)
+	w.runner = leaves{rest: span{Lo: 5, Hi: 5}}
+	_, shortened = w.shorten()
+	require.False(t, shortened, "there was nothing left")
+	w.runner = &calls[int, int]{}
+	_, shortened = w.shorten()
+	require.True(t, shortened)
+	require.EqualValues(t, split, w.signal.Load())
+	_, shortened = w.shorten()
+	require.False(t, shortened, "it is asked already")
+}
+
+// What the caller was in alone, one call that succeeded, tells what a call takes without load.
+func TestTellAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		s    span
+		err  error
+		back bool
+		want time.Duration
+	}{
+		"a call":         {span{Lo: 0, Hi: 1}, nil, true, time.Second},
+		"several":        {span{Lo: 0, Hi: 2}, nil, true, 0},
+		"it failed":      {span{Lo: 0, Hi: 1}, errors.New("failed"), true, 0},
+		"it did not end": {span{Lo: 0, Hi: 1}, nil, false, 0},
+	} {
+		r := wired(Config{Errors: Collect}, 10)
+		r.sharing.tracker, r.caller = opened(4), new(worker)
+		r.caller.returned = c.back
+		r.tellAlone(time.Second, c.s, c.err)
+		state, _, _ := r.sharing.tracker.State()
+		require.Equal(t, c.want, state.Baseline, name)
+	}
 }

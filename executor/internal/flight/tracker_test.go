@@ -302,3 +302,18 @@ func TestTrackerCrowded(t *testing.T) {
 	require.Zero(t, s.alone, "other runs make calls, too")
 	new(Tracker).Alone(0)
 }
+
+// No method keeps the lock.
+func TestTrackerIsLeftUnlocked(t *testing.T) {
+	g, r, a := trackerOf(4, runOf(0, 9)), runOf(0, 9), new(Attempt)
+	for name, call := range map[string]func(){
+		"Alone": func() { g.Alone(time.Second) }, "Crowded": func() { g.Crowded(0) }, "Enlist": func() { g.Enlist(r, 0) },
+		"Rebound": func() { g.Rebound(0) }, "Share": func() { g.Share(r) }, "Delist": func() { g.Delist(r, 0) },
+		"Open": func() { g.Open(0, 4, 0, 0, false) }, "State": func() { g.State() }, "Watch": func() { g.Watch(a) },
+		"Forget": func() { g.Forget(a) }, "tell": func() { g.tell(0, adaptive.Attempt{}, nil) }, "Review": func() { g.Review(0, adaptive.Conditions{}) },
+	} {
+		call()
+		require.True(t, g.mu.TryLock(), name)
+		g.mu.Unlock()
+	}
+}
