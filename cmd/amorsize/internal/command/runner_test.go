@@ -182,6 +182,9 @@ func TestTraits(t *testing.T) {
 	require.Equal(t, 2, traits.Caps.Works)
 	require.Len(t, traits.Extra, 1)
 
+	traits = runner(t, command.Config{Argv: []string{"cat"}, Stdin: true, Pipe: true, Block: 128 << 20}, around(t)).Traits()
+	require.Equal(t, 1, traits.Caps.Works, "one block, however large")
+
 	traits = runner(t, command.Config{Argv: []string{"cat"}, Mode: process.Line, InOrder: true}, around(t)).Traits()
 	require.Equal(t, traits.Caps.Files, traits.Caps.Fixed)
 

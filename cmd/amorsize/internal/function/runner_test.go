@@ -180,3 +180,26 @@ func TestWithStatus(t *testing.T) {
 	require.ErrorAs(t, err, &status)
 	require.Equal(t, exit.BadTarget, status.Code)
 }
+
+// A function is found, built and called; what can't be built ends the command.
+func TestLoadAndBuild(t *testing.T) {
+	fn, err := function.Load(t.Context(), function.Config{Name: "strings.ToUpper"}, nil)
+	require.NoError(t, err)
+	require.Equal(t, "strings.ToUpper", fn.Name)
+	binary, err := function.Build(t.Context(), fn, new(process.Groups))
+	require.NoError(t, err)
+	require.NotNil(t, binary.Started)
+	binary.Close()
+	_, err = function.Load(t.Context(), function.Config{Name: "strings.NoSuch"}, nil)
+	require.Error(t, err)
+}
+
+// To close twice does no harm.
+func TestCloseTwice(t *testing.T) {
+	r, servers := runner(function.Value, true)
+	_, _, err := attempt(t, r, 1, "a")
+	require.NoError(t, err)
+	r.Close()
+	r.Close()
+	require.True(t, (*servers)[0].closed)
+}

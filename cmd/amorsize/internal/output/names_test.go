@@ -83,6 +83,11 @@ func TestNamesOfThePast(t *testing.T) {
 	names, dir, base, _ = named(t, "{}.out")
 	names.Keep(first.Identity(), 1, filepath.Join(dir, "a.out"), true)
 	require.Equal(t, "a~9.out", base(items.Of(9, "a")), "but not that of a success")
+
+	names, dir, base, _ = named(t, "{}.out")
+	names.Keep(first.Identity(), 1, filepath.Join(dir, "a.out"), false)
+	names.Keep(first.Identity(), 1, filepath.Join(dir, "a.out"), true)
+	require.Equal(t, "a~9.out", base(items.Of(9, "a")), "of one that failed at first")
 }
 
 func TestNamesReserved(t *testing.T) {

@@ -66,6 +66,11 @@ func TestTag(t *testing.T) {
 	require.True(t, "a:\tone\na:\t\na:\ttwob:\t"+long+"\nb:\t"+long+"\nb:\tlast\n" == out)
 	require.Equal(t, "a:\te\n", errs)
 
+	o, written = open(t, Config{Tag: "{%}:"})
+	require.NoError(t, o.Over(ended(1, "a", "one\n", "")))
+	out, _ = written()
+	require.Equal(t, "0:one\n", out, "what is passed on at the end is of no slot")
+
 	_, err := New(o.term, Config{Tag: "{2}"}, template.Scope{Strict: true})
 	require.Equal(t, exit.BadUsage, statusOf(t, err))
 }

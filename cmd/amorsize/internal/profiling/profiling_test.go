@@ -105,6 +105,7 @@ func TestProfileOfWaiting(t *testing.T) {
 	require.Equal(t, "I/O-bound", p.Class)
 	require.Equal(t, 25*cores, p.Workers, "5 ms of 100 on a core, and a quarter to spare")
 	require.NotEmpty(t, served.ran)
+	require.Zero(t, served.ran[0][1], "item by item")
 	require.Equal(t, 4*25*cores, served.items[0], "a few for each worker")
 
 	narrow := &model{sample: waits(), room: 4}
@@ -175,7 +176,7 @@ func TestText(t *testing.T) {
 	text := p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever))
 	for _, want := range []string{
 		"curl {}\n  item 100 ms ± 10 %  CPU 5.00 ms  waiting 95 %  memory 2.00 MB  (10 sampled)\n", "  class: I/O-bound\n",
-		"2 of them failed, first: item 1: exit 3", "\n>", "recommend: " + ui.Plural(p.Workers, "worker"),
+		"2 of them failed, first: item 1: exit 3", "\n\n  workers   expected   speedup\n", "\n>", "× as fast as one\n  run: ", "recommend: " + ui.Plural(p.Workers, "worker"),
 		"run:       amorsize run --batch auto -- curl {}   (finds it by itself; -j " + strconv.Itoa(p.Workers) + " fixes it)",
 	} {
 		require.Contains(t, text, want)
@@ -280,6 +281,8 @@ func TestDrift(t *testing.T) {
 	}
 	noisy := Profile{Wall: 1.3, CV: 1, Class: "I/O-bound", Workers: 10, Sampled: 1}
 	require.Empty(t, noisy.Drift(first), "three standard errors are more")
+	noisy = Profile{Wall: 1.35, CV: 0.1, Class: "I/O-bound", Workers: 10, Sampled: 1}
+	require.Equal(t, []string{"item +35 %"}, noisy.Drift(first), "and three are enough")
 
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	p := &Profile{Wall: 1.3, Class: "I/O-bound", Workers: 1, Sampled: 9, Failed: 2, measured: waits()}
@@ -297,4 +300,20 @@ func TestDrift(t *testing.T) {
 	raw, err = first.JSONLine(first, now)
 	require.NoError(t, err)
 	require.Contains(t, string(raw), `"drift":[]`, "a list, also if it is empty")
+}
+
+// Two items are enough to see whether two are served at a time; of no item nothing is told.
+func TestProfileOfFew(t *testing.T) {
+	two := &model{sample: waits()}
+	profileOf(t, &Target{Subject: two}, 2)
+	require.Equal(t, 2, two.ran[0][0])
+	one := &model{sample: waits()}
+	profileOf(t, &Target{Subject: one}, 1)
+	require.Empty(t, one.ran)
+
+	p := &Profile{Workers: 2}
+	p.predict(waits(), 0)
+	require.Empty(t, p.Predicted)
+	p.predict(waits(), -1)
+	require.InDelta(t, 100, p.Predicted[0].Wall, 1, "of a thousand, where their number is not known")
 }

@@ -114,7 +114,6 @@ func (r *Runner) try(ctx context.Context, j *jobs.Job) error {
 	resp, err := r.client.Do(req)
 	if err == nil {
 		defer func() { _ = resp.Body.Close() }()
-		sent.runOn() // the body is part of it
 		if j.Status = resp.StatusCode; !r.success(j.Status) {
 			return r.refused(j, resp, sent)
 		}

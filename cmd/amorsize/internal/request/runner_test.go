@@ -317,3 +317,24 @@ func TestCertificates(t *testing.T) {
 	_, _, err := attempt(t, runner(t, request.Config{URL: server.URL}, request.Surroundings{}), 1, "a")
 	require.ErrorContains(t, err, "certificate")
 }
+
+// How many requests there may be follows from the files that may be open: a connection each,
+// and a file where an answer is large.
+func TestTraits(t *testing.T) {
+	caps := runner(t, request.Config{URL: "http://h/{}"}, request.Surroundings{}).Traits().Caps
+	if limit := process.OpenFiles(); limit > 0 {
+		require.Equal(t, jobs.Caps{Files: 2 * process.FileSlots(), Fixed: max(1, (limit-24)/2)}, caps)
+	} else {
+		require.Zero(t, caps)
+	}
+}
+
+// A further attempt begins without what the one before has left.
+func TestAttemptAnew(t *testing.T) {
+	r := runner(t, request.Config{URL: "http://{}/"}, request.Surroundings{})
+	j := &jobs.Job{Batch: []items.Item{items.Of(1, "no host\x7f")}, Status: 503}
+	j.Wall = time.Hour
+	require.Error(t, r.Attempt(t.Context(), j, 0))
+	require.Zero(t, j.Status)
+	require.Zero(t, j.Wall)
+}

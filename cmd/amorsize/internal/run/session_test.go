@@ -22,8 +22,10 @@ import (
 
 func TestRun(t *testing.T) {
 	b := newBench(t, "a", "b", "c")
+	before := time.Now()
 	status, err := b.run(newRunner(nil))
 	require.NoError(t, err)
+	require.False(t, b.env.State.Began.Before(before), "it is known when it began")
 	require.Equal(t, exit.OK, status)
 	require.Equal(t, "did a\ndid b\ndid c\n", b.read("stdout"))
 	require.Contains(t, b.read("stderr"), "3 items")

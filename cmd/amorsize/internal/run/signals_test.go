@@ -4,6 +4,7 @@ package run
 
 import (
 	"os"
+	"os/exec"
 	"slices"
 	"sync"
 	"syscall"
@@ -127,4 +128,18 @@ func TestList(t *testing.T) {
 	<-done
 	require.Regexp(t, `^  slot \d+  pid 4194311  .*  the item with a token=\*\*\*\n$`, b.read("stderr"))
 	require.NoError(t, env.Control.Stopped())
+}
+
+// What runs is asked to end, and then killed.
+func TestStepsEndProcesses(t *testing.T) {
+	for step, want := range map[int]string{2: "signal: terminated", 3: "signal: killed"} {
+		e, _ := ending(t)
+		child := exec.Command("sleep", "1000")
+		child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+		require.NoError(t, child.Start())
+		ended := e.env.Groups.Adopt(child.Process.Pid, "a")
+		e.take(step)
+		require.EqualError(t, child.Wait(), want)
+		ended()
+	}
 }

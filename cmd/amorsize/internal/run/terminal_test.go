@@ -1,6 +1,7 @@
 package run
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,5 +100,18 @@ func TestProgress(t *testing.T) {
 		stop()
 		require.Equal(t, 101, ticks, "and once at the end")
 		require.Contains(t, said(), "amorsize: ")
+	})
+}
+
+// The line of progress goes when the run is over.
+func TestProgressLineGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d, said := newDisplay(t, Show{Progress: ProgressLine}, policies.Options{})
+		d.state.Began = time.Now()
+		stop := d.showProgress(func(time.Time) {})
+		time.Sleep(2*tick + tick/2)
+		require.NotEmpty(t, said())
+		stop()
+		require.True(t, strings.HasSuffix(said(), "\r\x1b[K"))
 	})
 }

@@ -1,0 +1,67 @@
+package request
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
+)
+
+// The time of a request runs while it is under way, and its timeout counts that alone.
+func TestSending(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sending{timeout: 3 * time.Second}
+		ctx := s.begin(t.Context(), t.Context())
+		got, ok := sendingOf(ctx)
+		require.True(t, ok)
+		require.Same(t, s, got)
+		require.Zero(t, s.hold(), "nothing has been sent")
+		s.sentOne()
+		time.Sleep(time.Second)
+		s.runOn() // it runs already
+		time.Sleep(time.Second)
+		require.Equal(t, 2*time.Second, s.hold())
+		time.Sleep(time.Minute)
+		require.False(t, s.isLate(), "it waits for the rate")
+		require.NoError(t, ctx.Err())
+		s.runOn()
+		time.Sleep(999 * time.Millisecond)
+		require.False(t, s.isLate())
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		require.True(t, s.isLate())
+		require.Error(t, ctx.Err())
+		require.Equal(t, 3*time.Second, s.end())
+	})
+}
+
+// Nothing is waited for where there is no timeout, and a request that ends is let go.
+func TestSendingWithoutTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sending{}
+		ctx := s.begin(t.Context(), t.Context())
+		s.sentOne()
+		time.Sleep(1000 * time.Hour)
+		require.NoError(t, ctx.Err())
+		require.Equal(t, 1000*time.Hour, s.end())
+		require.Error(t, ctx.Err())
+	})
+}
+
+// As many connections are kept as there may be requests, and as many made as is allowed.
+func TestConnections(t *testing.T) {
+	for _, most := range []int{0, 7} {
+		spec, err := Parse(Config{URL: "http://h/{}", OK: "200", Form: Body, Connection: Connection{Max: most}}, template.Scope{})
+		require.NoError(t, err)
+		r, err := New(spec, Surroundings{Timeout: func() time.Duration { return 0 }})
+		require.NoError(t, err)
+		require.Equal(t, []int{0, 1 << 14, most, 1 << 20},
+			[]int{r.base.MaxIdleConns, r.base.MaxIdleConnsPerHost, r.base.MaxConnsPerHost, int(r.base.MaxResponseHeaderBytes)})
+		require.NotSame(t, http.DefaultTransport, r.base)
+		r.Close()
+	}
+}
