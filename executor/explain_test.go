@@ -167,3 +167,17 @@ func TestLatencyOfAPolicedStream(t *testing.T) {
 		require.InDelta(t, 20*time.Millisecond, report.Latency.P99, float64(time.Millisecond))
 	})
 }
+
+// An event says when it was.
+func TestEventsAreTimed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		at := map[executor.EventKind]time.Duration{}
+		_, err := executor.Run(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+			time.Sleep(time.Second)
+			return i, nil
+		}), sequence(3), executor.Config{MaxWorkers: 1, Observers: []executor.Observer{executor.ObserverFunc(func(e executor.Event) { at[e.Kind] = e.Elapsed })}})
+		require.NoError(t, err)
+		require.Zero(t, at[executor.Started])
+		require.Equal(t, 3*time.Second, at[executor.Finished])
+	})
+}

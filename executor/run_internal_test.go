@@ -113,3 +113,15 @@ func TestTellAlone(t *testing.T) {
 		require.Equal(t, c.want, state.Baseline, name)
 	}
 }
+
+// The producer is told of room in steps.
+func TestDeliveryTellsOfRoom(t *testing.T) {
+	d := delivery[int, int]{
+		stream: &stream[int, int]{arrivals: source.NewArrivals(8, false)}, step: 2,
+		yield: func(Result[int, int]) bool { return true },
+	}
+	for i, told := range []int64{0, 0, 3, 3, 3, 6} {
+		require.True(t, d.pass(&Result[int, int]{}))
+		require.Equal(t, told, d.told, i)
+	}
+}

@@ -54,13 +54,14 @@ func TestSendingWithoutTimeout(t *testing.T) {
 
 // As many connections are kept as there may be requests, and as many made as is allowed.
 func TestConnections(t *testing.T) {
-	for _, most := range []int{0, 7} {
+	for _, most := range []int{0, 1, 7} {
 		spec, err := Parse(Config{URL: "http://h/{}", OK: "200", Form: Body, Connection: Connection{Max: most}}, template.Scope{})
 		require.NoError(t, err)
 		r, err := New(spec, Surroundings{Timeout: func() time.Duration { return 0 }})
 		require.NoError(t, err)
 		require.Equal(t, []int{0, 1 << 14, most, 1 << 20},
 			[]int{r.base.MaxIdleConns, r.base.MaxIdleConnsPerHost, r.base.MaxConnsPerHost, int(r.base.MaxResponseHeaderBytes)})
+		require.Equal(t, most > 0, r.sending().queues)
 		require.NotSame(t, http.DefaultTransport, r.base)
 		r.Close()
 	}

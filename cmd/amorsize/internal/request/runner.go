@@ -100,10 +100,15 @@ func (r *Runner) Attempt(ctx context.Context, j *jobs.Job, _ int) error {
 	return err
 }
 
+// sending is a request that is to be made.
+func (r *Runner) sending() *sending {
+	return &sending{timeout: r.around.Timeout(), queues: r.cfg.Connection.Max > 0}
+}
+
 func (r *Runner) try(ctx context.Context, j *jobs.Job) error {
 	it := j.First()
 	j.Status, j.Wall = 0, 0
-	sent := &sending{timeout: r.around.Timeout(), queues: r.cfg.Connection.Max > 0}
+	sent := r.sending()
 	req, err := r.request(sent.begin(ctx, r.alive), it)
 	if err != nil {
 		sent.end()
