@@ -111,7 +111,7 @@ func (r *Runner) processOf(j *jobs.Job, slot int) (c process.Command, err error)
 
 // Traits returns what a run has to know of commands.
 func (r *Runner) Traits() jobs.Traits {
-	t := jobs.Traits{Caps: fileCaps(), Extra: policies.MaxLoad(r.cfg.MaxLoad), Seen: seen}
+	t := jobs.Traits{Caps: fileCaps(process.OpenFiles(), process.FileSlots()), Extra: policies.MaxLoad(r.cfg.MaxLoad), Seen: seen}
 	if r.cfg.InOrder && t.Caps.Files > 0 { // a job has the ends of two pipes, and two files of lines that wait
 		t.Caps.Fixed = t.Caps.Files
 	}
@@ -130,12 +130,11 @@ const blocksKept = 64 << 20
 // fileCaps returns how many slots open files allow. A job has two files of output
 // and one for the process; where the number of slots is found, there are as many
 // again that wait to be passed on, and some to spare.
-func fileCaps() jobs.Caps {
-	limit := process.OpenFiles()
-	if limit == 0 {
+func fileCaps(limit, slots int) jobs.Caps {
+	if limit == 0 { // it isn't known
 		return jobs.Caps{}
 	}
-	return jobs.Caps{Files: process.FileSlots(), Fixed: max(1, (limit-16)/5)}
+	return jobs.Caps{Files: slots, Fixed: max(1, (limit-16)/5)}
 }
 
 // seen completes what a failure is judged by with the end of the output.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 )
 
@@ -64,5 +65,14 @@ func TestConnections(t *testing.T) {
 		require.Equal(t, most > 0, r.sending().queues)
 		require.NotSame(t, http.DefaultTransport, r.base)
 		r.Close()
+	}
+}
+
+// How many requests the files allow that may be open: each has a connection, and a file if
+// its answer is large.
+func TestCaps(t *testing.T) {
+	require.Equal(t, jobs.Caps{}, caps(0, 7))
+	for limit, fixed := range map[int]int{1: 1, 24: 1, 27: 1, 28: 2, 29: 2, 30: 3, 1024: 500} {
+		require.Equal(t, jobs.Caps{Files: 14, Fixed: fixed}, caps(limit, 7), limit)
 	}
 }

@@ -63,17 +63,16 @@ func New(spec *Spec, around Surroundings) (*Runner, error) {
 
 // Traits returns what a run has to know of requests.
 func (r *Runner) Traits() jobs.Traits {
-	return jobs.Traits{Caps: caps(), Within: true, Seen: r.seen, Again: r.again}
+	return jobs.Traits{Caps: caps(process.OpenFiles(), process.FileSlots()), Within: true, Seen: r.seen, Again: r.again}
 }
 
 // caps returns how many slots open files allow: a request has a connection, and a file if
 // its answer is large.
-func caps() jobs.Caps {
-	limit := process.OpenFiles()
-	if limit == 0 {
+func caps(limit, slots int) jobs.Caps {
+	if limit == 0 { // it isn't known
 		return jobs.Caps{}
 	}
-	return jobs.Caps{Files: 2 * process.FileSlots(), Fixed: max(1, (limit-24)/2)}
+	return jobs.Caps{Files: 2 * slots, Fixed: max(1, (limit-24)/2)}
 }
 
 // Kill ends the requests under way, and those that are still to be made.
