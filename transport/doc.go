@@ -22,6 +22,7 @@
 //	503                       if idempotent, *  failure   pauses for Retry-After, or slows down
 //	501, other 5xx            no                failure   —
 //	no response               if idempotent     failure   —
+//	no connection             always            failure   —
 //	the caller cancelled ***  no                neutral   —
 //	not sendable              no                neutral   no token
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"time"
 
@@ -140,10 +141,17 @@ func (x *exchange) failed(err error) error {
 	if scarce(err) && x.repeatable() {
 		return answer.Unmade(&notSentError{err: err, after: scarceFor})
 	}
-	if !idempotent(x.req) || !x.repeatable() {
+	if !x.repeatable() || !idempotent(x.req) && !neverConnected(err) {
 		return x.t.final(err)
 	}
 	return err
+}
+
+// neverConnected reports whether no connection was made: the host, or the proxy, can't have
+// got anything of the request.
+func neverConnected(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
 // scarceFor is after which time a request is sent again for which this process had no

@@ -2,7 +2,12 @@ package transport_test
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,6 +126,43 @@ func TestLimitsThatReject(t *testing.T) {
 				require.NoError(t, resp.Body.Close())
 			}
 			require.Equal(t, 3*time.Second, time.Since(start), name)
+		}
+	})
+}
+
+// A POST whose connection was never made is sent again; one that may have arrived is not. A
+// host that can't be reached has failed.
+func TestNeverConnected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct {
+			err  error
+			sent int
+		}{
+			"refused":    {&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, 3},
+			"wrapped":    {fmt.Errorf("odd: %w", &net.OpError{Op: "dial", Err: syscall.ETIMEDOUT}), 3},
+			"no proxy":   {&net.OpError{Op: "proxyconnect", Err: syscall.ECONNREFUSED}, 3},
+			"broken off": {&net.OpError{Op: "read", Err: syscall.ECONNRESET}, 1},
+			"no answer":  {io.ErrUnexpectedEOF, 1},
+		} {
+			sent, opened := 0, 0
+			rt := transport.MustNew(transport.Config{
+				Retrier: retry.MustNew(retry.Policy{MaxRetries: 2}),
+				Breaker: &circuitbreaker.Policy{FailureThreshold: c.sent, OnOpen: func(int, error) { opened++ }},
+				Base:    baseFunc(func(*http.Request) (*http.Response, error) { sent++; return nil, c.err }),
+			})
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://a.test/", strings.NewReader("order"))
+			require.NoError(t, err)
+			_, err = rt.RoundTrip(req)
+			require.ErrorIs(t, err, c.err, name)
+			require.Equal(t, c.sent, sent, name)
+			require.Equal(t, 1, opened, name)
+
+			sent = 0
+			req.GetBody, req.Body = nil, io.NopCloser(strings.NewReader("once"))
+			req.URL.Host = "b.test"
+			_, err = rt.RoundTrip(req)
+			require.ErrorIs(t, err, c.err, name)
+			require.Equal(t, 1, sent, "its body can't be had again")
 		}
 	})
 }
