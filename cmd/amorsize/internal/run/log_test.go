@@ -181,6 +181,13 @@ func TestTotal(t *testing.T) {
 	require.Equal(t, exit.OK, status)
 	require.EqualValues(t, 1, b.env.State.Total.Load())
 	require.Contains(t, b.read("log"), `"total":3`)
+
+	b = newBench(t)
+	b.source = items.Source{}
+	require.NoError(t, os.WriteFile(b.path("stdin"), []byte("a\nb\n"), 0o600))
+	status, _ = b.run(newRunner(nil))
+	require.Equal(t, exit.OK, status)
+	require.EqualValues(t, 2, b.env.State.Total.Load(), "of a stream it is known at its end")
 }
 
 // Items that run again have the files of their results that they had, whatever their order.

@@ -180,3 +180,13 @@ func TestTimeout(t *testing.T) {
 	fresh, _ := b.open()
 	require.Zero(t, fresh.Timeout(usual)(), "as long as that is not known")
 }
+
+// No result is written to the log, by whatever name.
+func TestResultsBesideTheLog(t *testing.T) {
+	b := newBench(t, "hard", "other")
+	b.cfg.Log.Path, b.results = b.path("log"), b.path("{}")
+	require.NoError(t, os.WriteFile(b.path("log"), nil, 0o600))
+	require.NoError(t, os.Symlink("log", b.path("hard")))
+	status, err := b.run(newRunner(nil))
+	require.NotContains(t, b.read("log"), "did hard", status, err)
+}

@@ -143,3 +143,20 @@ func TestStepsEndProcesses(t *testing.T) {
 		ended()
 	}
 }
+
+// Where nobody reads results any more, what runs is asked to end; where they can't be written,
+// it goes on to its end.
+func TestOutputError(t *testing.T) {
+	e, _ := ending(t)
+	child := exec.Command("sleep", "1000")
+	child.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	require.NoError(t, child.Start())
+	ended := e.env.Groups.Adopt(child.Process.Pid, "a")
+	full := e.env.outputError(syscall.ENOSPC)
+	require.ErrorIs(t, full, jobs.ErrOutput)
+	require.ErrorIs(t, full, syscall.ENOSPC)
+	require.NoError(t, child.Process.Signal(syscall.Signal(0)), "it runs")
+	require.Equal(t, jobs.ErrPipe, e.env.outputError(&os.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}))
+	require.EqualError(t, child.Wait(), "signal: terminated")
+	ended()
+}
