@@ -12,6 +12,13 @@
 //
 // A server protects itself with [Handler].
 //
+// # Slow answers
+//
+// With Config.Hedge, a request that takes longer than most is sent a second time, and the
+// first answer wins. In simulation, where one answer in 67 takes 20 times as long as the
+// others, the 99th percentile falls from 20 times the median to 2.1 times, for 1.4 % more
+// requests.
+//
 // # What a response means
 //
 //	status                    retried           breaker   limiter

@@ -152,3 +152,16 @@ func ExampleConfig_judge() {
 	fmt.Println(t != nil, err)
 	// Output: true <nil>
 }
+
+// A few answers take long by bad luck: then the request is sent to another chance, for at most
+// one in twenty.
+func ExampleConfig_hedge() {
+	t, err := transport.New(transport.Config{Hedge: &transport.Hedge{Budget: 0.05}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	sent, won := t.Hedges()
+	fmt.Println(sent, won)
+	// Output: 0 0
+}

@@ -23,12 +23,17 @@ type exchange struct {
 	chain answer.Chain // its policies
 
 	upload *upload // the body of the latest attempt
+	onSend func()  // called before it is sent, if not nil
 }
 
 // run makes the request: retries outside, then the breaker, and the limits inside.
 func (x *exchange) run(ctx context.Context) error {
 	host := Host(x.req.URL)
 	call := x.limited(host)
+	if x.t.hedgers != nil {
+		inner := call
+		call = func(ctx context.Context) error { return x.hedged(ctx, host, inner) }
+	}
 	if x.t.breakers != nil {
 		inner := call
 		call = x.chain.Link(func(ctx context.Context) error { return x.t.guarded(ctx, host, inner) })
@@ -102,6 +107,9 @@ func (x *exchange) attempt(ctx context.Context) error {
 		var done context.CancelFunc
 		ctx, done = context.WithTimeout(ctx, x.t.timeout)
 		defer done()
+	}
+	if x.onSend != nil {
+		x.onSend()
 	}
 	stop := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
 	resp, err := x.t.base.RoundTrip(req) //nolint:bodyclose // it is the caller's, or closed by discard

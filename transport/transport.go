@@ -61,13 +61,15 @@ type Config struct {
 	// not be set: what a failure is says the table, or Judge. Its SlowCall includes the
 	// wait for a token.
 	Breaker *circuitbreaker.Policy
+	// Hedge, if not nil, has a request sent a second time that takes longer than most.
+	Hedge *Hedge
 	// OnBreaker is called when the breaker of a host, by [Host], changes its state, after the callbacks
 	// of Breaker, which don't know the host, and as they are: outside any lock, by the
 	// goroutine whose request made the change. A panic in it changes nothing: the first
 	// of each breaker is logged by slog.Default.
 	OnBreaker func(host string, state circuitbreaker.State)
-	// MaxHosts bounds the number of breakers, of limits on what is in flight, and of
-	// limiters if Feedback is set; 0 is
+	// MaxHosts bounds the number of breakers, of limits on what is in flight, of hosts of
+	// which it is known how long they take, and of limiters if Feedback is set; 0 is
 	// [DefaultMaxHosts]. The breaker of a host that has answered is kept until its room
 	// is needed, since it knows how long that takes.
 	MaxHosts int
@@ -86,7 +88,10 @@ type Transport struct {
 	judge    func(*http.Response) Verdict
 	panics   callback.Panics // of judge
 	nonsense atomic.Int64
+	hedges   atomic.Int64
+	overtook atomic.Int64
 	breakers *keyed.Map[string, *circuitbreaker.Breaker]
+	hedgers  *keyed.Map[string, *hedger]
 }
 
 func bad(field string, value any, want string) error {
@@ -125,21 +130,30 @@ func New(c Config) (*Transport, error) {
 	if c.Feedback {
 		t.perHost = ratelimit.MustNewKeyed[string](ratelimit.Policy{Adapt: &ratelimit.Adapt{}}, c.MaxHosts)
 	}
-	if c.Concurrency != nil {
-		var err error
-		if t.inFlight, err = concurrency.NewKeyed[string](*c.Concurrency, c.MaxHosts); err != nil {
-			return nil, err
-		}
-	}
-	if c.Breaker == nil {
-		return t, nil
-	}
-	breakers, err := newBreakers(*c.Breaker, c.OnBreaker, c.MaxHosts)
-	if err != nil {
+	if err := t.knowHosts(&c); err != nil {
 		return nil, err
 	}
-	t.breakers = breakers
 	return t, nil
+}
+
+// knowHosts makes what there is for each host.
+func (t *Transport) knowHosts(c *Config) (err error) {
+	if c.Concurrency != nil {
+		if t.inFlight, err = concurrency.NewKeyed[string](*c.Concurrency, c.MaxHosts); err != nil {
+			return err
+		}
+	}
+	if c.Hedge != nil {
+		h, err := c.Hedge.validate()
+		if err != nil {
+			return err
+		}
+		t.hedgers = newHedgers(h, c.MaxHosts)
+	}
+	if c.Breaker != nil {
+		t.breakers, err = newBreakers(*c.Breaker, c.OnBreaker, c.MaxHosts)
+	}
+	return err
 }
 
 // newBreakers returns a breaker for each host.
@@ -244,6 +258,10 @@ func (t *Transport) heed(host string, resp *http.Response) {
 		t.limiter.Remaining(q.left, q.reset)
 	}
 }
+
+// Hedges returns how many requests were sent a second time ([Hedge]), and how many of these
+// were answered before the first.
+func (t *Transport) Hedges() (sent, won int64) { return t.hedges.Load(), t.overtook.Load() }
 
 // Nonsense returns how many headers hosts have sent that were to say when to come back, or
 // how much is left, and said nothing: negative, beyond all measure, or no number at all.

@@ -1,0 +1,158 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/clock"
+)
+
+// errOvertaken ends the request of a race that came second.
+var errOvertaken = errors.New("transport: the other request was answered first")
+
+// race is an attempt at a request, and a second one if it takes long. The first runs in the
+// caller's goroutine, the second in one of its own. Whoever has an answer first has won.
+//
+//	run → sent: the request goes out, the timer is set
+//	  the timer, in a goroutine of its own: again (a second request)
+//	    it succeeds first: takes the race, and ends the first request
+//	  the first one ends: settle
+type race struct {
+	first  *exchange
+	hedger *hedger
+	host   string
+	ctx    context.Context         // of the attempt
+	end    context.CancelCauseFunc // of the first request
+	isSent bool                    // that was
+	began  time.Duration           // when
+
+	mu        sync.Mutex
+	timer     *time.Timer
+	over      bool                    // one has won, or there will be no second one
+	second    *exchange               // nil if there is none
+	endSecond context.CancelCauseFunc // of its request
+	done      chan struct{}           // closed when it has ended
+	won       bool                    // by the second one
+}
+
+// hedged makes a call that sends a request, and another one if it takes long.
+func (x *exchange) hedged(ctx context.Context, host string, call func(context.Context) error) error {
+	if !idempotent(x.req) || !x.repeatable() {
+		return call(ctx)
+	}
+	e := x.t.hedgers.Use(host)
+	if e == nil { // of too many hosts nothing is known
+		return call(ctx)
+	}
+	defer x.t.hedgers.Done(e)
+	r := &race{first: x, hedger: e.Value, host: host, ctx: ctx}
+	x.onSend = r.sent
+	return r.run(call)
+}
+
+func (r *race) run(call func(context.Context) error) error {
+	ctx, end := context.WithCancelCause(r.ctx)
+	r.end = end
+	defer end(nil)
+	settled := false
+	defer func() {
+		if !settled { // a panic
+			r.give()
+		}
+	}()
+	err := call(ctx)
+	if r.isSent {
+		r.hedger.answered(clock.Now() - r.began)
+	}
+	err = r.settle(err)
+	settled = true
+	return err
+}
+
+// sent is called when the first request goes out.
+func (r *race) sent() {
+	r.isSent, r.began = true, clock.Now()
+	delay := r.hedger.begin()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if delay > 0 {
+		r.timer = time.AfterFunc(delay, r.again)
+	}
+}
+
+// give ends the race: the second request, if there is one, has lost.
+func (r *race) give() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
+	if r.timer != nil {
+		r.timer.Stop()
+	}
+	if r.second != nil {
+		r.endSecond(errOvertaken)
+	}
+}
+
+// settle returns what came of the race, err of the first request.
+func (r *race) settle(err error) error {
+	if err != nil {
+		r.mu.Lock()
+		done := r.done
+		r.mu.Unlock()
+		if done != nil { // the second one may do better
+			<-done
+		}
+	}
+	r.give()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.won {
+		return err
+	}
+	r.first.discard()
+	r.first.resp = r.second.resp
+	return nil
+}
+
+// again sends the second request, if the race is on and there may be one.
+func (r *race) again() {
+	call, ctx := r.beginSecond()
+	if call == nil {
+		return
+	}
+	err := errNoResponse
+	defer func() { r.endedSecond(err) }()
+	defer func() { _ = recover() }() // the first one tells of it as well, if it is no bad luck
+	err = call(ctx)
+}
+
+// beginSecond returns the call that sends the second request, nil if there is to be none.
+func (r *race) beginSecond() (call func(context.Context) error, ctx context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over || !r.hedger.spend() {
+		return nil, nil
+	}
+	r.first.t.hedges.Add(1)
+	ctx, r.endSecond = context.WithCancelCause(r.ctx)
+	r.second = &exchange{t: r.first.t, req: r.first.req, sent: true}
+	r.done = make(chan struct{})
+	return r.second.limited(r.host), ctx
+}
+
+// endedSecond takes the race if the second request has succeeded before the first.
+func (r *race) endedSecond(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer close(r.done)
+	defer r.endSecond(nil)
+	if err == nil && r.second.resp != nil && !r.over {
+		r.over, r.won = true, true
+		r.first.t.overtook.Add(1)
+		r.end(errOvertaken)
+		return
+	}
+	r.second.discard()
+}
