@@ -127,7 +127,7 @@ func noise() (varies, parallel float64) {
 		times = append(times, work())
 	}
 	median := quantile(times, 0.5)
-	varies = (quantile(times, 0.9) - quantile(times, 0.1)) / 2 / median
+	varies = variation(times)
 	procs := runtime.GOMAXPROCS(0)
 	var speeds []float64
 	for range rounds {
@@ -144,9 +144,20 @@ func noise() (varies, parallel float64) {
 		for range procs {
 			<-done
 		}
-		speeds = append(speeds, share*float64(procs)*median/time.Since(began).Seconds())
+		speeds = append(speeds, speed(share*procs, median, time.Since(began)))
 	}
 	return varies, quantile(speeds, 0.5)
+}
+
+// variation is half of what lies between nine and one in ten of a list, relative to its middle.
+func variation(list []float64) float64 {
+	return (quantile(list, 0.9) - quantile(list, 0.1)) / 2 / quantile(list, 0.5)
+}
+
+// speed is how many times as fast as one core so many pieces of work were done, of which one
+// takes so many seconds there.
+func speed(pieces int, piece float64, took time.Duration) float64 {
+	return float64(pieces) * piece / took.Seconds()
 }
 
 func quantile(list []float64, q float64) float64 {

@@ -3,6 +3,7 @@ package checkup
 import (
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -96,4 +97,11 @@ func TestExamine(t *testing.T) {
 		require.Positive(t, measured)
 	}
 	require.NotNil(t, c.Findings, "it has been judged")
+}
+
+func TestFigures(t *testing.T) {
+	require.InDelta(t, 3.0, speed(6, 0.5, time.Second), 1e-12)
+	require.InDelta(t, 1.0, speed(4, 0.5, 2*time.Second), 1e-12)
+	list := []float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}
+	require.InDelta(t, (10.0-2)/2/6, variation(list), 1e-12)
 }

@@ -28,6 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type server struct {
 	mu     sync.Mutex
 	died   bool
+	waits  chan struct{} // closed when an item waits
 	killed chan struct{}
 	closed bool
 }
@@ -49,6 +50,7 @@ func (s *server) Call(n int, list []json.RawMessage, limit time.Duration) (gofun
 		case `"late"`:
 			return gofunc.Answer{}, context.DeadlineExceeded
 		case `"wait"`:
+			close(s.waits)
 			<-s.killed
 			return gofunc.Answer{}, gofunc.ErrDied
 		}
@@ -65,7 +67,7 @@ func runner(form function.Form, returns bool) (*function.Runner, *[]*server) {
 	var servers []*server
 	return function.New(form, returns, function.Surroundings{
 		Serve: func() (function.Server, error) {
-			s := &server{killed: make(chan struct{})}
+			s := &server{waits: make(chan struct{}), killed: make(chan struct{})}
 			servers = append(servers, s)
 			return s, nil
 		},
@@ -148,6 +150,7 @@ func TestKill(t *testing.T) {
 		j := &jobs.Job{Batch: []items.Item{items.Of(2, "wait")}}
 		ended <- r.Attempt(t.Context(), j, 0)
 	}()
+	<-(*servers)[0].waits
 	r.Kill()
 	err = <-ended
 	require.Error(t, err)

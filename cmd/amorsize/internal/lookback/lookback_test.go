@@ -71,8 +71,8 @@ func TestShow(t *testing.T) {
 // What differs stands side by side, with by how much.
 func TestDiff(t *testing.T) {
 	written := past(t,
-		[3]string{"run", "gzip -1", `{"wall_s": 2, "ok": 5, "failed": 0, "plan": {"workers": 4, "why": "x"}, "failures": [1], "started": "a", "only": 1, "stopped": "halt"}`},
-		[3]string{"run", "gzip -9", `{"wall_s": 3, "ok": 5, "failed": 2, "plan": {"workers": 2, "why": "y"}, "failures": [2], "started": "b", "stopped": null}`},
+		[3]string{"run", "gzip -1", `{"wall_s": 2, "ok": 5, "failed": 0, "plan": {"workers": 4, "why": "x"}, "failures": [1], "started": "a", "only": 1, "stopped": "halt", "mixed": "x", "other": 3}`},
+		[3]string{"run", "gzip -9", `{"wall_s": 3, "ok": 5, "failed": 2, "plan": {"workers": 2, "why": "y"}, "failures": [2], "started": "b", "stopped": null, "mixed": 2, "other": "y"}`},
 		[3]string{"tune", "gzip", `{"knee": 4}`},
 		[3]string{"tune", "gzip", `[]`},
 	)
@@ -83,7 +83,7 @@ func TestDiff(t *testing.T) {
 	}
 	require.Len(t, rows[0], 2, "the ids")
 	require.Equal(t, [][]string{
-		{"what", "gzip", "-1", "gzip", "-9"}, {"failed", "0", "2"}, {"plan.why", "x", "y"}, {"plan.workers", "4", "2", "-50.0", "%"},
+		{"what", "gzip", "-1", "gzip", "-9"}, {"failed", "0", "2"}, {"mixed", "x", "2"}, {"other", "3", "y"}, {"plan.why", "x", "y"}, {"plan.workers", "4", "2", "-50.0", "%"},
 		{"wall_s", "2", "3", "+50.0", "%"},
 	}, rows[1:])
 

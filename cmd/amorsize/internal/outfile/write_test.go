@@ -72,6 +72,7 @@ func TestWriteFailsLate(t *testing.T) {
 	require.ErrorIs(t, Write(name, closed), os.ErrClosed)
 	require.NoFileExists(t, name)
 	require.ErrorIs(t, Write(os.DevNull, closed), os.ErrClosed)
+	require.ErrorIs(t, Write(os.DevNull, full), syscall.ENOSPC)
 
 	taken := func(*os.File) error { return os.MkdirAll(filepath.Join(name, "in"), 0o700) }
 	err := Write(name, taken)

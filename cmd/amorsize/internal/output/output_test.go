@@ -66,6 +66,11 @@ func TestTag(t *testing.T) {
 	require.True(t, "a:\tone\na:\t\na:\ttwob:\t"+long+"\nb:\t"+long+"\nb:\tlast\n" == out)
 	require.Equal(t, "a:\te\n", errs)
 
+	o, written = open(t, Config{})
+	require.NoError(t, o.Over(ended(1, "a", "1", "2")))
+	out, errs = written()
+	require.Equal(t, "12", out+errs, "a byte is something")
+
 	o, written = open(t, Config{Tag: "{%}:"})
 	require.NoError(t, o.Over(ended(1, "a", "one\n", "")))
 	out, _ = written()

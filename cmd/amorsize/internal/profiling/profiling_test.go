@@ -241,6 +241,23 @@ func TestTune(t *testing.T) {
 	require.Contains(t, text, "1.05 MB")
 }
 
+// Without a number given, the table goes to four times what is recommended.
+func TestTuneTop(t *testing.T) {
+	cores := runtime.GOMAXPROCS(0)
+	for most, last := range map[int]int{0: 4 * 25 * cores, 1: 1} {
+		m := &model{sample: waits()}
+		table, err := Tune(t.Context(), &Target{Subject: m}, list(1000), Climb{Budget: time.Hour, Most: most, Total: 100_000, Begins: func(string) {}})
+		require.NoError(t, err)
+		at := table.Rows[len(table.Rows)-1].Workers
+		if most == 1 {
+			require.LessOrEqual(t, table.Rows[0].Workers, last)
+			continue
+		}
+		require.LessOrEqual(t, at, last)
+		require.Greater(t, at, last/2, "the next power of two would be more")
+	}
+}
+
 // With batches, sizes are measured at the knee that leave every worker something to do.
 func TestTuneBatches(t *testing.T) {
 	m := &model{sample: waits(), room: 4}
@@ -281,6 +298,8 @@ func TestDrift(t *testing.T) {
 	}
 	noisy := Profile{Wall: 1.3, CV: 1, Class: "I/O-bound", Workers: 10, Sampled: 1}
 	require.Empty(t, noisy.Drift(first), "three standard errors are more")
+	steady := &Profile{Wall: 1, CV: 0.3, Class: "I/O-bound", Workers: 10, Sampled: 100}
+	require.Equal(t, []string{"item +30 %"}, (&Profile{Wall: 1.3, CV: 0.3, Class: "I/O-bound", Workers: 10, Sampled: 100}).Drift(steady), "of many, little is known well")
 	noisy = Profile{Wall: 1.35, CV: 0.1, Class: "I/O-bound", Workers: 10, Sampled: 1}
 	require.Equal(t, []string{"item +35 %"}, noisy.Drift(first), "and three are enough")
 
@@ -314,6 +333,12 @@ func TestProfileOfFew(t *testing.T) {
 	p := &Profile{Workers: 2}
 	p.predict(waits(), 0)
 	require.Empty(t, p.Predicted)
+	p.Workers = 13 * runtime.GOMAXPROCS(0)
+	p.predict(waits(), 1000)
+	last := p.Predicted[len(p.Predicted)-1].Workers
+	require.LessOrEqual(t, last, 4*p.Workers)
+	require.Greater(t, last, 2*p.Workers)
+	p.Predicted = nil
 	p.predict(waits(), -1)
 	require.InDelta(t, 100, p.Predicted[0].Wall, 1, "of a thousand, where their number is not known")
 }

@@ -125,6 +125,9 @@ func TestFunctions(t *testing.T) {
 	_, err = f.RunAt(t.Context(), list(9), 4, 16)
 	require.NoError(t, err)
 	require.Equal(t, 16, b.run.Batch)
+	_, err = f.RunAt(t.Context(), list(9), 4, 1)
+	require.NoError(t, err)
+	require.Equal(t, 1, b.run.Batch)
 
 	b.err = gofunc.ErrTarget
 	var status *exit.Error

@@ -13,7 +13,7 @@ import (
 // The knee, the best, the law and the prediction are taken from the rows without batches.
 func TestConclude(t *testing.T) {
 	table := Table{Predicted: 8, Rows: []Row{
-		{Workers: 1, Rate: 10}, {Workers: 2, Rate: 19}, {Workers: 4, Rate: 36}, {Workers: 8, Rate: 30}, {Workers: 4, Batch: 16, Rate: 500},
+		{Workers: 1, Batch: 1, Rate: 10}, {Workers: 2, Batch: 1, Rate: 19}, {Workers: 4, Batch: 1, Rate: 36}, {Workers: 8, Batch: 1, Rate: 30}, {Workers: 4, Batch: 2, Rate: 500},
 	}}
 	table.conclude()
 	require.Equal(t, []int{4, 4}, []int{table.Knee, table.Best})
@@ -48,7 +48,7 @@ func TestTableText(t *testing.T) {
 		{Workers: 4, Wall: 4, Rate: 1234.5, Speedup: 10, Efficiency: 1},
 		{Workers: 8, Wall: 4, Rate: 1000, Speedup: 9.4, Efficiency: 1, Failed: 2},
 		{Workers: 16, Wall: 4, Rate: 1000, Speedup: 9.6, Efficiency: 1},
-		{Workers: 2, Batch: 16, Wall: 4, Rate: 1000, Speedup: 8, Efficiency: 1},
+		{Workers: 2, Batch: 2, Wall: 4, Rate: 1000, Speedup: 8, Efficiency: 1},
 	}}
 	lines := strings.Split(table.Text(), "\n")
 	require.Len(t, lines, 10)
@@ -59,7 +59,7 @@ func TestTableText(t *testing.T) {
 		"        4    4.00 s ±  0 %      1 235    10.00       100 %      0 ns    0 %         -",
 		"        8    4.00 s ±  0 %      1 000     9.40       100 %      0 ns    0 %         -   slower again   2 failed",
 		"       16    4.00 s ±  0 %      1 000     9.60       100 %      0 ns    0 %         -",
-		"        2    4.00 s ±  0 %      1 000     8.00       100 %      0 ns    0 %         -   16 items a job",
+		"        2    4.00 s ±  0 %      1 000     8.00       100 %      0 ns    0 %         -   2 items a job",
 	} {
 		require.Equal(t, strings.TrimSpace(want), strings.TrimSpace(lines[2+i]))
 	}

@@ -110,6 +110,15 @@ func TestSource(t *testing.T) {
 	}
 }
 
+// Of items with columns, one that has none is its text.
+func TestRowsOfText(t *testing.T) {
+	text := "c d"
+	source, remove, err := rerun.Source([]joblog.Entry{{N: 1, Values: []string{"a", "b"}}, {N: 2, Item: &text}}, nil, items.Source{})
+	require.NoError(t, err)
+	defer remove()
+	require.Equal(t, [][]string{{"a", "b"}, {"c d"}}, source.Rows)
+}
+
 func TestSourceFails(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
