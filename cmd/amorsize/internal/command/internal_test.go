@@ -1,11 +1,16 @@
 package command
 
 import (
+	"bufio"
+	"os"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
 // How many slots the files allow that may be open.
@@ -13,5 +18,27 @@ func TestFileCaps(t *testing.T) {
 	require.Equal(t, jobs.Caps{}, fileCaps(0, 7))
 	for limit, fixed := range map[int]int{1: 1, 16: 1, 25: 1, 26: 2, 30: 2, 31: 3, 1024: 201} {
 		require.Equal(t, jobs.Caps{Files: 7, Fixed: fixed}, fileCaps(limit, 7), limit)
+	}
+}
+
+// A line that no question was read for makes the answer before doubtful, if there was one.
+func TestDoubt(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("what a pipe holds is not known elsewhere")
+	}
+	for last, doubtful := range map[int]bool{0: false, 1: true, 2: true} {
+		questions, ask, err := os.Pipe()
+		require.NoError(t, err)
+		answers, answer, err := os.Pipe()
+		require.NoError(t, err)
+		p := &coprocess{Partner: process.Partner{Questions: ask, Answers: answers}, lines: bufio.NewReaderSize(answers, 64<<10)}
+		p.last = items.Of(last, "before")
+		_, _ = answer.WriteString("early\n")
+		_, err = p.ask([]byte("question"), 0)
+		require.ErrorIs(t, err, errAstray)
+		require.Equal(t, doubtful, p.doubtful)
+		for _, f := range []*os.File{questions, ask, answers, answer} {
+			require.NoError(t, f.Close())
+		}
 	}
 }

@@ -25,8 +25,10 @@ func TestWorkerAnswers(t *testing.T) {
 	pids := map[int]string{}
 	for i, item := range []string{"a", "b", "c d"} {
 		for slot := range 2 {
-			out, _, err := attempt(t, r, job(2*i+slot, item), slot)
+			j := job(2*i+slot, item)
+			out, _, err := attempt(t, r, j, slot)
 			require.NoError(t, err)
+			require.Positive(t, j.Wall)
 			pid, rest, _ := strings.Cut(out, " ")
 			require.Equal(t, "got "+item+"\n", rest)
 			if i > 0 {

@@ -184,7 +184,12 @@ func TestTotal(t *testing.T) {
 
 	b = newBench(t)
 	b.source = items.Source{}
-	require.NoError(t, os.WriteFile(b.path("stdin"), []byte("a\nb\n"), 0o600))
+	in, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer func() { _ = in.Close() }()
+	_, _ = w.WriteString("a\nb\n")
+	require.NoError(t, w.Close())
+	b.streams.In = in
 	status, _ = b.run(newRunner(nil))
 	require.Equal(t, exit.OK, status)
 	require.EqualValues(t, 2, b.env.State.Total.Load(), "of a stream it is known at its end")
