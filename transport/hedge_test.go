@@ -277,6 +277,26 @@ func TestHedgeEnds(t *testing.T) {
 	})
 }
 
+// A second request that still waits for a token is given up when the first has failed.
+func TestHedgeWithoutToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("broken off")
+		limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1.0 / 3600, BurstSize: known + 1})
+		rt := hedging(t, transport.Config{Limiter: limiter}, func(n int, _ *http.Request) (*http.Response, error) {
+			time.Sleep(5 * time.Second)
+			return nil, broken
+		})
+		start := time.Now()
+		_, err := send(t, rt, http.MethodGet, "")
+		require.ErrorIs(t, err, broken)
+		require.Equal(t, 5*time.Second, time.Since(start))
+		synctest.Wait()
+		next, err := limiter.WouldTake(1)
+		require.NoError(t, err)
+		require.LessOrEqual(t, next, time.Hour, "nobody waits any more")
+	})
+}
+
 // A body is sent as it is both times, the answer of the winner is read after the other was
 // cancelled, and retries go on with either.
 func TestHedgeBodies(t *testing.T) {

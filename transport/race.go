@@ -33,12 +33,14 @@ type race struct {
 	over      bool                    // one has won, or there will be no second one
 	second    *exchange               // nil if there is none
 	endSecond context.CancelCauseFunc // of its request
+	sentTwice bool                    // the second one was sent: it waits for no limit
 	done      chan struct{}           // closed when it has ended
 	won       bool                    // by the second one
 }
 
 // hedged makes a call that sends a request, and another one if it takes long.
 func (x *exchange) hedged(ctx context.Context, host string, call func(context.Context) error) error {
+	x.onSend = nil
 	if !idempotent(x.req) || !x.repeatable() {
 		return call(ctx)
 	}
@@ -97,18 +99,17 @@ func (r *race) give() {
 
 // settle returns what came of the race, err of the first request.
 func (r *race) settle(err error) error {
-	if err != nil {
-		r.mu.Lock()
-		done := r.done
-		r.mu.Unlock()
-		if done != nil { // the second one may do better
-			<-done
-		}
+	r.mu.Lock()
+	waits := err != nil && r.sentTwice
+	r.mu.Unlock()
+	if waits { // the second one may do better
+		<-r.done
 	}
 	r.give()
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.won {
+	won := r.won
+	r.mu.Unlock()
+	if !won {
 		return err
 	}
 	r.first.discard()
@@ -137,22 +138,31 @@ func (r *race) beginSecond() (call func(context.Context) error, ctx context.Cont
 	}
 	r.first.t.hedges.Add(1)
 	ctx, r.endSecond = context.WithCancelCause(r.ctx)
-	r.second = &exchange{t: r.first.t, req: r.first.req, sent: true}
+	r.second = &exchange{t: r.first.t, req: r.first.req, sent: true, onSend: r.sentAgain}
 	r.done = make(chan struct{})
 	return r.second.limited(r.host), ctx
+}
+
+// sentAgain is called when the second request goes out.
+func (r *race) sentAgain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sentTwice = true
 }
 
 // endedSecond takes the race if the second request has succeeded before the first.
 func (r *race) endedSecond(err error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	defer close(r.done)
-	defer r.endSecond(nil)
-	if err == nil && r.second.resp != nil && !r.over {
+	won := err == nil && r.second.resp != nil && !r.over
+	if won {
 		r.over, r.won = true, true
 		r.first.t.overtook.Add(1)
 		r.end(errOvertaken)
-		return
 	}
-	r.second.discard()
+	close(r.done)
+	r.mu.Unlock()
+	r.endSecond(nil)
+	if !won {
+		r.second.discard()
+	}
 }
