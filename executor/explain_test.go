@@ -3,9 +3,12 @@ package executor_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,6 +85,9 @@ func TestReportSaysWhy(t *testing.T) {
 		"; policies held it to 20/s":                                          func(r *executor.Report) { r.Bound, r.Plan.Constraints.Rate = executor.BoundByPolicies, 0 },
 		"; memory allowed only 16 at once":                                    func(r *executor.Report) { r.Bound = executor.BoundByMemory },
 		"; a call took 200ms on average, not 20ms":                            func(r *executor.Report) { r.Busy *= 10 },
+		"; a call took 32ms on average, not 20ms":                             func(r *executor.Report) { r.Busy = 3200 * time.Millisecond },
+		"; a call took 12ms on average, not 20ms":                             func(r *executor.Report) { r.Busy = 1200 * time.Millisecond },
+		"+400 %); the throughput rose more slowly":                            func(r *executor.Report) { r.Busy = 2900 * time.Millisecond },
 		"; only 2 workers ran on average":                                     func(r *executor.Report) { r.MeanWorkers = 2 },
 		"; the cores had other work as well":                                  func(r *executor.Report) { r.Bound = executor.BoundByCores },
 		"; the run ended after 10 of 100 items":                               func(r *executor.Report) { r.Succeeded, r.Failed = 9, 1 },
@@ -179,5 +185,45 @@ func TestEventsAreTimed(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, at[executor.Started])
 		require.Equal(t, 3*time.Second, at[executor.Finished])
+	})
+}
+
+// A logger is told of the changes of the number of workers.
+func TestChangesAreLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log strings.Builder
+		var report executor.Report
+		_, err := executor.Run(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+			time.Sleep(20 * time.Millisecond)
+			return i, nil
+		}), sequence(3000), executor.Config{Report: &report, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+		require.NoError(t, err)
+		require.NotEmpty(t, report.Changes)
+		require.Contains(t, log.String(), "level=DEBUG")
+	})
+}
+
+// watchedContext counts what waits for its end.
+type watchedContext struct {
+	context.Context
+	waits atomic.Int32
+}
+
+func (c *watchedContext) Done() <-chan struct{} { return nil }
+
+func (c *watchedContext) AfterFunc(func()) (stop func() bool) {
+	c.waits.Add(1)
+	var once sync.Once
+	return func() bool { once.Do(func() { c.waits.Add(-1) }); return true }
+}
+
+// A run that is over waits for nothing of the caller's context, which may live long.
+func TestNothingWaitsForTheContext(t *testing.T) {
+	inBubble(t, func(t *testing.T, f form) {
+		ctx := &watchedContext{Context: t.Context()}
+		_, err := f.run(ctx, func(_ context.Context, i int) (int, error) { time.Sleep(time.Millisecond); return i, nil }, sequence(200), executor.Config{})
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Zero(t, ctx.waits.Load())
 	})
 }

@@ -125,3 +125,20 @@ func TestDeliveryTellsOfRoom(t *testing.T) {
 		require.Equal(t, told, d.told, i)
 	}
 }
+
+// The loop is woken once for each time that it waits.
+func TestWake(t *testing.T) {
+	h := handover[int, int]{ready: make(chan struct{}, 1)}
+	h.wake()
+	require.Empty(t, h.ready, "it does not wait")
+	require.True(t, h.wait())
+	h.wake()
+	require.Len(t, h.ready, 1)
+	<-h.ready
+	h.wake()
+	require.Empty(t, h.ready)
+	h.results = make([]Result[int, int], 1)
+	require.False(t, h.wait(), "there is something")
+	h.wake()
+	require.Empty(t, h.ready)
+}
