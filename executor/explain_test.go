@@ -206,10 +206,11 @@ func TestChangesAreLogged(t *testing.T) {
 // watchedContext counts what waits for its end.
 type watchedContext struct {
 	context.Context
+	done  chan struct{}
 	waits atomic.Int32
 }
 
-func (c *watchedContext) Done() <-chan struct{} { return nil }
+func (c *watchedContext) Done() <-chan struct{} { return c.done }
 
 func (c *watchedContext) AfterFunc(func()) (stop func() bool) {
 	c.waits.Add(1)
@@ -220,7 +221,7 @@ func (c *watchedContext) AfterFunc(func()) (stop func() bool) {
 // A run that is over waits for nothing of the caller's context, which may live long.
 func TestNothingWaitsForTheContext(t *testing.T) {
 	inBubble(t, func(t *testing.T, f form) {
-		ctx := &watchedContext{Context: t.Context()}
+		ctx := &watchedContext{Context: t.Context(), done: make(chan struct{})}
 		_, err := f.run(ctx, func(_ context.Context, i int) (int, error) { time.Sleep(time.Millisecond); return i, nil }, sequence(200), executor.Config{})
 		require.NoError(t, err)
 		synctest.Wait()
