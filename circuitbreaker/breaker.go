@@ -37,13 +37,13 @@ func (s State) String() string {
 // Breaker guards the calls of one service. It is safe for concurrent use, meant
 // to be shared by all who call that service, and has no goroutine.
 type Breaker struct {
-	p Policy
-
 	// What a call through a closed breaker needs: no lock, and no write.
 	term     atomic.Pointer[term] // written under mu
 	failures atomic.Int64         // in a row; written under mu
 	usual    usual
 	panics   callback.Panics
+
+	p Policy
 
 	mu        sync.Mutex
 	openedAt  time.Time
