@@ -33,7 +33,7 @@ func ioSuite(o options) {
 		{"asleep, 1000 × 100 ms", sleepy(100 * time.Millisecond), 1000, 100 * time.Millisecond, 6},
 		{"asleep, 2000 × 5 ms", sleepy(5 * time.Millisecond), 2000, 5 * time.Millisecond, 10},
 		{"HTTP, 300 × 100 ms", fetch(100 * time.Millisecond), 300, 100 * time.Millisecond, 5},
-		{"HTTP, 2000 × 5 ms", fetch(5 * time.Millisecond), 2000, 5 * time.Millisecond, 2},
+		{"HTTP, 2000 × 5 ms", fetch(5 * time.Millisecond), 2000, 5 * time.Millisecond, 2.5},
 	} {
 		items := sequence(c.n)
 		var picked []contender
