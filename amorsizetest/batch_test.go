@@ -256,10 +256,15 @@ func TestBounds(t *testing.T) {
 	require.Equal(t, amorsize.BoundByCaller, report.Bound, report.Explain())
 	tl, _ = batch(t, 1, c, 4000, amorsize.WithMinWorkers(40))
 	require.GreaterOrEqual(t, tl.Between(time.Second, 4*time.Second).MeanInFlight(), 39.0)
-	tl, report = batch(t, 1, c, 2000)
-	require.Equal(t, amorsize.BoundByService, report.Bound, report.Explain())
-	require.NotZero(t, tl.Goodput())
-	require.InDelta(t, 20, report.Latency.Base.Seconds()*1000, 8)
+	var bases []float64 // of which one in some hundreds is half again as long: the middle one counts
+	for range 3 {
+		tl, report = batch(t, 1, c, 2000)
+		require.Equal(t, amorsize.BoundByService, report.Bound, report.Explain())
+		require.NotZero(t, tl.Goodput())
+		bases = append(bases, report.Latency.Base.Seconds()*1000)
+	}
+	slices.Sort(bases)
+	require.InDelta(t, 20, bases[1], 8)
 	require.GreaterOrEqual(t, report.Latency.P99, report.Latency.P50)
 	require.NotEmpty(t, report.Timeline)
 }
