@@ -125,8 +125,8 @@ func (r *race) again() {
 	}
 	err := errNoResponse
 	defer func() { r.endedSecond(err) }()
-	defer func() { _ = recover() }() // the first one tells of it as well, if it is no bad luck
-	err = call(ctx)
+	// Nobody is there to catch a panic: it is logged, and the request has lost.
+	r.first.t.panics.Run("transport.Config.Base, of a second request", func() { err = call(ctx) })
 }
 
 // beginSecond returns the call that sends the second request, nil if there is to be none.

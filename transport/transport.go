@@ -86,7 +86,7 @@ type Transport struct {
 	timeout  time.Duration // of an attempt, or 0
 	tokens   *ratelimit.Limiter
 	judge    func(*http.Response) Verdict
-	panics   callback.Panics // of judge
+	panics   callback.Panics // of judge, and of base in a second request
 	nonsense atomic.Int64
 	hedges   atomic.Int64
 	overtook atomic.Int64
