@@ -6,7 +6,8 @@ import "math"
 
 // Settle makes up for an estimate: a call took estimated tokens, and has cost actual ones. The
 // difference is taken as by [Limiter.Debit], or given back as by [Limiter.Return]. Either may
-// be 0.
+// be 0; it is an [*InvalidError] if one is negative or no finite number, or the debt takes more
+// than 292 years.
 func (l *Limiter) Settle(estimated, actual float64) error {
 	if err := validChange(estimated); err != nil {
 		return err
