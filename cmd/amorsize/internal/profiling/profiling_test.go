@@ -244,18 +244,12 @@ func TestTune(t *testing.T) {
 // Without a number given, the table goes to four times what is recommended.
 func TestTuneTop(t *testing.T) {
 	cores := runtime.GOMAXPROCS(0)
-	for most, last := range map[int]int{0: 4 * 25 * cores, 1: 1} {
-		m := &model{sample: waits()}
-		table, err := Tune(t.Context(), &Target{Subject: m}, list(1000), Climb{Budget: time.Hour, Most: most, Total: 100_000, Begins: func(string) {}})
-		require.NoError(t, err)
-		at := table.Rows[len(table.Rows)-1].Workers
-		if most == 1 {
-			require.LessOrEqual(t, table.Rows[0].Workers, last)
-			continue
-		}
-		require.LessOrEqual(t, at, last)
-		require.Greater(t, at, last/2, "the next power of two would be more")
-	}
+	last := 4 * 25 * cores
+	table, err := Tune(t.Context(), &Target{Subject: &model{sample: waits()}}, list(1000), Climb{Budget: time.Hour, Total: 100_000, Begins: func(string) {}})
+	require.NoError(t, err)
+	at := table.Rows[len(table.Rows)-1].Workers
+	require.LessOrEqual(t, at, last)
+	require.Greater(t, at, last/2, "the next power of two would be more")
 }
 
 // With batches, sizes are measured at the knee that leave every worker something to do.
