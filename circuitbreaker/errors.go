@@ -15,6 +15,8 @@ var (
 	ErrOpen = errors.New("circuitbreaker: open")
 	// ErrInvalid is what every [*InvalidError] is.
 	ErrInvalid = invalid.ErrInvalid
+	// ErrTooManyKeys is what every [*TooManyKeysError] is.
+	ErrTooManyKeys = errors.New("circuitbreaker: too many keys are in use")
 	// ErrNoReturn is the latest error, for Policy.OnOpen, of a call that panicked or
 	// called runtime.Goexit.
 	ErrNoReturn = errors.New("circuitbreaker: the call did not return")
@@ -68,3 +70,24 @@ func contextError(ctx context.Context) error {
 	}
 	return fmt.Errorf("%w: %w", err, cause)
 }
+
+// TooManyKeysError is returned at once by a [Keyed] that has no room for another key. The
+// call was not made.
+type TooManyKeysError struct {
+	Keys int // how many there are
+}
+
+func (e *TooManyKeysError) Error() string { return fmt.Sprintf("%v: %d", ErrTooManyKeys, e.Keys) }
+
+// Unwrap returns [ErrTooManyKeys].
+func (e *TooManyKeysError) Unwrap() error { return ErrTooManyKeys }
+
+// Refused tells other policies that the call was not made. When one of the keys may be
+// dropped is not known.
+func (e *TooManyKeysError) Refused() time.Duration { return unknownWait }
+
+// ByPolicy tells them that it was a policy, and not the function, which refused.
+func (e *TooManyKeysError) ByPolicy() {}
+
+// unknownWait is when to come back if nobody knows.
+const unknownWait = 100 * time.Millisecond

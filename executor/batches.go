@@ -24,15 +24,21 @@ type batches[T, R any] struct {
 	w     *worker
 	span  span    // the part of the range that is being run
 	open  []int   // of the part, the items to run; nil is all of them
+	next  []T     // those, as the next call is given them
+	last  []R     // the results of the latest call
 	errs  []error // of each of them, what the latest call said
 	whole bool    // the latest call did all that it was given
 }
 
 func newBatches[T, R any](fn func(context.Context, []T) ([]R, error), policies []Policy, items []T, out []R, sizer *sizing.Batch) *batches[T, R] {
 	b := &batches[T, R]{fn: fn, policies: policies, items: items, out: out, sizer: sizer}
-	b.chain = chain(policies, b.call)
+	b.chain = chain(bind(policies, b.current), b.call)
 	return b
 }
+
+// current returns what the next call is given, and what the latest one returned, for
+// policies that look at them.
+func (b *batches[T, R]) current() (*[]T, *[]R) { return &b.next, &b.last }
 
 func (b *batches[T, R]) fork() runner {
 	return newBatches(b.fn, b.policies, b.items, b.out, b.sizer)
@@ -75,7 +81,8 @@ func (b *batches[T, R]) runPart(ctx context.Context, s span) error {
 	if b.w.interrupted() {
 		return nil
 	}
-	b.span, b.open, b.errs = s, nil, nil
+	b.span, b.open, b.errs, b.last = s, nil, nil, nil
+	b.next = b.given()
 	b.w.attempts = 0
 	began := b.w.beginPoliced()
 	err := b.chain(ctx)
@@ -88,7 +95,7 @@ func (b *batches[T, R]) runPart(ctx context.Context, s span) error {
 	case err != nil && s.Hi-s.Lo > 1 && b.open == nil && answer.TooLarge(err):
 		return b.runHalves(ctx, s)
 	}
-	b.whole = false
+	b.whole, b.next, b.last = false, nil, nil
 	if err != nil {
 		b.note(err)
 	}
@@ -128,10 +135,11 @@ func (b *batches[T, R]) note(err error) {
 func (b *batches[T, R]) call(ctx context.Context) (err error) {
 	b.w.attempts++
 	b.whole = false
-	items := b.given()
+	items := b.next
 	entered := b.w.enter(len(items), b.cost(len(items)))
 	began := clock.Now()
 	result, err := b.fn(ctx, items)
+	b.last = result
 	now := clock.Now()
 	held := b.w.call.heldFor(now)
 	took := now - began - held
@@ -188,6 +196,7 @@ func (b *batches[T, R]) keep(result []R, partial *PartialError) {
 		b.out[at] = result[i]
 	}
 	b.open, b.errs = open, errs
+	b.next = b.given()
 }
 
 // tell tells the sizer what a call has come to.

@@ -32,7 +32,7 @@ func (f Func[T, R]) check(cfg *Config) error {
 	case f.Plain != nil && cfg.ItemTimeout > 0:
 		return &ConfigError{"ItemTimeout", cfg.ItemTimeout, "unset where the function takes no context"}
 	}
-	return nil
+	return checkItemPolicies[T, R](cfg.Policies)
 }
 
 // calls runs a function item by item.

@@ -54,6 +54,9 @@ func RunBatches[T, R any](ctx context.Context, fn func(context.Context, []T) ([]
 	if err := cfg.check(ctx); err != nil {
 		return nil, err
 	}
+	if err := checkItemPolicies[[]T, []R](cfg.Policies); err != nil {
+		return nil, err
+	}
 	out := make([]R, len(items))
 	fn = within(cfg.ItemTimeout, answer.Linked(fn))
 	sizer := newBatchSizer(&cfg)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/internal/answer"
 )
 
@@ -20,8 +21,19 @@ type guarded[T, R any] struct {
 
 func newGuarded[T, R any](c calls[T, R], policies []Policy) *guarded[T, R] {
 	g := &guarded[T, R]{calls: c, policies: policies}
-	g.chain = chain(policies, g.call)
+	g.chain = chain(bind(policies, g.current), g.call)
 	return g
+}
+
+// current returns the item being run, and its result, for policies that look at them.
+func (g *guarded[T, R]) current() (*T, *R) { return &g.item, &g.result }
+
+// lines returns the lines that policies make the items wait in, if they do.
+func (g *guarded[T, R]) lines() source.Lines {
+	if l := linesOf(g.policies, func(i int) *T { return &g.items[i] }); l != nil {
+		return l
+	}
+	return nil
 }
 
 // chain wraps call into the policies, the first one outermost.

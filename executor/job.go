@@ -52,6 +52,22 @@ func (j *job) unit(itemNanos float64) (took time.Duration, size, calls int) {
 
 // newSource returns what is left to run after the first items.
 func (j *job) newSource(first int, arrivals *source.Arrivals) source.Source {
+	of, ok := j.runner.(liner)
+	if !ok {
+		return j.plainSource(first, arrivals)
+	}
+	lines := of.lines()
+	switch {
+	case lines == nil:
+		return j.plainSource(first, arrivals)
+	case j.arrives:
+		return source.NewLanes(arrivals, lines)
+	}
+	return source.NewLanes(source.NewSlice(first, j.total), lines)
+}
+
+// plainSource is that of items that are run in their order.
+func (j *job) plainSource(first int, arrivals *source.Arrivals) source.Source {
 	if j.arrives {
 		return arrivals
 	}

@@ -55,6 +55,7 @@ func (p *policed) end(began time.Duration) {
 // enter and leave are called around an attempt for so many items, which costs so many
 // times as much as an ordinary one.
 func (w *worker) enter(items int, cost float64) (now time.Duration) {
+	w.passed()
 	p := &w.policed
 	if !p.measured {
 		return 0

@@ -18,6 +18,7 @@ import (
 type run struct {
 	job
 	source    source.Source
+	lanes     *source.Lanes // the source, where items wait in lines of their own; nil elsewhere
 	crew      crew
 	outcome   outcome
 	planner   planner
@@ -50,6 +51,7 @@ func newRun(b begun) *run {
 		r.ctx = &runContext{Context: r.parent}
 	}
 	r.source = r.newSource(b.span.Hi, b.arrived)
+	r.lanes, _ = r.source.(*source.Lanes)
 	r.cpuStart, _ = sampling.ProcessCPU()
 	r.wire()
 	r.sharing.join()
@@ -178,7 +180,7 @@ func (r *run) supervise() {
 
 // hire makes a helper, the one after so many workers; nil if the process has enough.
 func (r *run) hire(working int) *worker {
-	w := &worker{runner: r.runner.fork(), pacer: &r.scheduler.pacer}
+	w := &worker{runner: r.runner.fork(), pacer: &r.scheduler.pacer, lanes: r.lanes}
 	// What the caller demands is not for the process to admit. Nor is the first
 	// helper of a stream, whose items are run by helpers only: it takes the place
 	// of the caller.
@@ -204,6 +206,7 @@ func (r *run) run(takeUp func()) (err error) {
 		}
 	}()
 	takeUp()
+	r.caller.lanes = r.lanes // by its own goroutine: what it was in the midst of came before them
 	if r.parent.Err() != nil {
 		r.outcome.halt()
 	}

@@ -1,6 +1,10 @@
 package executor
 
-import "context"
+import (
+	"context"
+
+	"github.com/amorsize/amorsize/executor/internal/source"
+)
 
 // runner runs ranges of items. The engine knows neither items nor results.
 type runner interface {
@@ -20,6 +24,12 @@ type runner interface {
 	// tellsAttempts reports whether it tells the worker of each attempt itself: a claim
 	// may be several of them, or have waiting in it.
 	tellsAttempts() bool
+}
+
+// liner is a runner whose items may wait in lines of their own.
+type liner interface {
+	// lines returns which, nil if they do not.
+	lines() source.Lines
 }
 
 // shortener is a runner whose claim can be shortened while it is being run.

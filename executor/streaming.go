@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/clock"
 )
@@ -37,8 +38,19 @@ type streaming[T, R any] struct {
 
 func newStreaming[T, R any](s *stream[T, R]) *streaming[T, R] {
 	r := &streaming[T, R]{stream: s}
-	r.chain = chain(s.cfg.Policies, r.call)
+	r.chain = chain(bind(s.cfg.Policies, r.current), r.call)
 	return r
+}
+
+// current returns the item being run, and its result, for policies that look at them.
+func (r *streaming[T, R]) current() (*T, *R) { return &r.cell.Item, &r.cell.Value }
+
+// lines returns the lines that policies make the items wait in, if they do.
+func (r *streaming[T, R]) lines() source.Lines {
+	if l := linesOf(r.cfg.Policies, r.ring.at); l != nil {
+		return l
+	}
+	return nil
 }
 
 func (r *streaming[T, R]) fork() runner               { return newStreaming(r.stream) }

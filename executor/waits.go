@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/internal/adaptive"
 	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/internal/hillclimb"
@@ -99,7 +100,7 @@ func (s *scheduler) decideWaiting(now time.Duration) (change *Change, plan *opti
 	}
 	held := s.heldBack()
 	saturated := s.epoch.saturated(now)
-	v := s.sharing.tracker.Review(now, adaptive.Conditions{Saturated: saturated, Batches: s.batchesLeft(), Held: held.metered > 0})
+	v := s.sharing.tracker.Review(now, adaptive.Conditions{Saturated: saturated, Batches: s.batchesLeft(), Held: held.metered > 0 || s.starved()})
 	limit := s.sharing.tracker.Share(s.sharing)
 	moment := Moment{
 		At: now - s.start, Limit: limit, InFlight: v.InFlight, Held: held.workers,
@@ -163,6 +164,8 @@ func (s *scheduler) boundOf(m Moment) Bound {
 	ceiling := m.Bound == BoundByCaller || m.Limit >= s.sharing.most()
 	idle, _ := s.source.Demand()
 	switch {
+	case s.starved():
+		return BoundByPolicies
 	case m.Held > 0 && 5*m.InFlight < 4*m.Limit || m.Held > m.Limit/2:
 		return BoundByPolicies
 	case s.source.Left() == 0 || idle > 0: // they ran out, or come too slowly
@@ -173,6 +176,13 @@ func (s *scheduler) boundOf(m Moment) Bound {
 		return BoundByItems
 	}
 	return m.Bound
+}
+
+// starved reports whether there are items left, and workers for them, that the policies hold
+// back.
+func (s *scheduler) starved() bool {
+	idle, _ := s.source.Demand()
+	return idle > 0 && source.Parked(s.source) > 0
 }
 
 // foresee predicts the time of the run anew by what it achieves.

@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/amorsize/amorsize/executor/internal/source"
 )
 
 // Signals to a worker, looked at before every item.
@@ -29,6 +31,7 @@ type worker struct {
 	call     *callContext  // what its calls are given, nil if they are given none
 	heldBack time.Duration // how long the calls of the claim were, from within the function
 	claimed  span          // the range being run
+	lanes    *source.Lanes // to be told that nothing holds back an item; nil where nobody waits for that
 
 	pacer   *pacer // see hurry; nil of the caller
 	place          // in the crew
@@ -51,6 +54,14 @@ type latest struct {
 	panicked *PanicError // what it panicked with
 	attempts int         // calls of the function for the item being run
 	faults   []fault     // with errParts, what failed
+}
+
+// passed tells that nothing holds back the item any more, or that it is done with: another
+// one of its line may go.
+func (w *worker) passed() {
+	if w.lanes != nil {
+		w.lanes.Passed(w.claimed.Lo)
+	}
 }
 
 // interrupted reports whether no further item should be started.

@@ -189,3 +189,26 @@ func poke(c chan<- struct{}) {
 	default:
 	}
 }
+
+// What [Lanes] takes items by.
+
+func (a *Arrivals) tryTake(workers int) (i int, ok bool) {
+	size := a.allow(1, workers)
+	s, ok := a.take(size)
+	if !ok {
+		s, ok = a.claim(size)
+	}
+	return s.Lo, ok
+}
+
+func (a *Arrivals) look() (there, more bool) {
+	ended := a.ended.Load() // before the count: items may come, then the end
+	return a.items.Load() > 0 || a.produced.Load() > a.next.Load(), !ended
+}
+
+func (a *Arrivals) listen() <-chan struct{} {
+	a.idle.Add(1)
+	return a.arrived
+}
+
+func (a *Arrivals) unlisten() { a.idle.Add(-1) }

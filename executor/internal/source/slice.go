@@ -53,3 +53,16 @@ func (c *Slice) Rest() []Span { return c.rest(c.next.Load(), c.total) }
 
 // Stop implements [Source]. There is nobody to tell.
 func (c *Slice) Stop() {}
+
+// What [Lanes] takes items by.
+
+func (c *Slice) tryTake(int) (i int, ok bool) {
+	s, _, ok := c.Take(1, 1)
+	return s.Lo, ok
+}
+
+func (c *Slice) look() (there, more bool) { return c.Left() > 0, false }
+
+func (c *Slice) listen() <-chan struct{} { return nil }
+
+func (c *Slice) unlisten() {}

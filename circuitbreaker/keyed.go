@@ -1,0 +1,127 @@
+package circuitbreaker
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/keyed"
+)
+
+// DefaultMaxKeys is how many keys a [Keyed] holds unless told otherwise.
+const DefaultMaxKeys = 10_000
+
+// forgotten is how long nobody has used a closed breaker that is dropped: what it has
+// counted is of another time.
+const forgotten = 10 * time.Minute
+
+// Keyed is a breaker for each key: a host, a tenant, a shard. One is made when its key is
+// first used, and dropped when it is closed and nobody has used it for ten minutes, or, if
+// there are too many keys, when it is closed and none of its calls is under way. It has no
+// goroutine.
+type Keyed[K comparable] struct {
+	breakers *keyed.Map[K, *keyedBreaker]
+}
+
+// keyedBreaker is a breaker, and when it was used last.
+type keyedBreaker struct {
+	*Breaker
+	used atomic.Int64 // an instant of the clock
+}
+
+// NewKeyed returns a Keyed whose breakers have the policy, for at most maxKeys keys at a
+// time; 0 is [DefaultMaxKeys]. The callbacks of the policy are called for all keys, and do
+// not tell which.
+func NewKeyed[K comparable](p Policy, maxKeys int) (*Keyed[K], error) {
+	if maxKeys < 0 {
+		return nil, bad("maxKeys", maxKeys, "at least 1, or 0 for the default")
+	}
+	if maxKeys == 0 {
+		maxKeys = DefaultMaxKeys
+	}
+	if _, err := p.validate(); err != nil {
+		return nil, err
+	}
+	create := func(K) *keyedBreaker { return &keyedBreaker{Breaker: MustNew(p)} } // valid, as just seen
+	closed := func(b *keyedBreaker) bool { return b.term.Load().state == Closed && !b.term.Load().bypassed }
+	idle := func(b *keyedBreaker) bool { return closed(b) && clock.Now()-time.Duration(b.used.Load()) > forgotten }
+	return &Keyed[K]{keyed.New[K](maxKeys, create, idle, closed)}, nil
+}
+
+// MustNewKeyed is [NewKeyed] for settings that are known to be valid; it panics if not.
+func MustNewKeyed[K comparable](p Policy, maxKeys int) *Keyed[K] {
+	k, err := NewKeyed[K](p, maxKeys)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// Use calls f with the breaker of the key, which must not be kept: when f has returned, it
+// may be dropped. If there are too many keys in use or open, it returns a
+// [*TooManyKeysError].
+func (k *Keyed[K]) Use(key K, f func(*Breaker) error) error {
+	if key != key { // a NaN: it could never be found again
+		return bad("key", key, "equal to itself")
+	}
+	e := k.breakers.Use(key)
+	if e == nil {
+		return &TooManyKeysError{Keys: k.breakers.Len()}
+	}
+	defer func() {
+		e.Value.used.Store(int64(clock.Now()))
+		k.breakers.Done(e)
+	}()
+	return f(e.Value.Breaker)
+}
+
+// Do is [Breaker.Do] for a key.
+func (k *Keyed[K]) Do(ctx context.Context, key K, call func(context.Context) error) error {
+	return k.Use(key, func(b *Breaker) error { return b.Do(ctx, call) })
+}
+
+// State is [Breaker.State] for a key.
+func (k *Keyed[K]) State(key K) (s State) {
+	_ = k.Use(key, func(b *Breaker) error { s = b.State(); return nil })
+	return s
+}
+
+// WouldWait returns how long a call for the key would wait until its breaker is half-open:
+// 0 if it may pass now, or would be refused at once. Whoever runs calls for many keys can
+// make those of other ones meanwhile.
+func (k *Keyed[K]) WouldWait(key K) (wait time.Duration) {
+	_ = k.Use(key, func(b *Breaker) error { wait = b.wouldWait(); return nil })
+	return wait
+}
+
+func (b *Breaker) wouldWait() time.Duration {
+	if b.p.WhenOpen == Reject || b.term.Load().state == Closed {
+		return 0
+	}
+	now := b.lock()
+	defer b.unlock(now)
+	if b.term.Load().state != Open {
+		return 0
+	}
+	wait := until(now, b.reopens)
+	if b.p.MaxWait > 0 && wait > b.p.MaxWait {
+		return 0
+	}
+	return wait
+}
+
+// Len returns how many keys there are now.
+func (k *Keyed[K]) Len() int { return k.breakers.Len() }
+
+// WrapKeyed returns fn with every call guarded by the breaker of its item's key.
+func WrapKeyed[K comparable, T, R any](k *Keyed[K], keyOf func(T) K, fn func(context.Context, T) (R, error)) func(context.Context, T) (R, error) {
+	return answer.Wrap(fn, func(ctx context.Context, item T, fn func(context.Context, T) (R, error)) (result R, err error) {
+		err = k.Do(ctx, keyOf(item), func(ctx context.Context) (err error) {
+			result, err = fn(ctx, item)
+			return err
+		})
+		return result, err
+	})
+}

@@ -1,0 +1,258 @@
+package executor
+
+import (
+	"context"
+	"fmt"
+	"hash/maphash"
+	"reflect"
+	"time"
+)
+
+// Policies that look at the item whose call they guard: at a key that it has, at what its
+// call will cost. Each stands in Config.Policies beside the others, in any order. A run
+// binds them to the item that a worker has at a time, once for each worker, so that an item
+// costs no closure and no allocation.
+
+// KeyedPolicy is a policy for each key: a host, a tenant, an API key. Do guards a call for
+// the key. It may tell, by a method WouldWait(K) time.Duration, how long a call for a key
+// would be held back if it came now.
+type KeyedPolicy[K comparable] interface {
+	Do(ctx context.Context, key K, call func(context.Context) error) error
+}
+
+// CostPolicy is a policy for calls that take an amount each, of which only an estimate is
+// known before. DoCost waits for the estimate, makes the call, and settles by what the call
+// says that it has cost: below 0 if that isn't known.
+type CostPolicy interface {
+	DoCost(ctx context.Context, estimated float64, call func(context.Context) (actual float64, err error)) error
+}
+
+// KeyedCostPolicy is a [CostPolicy] for each key. It may tell, by a method
+// WouldTake(K, float64) (time.Duration, error), how long a call for a key would be held back
+// for an amount.
+type KeyedCostPolicy[K comparable] interface {
+	DoCost(ctx context.Context, key K, estimated float64, call func(context.Context) (actual float64, err error)) error
+}
+
+// itemPolicy is a policy that a run binds to its items.
+type itemPolicy interface {
+	Policy
+	// valid is false if a part of it is missing.
+	valid() bool
+	// about names the types that it is for.
+	about() string
+}
+
+// guardsItem is an itemPolicy for items of a type.
+type guardsItem[T any] interface {
+	bind(current func() *T) Policy
+}
+
+// guardsCall is an itemPolicy for items of a type with results of another.
+type guardsCall[T, R any] interface {
+	bind(current func() (*T, *R)) Policy
+}
+
+// lined is an itemPolicy that makes items wait by a key of theirs.
+type lined[T any] interface {
+	line(item *T) uint64
+	wait(item *T) time.Duration
+}
+
+// unbound is what an itemPolicy is outside of a run.
+type unbound struct{}
+
+// Do implements [Policy]: it is the policy that was bound that guards calls.
+func (unbound) Do(context.Context, func(context.Context) error) error {
+	return &ConfigError{"Policies", "a policy for items", "used by a run, as one of its policies"}
+}
+
+// ByKey returns a policy that guards each call by that of its item's key. keyOf is called
+// several times for an item, by several goroutines at once: it must be fast, and always
+// say the same.
+//
+// Where the policy tells how long a call would wait, items are not run in their order: those
+// of a key that would wait are parked, those of other keys run meanwhile, and no worker waits
+// for them. For a run of batches T is the slice that a call is given, and nothing is parked.
+func ByKey[T any, K comparable](policy KeyedPolicy[K], keyOf func(T) K) Policy {
+	return &byKey[T, K]{policy: policy, keyed: keyed[T, K]{keyOf: keyOf, seed: maphash.MakeSeed()}}
+}
+
+// Cost returns a policy for calls that take an amount each: estimate says how much before
+// the call, used how much it was, below 0 if that isn't known; the result is zero if the
+// call failed. A nil used says that the estimate is exact.
+func Cost[T, R any](policy CostPolicy, estimate func(T) float64, used func(R, error) float64) Policy {
+	return &cost[T, R]{policy: policy, priced: priced[T, R]{estimate, used}}
+}
+
+// CostByKey is [Cost] with an amount for each key, as by [ByKey].
+func CostByKey[T, R any, K comparable](policy KeyedCostPolicy[K], keyOf func(T) K, estimate func(T) float64, used func(R, error) float64) Policy {
+	return &costByKey[T, R, K]{
+		policy: policy, keyed: keyed[T, K]{keyOf: keyOf, seed: maphash.MakeSeed()}, priced: priced[T, R]{estimate, used},
+	}
+}
+
+// keyed is what tells the key of an item.
+type keyed[T any, K comparable] struct {
+	unbound
+	keyOf func(T) K
+	seed  maphash.Seed
+}
+
+// line returns a number for the key. That two keys have the same is next to impossible, and
+// would only have them wait for each other.
+func (k *keyed[T, K]) line(item *T) uint64 { return maphash.Comparable(k.seed, k.keyOf(*item)) }
+
+type byKey[T any, K comparable] struct {
+	policy KeyedPolicy[K]
+	keyed[T, K]
+}
+
+func (p *byKey[T, K]) valid() bool   { return p.policy != nil && p.keyOf != nil }
+func (p *byKey[T, K]) about() string { return typeName[T]() }
+
+func (p *byKey[T, K]) wait(item *T) time.Duration {
+	if tells, ok := p.policy.(interface{ WouldWait(K) time.Duration }); ok {
+		return tells.WouldWait(p.keyOf(*item))
+	}
+	return 0
+}
+
+func (p *byKey[T, K]) bind(current func() *T) Policy { return &boundKey[T, K]{p, current} }
+
+// boundKey is a byKey of a worker.
+type boundKey[T any, K comparable] struct {
+	*byKey[T, K]
+	current func() *T
+}
+
+// Do implements [Policy].
+func (b *boundKey[T, K]) Do(ctx context.Context, call func(context.Context) error) error {
+	return b.policy.Do(ctx, b.keyOf(*b.current()), call)
+}
+
+// priced is what tells what a call costs.
+type priced[T, R any] struct {
+	estimate func(T) float64
+	used     func(R, error) float64
+}
+
+type cost[T, R any] struct {
+	unbound
+	policy CostPolicy
+	priced[T, R]
+}
+
+func (p *cost[T, R]) valid() bool   { return p.policy != nil && p.estimate != nil }
+func (p *cost[T, R]) about() string { return typeName[T]() + " with results of " + typeName[R]() }
+
+func (p *cost[T, R]) bind(current func() (*T, *R)) Policy {
+	b := &boundCost[T, R]{priced: p.priced, current: current}
+	b.do = func(ctx context.Context, _ *T, estimated float64) error {
+		return p.policy.DoCost(ctx, estimated, b.attempt)
+	}
+	return b.made()
+}
+
+type costByKey[T, R any, K comparable] struct {
+	policy KeyedCostPolicy[K]
+	keyed[T, K]
+	priced[T, R]
+}
+
+func (p *costByKey[T, R, K]) valid() bool {
+	return p.policy != nil && p.keyOf != nil && p.estimate != nil
+}
+
+func (p *costByKey[T, R, K]) about() string {
+	return typeName[T]() + " with results of " + typeName[R]()
+}
+
+func (p *costByKey[T, R, K]) wait(item *T) time.Duration {
+	tells, ok := p.policy.(interface {
+		WouldTake(K, float64) (time.Duration, error)
+	})
+	if !ok {
+		return 0
+	}
+	wait, _ := tells.WouldTake(p.keyOf(*item), p.estimate(*item)) // the call will say what is wrong
+	return wait
+}
+
+func (p *costByKey[T, R, K]) bind(current func() (*T, *R)) Policy {
+	b := &boundCost[T, R]{priced: p.priced, current: current}
+	b.do = func(ctx context.Context, item *T, estimated float64) error {
+		return p.policy.DoCost(ctx, p.keyOf(*item), estimated, b.attempt)
+	}
+	return b.made()
+}
+
+// boundCost is a cost of a worker. It makes one call at a time.
+type boundCost[T, R any] struct {
+	priced[T, R]
+	current func() (*T, *R)
+	do      func(ctx context.Context, item *T, estimated float64) error
+	attempt func(context.Context) (float64, error)
+	call    func(context.Context) error // under way
+}
+
+// made returns b with the one closure that its attempts need.
+func (b *boundCost[T, R]) made() *boundCost[T, R] {
+	b.attempt = func(ctx context.Context) (float64, error) {
+		err := b.call(ctx)
+		if b.used == nil {
+			return -1, err
+		}
+		_, result := b.current()
+		if err != nil {
+			return b.used(*new(R), err), err
+		}
+		return b.used(*result, nil), nil
+	}
+	return b
+}
+
+// Do implements [Policy].
+func (b *boundCost[T, R]) Do(ctx context.Context, call func(context.Context) error) error {
+	item, _ := b.current()
+	b.call = call
+	return b.do(ctx, item, b.estimate(*item))
+}
+
+func typeName[T any]() string { return reflect.TypeFor[T]().String() }
+
+// checkItemPolicies returns an error for a policy that is for items of another type.
+func checkItemPolicies[T, R any](policies []Policy) error {
+	for i, policy := range policies {
+		p, ok := policy.(itemPolicy)
+		if !ok {
+			continue
+		}
+		field := fmt.Sprintf("Policies[%d]", i)
+		if !p.valid() {
+			return &ConfigError{field, "a part that is nil", "a policy and its functions"}
+		}
+		_, item := policy.(guardsItem[T])
+		_, call := policy.(guardsCall[T, R])
+		if !item && !call {
+			return &ConfigError{field, "for items of " + p.about(), "for items of " + typeName[T]() + " with results of " + typeName[R]()}
+		}
+	}
+	return nil
+}
+
+// bind returns the policies with those for items bound to the current one of a worker.
+func bind[T, R any](policies []Policy, current func() (*T, *R)) []Policy {
+	bound := make([]Policy, len(policies))
+	for i, policy := range policies {
+		switch p := policy.(type) {
+		case guardsItem[T]:
+			bound[i] = p.bind(func() *T { item, _ := current(); return item })
+		case guardsCall[T, R]:
+			bound[i] = p.bind(current)
+		default:
+			bound[i] = policy
+		}
+	}
+	return bound
+}

@@ -1,0 +1,91 @@
+package ratelimit
+
+import (
+	"context"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/answer"
+)
+
+// DoCost is [Limiter.Do] for a call that takes an amount of which only an estimate is known
+// before: the tokens of a model, the rows of a query. It takes the estimate, makes the call,
+// and then settles by what the call says that it has cost, as [Limiter.Settle] does: below 0
+// says that it isn't known, and the estimate stands, as it does if the call panics. The
+// whole estimate is given back if a policy further in refused the call.
+//
+// An estimate of 0 waits for nothing. More than the bucket can hold is waited for as by
+// [Limiter.AcquireN]. It is an [*InvalidError] if the estimate or the cost is no finite
+// number, or the estimate is negative.
+func (l *Limiter) DoCost(ctx context.Context, estimated float64, call func(context.Context) (actual float64, err error)) error {
+	if call == nil {
+		return bad("call", nil, "a function")
+	}
+	if ctx == nil {
+		return bad("ctx", nil, "a context")
+	}
+	if err := validChange(estimated); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return canceled(ctx)
+	}
+	var g grant
+	if estimated > 0 {
+		var err error
+		if g, err = l.acquire(ctx, estimated); err != nil {
+			return err
+		}
+	}
+	actual, err := call(ctx)
+	return l.settleCost(g, estimated, actual, err)
+}
+
+// settleCost makes up for the estimate that a call took, and of its error what is to be made
+// of it.
+func (l *Limiter) settleCost(g grant, estimated, actual float64, err error) error {
+	if _, _, notMade := answer.NotMade(err); err != nil && notMade {
+		if estimated > 0 {
+			l.giveBack(g, estimated)
+		}
+		return answer.Plain(err)
+	}
+	if actual < 0 {
+		actual = estimated
+	}
+	if wrong := l.Settle(estimated, actual); wrong != nil && err == nil {
+		return wrong
+	}
+	if err != nil {
+		l.heed(err, g.at)
+	} else {
+		l.Feedback(nil)
+	}
+	return err
+}
+
+// DoCost is [Limiter.DoCost] for a key.
+func (k *Keyed[K]) DoCost(ctx context.Context, key K, estimated float64, call func(context.Context) (actual float64, err error)) error {
+	return k.Use(key, func(l *Limiter) error { return l.DoCost(ctx, estimated, call) })
+}
+
+// WouldTake is [Limiter.WouldTake] for a key, but 0 where a call would be refused at once
+// instead of waiting: by a policy that rejects, or because there are too many keys. Whoever
+// runs calls for many keys can make those of other ones meanwhile.
+func (k *Keyed[K]) WouldTake(key K, n float64) (wait time.Duration, err error) {
+	if err := validCost(n); err != nil {
+		return 0, err
+	}
+	_ = k.Use(key, func(l *Limiter) error {
+		if !l.rejects() {
+			wait, err = l.WouldTake(n)
+		}
+		return nil
+	})
+	return wait, err
+}
+
+// WouldWait is [Keyed.WouldTake] for one token.
+func (k *Keyed[K]) WouldWait(key K) time.Duration {
+	wait, _ := k.WouldTake(key, 1) // 1 is valid
+	return wait
+}
