@@ -3,6 +3,7 @@ package amorsize_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -43,7 +44,7 @@ func TestByKeyOfSortedHosts(t *testing.T) {
 	ideal := time.Duration(each-1) * time.Second / rate
 	fetch := func(ctx context.Context, p page) (string, error) {
 		time.Sleep(60 * time.Millisecond)
-		return fmt.Sprint(p.host, p.n), nil
+		return fmt.Sprint(p.host, p.n), ctx.Err()
 	}
 	check := func(t *testing.T, took time.Duration, report *amorsize.Report) {
 		t.Helper()
@@ -135,4 +136,339 @@ func TestByKeyOfADeadHost(t *testing.T) {
 			require.Less(t, at, ideal*115/100, host)
 		}
 	})
+}
+
+type prompt struct{ words, answer int }
+
+type reply struct{ tokens int }
+
+// countingService takes so many requests a minute, and so many tokens, which it counts when a
+// call has ended. It refuses whoever comes when there is nothing left.
+type countingService struct {
+	mu               sync.Mutex
+	at               time.Time
+	requests, tokens float64 // that it has left
+	rpm, tpm, most   float64 // most is how many tokens it keeps
+	refused          int
+	spent            float64
+}
+
+func (s *countingService) take() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	past := now.Sub(s.at).Minutes()
+	s.at = now
+	s.requests = min(s.requests+past*s.rpm, s.rpm/60)
+	s.tokens = min(s.tokens+past*s.tpm, s.most)
+	const rounding = 1e-6
+	if s.requests < 1-rounding || s.tokens < -rounding {
+		s.refused++
+		return false
+	}
+	s.requests--
+	return true
+}
+
+func (s *countingService) count(tokens int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens -= float64(tokens)
+	s.spent += float64(tokens)
+}
+
+var errRefused = fmt.Errorf("429")
+
+// 2000 model calls under requests and tokens per minute, what they use known afterwards: as
+// fast as the service allows, and none refused.
+func TestCostOfModelCalls(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		burst          int
+		estimate, uses func(i int) int
+	}{
+		{"exact", 1000, func(i int) int { return 20 + i*7%30 }, func(i int) int { return 20 + i*7%30 }},
+		{"too high", 1000, func(i int) int { return 120 }, func(i int) int { return 20 + i*7%40 }},
+		{"too low", 1000, func(i int) int { return 10 }, func(i int) int { return 15 + i*7%30 }},
+		{"of all sizes", 1000, func(i int) int { return 240 }, func(i int) int { return 10 + i*31%470*(i%3)/2 }},
+		{"the most that they may use", 60_000, func(i int) int { return 2000 }, func(i int) int { return 10 + i*31%270*(i%3)/2 }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &countingService{at: time.Now(), rpm: 600, tpm: 60_000, most: float64(c.burst), requests: 10, tokens: float64(c.burst)}
+				prompts := make([]prompt, 2000)
+				for i := range prompts {
+					prompts[i] = prompt{words: c.estimate(i), answer: c.uses(i)}
+				}
+				ask := func(_ context.Context, p prompt) (reply, error) {
+					if !s.take() {
+						return reply{}, errRefused
+					}
+					time.Sleep(400*time.Millisecond + time.Duration(p.answer)*5*time.Millisecond)
+					s.count(p.answer)
+					return reply{p.answer}, nil
+				}
+
+				requests := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10})
+				tokens := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1000, BurstSize: c.burst})
+				var report amorsize.Report
+				began := time.Now()
+				_, err := amorsize.ExecuteContext(t.Context(), ask, prompts, amorsize.WithReport(&report), amorsize.WithPolicies(requests,
+					amorsize.Cost(tokens, func(p prompt) float64 { return float64(p.words) }, func(r reply, err error) float64 { return float64(r.tokens) })))
+				took := time.Since(began)
+
+				require.NoError(t, err)
+				require.Zero(t, s.refused)
+				ideal := max((2000.0-10)/10, (s.spent-float64(c.burst))/1000)
+				t.Logf("%.1f s, ideally %.1f s; %s", took.Seconds(), ideal, report.String())
+				require.InDelta(t, 1, took.Seconds()/ideal, 0.03)
+			})
+		})
+	}
+}
+
+// However calls end, each item is run once, no item is left parked, and limiters have their
+// tokens: by key, in a run, a stream and an engine.
+func TestByKeyMatrix(t *testing.T) {
+	boom := fmt.Errorf("boom")
+	ends := map[string]func(n int) error{
+		"ok":    func(int) error { return nil },
+		"error": func(n int) error { return map[bool]error{true: boom}[n%3 == 0] },
+		"exit": func(n int) error {
+			if n%50 == 7 {
+				runtime.Goexit()
+			}
+			return map[bool]error{true: boom}[n == 9]
+		},
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				pages := sortedPages(5, 40)
+				limiters := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 50, BurstSize: 2}, 0)
+				breakers := circuitbreaker.MustNewKeyed[string](circuitbreaker.Policy{FailureThreshold: 3, OpenFor: time.Second, WhenOpen: circuitbreaker.Wait}, 0)
+				opts := []amorsize.Option{
+					amorsize.WithErrors(amorsize.Collect),
+					amorsize.WithPolicies(amorsize.ByKey(breakers, hostOf), amorsize.ByKey(limiters, hostOf)),
+				}
+				ran := make([]atomic.Int32, len(pages))
+				fetch := func(_ context.Context, p page) (int, error) {
+					at := slices.Index(pages, p)
+					ran[at].Add(1)
+					time.Sleep(20 * time.Millisecond)
+					return at, end(p.n)
+				}
+				all := func(what string) {
+					t.Helper()
+					for i := range ran {
+						require.EqualValues(t, 1, ran[i].Swap(0), "%s, item %d", what, i)
+					}
+				}
+				if name != "exit" { // in a run, that of the caller's own goroutine ends it, as in any function
+					_, _ = amorsize.ExecuteContext(t.Context(), fetch, pages, opts...)
+					all("run")
+					engine, err := amorsize.New(fetch, opts...)
+					require.NoError(t, err)
+					_, _ = engine.Run(t.Context(), pages)
+					all("engine")
+				}
+				seen := 0
+				for r := range amorsize.Stream(t.Context(), fetch, slices.Values(pages), opts...) {
+					require.Equal(t, seen, r.Index)
+					seen++
+				}
+				require.Equal(t, len(pages), seen)
+				all("stream")
+				time.Sleep(time.Minute)
+				for h := range 5 {
+					require.NoError(t, limiters.Use(fmt.Sprint("host", h), func(l *ratelimit.Limiter) error {
+						require.InDelta(t, 2, l.AvailableTokens(), 1e-9)
+						return nil
+					}))
+				}
+			})
+		})
+	}
+}
+
+// Parked items hear that the run is over: by a failure, a panic, the end of the context, a
+// loop that is left. None of them runs any more, and a stream tells of them.
+func TestByKeyEnds(t *testing.T) {
+	limited := func() amorsize.Option {
+		limiters := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 1}, 0)
+		return amorsize.WithPolicies(amorsize.ByKey(limiters, hostOf))
+	}
+	pages := sortedPages(3, 100)
+	t.Run("failure", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var ran atomic.Int32
+			_, err := amorsize.ExecuteContext(t.Context(), func(_ context.Context, p page) (int, error) {
+				if ran.Add(1) == 10 {
+					return 0, errRefused
+				}
+				return 0, nil
+			}, pages, limited())
+			require.ErrorIs(t, err, errRefused)
+			require.EqualValues(t, 10, ran.Load())
+		})
+	})
+	t.Run("panic", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			var ran atomic.Int32
+			require.Panics(t, func() {
+				_, _ = amorsize.ExecuteContext(t.Context(), func(_ context.Context, p page) (int, error) {
+					if ran.Add(1) == 10 {
+						panic("boom")
+					}
+					return 0, nil
+				}, pages, limited())
+			})
+			require.EqualValues(t, 10, ran.Load())
+		})
+	})
+	t.Run("cancel", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 5500*time.Millisecond)
+			defer cancel()
+			var ran, told atomic.Int32
+			for r := range amorsize.Stream(ctx, func(_ context.Context, p page) (int, error) { ran.Add(1); return 0, nil }, slices.Values(pages), limited()) {
+				if r.Index >= 0 {
+					told.Add(1)
+				}
+			}
+			require.EqualValues(t, 18, ran.Load())
+			require.Greater(t, told.Load(), ran.Load(), "what was parked is told of")
+		})
+	})
+	t.Run("left", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			for r := range amorsize.Stream(t.Context(), func(_ context.Context, p page) (int, error) { return 0, nil }, slices.Values(pages), limited(), amorsize.WithUnordered()) {
+				require.NoError(t, r.Err)
+				if r.Item.n == 3 {
+					break
+				}
+			}
+		})
+	})
+}
+
+// A key that cannot be told is the item's failure, and nobody else's.
+func TestByKeyOfAPanickingKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiters := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 20, BurstSize: 1}, 0)
+		pages := sortedPages(3, 20)
+		seen := 0
+		for r := range amorsize.Stream(t.Context(), func(_ context.Context, p page) (int, error) { return p.n, nil }, slices.Values(pages),
+			amorsize.WithErrors(amorsize.Collect), amorsize.WithPolicies(amorsize.ByKey(limiters, func(p page) string {
+				if p.n == 7 {
+					runtime.Goexit()
+				}
+				return p.host
+			}))) {
+			if r.Item.n == 7 {
+				require.ErrorIs(t, r.Err, amorsize.ErrGoexit)
+			} else {
+				require.NoError(t, r.Err)
+			}
+			seen++
+		}
+		require.Equal(t, len(pages), seen)
+		require.Panics(t, func() {
+			_, _ = amorsize.ExecuteContext(t.Context(), func(_ context.Context, p page) (int, error) { return p.n, nil }, pages,
+				amorsize.WithPolicies(amorsize.ByKey(limiters, func(page) string { panic("no key") })))
+		})
+	})
+}
+
+// A policy for other items is an error before anything is run, and so is one that lacks a part.
+func TestItemPoliciesOfOtherTypes(t *testing.T) {
+	limiters := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 20}, 0)
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 20})
+	run := func(p amorsize.Policy) error {
+		_, err := amorsize.Execute(func(int) (int, error) { t.Error("called"); return 0, nil }, []int{1, 2}, amorsize.WithPolicies(limiter, p))
+		return err
+	}
+	one := func(int) float64 { return 1 }
+	for want, p := range map[string]amorsize.Policy{
+		"amorsize: WithPolicies[1] = one for items of amorsize_test.page: must be for items of int with results of int":         amorsize.ByKey(limiters, hostOf),
+		"amorsize: WithPolicies[1] = one for items of int with results of string: must be for items of int with results of int": amorsize.Cost(limiter, one, func(string, error) float64 { return 1 }),
+		"amorsize: WithPolicies[1] = one that lacks a part: must be a policy and its functions":                                 amorsize.Cost[int, int](limiter, nil, nil),
+	} {
+		err := run(p)
+		require.ErrorIs(t, err, amorsize.ErrConfig)
+		require.EqualError(t, err, want)
+		require.ErrorIs(t, p.Do(t.Context(), func(context.Context) error { return nil }), amorsize.ErrConfig, "outside of a run")
+	}
+	_, err := amorsize.ExecuteBatches(t.Context(), func(_ context.Context, items []int) ([]int, error) { return items, nil }, []int{1},
+		amorsize.WithPolicies(amorsize.Cost(limiter, one, func(int, error) float64 { return 1 })))
+	require.ErrorIs(t, err, amorsize.ErrConfig)
+}
+
+// A batch costs what its items do, each attempt what it is given, and by key it waits for its
+// own.
+func TestCostOfBatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rows := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 100})
+		tables := ratelimit.MustNewKeyed[int](ratelimit.Policy{RequestsPerSecond: 1000}, 0)
+		var given atomic.Int64
+		items := make([]int, 1000)
+		began := time.Now()
+		_, err := amorsize.ExecuteBatches(t.Context(), func(_ context.Context, batch []int) ([]int, error) {
+			given.Add(int64(len(batch)))
+			if len(batch) > 10 { // the last ones are to be given again
+				failed := map[int]error{}
+				for i := 10; i < len(batch); i++ {
+					failed[i] = errRefused
+				}
+				return batch, &amorsize.PartialError{Failed: failed}
+			}
+			return batch, nil
+		}, items, amorsize.WithChunkSize(25), amorsize.WithPolicies(
+			retry.MustNew(retry.Policy{MaxRetries: 3, InitialDelay: time.Millisecond}),
+			amorsize.ByKey(tables, func(batch []int) int { return batch[0] }),
+			amorsize.Cost(rows, func(batch []int) float64 { return float64(len(batch)) }, func(done []int, _ error) float64 { return -1 })))
+		require.NoError(t, err)
+		require.EqualValues(t, 40*(25+15+5), given.Load())
+		require.InDelta(t, (40*45-100)/100.0, time.Since(began).Seconds(), 0.5)
+	})
+}
+
+// By key, tokens of each tenant: one with long answers does not hold up the others.
+func TestCostByKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tenants := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 100}, 0)
+		pages := sortedPages(4, 50)
+		var mu sync.Mutex
+		finished := map[string]time.Duration{}
+		began := time.Now()
+		_, err := amorsize.ExecuteContext(t.Context(), func(_ context.Context, p page) (int, error) {
+			time.Sleep(100 * time.Millisecond)
+			mu.Lock()
+			finished[p.host] = time.Since(began)
+			mu.Unlock()
+			return map[bool]int{true: 50, false: 10}[p.host == "host0"], nil
+		}, pages, amorsize.WithPolicies(amorsize.CostByKey(tenants, hostOf,
+			func(page) float64 { return 30 }, func(used int, _ error) float64 { return float64(used) })))
+		require.NoError(t, err)
+		require.InDelta(t, (50*50-100)/100.0, finished["host0"].Seconds(), 1)
+		for _, host := range []string{"host1", "host2", "host3"} {
+			require.InDelta(t, (50*10-100)/100.0, finished[host].Seconds(), 1, host)
+		}
+	})
+}
+
+// Neither a key nor a cost allocates anything per item.
+func TestItemPoliciesAllocateNothing(t *testing.T) {
+	limiters := ratelimit.MustNewKeyed[int](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 100_000}, 0) // a full bucket would be dropped
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1e9, BurstSize: 1e9})
+	measure := func(n int) float64 {
+		items := make([]int, n)
+		return testing.AllocsPerRun(5, func() {
+			_, _ = amorsize.Execute(func(i int) (int, error) { return i, nil }, items, amorsize.WithWorkers(1), amorsize.WithPolicies(
+				amorsize.ByKey(limiters, func(i int) int { return i % 10 }),
+				amorsize.Cost(limiter, func(int) float64 { return 2 }, func(int, error) float64 { return 1 })))
+		})
+	}
+	measure(2000)
+	require.InDelta(t, 0, (measure(4000)-measure(2000))/2000, 0.02)
 }

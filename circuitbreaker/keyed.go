@@ -63,23 +63,38 @@ func MustNewKeyed[K comparable](p Policy, maxKeys int) *Keyed[K] {
 // may be dropped. If there are too many keys in use or open, it returns a
 // [*TooManyKeysError].
 func (k *Keyed[K]) Use(key K, f func(*Breaker) error) error {
-	if key != key { // a NaN: it could never be found again
-		return bad("key", key, "equal to itself")
+	e, err := k.use(key)
+	if err != nil {
+		return err
 	}
-	e := k.breakers.Use(key)
-	if e == nil {
-		return &TooManyKeysError{Keys: k.breakers.Len()}
-	}
-	defer func() {
-		e.Value.used.Store(int64(clock.Now()))
-		k.breakers.Done(e)
-	}()
+	defer k.done(e)
 	return f(e.Value.Breaker)
+}
+
+// use returns the entry of the key, for done.
+func (k *Keyed[K]) use(key K) (*keyed.Entry[K, *keyedBreaker], error) {
+	if key != key { // a NaN: it could never be found again
+		return nil, bad("key", key, "equal to itself")
+	}
+	if e := k.breakers.Use(key); e != nil {
+		return e, nil
+	}
+	return nil, &TooManyKeysError{Keys: k.breakers.Len()}
+}
+
+func (k *Keyed[K]) done(e *keyed.Entry[K, *keyedBreaker]) {
+	e.Value.used.Store(int64(clock.Now()))
+	k.breakers.Done(e)
 }
 
 // Do is [Breaker.Do] for a key.
 func (k *Keyed[K]) Do(ctx context.Context, key K, call func(context.Context) error) error {
-	return k.Use(key, func(b *Breaker) error { return b.Do(ctx, call) })
+	e, err := k.use(key)
+	if err != nil {
+		return err
+	}
+	defer k.done(e)
+	return e.Value.Do(ctx, call)
 }
 
 // State is [Breaker.State] for a key.
@@ -91,9 +106,13 @@ func (k *Keyed[K]) State(key K) (s State) {
 // WouldWait returns how long a call for the key would wait until its breaker is half-open:
 // 0 if it may pass now, or would be refused at once. Whoever runs calls for many keys can
 // make those of other ones meanwhile.
-func (k *Keyed[K]) WouldWait(key K) (wait time.Duration) {
-	_ = k.Use(key, func(b *Breaker) error { wait = b.wouldWait(); return nil })
-	return wait
+func (k *Keyed[K]) WouldWait(key K) time.Duration {
+	e, err := k.use(key)
+	if err != nil { // as the call will be told
+		return 0
+	}
+	defer k.done(e)
+	return e.Value.wouldWait()
 }
 
 func (b *Breaker) wouldWait() time.Duration {

@@ -68,15 +68,23 @@ func MustNewKeyed[K comparable](p Policy, maxKeys int) *Keyed[K] {
 // its permits are given back, it may be dropped. If there are too many keys in use, it
 // returns a [*TooManyKeysError].
 func (k *Keyed[K]) Use(key K, f func(*Limiter) error) error {
-	if key != key { // a NaN: it could never be found again
-		return bad("key", key, "equal to itself")
-	}
-	e := k.limiters.Use(key)
-	if e == nil {
-		return &TooManyKeysError{Keys: k.limiters.Len()}
+	e, err := k.use(key)
+	if err != nil {
+		return err
 	}
 	defer k.limiters.Done(e)
 	return f(e.Value)
+}
+
+// use returns the entry of the key, which is to be given back.
+func (k *Keyed[K]) use(key K) (*keyed.Entry[K, *Limiter], error) {
+	if key != key { // a NaN: it could never be found again
+		return nil, bad("key", key, "equal to itself")
+	}
+	if e := k.limiters.Use(key); e != nil {
+		return e, nil
+	}
+	return nil, &TooManyKeysError{Keys: k.limiters.Len()}
 }
 
 // Acquire is [Limiter.Acquire] for a key.
@@ -96,7 +104,12 @@ func (k *Keyed[K]) TryAcquire(key K) (p Permit, ok bool) {
 
 // Do is [Limiter.Do] for a key.
 func (k *Keyed[K]) Do(ctx context.Context, key K, call func(context.Context) error) error {
-	return k.Use(key, func(l *Limiter) error { return l.Do(ctx, call) })
+	e, err := k.use(key)
+	if err != nil {
+		return err
+	}
+	defer k.limiters.Done(e)
+	return e.Value.Do(ctx, call)
 }
 
 // Stats is [Limiter.Stats] for a key.

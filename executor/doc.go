@@ -42,12 +42,12 @@
 //	sharing    sharing, registry
 //	crew       crew, admission
 //	job        job, outcome
-//	calls      calls, guarded, batches
+//	calls      calls, guarded, batches, lines
 //	worker     worker, runner, policed, watched, account, context, cpushare, pacer, epoch
 //	record     record, story
 //	telling    listeners, teller, backlog
 //	context    run_context
-//	config     config, timeout, function
+//	config     config, timeout, function, itempolicy
 //	session    session
 //	public     report, moment, explain, events, hooks, errors, span
 //

@@ -4,7 +4,6 @@ import (
 	"context"
 	"slices"
 
-	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/internal/answer"
 )
 
@@ -27,14 +26,6 @@ func newGuarded[T, R any](c calls[T, R], policies []Policy) *guarded[T, R] {
 
 // current returns the item being run, and its result, for policies that look at them.
 func (g *guarded[T, R]) current() (*T, *R) { return &g.item, &g.result }
-
-// lines returns the lines that policies make the items wait in, if they do.
-func (g *guarded[T, R]) lines() source.Lines {
-	if l := linesOf(g.policies, func(i int) *T { return &g.items[i] }); l != nil {
-		return l
-	}
-	return nil
-}
 
 // chain wraps call into the policies, the first one outermost.
 func chain(policies []Policy, call func(context.Context) error) func(context.Context) error {

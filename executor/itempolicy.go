@@ -45,18 +45,18 @@ type itemPolicy interface {
 
 // guardsItem is an itemPolicy for items of a type.
 type guardsItem[T any] interface {
-	bind(current func() *T) Policy
+	Bind(current func() *T) Policy
 }
 
 // guardsCall is an itemPolicy for items of a type with results of another.
 type guardsCall[T, R any] interface {
-	bind(current func() (*T, *R)) Policy
+	Bind(current func() (*T, *R)) Policy
 }
 
 // lined is an itemPolicy that makes items wait by a key of theirs.
 type lined[T any] interface {
-	line(item *T) uint64
-	wait(item *T) time.Duration
+	Line(item *T) uint64
+	Wait(item *T) time.Duration
 }
 
 // unbound is what an itemPolicy is outside of a run.
@@ -99,9 +99,9 @@ type keyed[T any, K comparable] struct {
 	seed  maphash.Seed
 }
 
-// line returns a number for the key. That two keys have the same is next to impossible, and
+// Line returns a number for the key. That two keys have the same is next to impossible, and
 // would only have them wait for each other.
-func (k *keyed[T, K]) line(item *T) uint64 { return maphash.Comparable(k.seed, k.keyOf(*item)) }
+func (k *keyed[T, K]) Line(item *T) uint64 { return maphash.Comparable(k.seed, k.keyOf(*item)) }
 
 type byKey[T any, K comparable] struct {
 	policy KeyedPolicy[K]
@@ -111,14 +111,16 @@ type byKey[T any, K comparable] struct {
 func (p *byKey[T, K]) valid() bool   { return p.policy != nil && p.keyOf != nil }
 func (p *byKey[T, K]) about() string { return typeName[T]() }
 
-func (p *byKey[T, K]) wait(item *T) time.Duration {
+// Wait implements lined.
+func (p *byKey[T, K]) Wait(item *T) time.Duration {
 	if tells, ok := p.policy.(interface{ WouldWait(K) time.Duration }); ok {
 		return tells.WouldWait(p.keyOf(*item))
 	}
 	return 0
 }
 
-func (p *byKey[T, K]) bind(current func() *T) Policy { return &boundKey[T, K]{p, current} }
+// Bind implements guardsItem.
+func (p *byKey[T, K]) Bind(current func() *T) Policy { return &boundKey[T, K]{p, current} }
 
 // boundKey is a byKey of a worker.
 type boundKey[T any, K comparable] struct {
@@ -146,7 +148,8 @@ type cost[T, R any] struct {
 func (p *cost[T, R]) valid() bool   { return p.policy != nil && p.estimate != nil }
 func (p *cost[T, R]) about() string { return typeName[T]() + " with results of " + typeName[R]() }
 
-func (p *cost[T, R]) bind(current func() (*T, *R)) Policy {
+// Bind implements guardsCall.
+func (p *cost[T, R]) Bind(current func() (*T, *R)) Policy {
 	b := &boundCost[T, R]{priced: p.priced, current: current}
 	b.do = func(ctx context.Context, _ *T, estimated float64) error {
 		return p.policy.DoCost(ctx, estimated, b.attempt)
@@ -168,7 +171,8 @@ func (p *costByKey[T, R, K]) about() string {
 	return typeName[T]() + " with results of " + typeName[R]()
 }
 
-func (p *costByKey[T, R, K]) wait(item *T) time.Duration {
+// Wait implements lined.
+func (p *costByKey[T, R, K]) Wait(item *T) time.Duration {
 	tells, ok := p.policy.(interface {
 		WouldTake(K, float64) (time.Duration, error)
 	})
@@ -179,7 +183,8 @@ func (p *costByKey[T, R, K]) wait(item *T) time.Duration {
 	return wait
 }
 
-func (p *costByKey[T, R, K]) bind(current func() (*T, *R)) Policy {
+// Bind implements guardsCall.
+func (p *costByKey[T, R, K]) Bind(current func() (*T, *R)) Policy {
 	b := &boundCost[T, R]{priced: p.priced, current: current}
 	b.do = func(ctx context.Context, item *T, estimated float64) error {
 		return p.policy.DoCost(ctx, p.keyOf(*item), estimated, b.attempt)
@@ -230,12 +235,12 @@ func checkItemPolicies[T, R any](policies []Policy) error {
 		}
 		field := fmt.Sprintf("Policies[%d]", i)
 		if !p.valid() {
-			return &ConfigError{field, "a part that is nil", "a policy and its functions"}
+			return &ConfigError{field, "one that lacks a part", "a policy and its functions"}
 		}
 		_, item := policy.(guardsItem[T])
 		_, call := policy.(guardsCall[T, R])
 		if !item && !call {
-			return &ConfigError{field, "for items of " + p.about(), "for items of " + typeName[T]() + " with results of " + typeName[R]()}
+			return &ConfigError{field, "one for items of " + p.about(), "for items of " + typeName[T]() + " with results of " + typeName[R]()}
 		}
 	}
 	return nil
@@ -247,9 +252,9 @@ func bind[T, R any](policies []Policy, current func() (*T, *R)) []Policy {
 	for i, policy := range policies {
 		switch p := policy.(type) {
 		case guardsItem[T]:
-			bound[i] = p.bind(func() *T { item, _ := current(); return item })
+			bound[i] = p.Bind(func() *T { item, _ := current(); return item })
 		case guardsCall[T, R]:
-			bound[i] = p.bind(current)
+			bound[i] = p.Bind(current)
 		default:
 			bound[i] = policy
 		}

@@ -1,6 +1,10 @@
 package executor
 
-import "time"
+import (
+	"time"
+
+	"github.com/amorsize/amorsize/executor/internal/source"
+)
 
 // lines tells in which lines the items of a run wait. It implements source.Lines.
 type lines[T any] struct {
@@ -32,7 +36,7 @@ func (l *lines[T]) Of(i int) (line uint64, ok bool) {
 	}()
 	item := l.item(i)
 	for _, p := range l.policies {
-		line = line*1099511628211 + p.line(item) // the prime of FNV-1a
+		line = line*1099511628211 + p.Line(item) // the prime of FNV-1a
 	}
 	return line, true
 }
@@ -46,7 +50,15 @@ func (l *lines[T]) Wait(i int) (wait time.Duration) {
 	}()
 	item := l.item(i)
 	for _, p := range l.policies {
-		wait = max(wait, p.wait(item))
+		wait = max(wait, p.Wait(item))
 	}
 	return wait
+}
+
+// lines returns the lines that policies make the items wait in, if they do.
+func (g *guarded[T, R]) lines() source.Lines {
+	if l := linesOf(g.policies, func(i int) *T { return &g.items[i] }); l != nil {
+		return l
+	}
+	return nil
 }

@@ -236,3 +236,11 @@ func executeArrivals(ctx context.Context, r runner, arrivals *source.Arrivals, c
 	defer o.close(&err)
 	err = o.execute()
 }
+
+// lines returns the lines that policies make the items wait in, if they do.
+func (s *stream[T, R]) lines() source.Lines {
+	if l := linesOf(s.cfg.Policies, s.ring.at); l != nil {
+		return l
+	}
+	return nil
+}

@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/clock"
 )
@@ -44,14 +43,6 @@ func newStreaming[T, R any](s *stream[T, R]) *streaming[T, R] {
 
 // current returns the item being run, and its result, for policies that look at them.
 func (r *streaming[T, R]) current() (*T, *R) { return &r.cell.Item, &r.cell.Value }
-
-// lines returns the lines that policies make the items wait in, if they do.
-func (r *streaming[T, R]) lines() source.Lines {
-	if l := linesOf(r.cfg.Policies, r.ring.at); l != nil {
-		return l
-	}
-	return nil
-}
 
 func (r *streaming[T, R]) fork() runner               { return newStreaming(r.stream) }
 func (r *streaming[T, R]) usesContext() bool          { return true }

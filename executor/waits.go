@@ -164,9 +164,7 @@ func (s *scheduler) boundOf(m Moment) Bound {
 	ceiling := m.Bound == BoundByCaller || m.Limit >= s.sharing.most()
 	idle, _ := s.source.Demand()
 	switch {
-	case s.starved():
-		return BoundByPolicies
-	case m.Held > 0 && 5*m.InFlight < 4*m.Limit || m.Held > m.Limit/2:
+	case s.policiesBind(m):
 		return BoundByPolicies
 	case s.source.Left() == 0 || idle > 0: // they ran out, or come too slowly
 		return BoundByItems
@@ -176,6 +174,11 @@ func (s *scheduler) boundOf(m Moment) Bound {
 		return BoundByItems
 	}
 	return m.Bound
+}
+
+// policiesBind reports whether it is policies that keep calls from being in flight.
+func (s *scheduler) policiesBind(m Moment) bool {
+	return s.starved() || m.Held > 0 && 5*m.InFlight < 4*m.Limit || m.Held > m.Limit/2
 }
 
 // starved reports whether there are items left, and workers for them, that the policies hold

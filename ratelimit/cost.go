@@ -29,6 +29,8 @@ func (l *Limiter) DoCost(ctx context.Context, estimated float64, call func(conte
 	if ctx.Err() != nil {
 		return canceled(ctx)
 	}
+	l.openCost()
+	defer l.closeCost()
 	var g grant
 	if estimated > 0 {
 		var err error
@@ -40,20 +42,50 @@ func (l *Limiter) DoCost(ctx context.Context, estimated float64, call func(conte
 	return l.settleCost(g, estimated, actual, err)
 }
 
+// openCost has slacks be noted until closeCost. A limiter that is used so keeps its line, and
+// what is in it, and takes the lock for every call: there is nothing to allocate then.
+func (l *Limiter) openCost() {
+	b, now := l.lock()
+	defer l.unlock(b, now)
+	if l.line == nil {
+		l.line = newLine()
+	}
+	if l.line.costs == nil {
+		l.line.costs = &slacks{}
+	}
+	l.line.costs.open++
+}
+
+func (l *Limiter) closeCost() {
+	b, now := l.lock()
+	defer l.unlock(b, now)
+	if s := l.line.costs; s.open == 1 {
+		*s = slacks{low: s.low[:0]}
+	} else {
+		s.open--
+	}
+}
+
 // settleCost makes up for the estimate that a call took, and of its error what is to be made
 // of it.
 func (l *Limiter) settleCost(g grant, estimated, actual float64, err error) error {
-	if _, _, notMade := answer.NotMade(err); err != nil && notMade {
-		if estimated > 0 {
-			l.giveBack(g, estimated)
+	if err != nil {
+		plain, _, notMade := answer.NotMade(err)
+		if err = plain; notMade {
+			if estimated > 0 {
+				l.giveBack(g, estimated)
+			}
+			return err
 		}
-		return answer.Plain(err)
 	}
-	if actual < 0 {
-		actual = estimated
-	}
-	if wrong := l.Settle(estimated, actual); wrong != nil && err == nil {
-		return wrong
+	switch {
+	case actual < 0 || actual == estimated:
+	case actual < estimated:
+		l.takeBack(g, estimated-actual)
+	default:
+		if wrong := l.Settle(estimated, actual); wrong != nil && err == nil {
+			return wrong
+		}
 	}
 	if err != nil {
 		l.heed(err, g.at)
@@ -65,7 +97,12 @@ func (l *Limiter) settleCost(g grant, estimated, actual float64, err error) erro
 
 // DoCost is [Limiter.DoCost] for a key.
 func (k *Keyed[K]) DoCost(ctx context.Context, key K, estimated float64, call func(context.Context) (actual float64, err error)) error {
-	return k.Use(key, func(l *Limiter) error { return l.DoCost(ctx, estimated, call) })
+	e, err := k.use(key)
+	if err != nil {
+		return err
+	}
+	defer k.limiters.Done(e)
+	return e.Value.DoCost(ctx, estimated, call)
 }
 
 // WouldTake is [Limiter.WouldTake] for a key, but 0 where a call would be refused at once
@@ -75,13 +112,15 @@ func (k *Keyed[K]) WouldTake(key K, n float64) (wait time.Duration, err error) {
 	if err := validCost(n); err != nil {
 		return 0, err
 	}
-	_ = k.Use(key, func(l *Limiter) error {
-		if !l.rejects() {
-			wait, err = l.WouldTake(n)
-		}
-		return nil
-	})
-	return wait, err
+	e, err := k.use(key)
+	if err != nil { // as the call will be told
+		return 0, nil
+	}
+	defer k.limiters.Done(e)
+	if e.Value.rejects() {
+		return 0, nil
+	}
+	return e.Value.WouldTake(n)
 }
 
 // WouldWait is [Keyed.WouldTake] for one token.

@@ -117,7 +117,7 @@ func (j *joint) admit(now time.Duration) bool {
 	}
 	for i := range j.members {
 		m := &j.members[i]
-		m.granted = grant{m.l.bucket.Load(), now}
+		m.granted = grant{m.l.bucket.Load(), now, 0}
 		m.l.admit(m.granted.b, now, m.w.amount)
 	}
 	return true

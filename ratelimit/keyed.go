@@ -61,15 +61,23 @@ func MustNewKeyed[K comparable](p Policy, maxKeys int) *Keyed[K] {
 // ago none has a full bucket, it returns a [*TooManyKeysError] at once, also if the
 // policy is to wait: a retrier waits as long as the error says, and then for longer.
 func (k *Keyed[K]) Use(key K, f func(*Limiter) error) error {
-	if key != key { // a NaN: it could never be found again
-		return bad("key", key, "equal to itself")
-	}
-	e := k.limiters.Use(key)
-	if e == nil {
-		return k.tooMany()
+	e, err := k.use(key)
+	if err != nil {
+		return err
 	}
 	defer k.limiters.Done(e)
 	return f(e.Value)
+}
+
+// use returns the entry of the key, which is to be given back.
+func (k *Keyed[K]) use(key K) (*keyed.Entry[K, *Limiter], error) {
+	if key != key { // a NaN: it could never be found again
+		return nil, bad("key", key, "equal to itself")
+	}
+	if e := k.limiters.Use(key); e != nil {
+		return e, nil
+	}
+	return nil, k.tooMany()
 }
 
 // keysInUse is when to come back if calls are under way for all keys: nobody knows how
@@ -109,7 +117,12 @@ func (k *Keyed[K]) TryAcquire(key K) bool {
 
 // Do is [Limiter.Do] for a key.
 func (k *Keyed[K]) Do(ctx context.Context, key K, call func(context.Context) error) error {
-	return k.Use(key, func(l *Limiter) error { return l.Do(ctx, call) })
+	e, err := k.use(key)
+	if err != nil {
+		return err
+	}
+	defer k.limiters.Done(e)
+	return e.Value.Do(ctx, call)
 }
 
 // Len returns how many keys there are now.

@@ -130,15 +130,16 @@ func (l *Limiter) acquire(ctx context.Context, n float64) (grant, error) {
 	}
 	b, now := l.lockForOne()
 	w, expected, err := l.admitOrEnter(ctx, b, now, amount(n))
+	g := grant{b, now, l.line.mark()}
 	l.unlock(b, now)
 	if w == nil || err != nil {
-		return grant{b, now}, err
+		return g, err
 	}
 	l.waits(expected, func() { l.leave(w) })
 	if err := l.await(ctx, w, now); err != nil {
 		return grant{}, err
 	}
-	return grant{b, w.due}, nil
+	return grant{b, w.due, w.mark}, nil
 }
 
 // admitOrEnter takes what is wanted and returns nil, or it takes a place in the line and

@@ -34,6 +34,7 @@ type line struct {
 	armedFor   time.Duration // when it fires, which may be before anybody is due
 	batched    bool          // it serves several at once
 	resume     time.Duration // the end of a pause: no token before
+	costs      *slacks       // of calls whose cost is not known yet; nil if there never were any
 	returned   time.Duration // until when no more returned tokens are worth anything, less a bucket
 }
 
@@ -47,6 +48,7 @@ type waiter struct {
 	told       bool          // the joint knows that it is its turn
 	inLine     bool
 	granted    bool
+	mark       uint64           // of the slacks, when it was granted
 	due        time.Duration    // when it was
 	err        error            // why it was not
 	done       chan error       // what came of it, once; nil for a reservation
@@ -161,7 +163,7 @@ func (q *line) remove(w *waiter) {
 // before would only wait for that.
 func (q *line) end(w *waiter) {
 	q.remove(w)
-	w.granted = true
+	w.granted, w.mark = true, q.costs.mark()
 	if w.done != nil {
 		q.ended = append(q.ended, w)
 	}

@@ -50,6 +50,7 @@ func (l *Limiter) hold() (*bucket, time.Duration) {
 		l.tat = load(word)
 	}
 	now := clock.Now()
+	l.noteSlack(b, now)
 	if now < b.epoch && (l.line == nil || l.line.head == nil) {
 		b = l.rebase(b, now)
 	}
@@ -79,7 +80,7 @@ func (l *Limiter) unlock(b *bucket, now time.Duration) {
 		ended, q.ended = q.ended, nil
 		if q.head != nil {
 			l.arm(b, now)
-		} else if now >= max(q.resume, q.returned) {
+		} else if now >= max(q.resume, q.returned) && q.costs == nil {
 			l.line = nil // its timer, at which nobody looks any more, goes with it
 		}
 	}

@@ -71,7 +71,7 @@ func (m *member) ready(b *bucket, now time.Duration) bool {
 func (m *member) spend(b *bucket, now time.Duration) {
 	cost := m.w.amount.times(b.token)
 	m.l.tat = later(m.l.tat, b.fullFor(cost, now)).plus(cost)
-	m.granted = grant{b, now}
+	m.granted = grant{b, now, 0}
 	m.l.line.remove(m.w)
 	m.l.serve(b, now)
 }

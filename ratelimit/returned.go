@@ -18,8 +18,9 @@ import (
 
 // grant is a token that was taken.
 type grant struct {
-	b  *bucket       // of which
-	at time.Duration // when
+	b    *bucket       // of which
+	at   time.Duration // when
+	mark uint64        // of the slacks, then: 0 if nobody kept any
 }
 
 // grant takes a token, as Acquire does.
@@ -29,7 +30,7 @@ func (l *Limiter) grant(ctx context.Context) (grant, error) {
 	}
 	b := l.bucket.Load()
 	if now, got := b.take(1); got == taken {
-		return grant{b, now}, nil
+		return grant{b, now, 0}, nil
 	}
 	return l.acquire(ctx, 1)
 }

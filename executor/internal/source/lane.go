@@ -5,6 +5,19 @@ import (
 	"time"
 )
 
+// feed is a source that Lanes takes items from without waiting.
+type feed interface {
+	Source
+	// tryTake claims the next item, if there is one, for one of so many workers.
+	tryTake(workers int) (i int, ok bool)
+	// look reports whether there is an item to claim, and whether more may come.
+	look() (there, more bool)
+	// listen returns what has a token when an item may have come, until unlisten; nil if
+	// none ever comes.
+	listen() <-chan struct{}
+	unlisten()
+}
+
 // lane is the items of a line. It is kept while there are any.
 type lane struct {
 	line  uint64

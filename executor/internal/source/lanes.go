@@ -41,19 +41,7 @@ type Lanes struct {
 	due   laneHeap      // lanes with items of which none is on its way
 	taken map[int]*lane // items on their way
 	plain []int         // items that go unasked: see free
-}
-
-// feed is a source that Lanes takes items from without waiting.
-type feed interface {
-	Source
-	// tryTake claims the next item, if there is one, for one of so many workers.
-	tryTake(workers int) (i int, ok bool)
-	// look reports whether there is an item to claim, and whether more may come.
-	look() (there, more bool)
-	// listen returns what has a token when an item may have come, until unlisten; nil if
-	// none ever comes.
-	listen() <-chan struct{}
-	unlisten()
+	spare []*lane       // to be used again
 }
 
 // NewLanes returns the items of from, which is [Slice] or [Arrivals], by their lines.
@@ -166,13 +154,24 @@ func (l *Lanes) enter(line uint64, i int) *lane {
 	l.parked.Add(1)
 	n := l.lanes[line]
 	if n == nil {
-		n = &lane{line: line, place: -1}
-		l.lanes[line] = n
+		n = l.newLane(line)
 		n.items.push(i)
 		return n
 	}
 	n.items.push(i)
 	return nil
+}
+
+// newLane returns the lane of a line that has none. mu is held.
+func (l *Lanes) newLane(line uint64) (n *lane) {
+	if last := len(l.spare) - 1; last >= 0 {
+		n, l.spare = l.spare[last], l.spare[:last]
+	} else {
+		n = &lane{}
+	}
+	n.line = line
+	l.lanes[line] = n
+	return n
 }
 
 // park has n be asked again after wait. mu is held.
@@ -229,6 +228,7 @@ func (l *Lanes) Passed(i int) {
 func (l *Lanes) leave(n *lane) {
 	if n.items.empty() {
 		delete(l.lanes, n.line)
+		l.spare = append(l.spare, n)
 	} else {
 		l.park(n, 0)
 	}

@@ -1,0 +1,107 @@
+package ratelimit
+
+import (
+	"slices"
+	"time"
+)
+
+// slacks is what it takes to correct an estimate as if the call had cost what it did from the
+// start. Its tokens then come off the TAT, unless the bucket was full meanwhile without them:
+// what would have come into it after that is lost. So as much comes off as the TAT was ahead
+// of the clock since then, at the least; and what it was ahead since then is that much less
+// from here on.
+//
+// The TAT falls behind the clock steadily and is moved only with the lock held, so it is enough
+// to look whenever the lock is taken.
+type slacks struct {
+	open int    // calls that have not been settled
+	seen uint64 // looks so far
+	low  []low  // each is lower than all after it
+}
+
+// low is how far the TAT was ahead at a look.
+type low struct {
+	look  uint64
+	slack uint128
+}
+
+// mostLows bounds the memory. Beyond it, older ones are taken together.
+const mostLows = 256
+
+// mark returns what tells looks from here on from those before.
+func (s *slacks) mark() uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.seen
+}
+
+// mark is that of the line, which may be nil.
+func (q *line) mark() uint64 {
+	if q == nil {
+		return 0
+	}
+	return q.costs.mark()
+}
+
+// look notes how far the TAT is ahead.
+func (s *slacks) look(slack uint128) {
+	s.seen++
+	for n := len(s.low); n > 0 && !s.low[n-1].slack.less(slack); n-- {
+		s.low = s.low[:n-1]
+	}
+	if len(s.low) == mostLows {
+		s.low[1].slack = s.low[0].slack
+		s.low = slices.Delete(s.low, 0, 1)
+	}
+	s.low = append(s.low, low{s.seen, slack})
+}
+
+// since returns the least that the TAT was ahead after a mark.
+func (s *slacks) since(mark uint64) uint128 {
+	for _, l := range s.low {
+		if l.look > mark {
+			return l.slack
+		}
+	}
+	return maxUint128
+}
+
+// less has the TAT have been less ahead after a mark, by what since allows.
+func (s *slacks) less(mark uint64, by uint128) {
+	for i := len(s.low) - 1; i >= 0 && s.low[i].look > mark; i-- {
+		s.low[i].slack = s.low[i].slack.minus(by)
+	}
+	kept := s.low[:0]
+	for _, l := range s.low {
+		for n := len(kept); n > 0 && !kept[n-1].slack.less(l.slack); n-- {
+			kept = kept[:n-1]
+		}
+		kept = append(kept, l)
+	}
+	s.low = kept
+}
+
+// noteSlack is a look, if somebody wants to know.
+func (l *Limiter) noteSlack(b *bucket, now time.Duration) {
+	if l.line != nil && l.line.costs != nil && l.line.costs.open > 0 {
+		l.line.costs.look(l.tat.minus(b.instant(now)))
+	}
+}
+
+// takeBack gives n tokens back that a call turned out not to have cost.
+func (l *Limiter) takeBack(g grant, n float64) {
+	b, now := l.lock()
+	defer l.unlock(b, now)
+	cost := amount(n).times(b.token)
+	s := l.line.costs
+	if b != g.b || s == nil { // what was taken of another bucket says nothing about this one
+		return
+	}
+	cost = l.room(b, now, earlier(cost, s.since(g.mark)))
+	s.less(g.mark, cost)
+	l.tat = l.tat.minus(cost)
+	l.noteSlack(b, now)
+	l.serve(b, now)
+	b.grace.Store(noGrace) // as in refund
+}
