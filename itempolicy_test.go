@@ -222,6 +222,7 @@ func TestCostOfModelCalls(t *testing.T) {
 				ideal := max((2000.0-10)/10, (s.spent-float64(c.burst))/1000)
 				t.Logf("%.1f s, ideally %.1f s; %s", took.Seconds(), ideal, report.String())
 				require.InDelta(t, 1, took.Seconds()/ideal, 0.03)
+				require.InDelta(t, 1, took.Seconds()/report.PredictedDuration.Seconds(), 0.1)
 			})
 		})
 	}

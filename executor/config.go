@@ -103,6 +103,7 @@ type Config struct {
 	learned     *learned // by the session
 	function    function // what the run makes calls of
 	rate, burst float64  // of the slowest policy, 0 if none tells: see askRate
+	budgets     []budget // of amounts, of the policies that tell theirs
 
 	// Report, if not nil, is written before the run returns or panics.
 	Report *Report
@@ -230,6 +231,11 @@ type paced interface {
 // not ours, and must not be called with a lock held.
 func (c *Config) askRate() {
 	for _, policy := range c.Policies {
+		if p, ok := policy.(interface{ Budget() (budget, bool) }); ok {
+			if b, ok := p.Budget(); ok {
+				c.budgets = append(c.budgets, b)
+			}
+		}
 		if l, ok := policy.(paced); ok {
 			if r := l.Rate(); r > 0 && (c.rate == 0 || r < c.rate) {
 				c.rate, c.burst = r, float64(l.Burst())

@@ -47,7 +47,7 @@
 //	record     record, story
 //	telling    listeners, teller, backlog
 //	context    run_context
-//	config     config, timeout, function, itempolicy
+//	config     config, timeout, function, itempolicy, itemcost
 //	session    session
 //	public     report, moment, explain, events, hooks, errors, span
 //

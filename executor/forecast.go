@@ -67,6 +67,16 @@ func (p *planner) foresee(a achieved) {
 	p.plan.PredictedDuration, p.plan.AtBest = took, false
 }
 
+// foreseeBudgets makes a prediction longer that budgets do not allow, as they are known by what
+// calls have cost so far.
+func (p *planner) foreseeBudgets() {
+	for _, b := range p.cfg.budgets {
+		if took := b.took(p.total); took > p.plan.PredictedDuration {
+			p.plan.PredictedDuration, p.plan.AtBest = took, false
+		}
+	}
+}
+
 // foreseeGrowth follows the ramp again when it is better known what a call takes: the
 // first to end are the short ones.
 func (p *planner) foreseeGrowth(c waitingCalls) {

@@ -82,7 +82,7 @@ func ByKey[T any, K comparable](policy KeyedPolicy[K], keyOf func(T) K) Policy {
 // the call, used how much it was, below 0 if that isn't known; the result is zero if the
 // call failed. A nil used says that the estimate is exact.
 func Cost[T, R any](policy CostPolicy, estimate func(T) float64, used func(R, error) float64) Policy {
-	return &cost[T, R]{policy: policy, priced: priced[T, R]{estimate, used}}
+	return &cost[T, R]{policy: policy, priced: priced[T, R]{estimate, used}, spent: new(spending)}
 }
 
 // CostByKey is [Cost] with an amount for each key, as by [ByKey].
@@ -131,97 +131,6 @@ type boundKey[T any, K comparable] struct {
 // Do implements [Policy].
 func (b *boundKey[T, K]) Do(ctx context.Context, call func(context.Context) error) error {
 	return b.policy.Do(ctx, b.keyOf(*b.current()), call)
-}
-
-// priced is what tells what a call costs.
-type priced[T, R any] struct {
-	estimate func(T) float64
-	used     func(R, error) float64
-}
-
-type cost[T, R any] struct {
-	unbound
-	policy CostPolicy
-	priced[T, R]
-}
-
-func (p *cost[T, R]) valid() bool   { return p.policy != nil && p.estimate != nil }
-func (p *cost[T, R]) about() string { return typeName[T]() + " with results of " + typeName[R]() }
-
-// Bind implements guardsCall.
-func (p *cost[T, R]) Bind(current func() (*T, *R)) Policy {
-	b := &boundCost[T, R]{priced: p.priced, current: current}
-	b.do = func(ctx context.Context, _ *T, estimated float64) error {
-		return p.policy.DoCost(ctx, estimated, b.attempt)
-	}
-	return b.made()
-}
-
-type costByKey[T, R any, K comparable] struct {
-	policy KeyedCostPolicy[K]
-	keyed[T, K]
-	priced[T, R]
-}
-
-func (p *costByKey[T, R, K]) valid() bool {
-	return p.policy != nil && p.keyOf != nil && p.estimate != nil
-}
-
-func (p *costByKey[T, R, K]) about() string {
-	return typeName[T]() + " with results of " + typeName[R]()
-}
-
-// Wait implements lined.
-func (p *costByKey[T, R, K]) Wait(item *T) time.Duration {
-	tells, ok := p.policy.(interface {
-		WouldTake(K, float64) (time.Duration, error)
-	})
-	if !ok {
-		return 0
-	}
-	wait, _ := tells.WouldTake(p.keyOf(*item), p.estimate(*item)) // the call will say what is wrong
-	return wait
-}
-
-// Bind implements guardsCall.
-func (p *costByKey[T, R, K]) Bind(current func() (*T, *R)) Policy {
-	b := &boundCost[T, R]{priced: p.priced, current: current}
-	b.do = func(ctx context.Context, item *T, estimated float64) error {
-		return p.policy.DoCost(ctx, p.keyOf(*item), estimated, b.attempt)
-	}
-	return b.made()
-}
-
-// boundCost is a cost of a worker. It makes one call at a time.
-type boundCost[T, R any] struct {
-	priced[T, R]
-	current func() (*T, *R)
-	do      func(ctx context.Context, item *T, estimated float64) error
-	attempt func(context.Context) (float64, error)
-	call    func(context.Context) error // under way
-}
-
-// made returns b with the one closure that its attempts need.
-func (b *boundCost[T, R]) made() *boundCost[T, R] {
-	b.attempt = func(ctx context.Context) (float64, error) {
-		err := b.call(ctx)
-		if b.used == nil {
-			return -1, err
-		}
-		_, result := b.current()
-		if err != nil {
-			return b.used(*new(R), err), err
-		}
-		return b.used(*result, nil), nil
-	}
-	return b
-}
-
-// Do implements [Policy].
-func (b *boundCost[T, R]) Do(ctx context.Context, call func(context.Context) error) error {
-	item, _ := b.current()
-	b.call = call
-	return b.do(ctx, item, b.estimate(*item))
 }
 
 func typeName[T any]() string { return reflect.TypeFor[T]().String() }

@@ -193,6 +193,7 @@ func (s *scheduler) foresee(now time.Duration) {
 	if s.arrives {
 		return
 	}
+	defer s.planner.foreseeBudgets()
 	a := achieved{after: now - s.start, items: int(s.room.ended.Load())}
 	switch m := &s.record.last; {
 	case s.waits() && m.Bound == "" && 2*a.items < s.total:

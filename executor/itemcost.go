@@ -1,0 +1,160 @@
+package executor
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Policies for calls that cost an amount each.
+
+// priced is what tells what a call costs.
+type priced[T, R any] struct {
+	estimate func(T) float64
+	used     func(R, error) float64
+}
+
+type cost[T, R any] struct {
+	unbound
+	policy CostPolicy
+	priced[T, R]
+	spent *spending
+}
+
+// spending is what calls have cost so far, with whatever runs the policy is for.
+type spending struct {
+	mu     sync.Mutex
+	calls  int
+	amount float64
+}
+
+func (s *spending) add(amount float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls++
+	s.amount += amount
+}
+
+// mean returns what a call costs, 0 as long as too few have been made to tell.
+func (s *spending) mean() float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.calls < 8 {
+		return 0
+	}
+	return s.amount / float64(s.calls)
+}
+
+// budget is a rate of amounts that calls are held to.
+type budget struct {
+	spent       *spending
+	rate, burst float64 // amounts per second, and at once
+}
+
+// took returns how long so many calls take at the least, 0 if that isn't known.
+func (b budget) took(calls int) time.Duration {
+	return time.Duration(max(0, float64(calls)*b.spent.mean()-b.burst) / b.rate * float64(time.Second))
+}
+
+// Budget tells what the policy holds calls to, if it tells its rate.
+func (p *cost[T, R]) Budget() (b budget, ok bool) {
+	paced, ok := p.policy.(paced)
+	if !ok || paced.Rate() <= 0 {
+		return b, false
+	}
+	return budget{p.spent, paced.Rate(), float64(paced.Burst())}, true
+}
+
+func (p *cost[T, R]) valid() bool   { return p.policy != nil && p.estimate != nil }
+func (p *cost[T, R]) about() string { return typeName[T]() + " with results of " + typeName[R]() }
+
+// Bind implements guardsCall.
+func (p *cost[T, R]) Bind(current func() (*T, *R)) Policy {
+	b := &boundCost[T, R]{priced: p.priced, current: current, spent: p.spent}
+	b.do = func(ctx context.Context, _ *T, estimated float64) error {
+		return p.policy.DoCost(ctx, estimated, b.attempt)
+	}
+	return b.made()
+}
+
+type costByKey[T, R any, K comparable] struct {
+	policy KeyedCostPolicy[K]
+	keyed[T, K]
+	priced[T, R]
+}
+
+func (p *costByKey[T, R, K]) valid() bool {
+	return p.policy != nil && p.keyOf != nil && p.estimate != nil
+}
+
+func (p *costByKey[T, R, K]) about() string {
+	return typeName[T]() + " with results of " + typeName[R]()
+}
+
+// Wait implements lined.
+func (p *costByKey[T, R, K]) Wait(item *T) time.Duration {
+	tells, ok := p.policy.(interface {
+		WouldTake(K, float64) (time.Duration, error)
+	})
+	if !ok {
+		return 0
+	}
+	wait, _ := tells.WouldTake(p.keyOf(*item), p.estimate(*item)) // the call will say what is wrong
+	return wait
+}
+
+// Bind implements guardsCall.
+func (p *costByKey[T, R, K]) Bind(current func() (*T, *R)) Policy {
+	b := &boundCost[T, R]{priced: p.priced, current: current}
+	b.do = func(ctx context.Context, item *T, estimated float64) error {
+		return p.policy.DoCost(ctx, p.keyOf(*item), estimated, b.attempt)
+	}
+	return b.made()
+}
+
+// boundCost is a cost of a worker. It makes one call at a time.
+type boundCost[T, R any] struct {
+	priced[T, R]
+	current func() (*T, *R)
+	spent   *spending // nil if nobody asks
+	do      func(ctx context.Context, item *T, estimated float64) error
+	attempt func(context.Context) (float64, error)
+	call    func(context.Context) error // under way
+}
+
+// made returns b with the one closure that its attempts need.
+func (b *boundCost[T, R]) made() *boundCost[T, R] {
+	b.attempt = func(ctx context.Context) (actual float64, err error) {
+		err = b.call(ctx)
+		actual = b.cost(err)
+		if b.spent != nil {
+			if actual >= 0 {
+				b.spent.add(actual)
+			} else {
+				item, _ := b.current()
+				b.spent.add(b.estimate(*item))
+			}
+		}
+		return actual, err
+	}
+	return b
+}
+
+// cost returns what the call has cost that returned err.
+func (b *boundCost[T, R]) cost(err error) float64 {
+	if b.used == nil {
+		return -1
+	}
+	if err != nil {
+		return b.used(*new(R), err)
+	}
+	_, result := b.current()
+	return b.used(*result, nil)
+}
+
+// Do implements [Policy].
+func (b *boundCost[T, R]) Do(ctx context.Context, call func(context.Context) error) error {
+	item, _ := b.current()
+	b.call = call
+	return b.do(ctx, item, b.estimate(*item))
+}
