@@ -41,9 +41,9 @@ func ByKey[T any, K comparable](policy KeyedPolicy[K], keyOf func(item T) K) Pol
 
 // Cost returns a policy, for [WithPolicies], for calls that take an amount each, of which
 // only an estimate is known before: the tokens of a model. estimate says how much a call
-// will take, at least 0; used how much it took, and below 0 if that isn't known. The
-// estimate stands then, and if the call panics. A nil used says that it is exact. The result is the zero value
-// if the call failed.
+// will take, at least 0; used, which is given what the call returned, how much it took, and
+// below 0 if that isn't known: the estimate stands then, as it does if the call panics. A
+// nil used says that it is exact.
 //
 //	amorsize.WithPolicies(retrier, requestsPerMinute, amorsize.Cost(tokensPerMinute, estimate, used))
 //

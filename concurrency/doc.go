@@ -25,7 +25,7 @@
 // # What counts
 //
 // The time of a call that is answered counts, and so does every call that is lost: by a
-// status 429, 502, 503 or 504 (an error with a method StatusCode() int or HTTPStatusCode()
+// status 429, 502, 503, 504 or 529 (an error with a method StatusCode() int or HTTPStatusCode()
 // int), a timeout, a refused or broken connection, an error with a method RetryAfter()
 // time.Duration, SQLSTATE class 53; or what Policy.IsOverload takes for one. How long any
 // other failure takes says nothing. Nor does a call that another policy refused, that was

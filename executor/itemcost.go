@@ -145,11 +145,8 @@ func (b *boundCost[T, R]) cost(err error) float64 {
 	if b.used == nil {
 		return -1
 	}
-	if err != nil {
-		return b.used(*new(R), err)
-	}
 	_, result := b.current()
-	return b.used(*result, nil)
+	return b.used(*result, err)
 }
 
 // Do implements [Policy].

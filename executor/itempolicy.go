@@ -79,8 +79,7 @@ func ByKey[T any, K comparable](policy KeyedPolicy[K], keyOf func(T) K) Policy {
 }
 
 // Cost returns a policy for calls that take an amount each: estimate says how much before
-// the call, used how much it was, below 0 if that isn't known; the result is zero if the
-// call failed. A nil used says that the estimate is exact.
+// the call, used how much it was, below 0 if that isn't known. A nil used says that the estimate is exact.
 func Cost[T, R any](policy CostPolicy, estimate func(T) float64, used func(R, error) float64) Policy {
 	return &cost[T, R]{policy: policy, priced: priced[T, R]{estimate, used}, spent: new(spending)}
 }

@@ -26,7 +26,7 @@
 //	408, 425                  if idempotent     success   —
 //	429, 403 **               always            success   pauses for Retry-After, or slows down
 //	500, 502, 504             if idempotent     failure   —
-//	503                       if idempotent, *  failure   pauses for Retry-After, or slows down
+//	503, 529 (overloaded)     if idempotent, *  failure   pauses for Retry-After, or slows down
 //	501, other 5xx            no                failure   —
 //	no response               if idempotent     failure   —
 //	no connection             always            failure   —
@@ -35,7 +35,7 @@
 //
 // GET, HEAD, OPTIONS, TRACE, PUT and DELETE are idempotent (RFC 9110, 9.2.2), and so
 // is a request with a header Idempotency-Key, also without a value, which net/http
-// doesn't send. A 503 with Retry-After (*) is retried for any method: the service has
+// doesn't send. A 503 or 529 with Retry-After (*) is retried for any method: the service has
 // not begun. A 403 is a 429 if it has a Retry-After or says that no requests are left
 // (**), as that of GitHub does. A caller's own deadline (***) is as good as a
 // cancellation if it gave the host less time than that usually takes; see
@@ -59,7 +59,7 @@
 //
 // # What headers mean
 //
-// The Retry-After of a 429, 403 or 503, in seconds, as a date, in any of the forms in
+// The Retry-After of a 429, 403, 503 or 529, in seconds, as a date, in any of the forms in
 // which hosts write one, or as a duration ("30s"), holds back everybody who uses that
 // limiter; so does retry-after-ms, which counts more. A zone that isn't known by its name is
 // taken for UTC.

@@ -13,7 +13,7 @@ import (
 // once, which finds itself. One that is refused, at once or having waited as long as the
 // limiter's policy allows, is answered by 503 with a Retry-After.
 //
-// What next answers tells the limiter what came of the request: 429, 502, 503 and 504 that
+// What next answers tells the limiter what came of the request: 429, 502, 503, 504 and 529 that
 // what is behind the server had no room for it. A request whose client has gone tells
 // nothing. A request is in flight until next returns, so requests that are meant to last
 // (WebSockets, server-sent events) are to be handled elsewhere.
@@ -31,7 +31,7 @@ func Handler(next http.Handler, l *concurrency.Limiter) http.Handler {
 			return
 		}
 		switch recorded.status {
-		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, statusOverloaded:
 			permit.Done(&StatusError{Code: recorded.status})
 		default:
 			permit.Done(nil)

@@ -35,7 +35,7 @@ func Usual(resp *http.Response) Verdict {
 	switch {
 	case code == http.StatusTooManyRequests, code == http.StatusForbidden && (asked || none):
 		v.Retry, v.Throttled, v.After = true, true, after
-	case code == http.StatusServiceUnavailable:
+	case code == http.StatusServiceUnavailable, code == statusOverloaded:
 		v.Retry, v.Throttled, v.After = asked || repeatedSafely(resp), true, after
 	case slices.Contains([]int{408, 425, 500, 502, 504}, code):
 		v.Retry = repeatedSafely(resp)
@@ -48,6 +48,10 @@ func Usual(resp *http.Response) Verdict {
 	}
 	return v
 }
+
+// statusOverloaded is how some services say that they have no room for anybody, as those of
+// models do; it is in no standard.
+const statusOverloaded = 529
 
 // repeatedSafely reports whether the request of a response may be sent twice.
 func repeatedSafely(resp *http.Response) bool {

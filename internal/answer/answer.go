@@ -22,7 +22,7 @@ func RetryAfter(err error) (time.Duration, bool) {
 }
 
 // Lost reports whether err says that the service has no room for more calls: a
-// status 429, 502, 503 or 504, a timeout, a refused or broken connection, a refusal for
+// status 429, 502, 503, 504 or 529, a timeout, a refused or broken connection, a refusal for
 // lack of resources (SQLSTATE class 53), or the answer to come back later; what a policy
 // on this side refused is none of it;
 // throttled, that it counts calls: they are too many, not too heavy.
@@ -31,7 +31,7 @@ func Lost(err error) (lost, throttled bool) {
 		return false, false
 	}
 	if code, ok := status(err); ok {
-		return code == 429 || code == 502 || code == 503 || code == 504, code == 429
+		return code == 429 || code == 502 || code == 503 || code == 504 || code == 529, code == 429
 	}
 	if _, answered := RetryAfter(err); answered {
 		return true, true

@@ -108,7 +108,7 @@ func TestStatuses(t *testing.T) {
 	for code := 100; code < 600; code++ {
 		for _, err := range []error{status(code), prefixed(code), wrapped(errDown, prefixed(code))} {
 			lost, throttled := answer.Lost(err)
-			require.Equal(t, code == 429 || 502 <= code && code <= 504, lost, "%v", err)
+			require.Equal(t, code == 429 || 502 <= code && code <= 504 || code == 529, lost, "%v", err)
 			require.Equal(t, code == 429, throttled, "%v", err)
 			require.Equal(t, code == 413 || code == 414, answer.TooLarge(err), "%v", err)
 		}

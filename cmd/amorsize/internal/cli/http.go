@@ -57,7 +57,7 @@ Placeholders are those of run; in the URL they are escaped, as a part of a path 
 of a value in the query, unless the URL is {}.
 A 429, and a 503 with Retry-After, holds back all requests for as long as the
 service asks; RateLimit and X-RateLimit headers are heeded. 408, 500, 502, 503,
-504 and lost connections are retried for methods that are idempotent. Statuses
+504, 529 and lost connections are retried for methods that are idempotent. Statuses
 that are not --ok are failures; their bodies are not results.
 What may be a credential (headers, --cookie, --bearer-env) is for the origin of the
 item's URL and no other one that a server redirects to.`,

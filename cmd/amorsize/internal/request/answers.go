@@ -49,7 +49,7 @@ func (r *Runner) refused(j *jobs.Job, resp *http.Response, sent *sending) error 
 	j.Outcome.Err = process.Bytes(shown(body))
 	status := transport.StatusError{Code: resp.StatusCode}
 	said := resp.Header.Get("Retry-After") != ""
-	if means := sent.means; means.Throttled && (said || resp.StatusCode != http.StatusServiceUnavailable) {
+	if means := sent.means; means.Throttled && (said || resp.StatusCode < http.StatusInternalServerError) {
 		return &transport.ThrottledError{StatusError: status, After: means.After}
 	}
 	return &status
@@ -173,7 +173,7 @@ func (r *Runner) again(seen policies.Seen) bool {
 		return false
 	}
 	switch seen.Status {
-	case 408, 425, 500, 502, 503, 504:
+	case 408, 425, 500, 502, 503, 504, 529:
 		return true
 	case 0: // but for what is the item's own, and ours
 		var bad *url.Error
