@@ -18,6 +18,7 @@ type httpFlags struct {
 	request.Config
 	form     string
 	mostBody string // as it was given
+	metered  meteredFlags
 }
 
 func (f *httpFlags) group() group {
@@ -72,7 +73,7 @@ item's URL and no other one that a server redirects to.`,
 }
 
 func bindHTTP(c *cobra.Command, f *runFlags, h *httpFlags) {
-	groups := []group{f.input.group(), h.group(), f.size.group(false)}
+	groups := []group{f.input.group(), h.group(), h.metered.group(), f.size.group(false)}
 	groups = append(groups, f.policy.groups(3, "8")...)
 	addGroups(c, append(groups, f.output.group())...)
 	f.grace = defaultGrace
@@ -84,6 +85,7 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 		return err
 	}
 	f.policy.o.HTTP, f.size.batch = true, "1"
+	f.policy.o.RateTokens, f.policy.o.Keyed = h.metered.rate, h.metered.key != ""
 	cfg, env, err := f.open(c, "http", argv, list, given, source)
 	if err != nil {
 		return err
@@ -101,7 +103,7 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 		return err
 	}
 	runner, err := request.New(spec, request.Surroundings{
-		Limiter: cfg.Policies.Limiter, Breaker: cfg.Policies.BreakerPolicy, Timeout: env.Timeout(cfg.Policies.Timeout),
+		Limiter: cfg.Policies.Limiter, Tokens: cfg.Policies.Tokens, Breaker: cfg.Policies.BreakerPolicy, Timeout: env.Timeout(cfg.Policies.Timeout),
 	})
 	if err != nil {
 		return err
@@ -120,7 +122,11 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 // complete completes what is requested.
 func (f *httpFlags) complete(url string) (err error) {
 	f.URL, f.UserAgent, f.Form = url, "amorsize/"+version(), request.Form(f.form)
-	f.MaxBody, err = parseMost("max-body", f.mostBody)
+	if f.MaxBody, err = parseMost("max-body", f.mostBody); err != nil {
+		return err
+	}
+	f.Key, f.Batch, f.Hedge = f.metered.key, f.metered.batch, f.metered.hedge
+	f.Meter, err = f.metered.meter()
 	return err
 }
 

@@ -17,6 +17,8 @@ type Job struct {
 	process.Outcome
 	// Status is the latest answer's, of HTTP.
 	Status int
+	// Cost is what the latest attempt cost; below 0 if that isn't known.
+	Cost float64
 	// Err is why the job failed; nil if it did not, or is not over.
 	Err error
 	// Took is how long it took with all attempts and what policies made it wait.

@@ -62,6 +62,9 @@ type Traits struct {
 	Seen func(*Job, *policies.Seen)
 	// Again says what is worth a retry unless the caller does; nil is what policies say.
 	Again func(policies.Seen) bool
+	// Key returns the key of a job, and Estimate what it may cost, if the policies ask.
+	Key      func(*Job) string
+	Estimate func(*Job) float64
 }
 
 // Result is what came of a run.
@@ -197,7 +200,7 @@ func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
 		func(c *executor.Config) error { c.ReadAhead = true; return nil },
 		// A slot takes one job at a time: what is begun is what came first.
 		p.engine(), amorsize.WithChunkSize(1), amorsize.WithErrors(amorsize.Collect), amorsize.WithWindow(works),
-		amorsize.WithPolicies(slices.Concat([]amorsize.Policy{outermost{r}}, r.cfg.Set.Policies(), r.cfg.Extra)...),
+		amorsize.WithPolicies(slices.Concat([]amorsize.Policy{outermost{r}}, r.cfg.Set.Policies(), r.ofItems(), r.cfg.Extra)...),
 		amorsize.WithProgress(func(at amorsize.Progress) {
 			if !p.Fixed && at.Workers > 0 {
 				r.state.Slots.Store(int64(at.Workers))
@@ -268,13 +271,14 @@ func (r *run) over(j *Job, err error) {
 	}
 }
 
-// call is one attempt at a job.
-func (r *run) call(ctx context.Context, j *Job) (none struct{}, err error) {
+// call is one attempt at a job. It returns what that cost.
+func (r *run) call(ctx context.Context, j *Job) (cost float64, err error) {
 	if err := ctx.Err(); err != nil {
-		return none, err
+		return 0, err
 	}
 	j.Release()
 	j.Tries++
+	j.Cost = -1
 	r.state.begin()
 	slot := r.slots.take()
 	err = r.cfg.Attempt(ctx, j, slot)
@@ -286,5 +290,5 @@ func (r *run) call(ctx context.Context, j *Job) (none struct{}, err error) {
 	if failure := r.cfg.Observer.Tried(j, err); failure != nil {
 		r.cfg.Control.Stop(failure)
 	}
-	return none, err
+	return j.Cost, err
 }

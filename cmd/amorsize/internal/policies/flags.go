@@ -19,8 +19,12 @@ type Rate struct {
 }
 
 // ParseRate reads 50/s, 3000/m, 10/h, 50 (per second) and auto.
-func ParseRate(text string) (Rate, error) {
-	const want = "a rate above 0 as 50/s, 3000/m or 10/h, or auto"
+func ParseRate(text string) (Rate, error) { return parseRate("rate", text) }
+
+const wantRate = "a rate above 0 as 50/s, 3000/m or 10/h"
+
+func parseRate(flag, text string) (Rate, error) {
+	const want = wantRate + ", or auto"
 	switch text {
 	case "":
 		return Rate{}, nil
@@ -30,7 +34,7 @@ func ParseRate(text string) (Rate, error) {
 	number, unit, _ := strings.Cut(text, "/")
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || !(n > 0) || math.IsInf(n, 1) {
-		return Rate{}, bad("rate", text, want)
+		return Rate{}, bad(flag, text, want)
 	}
 	switch unit {
 	case "", "s":
@@ -39,7 +43,7 @@ func ParseRate(text string) (Rate, error) {
 	case "h":
 		n /= 3600
 	default:
-		return Rate{}, bad("rate", text, want)
+		return Rate{}, bad(flag, text, want)
 	}
 	return Rate{PerSecond: n}, nil
 }

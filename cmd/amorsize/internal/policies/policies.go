@@ -2,13 +2,11 @@ package policies
 
 import (
 	"errors"
-	"math"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/amorsize/amorsize/circuitbreaker"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/executor"
 	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/ratelimit"
@@ -18,6 +16,8 @@ import (
 // Options are the flags as they were written. The zero value is no policy.
 type Options struct {
 	Rate          string
+	RateTokens    string // of what calls cost
+	Keyed         bool   // the rates hold, and breakers open, for each key of the items
 	Burst         int
 	Retries       int
 	Backoff       string // "" is 200ms..30s
@@ -44,13 +44,17 @@ type Set struct {
 	// BreakerPolicy is set instead of Breaker if the calls are requests: each host
 	// has a breaker of its own.
 	BreakerPolicy *circuitbreaker.Policy
-	http          bool
-	Again         func(Seen) bool // what is worth a retry unless the caller says; nil is the usual
-	adapts        bool
-	retryOn       Spec
-	throttle      Spec
-	fatal         Spec
-	after         *RetryAfter
+	// ByKey is set instead of those, if they are for each key.
+	ByKey *ByKey
+	// Tokens limits what calls cost, unless that is for each key; nil is no limit.
+	Tokens   *ratelimit.Limiter
+	http     bool
+	Again    func(Seen) bool // what is worth a retry unless the caller says; nil is the usual
+	adapts   bool
+	retryOn  Spec
+	throttle Spec
+	fatal    Spec
+	after    *RetryAfter
 
 	Retried, Throttled atomic.Int64     // attempts
 	Opening            func(why string) // told when the breaker opens for the first time
@@ -64,6 +68,9 @@ type Set struct {
 // New makes the policies of the options.
 func New(o Options) (*Set, error) {
 	s := &Set{http: o.HTTP}
+	if o.Keyed {
+		s.ByKey = &ByKey{}
+	}
 	var err error
 	if s.Timeout, err = ParseTimeout(o.Timeout); err != nil {
 		return nil, err
@@ -81,8 +88,8 @@ func New(o Options) (*Set, error) {
 	if err := s.breaker(o); err != nil {
 		return nil, err
 	}
-	if rate == (Rate{}) {
-		return s, nil
+	if err := s.tokens(o); err != nil || rate == (Rate{}) {
+		return s, err
 	}
 	return s, s.limiter(o, rate)
 }
@@ -167,58 +174,6 @@ func retryBudget(text string) (*retry.Budget, error) {
 	return retry.MustNewBudget(retry.BudgetPolicy{Ratio: share}), nil
 }
 
-func (s *Set) breaker(o Options) error {
-	flag, err := parseBreaker(o.Breaker)
-	if err != nil || flag.off {
-		return err
-	}
-	p := circuitbreaker.Policy{
-		FailureThreshold: flag.inARow, FailureRate: flag.share, MinimumCalls: flag.minimum,
-		OpenFor: o.BreakerWait, MaxWait: o.BreakerGiveUp, WhenOpen: circuitbreaker.Wait,
-		SuccessThreshold: 1,
-		IsFailure:        func(err error) bool { return !IsThrottled(err) && !process.Own(err) },
-		OnOpen:           func(_ int, last error) { s.opened(last.Error()) },
-		OnClose:          s.closed,
-	}
-	if p.FailureThreshold == 0 {
-		p.FailureThreshold = math.MaxInt32 // the share decides
-	}
-	if p.OpenFor == 0 {
-		p.OpenFor = 5 * time.Second
-	}
-	if p.MaxWait == 0 {
-		p.MaxWait = 10 * time.Minute
-	}
-	s.policies = append(s.policies, &uncharged{set: s, giveUp: p.MaxWait})
-	if s.http {
-		p.IsFailure = nil // the transport knows
-		s.BreakerPolicy = &p
-		_, err = circuitbreaker.New(p)
-		return err
-	}
-	if s.Breaker, err = circuitbreaker.New(p); err == nil {
-		s.policies = append(s.policies, s.Breaker)
-	}
-	return err
-}
-
-// opened takes note that the breaker is open, which it may have been before a probe failed.
-func (s *Set) opened(why string) {
-	s.why.Store(&why)
-	if !s.openSince.CompareAndSwap(0, time.Now().UnixNano()) {
-		return
-	}
-	if n := s.Opened.Add(1); n == 1 && s.Opening != nil {
-		s.Opening(why)
-	}
-}
-
-func (s *Set) closed() {
-	if since := s.openSince.Swap(0); since > 0 {
-		s.openFor.Add(time.Now().UnixNano() - since)
-	}
-}
-
 func (s *Set) limiter(o Options, rate Rate) error {
 	p := ratelimit.Policy{
 		RequestsPerSecond: rate.PerSecond, BurstSize: o.Burst,
@@ -232,6 +187,10 @@ func (s *Set) limiter(o Options, rate Rate) error {
 		p.Adapt = &ratelimit.Adapt{Throttled: IsThrottled, Decrease: 0.85}
 	}
 	var err error
+	if s.ByKey != nil {
+		s.ByKey.Limiters, err = ratelimit.NewKeyed[string](p, 0)
+		return err
+	}
 	if s.Limiter, err = ratelimit.New(p); err == nil && !s.http { // the transport's otherwise
 		s.policies = append(s.policies, s.Limiter)
 	}
@@ -271,27 +230,3 @@ var spawnFailed, _ = ParseSpec("", "spawn,exit:126-127")
 // retryable tells what is worth a retry unless the caller says: all but a command
 // that can't be started.
 func retryable(seen Seen) bool { return !spawnFailed.Matches(seen) }
-
-// Open reports whether the breaker holds calls back now, how many wait, and why.
-func (s *Set) Open() (open bool, waiting int, why string) {
-	if s.openSince.Load() == 0 {
-		return false, 0, ""
-	}
-	if s.Breaker != nil {
-		_, counts := s.Breaker.Peek()
-		waiting = counts.Waiting
-	}
-	if text := s.why.Load(); text != nil {
-		why = *text
-	}
-	return true, waiting, why
-}
-
-// Paused returns how long the breaker has held calls back.
-func (s *Set) Paused() time.Duration {
-	paused := time.Duration(s.openFor.Load())
-	if since := s.openSince.Load(); since > 0 {
-		paused += time.Duration(time.Now().UnixNano() - since)
-	}
-	return paused
-}

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/amorsize/amorsize/circuitbreaker"
@@ -46,6 +45,7 @@ func (r *Runner) refused(j *jobs.Job, resp *http.Response, sent *sending) error 
 	if resp.StatusCode != http.StatusSwitchingProtocols { // what follows that is another protocol
 		body, _ = io.ReadAll(io.LimitReader(resp.Body, readOfRefusal))
 	}
+	sent.refusal = body
 	j.Outcome.Err = process.Bytes(shown(body))
 	status := transport.StatusError{Code: resp.StatusCode}
 	said := resp.Header.Get("Retry-After") != ""
@@ -69,13 +69,16 @@ func shown(body []byte) []byte {
 }
 
 // present makes the result of the body.
-func (r *Runner) present(j *jobs.Job, it items.Item, took time.Duration) error {
+func (r *Runner) present(j *jobs.Job, it items.Item, sent *sending) error {
 	switch r.cfg.Form {
 	case Status:
 		j.Out.Release()
 		j.Out = process.Bytes([]byte(strconv.Itoa(j.Status) + "\n"))
 	case JSONL:
-		a := answer{N: it.N, Status: j.Status, Took: took.Seconds()}
+		a := answer{N: it.N, Status: j.Status, Took: sent.took().Seconds()}
+		if r.cfg.Meter != nil && j.Cost >= 0 {
+			a.Cost = &j.Cost
+		}
 		a.Item, a.Item64 = it.Told()
 		if j.Out.Size() > heldInMemory {
 			return r.spool(j, a)
@@ -91,6 +94,8 @@ func (r *Runner) present(j *jobs.Job, it items.Item, took time.Duration) error {
 			return err
 		}
 		j.Out = process.Bytes(line)
+	case Batch:
+		return r.presentBatch(j, it, sent)
 	}
 	return nil
 }
@@ -137,6 +142,7 @@ type answer struct {
 	Item64 []byte          `json:"item64,omitempty"` // if it is no UTF-8
 	Status int             `json:"status"`           // 0 if there was no answer
 	Took   float64         `json:"took_s"`
+	Cost   *float64        `json:"cost,omitempty"`
 	Body   json.RawMessage `json:"body,omitempty"`
 	Body64 []byte          `json:"body64,omitempty"`
 	Err    string          `json:"error,omitempty"`

@@ -61,6 +61,7 @@ var idempotent = map[string]bool{"GET": true, "HEAD": true, "OPTIONS": true, "TR
 
 // seen completes what a failure is judged by with whether the request does no harm twice.
 func (s *Spec) seen(j *jobs.Job, seen *policies.Seen) {
-	method, err := s.methodOf(j.First())
-	seen.Harmless = s.key != nil || s.cfg.RetryUnsafe || err == nil && idempotent[method]
+	l, err := s.lineOf(j.First())
+	seen.Harmless = s.idKey != nil || s.cfg.RetryUnsafe || err == nil && idempotent[l.method] ||
+		s.origin != nil && seen.Status != 0 // a model that has answered so has done nothing, and is not paid for it
 }

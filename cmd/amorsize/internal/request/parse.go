@@ -22,13 +22,16 @@ func (s *Spec) parse(scope template.Scope) (err error) {
 		if err != nil {
 			return exit.Usage(err)
 		}
-		s.key = &t
+		s.idKey = &t
 	}
 	if err := s.parseHeaders(scope); err != nil {
 		return err
 	}
-	if f := s.cfg.Form; f != Body && f != Status && f != JSONL {
-		return exit.Usagef("--out %q: want body, status or jsonl", f)
+	if err := s.parseForm(); err != nil {
+		return err
+	}
+	if err := s.parseKey(scope); err != nil {
+		return err
 	}
 	if n := s.cfg.Connection.Max; n < 0 {
 		return exit.Usagef("--max-conns %d: want 1 or more", n)
@@ -81,6 +84,38 @@ func (s *Spec) parseHeaders(scope template.Scope) (err error) {
 	}
 	s.cookies, err = parseCookies(s.cfg.Cookies)
 	return err
+}
+
+// parseForm checks what results are made of, and what goes with that.
+func (s *Spec) parseForm() error {
+	if s.origin == nil {
+		if f := s.cfg.Form; f != Body && f != Status && f != JSONL {
+			return exit.Usagef("--out %q: want body, status or jsonl", f)
+		}
+		return nil
+	}
+	if s.body != nil || s.cfg.Method != "" {
+		return exit.Usagef("--batch-file: its lines say the method and the body: it excludes --method and --body")
+	}
+	if f := s.cfg.Form; f == Body {
+		s.cfg.Form = Batch
+	} else if f != Status && f != JSONL {
+		return exit.Usagef("--out %q: want status or jsonl; without it, results have the form of the file", f)
+	}
+	return nil
+}
+
+// parseKey reads --key.
+func (s *Spec) parseKey(scope template.Scope) error {
+	if s.cfg.Key == "" || s.cfg.Key == "{host}" {
+		return nil
+	}
+	t, err := template.Parse(s.cfg.Key, scope)
+	if err != nil {
+		return exit.Usage(err)
+	}
+	s.keyOf = &t
+	return nil
 }
 
 func parseStatuses(text string) (list [][2]int, err error) {

@@ -20,6 +20,7 @@ import (
 // Surroundings are what a Runner is given by the run that it is a part of.
 type Surroundings struct {
 	Limiter *ratelimit.Limiter     // of requests; nil is no limit
+	Tokens  *ratelimit.Limiter     // told what services say of theirs; nil is nobody
 	Breaker *circuitbreaker.Policy // of each host; nil is none
 	Timeout func() time.Duration   // of an attempt that begins now; 0 is none
 }
@@ -47,7 +48,11 @@ func New(spec *Spec, around Surroundings) (*Runner, error) {
 	if err := spec.cfg.Connection.secure(r.base); err != nil {
 		return nil, err
 	}
-	t, err := transport.New(transport.Config{Base: sender{r.base}, Limiter: around.Limiter, Breaker: around.Breaker, Judge: judge})
+	how := transport.Config{Base: sender{r.base}, Limiter: around.Limiter, Tokens: around.Tokens, Breaker: around.Breaker, Judge: judge}
+	if spec.cfg.Hedge {
+		how.Hedge = &transport.Hedge{}
+	}
+	t, err := transport.New(how)
 	if err != nil {
 		return nil, exit.Usage(err)
 	}
@@ -63,7 +68,10 @@ func New(spec *Spec, around Surroundings) (*Runner, error) {
 
 // Traits returns what a run has to know of requests.
 func (r *Runner) Traits() jobs.Traits {
-	return jobs.Traits{Caps: caps(process.OpenFiles(), process.FileSlots()), Within: true, Seen: r.seen, Again: r.again}
+	return jobs.Traits{
+		Caps: caps(process.OpenFiles(), process.FileSlots()), Within: true, Seen: r.seen, Again: r.again,
+		Key: r.key, Estimate: r.estimate,
+	}
 }
 
 // caps returns how many slots open files allow: a request has a connection, and a file if
@@ -88,15 +96,32 @@ func (r *Runner) Close() {
 // Attempt makes a job's request. That nothing more is to be started ends its waits
 // for the rate and the breaker, not a request that has been sent.
 func (r *Runner) Attempt(ctx context.Context, j *jobs.Job, _ int) error {
-	err := r.try(ctx, j)
-	if err != nil && r.cfg.Form == JSONL { // an object for every item; a further attempt replaces it
-		a := answer{N: j.First().N, Status: j.Status, Took: j.Wall.Seconds(), Err: err.Error()}
-		a.Item, a.Item64 = j.First().Told()
-		line, _ := jsonLine(a)
-		j.Out.Release()
-		j.Out = process.Bytes(line)
+	j.Status, j.Wall = 0, 0
+	sent := r.sending()
+	err := r.try(ctx, j, sent)
+	if err != nil {
+		r.tellFailure(j, sent, err)
 	}
 	return err
+}
+
+// tellFailure makes the line of an item that failed, in the forms that have one for every
+// item; a further attempt replaces it.
+func (r *Runner) tellFailure(j *jobs.Job, sent *sending, err error) {
+	var text []byte
+	switch it := j.First(); r.cfg.Form {
+	case JSONL:
+		a := answer{N: it.N, Status: j.Status, Took: j.Wall.Seconds(), Err: err.Error()}
+		a.Item, a.Item64 = it.Told()
+		text, _ = jsonLine(a)
+	case Batch:
+		b, _ := parseBatchLine(it) // what there is of it
+		text, _ = b.line(batchAnswer{n: it.N, status: j.Status, id: sent.id, body: sent.refusal, err: err})
+	default:
+		return
+	}
+	j.Out.Release()
+	j.Out = process.Bytes(text)
 }
 
 // sending is a request that is to be made.
@@ -104,10 +129,8 @@ func (r *Runner) sending() *sending {
 	return &sending{timeout: r.around.Timeout(), queues: r.cfg.Connection.Max > 0}
 }
 
-func (r *Runner) try(ctx context.Context, j *jobs.Job) error {
+func (r *Runner) try(ctx context.Context, j *jobs.Job, sent *sending) error {
 	it := j.First()
-	j.Status, j.Wall = 0, 0
-	sent := r.sending()
 	req, err := r.request(sent.begin(ctx, r.alive), it)
 	if err != nil {
 		sent.end()
@@ -118,7 +141,9 @@ func (r *Runner) try(ctx context.Context, j *jobs.Job) error {
 	resp, err := r.client.Do(req)
 	if err == nil {
 		defer func() { _ = resp.Body.Close() }()
+		sent.id = resp.Header.Get("X-Request-Id")
 		if j.Status = resp.StatusCode; !r.success(j.Status) {
+			j.Cost = 0
 			return r.refused(j, resp, sent)
 		}
 		if j.Out, err = r.keep(resp); err != nil { // it broke off: a part of it is no result, and no answer
@@ -136,7 +161,10 @@ func (r *Runner) try(ctx context.Context, j *jobs.Job) error {
 		}
 		return err
 	}
-	return r.present(j, it, sent.took())
+	if err := r.meter(j); err != nil {
+		return err
+	}
+	return r.present(j, it, sent)
 }
 
 // keep reads the body.

@@ -29,6 +29,9 @@ type sending struct {
 	timer *time.Timer
 	late  bool
 	means transport.Verdict // of the latest response
+
+	id      string // that the service gave the request
+	refusal []byte // the beginning of the body of a status that is no success
 }
 
 type sendingKey struct{}

@@ -2,6 +2,7 @@
 package request
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/usage"
 )
 
 // Config says what is requested. Texts may have placeholders where that is said.
@@ -33,6 +35,11 @@ type Config struct {
 	Form        Form   // of results
 	MaxBody     int64  // bytes of a response; 0 is no bound
 	RetryUnsafe bool   // methods that are not idempotent are retried, too
+
+	Key   string       // a template: what items have a rate and a breaker each for; "{host}" is the URL's
+	Batch bool         // items are requests of a batch file
+	Hedge bool         // a request that takes long is sent a second time
+	Meter *usage.Meter // of what calls cost; nil is none
 }
 
 // Form is what a result is made of.
@@ -43,6 +50,7 @@ const (
 	Body   Form = "body"
 	Status Form = "status"
 	JSONL  Form = "jsonl" // an object with the item, status, time and body
+	Batch  Form = "batch" // a line of a batch file's results
 )
 
 // Spec is a request that has been checked. It is safe for concurrent use.
@@ -53,11 +61,13 @@ type Spec struct {
 	query   template.Template // from its question mark on
 	whole   bool              // the URL is the item
 	body    *template.Template
-	key     *template.Template
+	idKey   *template.Template // of Idempotency-Key
 	headers []headerLine
 	ok      [][2]int
 	bearer  string
 	cookies []cookie
+	keyOf   *template.Template // nil if it is the host
+	origin  *url.URL           // of the requests of a batch file, nil without one
 }
 
 type headerLine struct {
@@ -69,6 +79,11 @@ type headerLine struct {
 func Parse(cfg Config, scope template.Scope) (s *Spec, err error) {
 	s = &Spec{cfg: cfg, whole: cfg.URL == "{}" || cfg.Raw}
 	scope.Strict = true
+	if cfg.Batch {
+		if s.origin, err = originOf(cfg.URL); err != nil {
+			return nil, err
+		}
+	}
 	path, query := cfg.URL, ""
 	if i := strings.IndexByte(path, '?'); i >= 0 {
 		path, query = path[:i], path[i:]
@@ -90,6 +105,10 @@ func (s *Spec) What() string { return s.cfg.URL }
 
 // Preview returns the method and the URL of an item's request.
 func (s *Spec) Preview(it items.Item) (string, error) {
+	if s.origin != nil {
+		line, err := s.lineOf(it)
+		return line.method + " " + line.address, err
+	}
 	address, err := s.address(it)
 	if err != nil {
 		return "", err
@@ -127,28 +146,20 @@ func queryEscape(text string) string {
 
 // request returns the request for an item, without cookies.
 func (s *Spec) request(ctx context.Context, it items.Item) (*http.Request, error) {
-	address, err := s.address(it)
-	if err != nil {
-		return nil, err
-	}
-	method, err := s.methodOf(it)
+	line, err := s.lineOf(it)
 	if err != nil {
 		return nil, err
 	}
 	var body io.Reader
-	text := ""
-	if s.body != nil {
-		if text, err = s.body.Expand(it, 0, nil); err != nil {
-			return nil, err
-		}
-		body = strings.NewReader(text)
+	if line.body != nil {
+		body = bytes.NewReader(line.body)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, address, body)
+	req, err := http.NewRequestWithContext(ctx, line.method, line.address, body)
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("User-Agent", s.cfg.UserAgent)
-	if s.body != nil && json.Valid([]byte(text)) {
+	if line.body != nil && json.Valid(line.body) {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	if s.bearer != "" {
@@ -157,14 +168,40 @@ func (s *Spec) request(ctx context.Context, it items.Item) (*http.Request, error
 	if err := s.setHeaders(req, it); err != nil {
 		return nil, err
 	}
-	if s.key != nil {
-		value, err := s.key.Expand(it, 0, nil)
+	if s.idKey != nil {
+		value, err := s.idKey.Expand(it, 0, nil)
 		if err != nil {
 			return nil, err
 		}
 		req.Header.Set("Idempotency-Key", value)
 	}
 	return req, nil
+}
+
+// line is a request without its headers.
+type line struct {
+	method, address string
+	body            []byte // nil is none
+}
+
+// lineOf returns the request line and the body for an item.
+func (s *Spec) lineOf(it items.Item) (l line, err error) {
+	if s.origin != nil {
+		b, err := parseBatchLine(it)
+		if err != nil {
+			return l, err
+		}
+		return s.ofBatch(b)
+	}
+	if l.address, err = s.address(it); err != nil {
+		return l, err
+	}
+	if l.method, err = s.methodOf(it); err != nil || s.body == nil {
+		return l, err
+	}
+	text, err := s.body.Expand(it, 0, nil)
+	l.body = []byte(text)
+	return l, err
 }
 
 // setHeaders sets the headers that were given: each as often as it was, in place of ours.

@@ -16,6 +16,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/usage"
 )
 
 // Runner runs jobs of one kind. Whoever made it closes it, after the run.
@@ -35,6 +36,9 @@ type Killer interface{ Kill() }
 // Settler is a Runner that knows only when all jobs have ended whether their results were
 // right: if not, Settle stops the run.
 type Settler interface{ Settle() }
+
+// Metered is a Runner that knows what calls have cost: nil if nobody asked.
+type Metered interface{ Usage() *usage.Total }
 
 // Config says how a session runs its jobs. It has been checked.
 type Config struct {

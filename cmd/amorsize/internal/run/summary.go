@@ -55,6 +55,9 @@ func (s *Session) summarize(result jobs.Result) summary.Summary {
 		sum.Exit = exit.OK
 	}
 	sum.Log = s.cfg.Log.Path
+	if r, ok := s.runner.(Metered); ok {
+		sum.Usage = r.Usage()
+	}
 	return sum
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/usage"
 )
 
 // Version is that of the summary. It changes when a field changes its meaning or
@@ -39,15 +40,17 @@ type Summary struct {
 	Job       Job       `json:"job"`
 	Rate      *Rate     `json:"rate,omitempty"`
 	Breaker   Breaker   `json:"breaker"`
-	Failures  []Failure `json:"failures"`
-	Reasons   []Reason  `json:"reasons"`
-	Stopped   string    `json:"stopped,omitempty"` // why the run ended early
-	Exit      int       `json:"exit"`
-	Log       string    `json:"log,omitempty"`
-	Host      Host      `json:"host"`
-	Bound     string    `json:"bound,omitempty"` // what kept more jobs from running, in the end
-	Timeline  []Moment  `json:"timeline,omitempty"`
-	Histogram []Bin     `json:"histogram,omitempty"`
+	// Usage is what calls have cost in this run, if that was asked for.
+	Usage     *usage.Total `json:"usage,omitempty"`
+	Failures  []Failure    `json:"failures"`
+	Reasons   []Reason     `json:"reasons"`
+	Stopped   string       `json:"stopped,omitempty"` // why the run ended early
+	Exit      int          `json:"exit"`
+	Log       string       `json:"log,omitempty"`
+	Host      Host         `json:"host"`
+	Bound     string       `json:"bound,omitempty"` // what kept more jobs from running, in the end
+	Timeline  []Moment     `json:"timeline,omitempty"`
+	Histogram []Bin        `json:"histogram,omitempty"`
 }
 
 // Plan is what the run went on with after its sample.

@@ -1,0 +1,42 @@
+package policies
+
+import (
+	"time"
+
+	"github.com/amorsize/amorsize/circuitbreaker"
+	"github.com/amorsize/amorsize/ratelimit"
+)
+
+// ByKey are the policies that each key of the items has for itself. Those that are nil were
+// not asked for.
+type ByKey struct {
+	Limiters *ratelimit.Keyed[string]
+	Tokens   *ratelimit.Keyed[string]
+	Breakers *circuitbreaker.Keyed[string]
+}
+
+// tokens makes the limit of what calls cost.
+func (s *Set) tokens(o Options) error {
+	rate, err := parseRate("rate-tokens", o.RateTokens)
+	switch {
+	case err != nil:
+		return err
+	case rate.Auto:
+		return bad("rate-tokens", o.RateTokens, wantRate)
+	case rate == (Rate{}):
+		return nil
+	}
+	p := ratelimit.Policy{
+		RequestsPerSecond: rate.PerSecond,
+		OnWait:            func(wait time.Duration) { s.Waited.Add(int64(wait)) },
+	}
+	if s.ByKey != nil {
+		s.ByKey.Tokens, err = ratelimit.NewKeyed[string](p, 0)
+		return err
+	}
+	s.Tokens, err = ratelimit.New(p)
+	return err
+}
+
+// Costs reports whether it matters what calls cost.
+func (s *Set) Costs() bool { return s.Tokens != nil || s.ByKey != nil && s.ByKey.Tokens != nil }

@@ -1,0 +1,232 @@
+// Package usage reads from the answers of metered services what calls have cost, and adds
+// it up.
+package usage
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
+)
+
+// Tokens is what an answer says of the tokens of a model. Of services of another kind, which
+// name one amount, that is All.
+type Tokens struct{ In, Out, All float64 }
+
+// Meter reads what calls cost, and estimates it before. It is safe for concurrent use.
+type Meter struct {
+	cost     path    // of the answer; nil is as model APIs say it
+	estimate path    // of the item; nil is by what calls have cost so far
+	fixed    float64 // the estimate, if it is a number
+	price    Price
+
+	mu     sync.Mutex
+	calls  int
+	tokens Tokens
+}
+
+// Config is a meter as flags say it.
+type Config struct {
+	Cost     string // a path in the JSON of an answer
+	Estimate string // a number, or a path in the JSON of an item
+	Price    string // "in=2.5,out=10", per million
+}
+
+// New returns a meter. The error is one of usage.
+func New(c Config) (m *Meter, err error) {
+	m = &Meter{}
+	if m.cost, err = parsePath("cost", c.Cost); err != nil {
+		return nil, err
+	}
+	if m.fixed, err = strconv.ParseFloat(c.Estimate, 64); err != nil {
+		m.fixed = 0
+		if m.estimate, err = parsePath("estimate", c.Estimate); err != nil {
+			return nil, err
+		}
+	} else if !(m.fixed > 0) || math.IsInf(m.fixed, 1) {
+		return nil, exit.Usagef("--estimate %q: want a number above 0, or a path as max_tokens", c.Estimate)
+	}
+	m.price, err = parsePrice(c.Price)
+	return m, err
+}
+
+// path leads to a value in JSON: names of members, and numbers of elements from 0.
+type path []string
+
+func parsePath(flag, text string) (path, error) {
+	if text == "" {
+		return nil, nil
+	}
+	p := path(strings.Split(strings.TrimPrefix(text, "."), "."))
+	if slices.Contains(p, "") {
+		return nil, exit.Usagef("--%s %q: want a path as usage.total_tokens", flag, text)
+	}
+	return p, nil
+}
+
+// find returns the number that the path leads to.
+func (p path) find(raw []byte) (float64, bool) {
+	for _, step := range p {
+		var members map[string]json.RawMessage
+		var elements []json.RawMessage
+		switch {
+		case json.Unmarshal(raw, &members) == nil && members != nil:
+			raw = members[step]
+		case json.Unmarshal(raw, &elements) == nil:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(elements) {
+				return 0, false
+			}
+			raw = elements[i]
+		default:
+			return 0, false
+		}
+	}
+	var n json.Number
+	if json.Unmarshal(raw, &n) != nil { // a number, also as text
+		return 0, false
+	}
+	number, err := n.Float64()
+	return number, err == nil && number >= 0 && !math.IsInf(number, 1)
+}
+
+// firstEstimate is what is added to the size of a request, in tokens, as long as nothing is
+// known; charsPerToken is how long one is, about, in English.
+const (
+	firstEstimate = 256
+	charsPerToken = 4
+)
+
+// Estimate returns what a call for an item may cost, of which the request has so many bytes:
+// what the item says; else the mean of those so far; else by its size.
+func (m *Meter) Estimate(item []byte, size int) float64 {
+	if m.fixed > 0 {
+		return m.fixed
+	}
+	if n, ok := m.estimate.find(item); m.estimate != nil && ok {
+		return n
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.calls > 0 {
+		return m.tokens.All / float64(m.calls)
+	}
+	return float64(size)/charsPerToken + firstEstimate
+}
+
+// names are those of the members that tell tokens, in and out, by various services.
+var names = [][2]string{{"input_tokens", "output_tokens"}, {"prompt_tokens", "completion_tokens"}}
+
+// Read takes what an answer says, and adds it up. It returns what the call cost, below 0 if
+// the answer does not say.
+func (m *Meter) Read(answer []byte) (cost float64) {
+	var t Tokens
+	for _, name := range names {
+		in, hasIn := path{"usage", name[0]}.find(answer)
+		out, hasOut := path{"usage", name[1]}.find(answer)
+		if hasIn || hasOut {
+			t = Tokens{in, out, in + out}
+		}
+	}
+	if m.cost != nil {
+		var ok bool
+		if t.All, ok = m.cost.find(answer); !ok {
+			return -1
+		}
+	} else if t == (Tokens{}) {
+		return -1
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls++
+	m.tokens.In += t.In
+	m.tokens.Out += t.Out
+	m.tokens.All += t.All
+	return t.All
+}
+
+// Total is what calls have cost.
+type Total struct {
+	Calls int     `json:"calls"` // that said so
+	In    float64 `json:"in"`
+	Out   float64 `json:"out"`
+	All   float64 `json:"all"`
+	Price *Price  `json:"price,omitempty"`
+	Cost  float64 `json:"cost"` // by the price
+}
+
+// Total returns what calls have cost so far.
+func (m *Meter) Total() Total {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t := Total{Calls: m.calls, In: m.tokens.In, Out: m.tokens.Out, All: m.tokens.All}
+	if m.price != (Price{}) {
+		t.Price = &m.price
+		t.Cost = t.CostIn() + t.CostOut()
+	}
+	return t
+}
+
+// Price is what a million tokens cost, in any currency.
+type Price struct {
+	In  float64 `json:"in"`
+	Out float64 `json:"out"`
+}
+
+// CostIn returns what the tokens of requests cost. There is a price.
+func (t Total) CostIn() float64 { return t.In * t.Price.In / million }
+
+// CostOut returns what those of answers cost.
+func (t Total) CostOut() float64 { return t.Out * t.Price.Out / million }
+
+const million = 1e6
+
+func parsePrice(text string) (p Price, err error) {
+	if text == "" {
+		return p, nil
+	}
+	for part := range strings.SplitSeq(text, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		n, err := strconv.ParseFloat(value, 64)
+		to := map[string]*float64{"in": &p.In, "out": &p.Out}[name]
+		if err != nil || !(n >= 0) || math.IsInf(n, 1) || to == nil {
+			return Price{}, exit.Usagef("--price %q: want what a million tokens cost, as in=2.50,out=10", text)
+		}
+		*to = n
+	}
+	return p, nil
+}
+
+// Table returns the total as lines for a person.
+func (t Total) Table() string {
+	rows := [][]string{{"usage", "tokens"}, {"in", amount(t.In)}, {"out", amount(t.Out)}, {"in all", amount(t.All)}}
+	if t.In == 0 && t.Out == 0 { // one amount, of whatever it is
+		rows = [][]string{{"usage", ""}, {"in all", amount(t.All)}}
+	}
+	if t.Price != nil {
+		rows = [][]string{
+			{"usage", "tokens", "per million", "cost"},
+			{"in", amount(t.In), amount(t.Price.In), money(t.CostIn())},
+			{"out", amount(t.Out), amount(t.Price.Out), money(t.CostOut())},
+			{"in all", amount(t.All), "", money(t.Cost)},
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		line := fmt.Sprintf("  %-6s", row[0])
+		for _, cell := range row[1:] {
+			line += fmt.Sprintf(" %12s", cell)
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return b.String()
+}
+
+func amount(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
+func money(n float64) string { return strconv.FormatFloat(n, 'f', 4, 64) }
