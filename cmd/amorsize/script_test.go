@@ -218,6 +218,7 @@ func serve(env *testscript.Env) {
 	})
 	servePauses(mux)
 	serveLarge(mux)
+	serveModels(env)
 	serveSecure(env, mux)
 	switched := make(chan net.Conn, 10)
 	mux.HandleFunc("/switch", func(w http.ResponseWriter, _ *http.Request) {

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/amorsize/amorsize/internal/modelservice"
 )
 
 // serveSecure starts the same service at $TLS, by a certificate that nobody trusts and
@@ -41,6 +43,18 @@ func serveSecure(env *testscript.Env, mux *http.ServeMux) {
 		if err := os.WriteFile(filepath.Join(env.WorkDir, name), block, 0o600); err != nil {
 			panic(err)
 		}
+	}
+}
+
+// serveModels starts a service of models at $MODELS, one that is always overloaded at $BUSY,
+// and one of two requests a second at $SLOW.
+func serveModels(env *testscript.Env) {
+	for name, cfg := range map[string]modelservice.Config{
+		"MODELS": {}, "BUSY": {Overloaded: 1}, "SLOW": {RequestsPerMinute: 6000, Burst: 10 * time.Millisecond, Unannounced: true},
+	} {
+		server := httptest.NewServer(modelservice.New(cfg))
+		env.Defer(server.Close)
+		env.Setenv(name, server.URL)
 	}
 }
 

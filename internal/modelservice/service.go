@@ -50,6 +50,7 @@ type Service struct {
 
 // Account is what a service has done.
 type Account struct {
+	Calls      int            `json:"calls"`      // requests that came
 	Answered   int            `json:"answered"`   // requests
 	Refused    int            `json:"refused"`    // by the limits
 	Overloaded int            `json:"overloaded"` // refused by chance
@@ -130,6 +131,7 @@ func (s *Service) decide(prompt string, u Usage) (f fate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++
+	s.account.Calls++
 	now := time.Now()
 	s.requests.fill(now)
 	s.tokens.fill(now)

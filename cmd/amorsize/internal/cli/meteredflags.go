@@ -25,8 +25,7 @@ func (f *meteredFlags) group() group {
 	s.StringVar(&f.Price, "price", "", "what a million tokens cost, for the summary: `in=2.50,out=10`")
 	s.StringVar(&f.key, "key", "", "rates hold, and breakers open, for each `{host}`, or another template of the item; items of a key that waits let others pass")
 	s.BoolVar(&f.hedge, "hedge", false, "send a request a second time that takes longer than 95 % of them do, for up to 5 % of them, if that does no harm")
-	g.are(ofUser, "batch-file")
-	g.are(ofAnyone, "rate-tokens", "cost", "estimate", "price", "key", "hedge")
+	g.are(ofUser, "batch-file", "rate-tokens", "cost", "estimate", "price", "key", "hedge")
 	return g
 }
 

@@ -64,6 +64,8 @@ func (d *display) rate() string {
 		return "the rate is to be found"
 	case d.set.Limiter != nil:
 		return fmt.Sprintf("%.4g/s", d.set.Limiter.Rate())
+	case d.set.ByKey != nil && d.set.ByKey.Limiters != nil:
+		return "a rate for each key"
 	}
 	return "no rate given"
 }
