@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// String tells on a few lines what a person wants to read at the end of a run.
-func (r *Report) String() string {
+// String tells on a few lines what a person wants to read at the end of a run. It is a method of
+// the value, so that fmt.Print(report) prints that, too.
+func (r Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d of %s in %s", r.Succeeded, plural(r.Items, "item"), short(r.Elapsed))
 	if r.Failed > 0 {

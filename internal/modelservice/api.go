@@ -55,24 +55,19 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, a api) {
 	if err == nil {
 		c, err = a.parse(body)
 	}
-	throttled, overloaded, invalid := a.kinds()
+	_, overloaded, invalid := a.kinds()
 	if err != nil {
 		fail(w, http.StatusBadRequest, a.failure(invalid, err.Error()))
 		return
 	}
 	u := UsageOf(c.prompt, c.most)
-	f := s.decide(c.prompt, u)
+	f := s.decide(u)
 	if !s.cfg.Unannounced {
 		a.limits(w.Header(), f.limits)
 	}
 	switch {
 	case f.refused > 0:
-		if !s.cfg.Unannounced {
-			w.Header().Set("retry-after", strconv.Itoa(int(math.Ceil(f.refused.Seconds()))))
-			w.Header().Set("retry-after-ms", strconv.FormatInt(f.refused.Milliseconds()+1, 10))
-		}
-		fail(w, http.StatusTooManyRequests, a.failure(throttled,
-			fmt.Sprintf("Rate limit reached on %s per minute. Please try again in %.3fs.", f.by, f.refused.Seconds())))
+		s.refuse(w, a, f)
 		return
 	case f.overloaded:
 		fail(w, a.busy(), a.failure(overloaded, "Overloaded"))
@@ -94,6 +89,17 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, a api) {
 	s.answered(c.prompt, u) // before it is known whether it arrives: it is paid for
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(a.whole(c, u))
+}
+
+// refuse says that a limit is reached.
+func (s *Service) refuse(w http.ResponseWriter, a api, f fate) {
+	if !s.cfg.Unannounced {
+		w.Header().Set("retry-after", strconv.Itoa(int(math.Ceil(f.refused.Seconds()))))
+		w.Header().Set("retry-after-ms", strconv.FormatInt(f.refused.Milliseconds()+1, 10))
+	}
+	throttled, _, _ := a.kinds()
+	fail(w, http.StatusTooManyRequests, a.failure(throttled,
+		fmt.Sprintf("Rate limit reached on %s per minute. Please try again in %.3fs.", f.by, f.refused.Seconds())))
 }
 
 // stream answers with an event for each word.

@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -81,10 +82,7 @@ func (s *Service) Account() Account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.account
-	a.Prompts = make(map[string]int, len(s.account.Prompts))
-	for prompt, times := range s.account.Prompts {
-		a.Prompts[prompt] = times
-	}
+	a.Prompts = maps.Clone(a.Prompts)
 	return a
 }
 
@@ -127,7 +125,7 @@ type limits struct {
 }
 
 // decide counts a request, and says what becomes of it.
-func (s *Service) decide(prompt string, u Usage) (f fate) {
+func (s *Service) decide(u Usage) (f fate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls++

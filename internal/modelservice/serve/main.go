@@ -5,6 +5,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -42,7 +43,7 @@ func serve(addr string, ends time.Duration, cfg modelservice.Config) error {
 	fmt.Printf("http://%s\n", l.Addr())
 	server := &http.Server{Handler: modelservice.New(cfg), ReadHeaderTimeout: 10 * time.Second}
 	time.AfterFunc(ends, func() { _ = server.Close() })
-	if err = server.Serve(l); err == http.ErrServerClosed {
+	if err = server.Serve(l); errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err

@@ -59,8 +59,7 @@ func (r *Runner) Usage() *usage.Total {
 	if r.cfg.Meter == nil {
 		return nil
 	}
-	total := r.cfg.Meter.Total()
-	return &total
+	return r.cfg.Meter.Total()
 }
 
 // mostMetered is how large a body may be that says what a call cost.

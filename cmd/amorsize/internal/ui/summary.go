@@ -40,9 +40,7 @@ func (t *Terminal) Summary(s summary.Summary, again string) string {
 	}
 	b.WriteString(strings.Join(parts, " · ") + "\n")
 	b.WriteString(t.Paint(Dim, "  "+details(s)) + "\n")
-	if s.Usage != nil && s.Usage.Calls > 0 {
-		b.WriteString(s.Usage.Table())
-	}
+	b.WriteString(s.Usage.Table())
 	for i, f := range s.Failures[:min(len(s.Failures), shownFailures)] {
 		prefix := "          "
 		if i == 0 {

@@ -161,10 +161,10 @@ type Total struct {
 }
 
 // Total returns what calls have cost so far.
-func (m *Meter) Total() Total {
+func (m *Meter) Total() *Total {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t := Total{Calls: m.calls, In: m.tokens.In, Out: m.tokens.Out, All: m.tokens.All}
+	t := &Total{Calls: m.calls, In: m.tokens.In, Out: m.tokens.Out, All: m.tokens.All}
 	if m.price != (Price{}) {
 		t.Price = &m.price
 		t.Cost = t.CostIn() + t.CostOut()
@@ -179,10 +179,10 @@ type Price struct {
 }
 
 // CostIn returns what the tokens of requests cost. There is a price.
-func (t Total) CostIn() float64 { return t.In * t.Price.In / million }
+func (t *Total) CostIn() float64 { return t.In * t.Price.In / million }
 
 // CostOut returns what those of answers cost.
-func (t Total) CostOut() float64 { return t.Out * t.Price.Out / million }
+func (t *Total) CostOut() float64 { return t.Out * t.Price.Out / million }
 
 const million = 1e6
 
@@ -202,11 +202,15 @@ func parsePrice(text string) (p Price, err error) {
 	return p, nil
 }
 
-// Table returns the total as lines for a person.
-func (t Total) Table() string {
+// Table returns the total as lines for a person: none if no call has told what it cost, or
+// nobody asked, which is a nil Total.
+func (t *Total) Table() string {
+	if t == nil || t.Calls == 0 {
+		return ""
+	}
 	rows := [][]string{{"usage", "tokens"}, {"in", amount(t.In)}, {"out", amount(t.Out)}, {"in all", amount(t.All)}}
 	if t.In == 0 && t.Out == 0 { // one amount, of whatever it is
-		rows = [][]string{{"usage", ""}, {"in all", amount(t.All)}}
+		rows = [][]string{{"usage"}, {"in all", amount(t.All)}}
 	}
 	if t.Price != nil {
 		rows = [][]string{
@@ -218,11 +222,11 @@ func (t Total) Table() string {
 	}
 	var b strings.Builder
 	for _, row := range rows {
-		line := fmt.Sprintf("  %-6s", row[0])
+		fmt.Fprintf(&b, "  %-6s", row[0])
 		for _, cell := range row[1:] {
-			line += fmt.Sprintf(" %12s", cell)
+			fmt.Fprintf(&b, " %12s", cell)
 		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
+		b.WriteByte('\n')
 	}
 	return b.String()
 }

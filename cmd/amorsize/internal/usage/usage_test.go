@@ -87,7 +87,7 @@ func TestTotal(t *testing.T) {
 `, m.Total().Table())
 	m = meter(t, usage.Config{Cost: "units"})
 	m.Read([]byte(`{"units":5}`))
-	require.Equal(t, "  usage\n  in all            5\n", m.Total().Table())
+	require.Equal(t, "  usage \n  in all            5\n", m.Total().Table())
 	require.Zero(t, m.Total().Cost)
 	require.Nil(t, m.Total().Price)
 }
