@@ -18,6 +18,8 @@ func TestGuidesAreCompiled(t *testing.T) {
 	}{
 		"docs/rate-limiting.md": {"ratelimit/guide_test.go", 29},
 		"docs/concurrency.md":   {"concurrency/guide_test.go", 7},
+		"docs/http.md":          {"transport/guide_test.go", 2},
+		"docs/model-apis.md":    {"guide_test.go", 2},
 	} {
 		text, err := os.ReadFile(guide)
 		require.NoError(t, err)
@@ -27,13 +29,27 @@ func TestGuidesAreCompiled(t *testing.T) {
 		compiled := 0
 		for _, block := range strings.Split(string(text), "```go\n")[1:] {
 			block, _, _ = strings.Cut(block, "```")
-			if strings.HasPrefix(block, "import (") || strings.Contains(block, "fetch, items") {
+			if strings.HasPrefix(block, "import (") || strings.HasPrefix(block, "// Command ") || strings.Contains(block, "fetch, items") {
 				continue
 			}
 			compiled++
 			assert.Contains(t, code, block, guide)
 		}
 		assert.Equal(t, want.blocks, compiled, guide)
+	}
+}
+
+// The programs of the guides are examples, which CI runs.
+func TestProgramsOfGuides(t *testing.T) {
+	for guide, program := range map[string]string{
+		"docs/http.md":       "examples/fetch/main.go",
+		"docs/model-apis.md": "examples/modelapi/main.go",
+	} {
+		text, err := os.ReadFile(guide)
+		require.NoError(t, err)
+		source, err := os.ReadFile(program)
+		require.NoError(t, err)
+		assert.Contains(t, string(text), "```go\n"+string(source)+"```", guide)
 	}
 }
 

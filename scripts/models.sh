@@ -85,3 +85,12 @@ for hedge in false true; do
   [ "$came" -ge "$calls" ] && [ "$came" -le $((calls * 105 / 100 + 10)) ] || { echo "the service has had $came calls, want $calls and up to 5 % more"; exit 1; }
   echo "hedging $hedge: $(grep -o '"p99_s":[0-9.]*' "$work/sum" | cut -d: -f2) s is the 99th percentile, $((came - calls)) calls more"
 done
+
+# The programs of docs/model-apis.md and docs/http.md.
+start 0.02 -rpm $rpm -tpm $tpm -latency 20ms
+seq 200 | sed 's/^/question /' | go run ./examples/modelapi -url "$url" -rpm $rpm -tpm $tpm >"$work/answers" 2>"$work/report"
+[ "$(grep -c '^word' "$work/answers")" = 200 ] || { cat "$work/report"; exit 1; }
+{ seq 20 | sed "s|.*|$url/account|"; echo http://127.0.0.1:1/; } >"$work/urls"
+go run ./examples/fetch -rate 100 <"$work/urls" >"$work/fetched" 2>/dev/null && { echo "a host that is down is no failure"; exit 1; }
+[ "$(grep -c ' 200 ' "$work/fetched")" = 20 ] && tail -n 1 "$work/fetched" | grep -q 'connection refused' || { cat "$work/fetched"; exit 1; }
+echo "the programs of the guides run"
