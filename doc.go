@@ -23,7 +23,8 @@
 //   - [Optimize] for the plan without the run.
 //
 // Packages ratelimit, retry and circuitbreaker are policies for [WithPolicies], and
-// stand alone; package transport puts all three under an http.Client.
+// stand alone; package transport puts all three under an http.Client. [ByKey] has a limiter
+// or a breaker for each host or tenant, [Cost] a limiter of what calls turn out to cost.
 //
 // # What is promised
 //

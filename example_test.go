@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/ratelimit"
 )
 
 func Example() {
@@ -285,4 +286,44 @@ func ExampleHooks() {
 	hooks.Remove(end)
 	_, _ = amorsize.Execute(double, []int{1, 2, 3}, amorsize.WithObserver(&hooks))
 	// Output: plan: serial
+}
+
+// A limiter for each host: URLs of one that has to wait let those of others pass.
+func ExampleByKey() {
+	limiters := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 100}, 0)
+	hostOf := func(address string) string {
+		host, _, _ := strings.Cut(address, "/")
+		return host
+	}
+	fetch := func(_ context.Context, address string) (int, error) { return len(address), nil }
+	sizes, err := amorsize.ExecuteContext(context.Background(), fetch, []string{"a.example/1", "a.example/22", "b.example/3"},
+		amorsize.WithPolicies(amorsize.ByKey(limiters, hostOf)))
+	fmt.Println(sizes, err)
+	// Output: [11 12 11] <nil>
+}
+
+// 60 000 tokens a minute, of which a call is told what it took.
+func ExampleCost() {
+	tokens := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1000})
+	ask := func(_ context.Context, question string) (int, error) { return 10 * len(question), nil }
+	answers, err := amorsize.ExecuteContext(context.Background(), ask, []string{"why", "how"},
+		amorsize.WithPolicies(amorsize.Cost(tokens,
+			func(question string) float64 { return 50 },
+			func(used int, err error) float64 { return float64(used) })))
+	fmt.Println(answers, err)
+	// Output: [30 30] <nil>
+}
+
+// Tokens of each tenant.
+func ExampleCostByKey() {
+	tenants := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 1000}, 0)
+	type question struct{ tenant, text string }
+	ask := func(_ context.Context, q question) (int, error) { return 10 * len(q.text), nil }
+	answers, err := amorsize.ExecuteContext(context.Background(), ask, []question{{"a", "why"}, {"b", "how"}},
+		amorsize.WithPolicies(amorsize.CostByKey(tenants,
+			func(q question) string { return q.tenant },
+			func(q question) float64 { return 50 },
+			func(used int, err error) float64 { return float64(used) })))
+	fmt.Println(answers, err)
+	// Output: [30 30] <nil>
 }

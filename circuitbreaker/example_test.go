@@ -116,3 +116,14 @@ func ExampleBreaker_Peek() {
 	fmt.Println(state, counts.Failures)
 	// Output: open 1
 }
+
+// A breaker for each host: one that is down keeps nobody else's calls.
+func ExampleKeyed() {
+	hosts := circuitbreaker.MustNewKeyed[string](circuitbreaker.Policy{FailureThreshold: 1}, 0)
+	down := func(context.Context) error { return errors.New("no route") }
+	fmt.Println(hosts.Do(context.Background(), "a.example", down))
+	fmt.Println(hosts.State("a.example"), hosts.State("b.example"))
+	// Output:
+	// no route
+	// open closed
+}

@@ -214,3 +214,21 @@ func ExampleLimiter_WouldTake() {
 	fmt.Println(at, later.Round(time.Second))
 	// Output: 0s 1m0s
 }
+
+// A call of which is known afterwards what it took.
+func ExampleLimiter_DoCost() {
+	tokens := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1000})
+	err := tokens.DoCost(context.Background(), 400, func(context.Context) (float64, error) {
+		return 150, nil // it took less than was thought
+	})
+	fmt.Printf("%.0f left, %v\n", tokens.AvailableTokens(), err)
+	// Output: 850 left, <nil>
+}
+
+// How long a call for a key would wait: others can go first.
+func ExampleKeyed_WouldWait() {
+	hosts := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 1}, 0)
+	hosts.TryAcquire("a.example")
+	fmt.Println(hosts.WouldWait("a.example") > 0, hosts.WouldWait("b.example"))
+	// Output: true 0s
+}
