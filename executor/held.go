@@ -10,7 +10,7 @@ import (
 type held struct {
 	workers int
 	metered int  // of them, not those that back off between two attempts
-	lines   int  // that they wait in, as far as known
+	lines   int  // that they wait in and others may not, as far as known
 	many    bool // and there are others: a limiter for each key
 
 	unwatched int // workers whose calls began before they were told of, and go on
@@ -32,8 +32,8 @@ func (s *scheduler) heldBack() (h held) {
 			h.unwatched++
 			return
 		}
-		line := h.add(w, len(s.cfg.Policies) > 0)
-		if line.Of == nil {
+		line, shared := h.add(w, len(s.cfg.Policies) > 0)
+		if line.Of == nil || shared {
 			return
 		}
 		if lines == nil {
@@ -47,8 +47,9 @@ func (s *scheduler) heldBack() (h held) {
 }
 
 // add counts w, if it is held back, and returns the line that it waits in, if that is
-// known. policed says that there are policies around the function.
-func (h *held) add(w *worker, policed bool) waiting.Line {
+// known. policed says that there are policies around the function. What is one for all items,
+// be it one of several such policies, is shared: those behind wait there as well.
+func (h *held) add(w *worker, policed bool) (line waiting.Line, shared bool) {
 	line, waits := w.call.waitsIn()
 	outside := policed && w.inPolicies()
 	if waits || outside {
@@ -57,7 +58,7 @@ func (h *held) add(w *worker, policed bool) waiting.Line {
 	if line.Of != nil || outside && !waits { // a policy that tells nothing may be a limiter
 		h.metered++
 	}
-	return line
+	return line, outside && !line.OneOfMany
 }
 
 // workersFor returns how many workers it takes to have so many calls in flight.
