@@ -19,9 +19,12 @@ type uncharged struct {
 	giveUp time.Duration
 }
 
+// mostPause bounds the time between two attempts that the breaker does not hold back.
+const mostPause = time.Second
+
 // Do makes the call until it is charged.
 func (u *uncharged) Do(ctx context.Context, call func(context.Context) error) error {
-	for {
+	for pause := time.Millisecond; ; pause = min(2*pause, mostPause) {
 		err := call(ctx)
 		f, failed := AsFailure(err)
 		since := u.set.openSince.Load()
@@ -31,8 +34,10 @@ func (u *uncharged) Do(ctx context.Context, call func(context.Context) error) er
 		if time.Now().UnixNano()-since > int64(u.giveUp) {
 			return ErrGaveUp
 		}
-		select { // it is the breaker that has it wait; this is for the moment in which it closes
-		case <-time.After(time.Millisecond):
+		// It is the breaker that has it wait. This is for the moment in which it closes; and for an
+		// item of another host or key, whose breaker is not the one that is open.
+		select {
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return err
 		}

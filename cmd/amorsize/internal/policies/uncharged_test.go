@@ -1,0 +1,56 @@
+package policies
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// An attempt that fails while a breaker is open is made again: not at once, as the breaker may
+// be another host's, and not for ever.
+func TestUncharged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := &Set{}
+		u := &uncharged{set: set, giveUp: time.Minute}
+		calls := 0
+		fails := func(retry bool) func(context.Context) error {
+			return func(context.Context) error {
+				calls++
+				return &Failure{Err: errors.New("down"), Retry: retry}
+			}
+		}
+		require.EqualError(t, u.Do(t.Context(), fails(true)), "down")
+		require.Equal(t, 1, calls, "no breaker is open")
+
+		set.opened("down")
+		require.EqualError(t, u.Do(t.Context(), fails(false)), "down")
+		require.Equal(t, 2, calls, "another try would not help")
+
+		calls = 0
+		began := time.Now()
+		require.ErrorIs(t, u.Do(t.Context(), fails(true)), ErrGaveUp)
+		require.InDelta(t, 61, time.Since(began).Seconds(), 1)
+		require.InDelta(t, 60+10, calls, 2)
+
+		set.closed()
+		set.opened("down")
+		calls = 0
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		require.EqualError(t, u.Do(ctx, fails(true)), "down")
+		require.InDelta(t, 10+10, calls, 2)
+
+		calls = 0
+		require.NoError(t, u.Do(t.Context(), func(context.Context) error {
+			if calls++; calls < 3 {
+				return &Failure{Err: errors.New("down"), Retry: true}
+			}
+			return nil
+		}))
+		require.Equal(t, 3, calls)
+	})
+}
