@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/amorsize/amorsize"
@@ -472,4 +473,74 @@ func TestItemPoliciesAllocateNothing(t *testing.T) {
 	}
 	measure(2000)
 	require.InDelta(t, 0, (measure(4000)-measure(2000))/2000, 0.02)
+}
+
+// An item that no bucket holds waits in the limiter's line, and one that never may be is
+// refused.
+func TestCostByKeyAboveTheBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tokens := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 10}, 0)
+		run := func(items []float64) error {
+			_, err := amorsize.ExecuteContext(t.Context(), func(_ context.Context, n float64) (float64, error) {
+				time.Sleep(100 * time.Millisecond)
+				return n, nil
+			}, items, amorsize.WithPolicies(amorsize.CostByKey(tokens,
+				func(float64) string { return "a" }, func(n float64) float64 { return n }, func(r float64, _ error) float64 { return r })))
+			return err
+		}
+		began := time.Now()
+		require.NoError(t, run(slices.Repeat([]float64{20}, 50)))
+		require.InDelta(t, 99, time.Since(began).Seconds(), 1)
+		require.ErrorIs(t, run([]float64{1, 1e300, 1}), ratelimit.ErrExceeded)
+	})
+}
+
+// A parked item hears of a call that has cost less than was thought, of a limiter that was
+// reset, and is not passed over for ever by others who take from the same limiter.
+func TestParkedItemsHearOfChanges(t *testing.T) {
+	one := func(_ context.Context, n int) (int, error) {
+		time.Sleep(100 * time.Millisecond)
+		return n, nil
+	}
+	key := func(int) string { return "a" }
+	took := func(t *testing.T, policy amorsize.Policy) time.Duration {
+		began := time.Now()
+		_, err := amorsize.ExecuteContext(t.Context(), one, make([]int, 100), amorsize.WithWorkers(4), amorsize.WithPolicies(policy))
+		require.NoError(t, err)
+		return time.Since(began)
+	}
+	t.Run("a cost that was less", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 1000}
+			estimate, used := func(int) float64 { return 1000 }, func(int, error) float64 { return 10 }
+			plain := took(t, amorsize.Cost(ratelimit.MustNew(p), estimate, used))
+			keyed := took(t, amorsize.CostByKey(ratelimit.MustNewKeyed[string](p, 0), key, estimate, used))
+			require.InDelta(t, plain.Seconds(), keyed.Seconds(), 2)
+		})
+	})
+	t.Run("a reset", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			k := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 100, BurstSize: 1}, 0)
+			require.NoError(t, k.Use("a", func(l *ratelimit.Limiter) error { l.PauseFor(20 * time.Hour); return nil }))
+			time.AfterFunc(time.Minute, func() {
+				assert.NoError(t, k.Use("a", func(l *ratelimit.Limiter) error { l.Reset(); return nil }))
+			})
+			require.Less(t, took(t, amorsize.ByKey(k, key)), 70*time.Second)
+		})
+	})
+	t.Run("others", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			k := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 1}, 0)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			for range 2 {
+				go func() {
+					for k.Acquire(ctx, "a") == nil {
+						runtime.Gosched()
+					}
+				}()
+			}
+			require.Less(t, took(t, amorsize.ByKey(k, key)), time.Minute, "at least a sixth of the rate")
+		})
+	})
 }

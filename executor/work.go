@@ -73,7 +73,7 @@ func (r *run) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
 		r.watchAttempts(w)
 	}
 	done := r.followUp(w, s, r.runClaim(w, s, now))
-	w.passed()
+	w.did()
 	now = r.finishClaim(w, now, done)
 	r.sharing.giveTurn(w)
 	return now, true
@@ -221,7 +221,7 @@ func (r *run) noteFaults(w *worker) {
 // goexit takes note that fn ended the goroutine of w in the midst of a claim.
 func (r *run) goexit(w *worker) {
 	r.noteFaults(w)
-	w.passed()
+	w.did()
 	lost := w.runner.failed(w.at, w.claimed)
 	r.outcome.fail(r.runner.fail(w, lost, ErrGoexit), lost)
 	r.source.Return(span{Lo: lost.Hi, Hi: w.endOf(w.claimed).Hi})

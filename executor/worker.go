@@ -56,11 +56,17 @@ type latest struct {
 	faults   []fault     // with errParts, what failed
 }
 
-// passed tells that nothing holds back the item any more, or that it is done with: another
-// one of its line may go.
+// passed tells that nothing holds back the item any more: another one of its line may go.
 func (w *worker) passed() {
 	if w.lanes != nil {
 		w.lanes.Passed(w.claimed.Lo)
+	}
+}
+
+// did tells that the item is done with.
+func (w *worker) did() {
+	if w.lanes != nil {
+		w.lanes.Done(w.claimed.Lo)
 	}
 }
 

@@ -139,7 +139,7 @@ func (l *Limiter) standStill(d time.Duration) bool {
 	l.line.resume = end
 	// The bucket is to hold one token at the end.
 	one := uint128{lo: b.token}.shifted(fineBits)
-	l.tat = later(l.tat, b.instant(end).plus(b.full()).minus(one))
+	l.raise(b.instant(end).plus(b.full()).minus(one))
 	l.replan(b, now)
 	return true
 }
@@ -153,7 +153,7 @@ func (l *Limiter) rebase(b *bucket, now time.Duration) *bucket {
 	} else {
 		// Time doesn't go back: this is the clock of a testing/synctest bubble,
 		// which knows nothing of what was before. At the worst the bucket is empty.
-		l.line = nil
+		l.line = l.line.forgotten()
 		if empty := origin.plus(b.full()); empty.less(l.tat) {
 			l.tat = empty
 		}

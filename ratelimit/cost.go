@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/clock"
 )
 
 // DoCost is [Limiter.Do] for a call that takes an amount of which only an estimate is known
@@ -31,7 +32,7 @@ func (l *Limiter) DoCost(ctx context.Context, estimated float64, call func(conte
 	}
 	l.openCost()
 	defer l.closeCost()
-	var g grant
+	g := grant{at: clock.Now()}
 	if estimated > 0 {
 		var err error
 		if g, err = l.acquire(ctx, estimated); err != nil {
@@ -59,7 +60,7 @@ func (l *Limiter) openCost() {
 func (l *Limiter) closeCost() {
 	b, now := l.lock()
 	defer l.unlock(b, now)
-	if s := l.line.costs; s.open == 1 {
+	if s := l.line.costs; s.open <= 1 {
 		*s = slacks{low: s.low[:0]}
 	} else {
 		s.open--
@@ -81,7 +82,7 @@ func (l *Limiter) settleCost(g grant, estimated, actual float64, err error) erro
 	switch {
 	case actual < 0 || actual == estimated:
 	case actual < estimated:
-		l.takeBack(g, estimated-actual)
+		l.takeBack(g, estimated, actual)
 	default:
 		if wrong := l.Settle(estimated, actual); wrong != nil && err == nil {
 			return wrong
@@ -120,6 +121,7 @@ func (k *Keyed[K]) WouldTake(key K, n float64) (wait time.Duration, err error) {
 	if e.Value.rejects() {
 		return 0, nil
 	}
+	n = min(n, float64(e.Value.Burst())) // more is there only for one who waits in the line
 	return e.Value.WouldTake(n)
 }
 

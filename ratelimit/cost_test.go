@@ -173,3 +173,76 @@ func TestKeyedCost(t *testing.T) {
 		require.Zero(t, full.WouldWait("a"), "it would be refused at once")
 	})
 }
+
+type later time.Duration
+
+func (e later) Error() string             { return "429" }
+func (e later) RetryAfter() time.Duration { return time.Duration(e) }
+
+// What calls under way turn out not to have cost does not undo a pause that one of them was
+// answered with, nor what a service says is left.
+func TestDoCostAndPauses(t *testing.T) {
+	for name, end := range map[string]func(*ratelimit.Limiter) error{
+		"429":   func(*ratelimit.Limiter) error { return later(10 * time.Second) },
+		"pause": func(l *ratelimit.Limiter) error { l.PauseFor(10 * time.Second); return nil },
+		"left":  func(l *ratelimit.Limiter) error { l.Remaining(5, time.Minute); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 1000})
+				var group sync.WaitGroup
+				for i := range 10 {
+					group.Go(func() {
+						_ = l.DoCost(context.Background(), 100, func(context.Context) (float64, error) {
+							time.Sleep(time.Second + time.Duration(i)*time.Millisecond)
+							if i == 0 {
+								return 0, end(l)
+							}
+							return 10, nil
+						})
+					})
+				}
+				group.Wait()
+				if name != "left" {
+					time.Sleep(11 * time.Second) // the pause, and a tenth more
+				}
+				require.LessOrEqual(t, l.AvailableTokens(), 20.0)
+			})
+		})
+	}
+}
+
+// Small amounts are not rounded away, those of waiters that another rate serves are known, and
+// a call without an estimate slows an adaptive limiter down as any other.
+func TestDoCostOddities(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 0.001, BurstSize: 1})
+		for range 50_000 {
+			require.NoError(t, l.DoCost(t.Context(), 0.0000019, costing(0.0000018)))
+		}
+		require.LessOrEqual(t, l.AvailableTokens(), 1-0.09)
+
+		l = ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 100})
+		require.True(t, l.TryAcquireN(100))
+		var group sync.WaitGroup
+		group.Go(func() { assert.NoError(t, l.DoCost(context.Background(), 50, costing(0))) })
+		time.Sleep(time.Second)
+		require.NoError(t, l.SetRate(2))
+		group.Wait()
+		require.InDelta(t, 50, l.AvailableTokens(), 1)
+	})
+	rate := func(estimate float64) float64 {
+		l := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 100, BurstSize: 10, Adapt: &ratelimit.Adapt{Throttled: func(error) bool { return true }}})
+		for range 6 {
+			_ = l.DoCost(t.Context(), estimate, func(context.Context) (float64, error) { return estimate, errors.New("429") })
+		}
+		return l.Rate()
+	}
+	require.InDelta(t, rate(1), rate(0), 1)
+
+	l := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 100})
+	require.NoError(t, l.DoCost(t.Context(), 10, func(context.Context) (float64, error) {
+		synctest.Test(t, func(*testing.T) { l.TryAcquire() }) // by a clock that knows nothing of before
+		return 5, nil
+	}))
+}

@@ -128,7 +128,7 @@ func (l *Limiter) Remaining(tokens float64, reset time.Duration) {
 	b, now := l.lock()
 	defer l.unlock(b, now)
 	if left, ok := b.cost(tokens); ok {
-		l.tat = later(l.tat, b.instant(now).plus(b.full()).minus(left))
+		l.raise(b.instant(now).plus(b.full()).minus(left))
 		l.replan(b, now)
 	}
 }

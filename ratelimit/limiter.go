@@ -139,7 +139,7 @@ func (l *Limiter) acquire(ctx context.Context, n float64) (grant, error) {
 	if err := l.await(ctx, w, now); err != nil {
 		return grant{}, err
 	}
-	return grant{b, w.due, w.mark}, nil
+	return grant{w.from, w.due, w.mark}, nil
 }
 
 // admitOrEnter takes what is wanted and returns nil, or it takes a place in the line and

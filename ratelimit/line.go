@@ -48,7 +48,8 @@ type waiter struct {
 	told       bool          // the joint knows that it is its turn
 	inLine     bool
 	granted    bool
-	mark       uint64           // of the slacks, when it was granted
+	from       *bucket          // what it was granted of
+	mark       uint64           // of the slacks, then
 	due        time.Duration    // when it was
 	err        error            // why it was not
 	done       chan error       // what came of it, once; nil for a reservation
@@ -161,9 +162,9 @@ func (q *line) remove(w *waiter) {
 
 // end takes w out of the line, with what it wants. It is told when the lock is free again: who wakes up
 // before would only wait for that.
-func (q *line) end(w *waiter) {
+func (q *line) end(w *waiter, b *bucket) {
 	q.remove(w)
-	w.granted, w.mark = true, q.costs.mark()
+	w.granted, w.from, w.mark = true, b, q.costs.mark()
 	if w.done != nil {
 		q.ended = append(q.ended, w)
 	}

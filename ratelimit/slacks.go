@@ -89,11 +89,34 @@ func (l *Limiter) noteSlack(b *bucket, now time.Duration) {
 	}
 }
 
-// takeBack gives n tokens back that a call turned out not to have cost.
-func (l *Limiter) takeBack(g grant, n float64) {
+// raise has the TAT be no less than least, whatever calls turn out not to have cost.
+func (l *Limiter) raise(least uint128) {
+	if l.line != nil && l.line.costs != nil && l.line.costs.open > 0 {
+		l.line.costs.look(l.tat.minus(least))
+	}
+	l.tat = later(l.tat, least)
+}
+
+// forgotten returns what is left of the line where time went back: calls whose cost is not
+// known are still to come to their end.
+func (q *line) forgotten() *line {
+	if q == nil || q.costs == nil {
+		return nil
+	}
+	fresh := newLine()
+	fresh.costs = q.costs
+	return fresh
+}
+
+// takeBack gives back what a call turned out not to have cost.
+func (l *Limiter) takeBack(g grant, estimated, actual float64) {
 	b, now := l.lock()
 	defer l.unlock(b, now)
-	cost := amount(n).times(b.token)
+	n := amount(estimated)
+	if actual > 0 {
+		n = n.minus(amount(actual))
+	}
+	cost := n.times(b.token)
 	s := l.line.costs
 	if b != g.b || s == nil { // what was taken of another bucket says nothing about this one
 		return

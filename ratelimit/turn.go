@@ -99,7 +99,7 @@ func (l *Limiter) serve(b *bucket, now time.Duration) {
 		default:
 			w.due = max(q.resume, now-b.whole(there.minus(tat)))
 			l.tat = tat
-			q.end(w)
+			q.end(w, b)
 		}
 		w = next
 	}

@@ -22,12 +22,34 @@ type feed interface {
 type lane struct {
 	line  uint64
 	items backlog
-	at    time.Duration // when the first of them may go, as far as is known
+	at    time.Duration // when the first of them is asked about again
+	goes  time.Duration // when it goes, whatever is said then
+	asked bool          // goes is set
 	place int           // in a laneHeap
 }
 
-// longest is how long an item is parked before it is asked about again, at the most.
-const longest = 24 * time.Hour
+// told takes that the first item would be held back for wait. It is asked about again before,
+// as that may change: a rate, a pause, a cost that was less than thought. But it is not held
+// back for longer than was said at first: whoever else takes from the same limiter has come
+// later, and behind its line the item has its turn.
+func (n *lane) told(now, wait time.Duration) {
+	wait = min(wait, longest)
+	if goes := now + wait; !n.asked || goes < n.goes {
+		n.goes, n.asked = goes, true
+	}
+	n.at = min(n.goes, now+again)
+}
+
+const (
+	longest = 24 * time.Hour
+	again   = time.Second // after that time it is asked about again
+)
+
+// taken is an item that is not done with.
+type taken struct {
+	line   uint64
+	passed bool
+}
 
 // laneHeap is lanes, the one that is due first at its head.
 type laneHeap []*lane
@@ -50,6 +72,7 @@ func (h *laneHeap) Push(n any) {
 func (h *laneHeap) Pop() any {
 	last := len(*h) - 1
 	n := (*h)[last]
+	n.place = -1
 	(*h)[last] = nil
 	*h = (*h)[:last]
 	return n
@@ -59,6 +82,9 @@ func (h *laneHeap) push(n *lane) {
 	n.place = len(*h)
 	heap.Push(h, n)
 }
+
+// sooner moves n, whose time has come before it was to.
+func (h *laneHeap) sooner(n *lane) { heap.Fix(h, n.place) }
 
 func (h *laneHeap) pop() *lane {
 	return heap.Pop(h).(*lane) //nolint:forcetypeassert // there are no others

@@ -21,7 +21,8 @@ type Lines interface {
 // they come from. An item that would be held back is parked, and one of another line goes
 // first: so it takes neither a worker nor the turn of others. Of each line one item at a
 // time is on its way, until [Lanes.Passed] says that nothing holds it back any more; by
-// that, what is asked about the next one is true.
+// that, what is asked about the next one is true. When one is done with, the next one is
+// asked about again: it may have cost less than was thought.
 //
 // Workers that find nothing to do wait: one of them, the leader, for what comes first, the
 // others for its place.
@@ -39,7 +40,7 @@ type Lanes struct {
 	mu    sync.Mutex
 	lanes map[uint64]*lane
 	due   laneHeap      // lanes with items of which none is on its way
-	taken map[int]*lane // items on their way
+	taken map[int]taken // items that have been claimed
 	plain []int         // items that go unasked: see free
 	spare []*lane       // to be used again
 }
@@ -49,7 +50,7 @@ func NewLanes(from feed, lines Lines) *Lanes {
 	l := &Lanes{
 		from: from, lines: lines,
 		changed: make(chan struct{}, 1), lead: make(chan struct{}, 1), stopped: make(chan struct{}),
-		lanes: map[uint64]*lane{}, taken: map[int]*lane{},
+		lanes: map[uint64]*lane{}, taken: map[int]taken{},
 	}
 	l.lead <- struct{}{}
 	return l
@@ -111,13 +112,15 @@ func (l *Lanes) ask(n *lane, first int) (goes bool) {
 	asked = true
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if wait > 0 {
-		l.park(n, wait)
+	if now := clock.Now(); wait > 0 && (!n.asked || now < n.goes) {
+		n.told(now, wait)
+		l.park(n)
 		return false
 	}
 	n.items.pop()
+	n.asked = false
 	l.unpark()
-	l.taken[first] = n
+	l.taken[first] = taken{line: n.line}
 	return true
 }
 
@@ -167,16 +170,15 @@ func (l *Lanes) newLane(line uint64) (n *lane) {
 	if last := len(l.spare) - 1; last >= 0 {
 		n, l.spare = l.spare[last], l.spare[:last]
 	} else {
-		n = &lane{}
+		n = &lane{place: -1}
 	}
 	n.line = line
 	l.lanes[line] = n
 	return n
 }
 
-// park has n be asked again after wait. mu is held.
-func (l *Lanes) park(n *lane, wait time.Duration) {
-	n.at = clock.Now() + min(wait, longest)
+// park has n be asked again in its time. mu is held.
+func (l *Lanes) park(n *lane) {
 	l.due.push(n)
 	if n.place == 0 {
 		poke(l.changed)
@@ -188,6 +190,7 @@ func (l *Lanes) passUnasked(n *lane, first int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n.items.pop()
+	n.asked = false
 	l.parked.Add(-1)
 	l.free(first)
 	l.leave(n)
@@ -213,14 +216,37 @@ func (l *Lanes) takePlain() (i int, ok bool) {
 	return i, ok
 }
 
-// Passed tells that nothing holds item i back any more, or that it is done with: the next
-// one of its line may be asked about. It does nothing the second time.
+// Passed tells that nothing holds item i back any more: the next one of its line may be asked
+// about. It does nothing the second time.
 func (l *Lanes) Passed(i int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n := l.taken[i]; n != nil {
-		delete(l.taken, i)
+	if t, ok := l.taken[i]; ok && !t.passed {
+		l.taken[i] = taken{t.line, true}
+		l.leave(l.lanes[t.line])
+	}
+}
+
+// Done tells that item i is done with: the first one that waits in its line is asked about
+// again.
+func (l *Lanes) Done(i int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	t, ok := l.taken[i]
+	if !ok {
+		return
+	}
+	delete(l.taken, i)
+	n := l.lanes[t.line]
+	switch {
+	case !t.passed:
 		l.leave(n)
+	case n != nil && n.place >= 0: // else it is being asked about, or on its way
+		n.at = clock.Now()
+		l.due.sooner(n)
+		if n.place == 0 {
+			poke(l.changed)
+		}
 	}
 }
 
@@ -230,14 +256,15 @@ func (l *Lanes) leave(n *lane) {
 		delete(l.lanes, n.line)
 		l.spare = append(l.spare, n)
 	} else {
-		l.park(n, 0)
+		n.at = clock.Now()
+		l.park(n)
 	}
 }
 
 // Return implements [Source].
 func (l *Lanes) Return(s Span) {
 	for i := s.Lo; i < s.Hi; i++ {
-		l.Passed(i)
+		l.Done(i)
 	}
 	l.from.Return(s)
 	poke(l.changed)

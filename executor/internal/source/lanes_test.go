@@ -88,7 +88,7 @@ func TestLanesModel(t *testing.T) {
 						}
 						time.Sleep(time.Duration(own.IntN(5)) * time.Millisecond)
 						ran[s.Lo].Add(1)
-						l.Passed(s.Lo)
+						l.Done(s.Lo)
 					}
 				})
 			}
@@ -136,6 +136,7 @@ func TestLanesInTurn(t *testing.T) {
 			require.Equal(t, after > 0, waited)
 			lines.pass(want)
 			l.Passed(want)
+			l.Done(want)
 		}
 		take(0, 0)
 		take(1, 0)

@@ -27,7 +27,7 @@ func (l *Lanes) awaitNext() bool {
 	news := l.from.listen()
 	defer l.from.unlisten()
 	switch there, more := l.from.look(); {
-	case there:
+	case there || l.goUnasked():
 		return true
 	case !more && l.parked.Load() == 0:
 		return false
@@ -49,6 +49,13 @@ func (l *Lanes) awaitNext() bool {
 		return false
 	}
 	return true
+}
+
+// goUnasked reports whether there are items that go unasked.
+func (l *Lanes) goUnasked() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.plain) > 0
 }
 
 // untilDue returns how long it is until the first lane is due, if there is one.
