@@ -19,8 +19,8 @@ const forgotten = 10 * time.Minute
 
 // Keyed is a breaker for each key: a host, a tenant, a shard. One is made when its key is
 // first used, and dropped when it is closed and nobody has used it for ten minutes, or, if
-// there are too many keys, when it is closed and none of its calls is under way. It has no
-// goroutine.
+// there are too many keys, when none of its calls is under way and it is closed or nobody has
+// used it for ten minutes. It has no goroutine.
 type Keyed[K comparable] struct {
 	breakers *keyed.Map[K, *keyedBreaker]
 }
@@ -46,8 +46,10 @@ func NewKeyed[K comparable](p Policy, maxKeys int) (*Keyed[K], error) {
 	}
 	create := func(K) *keyedBreaker { return &keyedBreaker{Breaker: MustNew(p)} } // valid, as just seen
 	closed := func(b *keyedBreaker) bool { return b.term.Load().state == Closed && !b.term.Load().bypassed }
-	idle := func(b *keyedBreaker) bool { return closed(b) && clock.Now()-time.Duration(b.used.Load()) > forgotten }
-	return &Keyed[K]{keyed.New[K](maxKeys, create, idle, closed)}, nil
+	old := func(b *keyedBreaker) bool { return clock.Now()-time.Duration(b.used.Load()) > forgotten }
+	idle := func(b *keyedBreaker) bool { return closed(b) && old(b) }
+	spare := func(b *keyedBreaker) bool { return closed(b) || old(b) }
+	return &Keyed[K]{keyed.New[K](maxKeys, create, idle, spare)}, nil
 }
 
 // MustNewKeyed is [NewKeyed] for settings that are known to be valid; it panics if not.

@@ -86,6 +86,8 @@ func TestKeyedRoom(t *testing.T) {
 		require.Positive(t, tooMany.Refused())
 		require.Zero(t, k.WouldWait(4))
 		require.Equal(t, circuitbreaker.Closed, k.State(4))
+		time.Sleep(11 * time.Minute)
+		require.NoError(t, k.Do(t.Context(), 4, up), "those that nobody has asked for in a while go")
 
 		k = circuitbreaker.MustNewKeyed[int](circuitbreaker.Policy{}, 0)
 		require.NoError(t, k.Do(t.Context(), 1, up))

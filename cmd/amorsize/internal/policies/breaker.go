@@ -1,11 +1,13 @@
 package policies
 
 import (
+	"errors"
 	"math"
 	"time"
 
 	"github.com/amorsize/amorsize/circuitbreaker"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/internal/answer"
 )
 
 // The breaker of a run, and how long it was open.
@@ -34,8 +36,9 @@ func (s *Set) breaker(o Options) error {
 	}
 	s.policies = append(s.policies, &uncharged{set: s, giveUp: p.MaxWait})
 	if s.http {
-		p.IsFailure = nil // the transport knows, and its errors say so
+		p.IsFailure = nil // the transport knows
 		if s.ByKey != nil {
+			p.IsFailure, p.IsNeutral = failed, ofItem
 			s.ByKey.Breakers, err = circuitbreaker.NewKeyed[string](p, 0)
 			return err
 		}
@@ -88,4 +91,20 @@ func (s *Set) Paused() time.Duration {
 		paused += time.Duration(time.Now().UnixNano() - since)
 	}
 	return paused
+}
+
+// failed reports whether a request's failure is the service's, as its error says: one without
+// an answer is.
+func failed(err error) bool {
+	if failed, said := answer.Failure(err); said {
+		return failed
+	}
+	return !IsThrottled(err)
+}
+
+// ofItem reports whether a failure says nothing about the service: it is the item's own, which
+// no further attempt mends, or this machine's.
+func ofItem(err error) bool {
+	var output *process.OutputError
+	return answer.Permanent(err) || process.Own(err) || errors.As(err, &output)
 }

@@ -28,10 +28,13 @@ func (u *uncharged) Do(ctx context.Context, call func(context.Context) error) er
 		err := call(ctx)
 		f, failed := AsFailure(err)
 		since := u.set.openSince.Load()
+		if u.set.ByKey != nil && since != 0 && failed && ofService(err) && u.gaveUp(since) {
+			return ErrGaveUp // items are parked, and none waits in a breaker for so long
+		}
 		if !failed || since == 0 || !f.Retry || IsThrottled(err) || ctx.Err() != nil {
 			return err
 		}
-		if time.Now().UnixNano()-since > int64(u.giveUp) {
+		if u.gaveUp(since) {
 			return ErrGaveUp
 		}
 		// It is the breaker that has it wait. This is for the moment in which it closes; and for an
@@ -43,3 +46,10 @@ func (u *uncharged) Do(ctx context.Context, call func(context.Context) error) er
 		}
 	}
 }
+
+// gaveUp reports whether a breaker has been open for longer than items are held back.
+func (u *uncharged) gaveUp(since int64) bool {
+	return time.Now().UnixNano()-since > int64(u.giveUp)
+}
+
+func ofService(err error) bool { return !ofItem(err) && failed(err) }

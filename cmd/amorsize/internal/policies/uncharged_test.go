@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/transport"
 )
 
 // An attempt that fails while a breaker is open is made again: not at once, as the breaker may
@@ -52,5 +55,26 @@ func TestUncharged(t *testing.T) {
 			return nil
 		}))
 		require.Equal(t, 3, calls)
+	})
+}
+
+// With a breaker for each key, whose items are parked, an attempt that fails when one has been
+// open for too long ends the run, whether or not it is worth another; but what is an item's own
+// does not.
+func TestUnchargedByKey(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		set := &Set{ByKey: &ByKey{}}
+		u := &uncharged{set: set, giveUp: time.Minute}
+		fails := func(err error) func(context.Context) error {
+			return func(context.Context) error { return &Failure{Err: err} }
+		}
+		down := errors.New("down")
+		set.opened("down")
+		require.ErrorIs(t, u.Do(t.Context(), fails(down)), down)
+		time.Sleep(time.Minute + 1)
+		require.ErrorIs(t, u.Do(t.Context(), fails(down)), ErrGaveUp)
+		require.NotErrorIs(t, u.Do(t.Context(), fails(&process.OutputError{Err: down})), ErrGaveUp)
+		require.NotErrorIs(t, u.Do(t.Context(), fails(&transport.StatusError{Code: 404})), ErrGaveUp)
+		require.ErrorIs(t, u.Do(t.Context(), fails(&transport.StatusError{Code: 500})), ErrGaveUp)
 	})
 }

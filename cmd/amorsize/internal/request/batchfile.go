@@ -36,6 +36,7 @@ func parseBatchLine(it items.Item) (b batchLine, err error) {
 	if err := json.Unmarshal([]byte(it.Text), &b); err != nil {
 		return b, fmt.Errorf("%w: this is no line of a batch file: %w", template.ErrTemplate, err)
 	}
+	b.Body, b.Params = orNil(b.Body), orNil(b.Params)
 	switch {
 	case b.CustomID == "":
 		err = fmt.Errorf("%w: a line of a batch file needs a custom_id", template.ErrTemplate)
@@ -43,6 +44,14 @@ func parseBatchLine(it items.Item) (b batchLine, err error) {
 		err = fmt.Errorf("%w: a line of a batch file needs a url and a body, or params", template.ErrTemplate)
 	}
 	return b, err
+}
+
+// orNil returns nil for a null, which is as good as nothing.
+func orNil(raw json.RawMessage) json.RawMessage {
+	if string(raw) == "null" {
+		return nil
+	}
+	return raw
 }
 
 // originOf reads the URL that the requests of a batch file go to.
@@ -68,11 +77,20 @@ func (s *Spec) ofBatch(b batchLine) (l line, err error) {
 	if err != nil || path.Scheme != "" || path.Host != "" || path.User != nil || !strings.HasPrefix(path.Path, "/") {
 		return l, fmt.Errorf("%w: %q: the url of a line is a path, as /v1/chat/completions", template.ErrTemplate, b.URL)
 	}
-	to := *s.origin
-	if prefix := to.Path; prefix == "" || !strings.HasPrefix(path.Path, prefix+"/") {
-		path.Path, path.RawPath = prefix+path.Path, ""
+	for segment := range strings.SplitSeq(path.Path, "/") {
+		if segment == "." || segment == ".." { // out of the path that was given, perhaps
+			return l, fmt.Errorf("%w: %q has a path with %q in it, which leads elsewhere", template.ErrTemplate, b.URL, segment)
+		}
 	}
-	to.Path, to.RawPath, to.RawQuery = path.Path, path.RawPath, path.RawQuery
+	prefix := s.origin.EscapedPath()
+	if strings.HasPrefix(path.EscapedPath(), prefix+"/") {
+		prefix = ""
+	}
+	to, err := s.origin.Parse(prefix + path.EscapedPath())
+	if err != nil {
+		return l, err
+	}
+	to.RawQuery = path.RawQuery
 	if l.method = strings.ToUpper(cmp.Or(b.Method, http.MethodPost)); !methods.MatchString(l.method) {
 		return l, fmt.Errorf("%w: %q is no method", template.ErrTemplate, b.Method)
 	}

@@ -36,6 +36,10 @@ func TestWhereBatchLinesGo(t *testing.T) {
 		{"https://api.test/v1", "/v12/chat", "https://api.test/v1/v12/chat"},
 		{"https://api.test/openai", "/v1/chat", "https://api.test/openai/v1/chat"},
 		{"https://api.test", "/v1/a%2Fb", "https://api.test/v1/a%2Fb"},
+		{"https://api.test/t", "/v1/a%2Fb", "https://api.test/t/v1/a%2Fb"},
+		{"https://api.test/t", "/v1/../../admin", ""},
+		{"https://api.test/t", "/t/%2e%2e/other", ""},
+		{"https://api.test", "/./x", ""},
 		{"https://api.test", "https://other.test/v1", ""},
 		{"https://api.test", "//other.test/v1", ""},
 		{"https://api.test", "//user@other.test/v1", ""},
@@ -68,7 +72,7 @@ func TestWhereBatchLinesGo(t *testing.T) {
 
 // What is no line of a batch file is that item's failure.
 func TestParseBatchLine(t *testing.T) {
-	for _, text := range []string{"", "x", "[]", "{}", `{"custom_id":"a"}`, `{"custom_id":"a","url":"/x"}`, `{"custom_id":"a","body":{}}`, `{"url":"/x","body":{}}`, `{"params":{}}`} {
+	for _, text := range []string{"", "x", "[]", "{}", `{"custom_id":"a"}`, `{"custom_id":"a","url":"/x"}`, `{"custom_id":"a","body":{}}`, `{"url":"/x","body":{}}`, `{"params":{}}`, `{"custom_id":"a","params":null}`, `{"custom_id":"a","url":"/x","body":null}`} {
 		_, err := parseBatchLine(items.Of(1, text))
 		require.ErrorIs(t, err, template.ErrTemplate, text)
 	}
@@ -105,10 +109,10 @@ func TestBatchResults(t *testing.T) {
 // A job's key is what the template says, or its host; what it may cost says its JSON.
 func TestKeysAndEstimates(t *testing.T) {
 	job := func(text string) *jobs.Job { return &jobs.Job{Batch: []items.Item{items.Of(1, text)}} }
-	s, err := Parse(Config{URL: "http://{}.Test/x", Key: "{host}", OK: "200", Form: Body}, template.Scope{})
+	s, err := Parse(Config{URL: "{}", Key: "{host}", OK: "200", Form: Body}, template.Scope{})
 	require.NoError(t, err)
-	require.Equal(t, "a.test", s.key(job("a")))
-	require.Empty(t, s.key(job("%")), "no URL")
+	require.Equal(t, "a.test", s.key(job("http://A.test:80/x")))
+	require.Empty(t, s.key(job("http://%zz")), "no URL")
 	s, err = Parse(Config{URL: "http://a.test/{}", Key: "key {}", OK: "200", Form: Body}, template.Scope{})
 	require.NoError(t, err)
 	require.Equal(t, "key a", s.key(job("a")))
@@ -129,7 +133,7 @@ func TestKeysAndEstimates(t *testing.T) {
 func TestRetriesOfBatchLines(t *testing.T) {
 	s := batchSpec(t, Config{URL: "http://api.test"})
 	j := &jobs.Job{Batch: []items.Item{items.Of(1, `{"custom_id":"a","url":"/x","body":{}}`)}}
-	for status, want := range map[int]bool{0: false, 500: true, 529: true} {
+	for status, want := range map[int]bool{0: false, 429: true, 500: true, 502: false, 504: false, 529: true} {
 		seen := policies.Seen{Status: status}
 		s.seen(j, &seen)
 		require.Equal(t, want, seen.Harmless, status)

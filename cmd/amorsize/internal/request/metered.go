@@ -41,11 +41,11 @@ func (s *Spec) estimate(j *jobs.Job) float64 {
 func described(it items.Item) []byte {
 	var line struct{ Body, Params json.RawMessage }
 	if json.Unmarshal([]byte(it.Text), &line) == nil {
-		if line.Params != nil {
-			return line.Params
+		if params := orNil(line.Params); params != nil {
+			return params
 		}
-		if line.Body != nil {
-			return line.Body
+		if body := orNil(line.Body); body != nil {
+			return body
 		}
 	}
 	if raw := []byte(it.Text); json.Valid(raw) {

@@ -63,5 +63,9 @@ var idempotent = map[string]bool{"GET": true, "HEAD": true, "OPTIONS": true, "TR
 func (s *Spec) seen(j *jobs.Job, seen *policies.Seen) {
 	l, err := s.lineOf(j.First())
 	seen.Harmless = s.idKey != nil || s.cfg.RetryUnsafe || err == nil && idempotent[l.method] ||
-		s.origin != nil && seen.Status != 0 // a model that has answered so has done nothing, and is not paid for it
+		s.origin != nil && nothingDone[seen.Status]
 }
+
+// nothingDone are the statuses by which a model says that it has done nothing for the request,
+// for which nothing is to be paid. Of 502 and 504, which a gateway answers, nobody knows.
+var nothingDone = map[int]bool{408: true, 425: true, 429: true, 500: true, 503: true, 529: true}

@@ -182,5 +182,5 @@ func (r *Runner) keep(resp *http.Response) (process.Capture, error) {
 	return kept, err
 }
 
-// errLarge is the error of a body beyond --max-body.
-var errLarge = fmt.Errorf("%w: the response is larger than --max-body", process.ErrCommand)
+// errLarge is the error of a body beyond --max-body: as large the next time.
+var errLarge = unsentError{fmt.Errorf("%w: the response is larger than --max-body", process.ErrCommand)}
