@@ -182,10 +182,10 @@ func (e later) RetryAfter() time.Duration { return time.Duration(e) }
 // What calls under way turn out not to have cost does not undo a pause that one of them was
 // answered with, nor what a service says is left.
 func TestDoCostAndPauses(t *testing.T) {
-	for name, end := range map[string]func(*ratelimit.Limiter) error{
-		"429":   func(*ratelimit.Limiter) error { return later(10 * time.Second) },
-		"pause": func(l *ratelimit.Limiter) error { l.PauseFor(10 * time.Second); return nil },
-		"left":  func(l *ratelimit.Limiter) error { l.Remaining(5, time.Minute); return nil },
+	for name, end := range map[string]func(*ratelimit.Limiter){
+		"429":   func(*ratelimit.Limiter) {},
+		"pause": func(l *ratelimit.Limiter) { l.PauseFor(10 * time.Second) },
+		"left":  func(l *ratelimit.Limiter) { l.Remaining(5, time.Minute) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -196,7 +196,10 @@ func TestDoCostAndPauses(t *testing.T) {
 						_ = l.DoCost(context.Background(), 100, func(context.Context) (float64, error) {
 							time.Sleep(time.Second + time.Duration(i)*time.Millisecond)
 							if i == 0 {
-								return 0, end(l)
+								end(l)
+							}
+							if i == 0 && name == "429" {
+								return 0, later(10 * time.Second)
 							}
 							return 10, nil
 						})

@@ -26,16 +26,16 @@ const mostPause = time.Second
 func (u *uncharged) Do(ctx context.Context, call func(context.Context) error) error {
 	for pause := time.Millisecond; ; pause = min(2*pause, mostPause) {
 		err := call(ctx)
-		f, failed := AsFailure(err)
 		since := u.set.openSince.Load()
-		if u.set.ByKey != nil && since != 0 && failed && ofService(err) && u.gaveUp(since) {
-			return ErrGaveUp // items are parked, and none waits in a breaker for so long
-		}
-		if !failed || since == 0 || !f.Retry || IsThrottled(err) || ctx.Err() != nil {
+		if _, failed := AsFailure(err); !failed || since == 0 {
 			return err
 		}
-		if u.gaveUp(since) {
+		again := u.again(err) && ctx.Err() == nil
+		if u.gaveUp(since) && (again || u.endsRun(err)) {
 			return ErrGaveUp
+		}
+		if !again {
+			return err
 		}
 		// It is the breaker that has it wait. This is for the moment in which it closes; and for an
 		// item of another host or key, whose breaker is not the one that is open.
@@ -46,6 +46,16 @@ func (u *uncharged) Do(ctx context.Context, call func(context.Context) error) er
 		}
 	}
 }
+
+// again reports whether a failure is worth another attempt at once.
+func (u *uncharged) again(err error) bool {
+	f, _ := AsFailure(err)
+	return f.Retry && !IsThrottled(err)
+}
+
+// endsRun reports whether a failure ends the run when a breaker has been open for too long: with
+// one for each key, items are parked, and none waits in a breaker for so long.
+func (u *uncharged) endsRun(err error) bool { return u.set.ByKey != nil && ofService(err) }
 
 // gaveUp reports whether a breaker has been open for longer than items are held back.
 func (u *uncharged) gaveUp(since int64) bool {

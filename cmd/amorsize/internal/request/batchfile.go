@@ -73,14 +73,9 @@ func (s *Spec) ofBatch(b batchLine) (l line, err error) {
 	if b.Params != nil {
 		b.Method, b.URL, b.Body = http.MethodPost, messages, b.Params
 	}
-	path, err := url.Parse(b.URL)
-	if err != nil || path.Scheme != "" || path.Host != "" || path.User != nil || !strings.HasPrefix(path.Path, "/") {
-		return l, fmt.Errorf("%w: %q: the url of a line is a path, as /v1/chat/completions", template.ErrTemplate, b.URL)
-	}
-	for segment := range strings.SplitSeq(path.Path, "/") {
-		if segment == "." || segment == ".." { // out of the path that was given, perhaps
-			return l, fmt.Errorf("%w: %q has a path with %q in it, which leads elsewhere", template.ErrTemplate, b.URL, segment)
-		}
+	path, err := pathOf(b.URL)
+	if err != nil {
+		return l, err
 	}
 	prefix := s.origin.EscapedPath()
 	if strings.HasPrefix(path.EscapedPath(), prefix+"/") {
@@ -96,6 +91,20 @@ func (s *Spec) ofBatch(b batchLine) (l line, err error) {
 	}
 	l.address, l.body = to.String(), b.Body
 	return l, nil
+}
+
+// pathOf reads the url of a line: a path, and perhaps a query.
+func pathOf(text string) (*url.URL, error) {
+	path, err := url.Parse(text)
+	if err != nil || path.Scheme != "" || path.Host != "" || path.User != nil || !strings.HasPrefix(path.Path, "/") {
+		return nil, fmt.Errorf("%w: %q: the url of a line is a path, as /v1/chat/completions", template.ErrTemplate, text)
+	}
+	for segment := range strings.SplitSeq(path.Path, "/") {
+		if segment == "." || segment == ".." { // out of the path that was given, perhaps
+			return nil, fmt.Errorf("%w: %q has a path with %q in it, which leads elsewhere", template.ErrTemplate, text, segment)
+		}
+	}
+	return path, nil
 }
 
 // batchAnswer is what is known of the answer to a request of a batch file.
