@@ -39,8 +39,9 @@
 // # Which
 //
 //   - [Limiter] for one limit; [All] for several at once.
-//   - [Keyed] for one per host, tenant or API key.
+//   - [Keyed] for one per host, tenant or API key; a policy by amorsize.ByKey.
 //   - [Limiter.Do] is a policy for amorsize.WithPolicies; [Wrap] wraps a function.
+//   - [Limiter.DoCost] if what a call takes is known only afterwards; amorsize.Cost.
 //   - [Limiter.Acquire], [Limiter.TryAcquire] and [Limiter.Reserve] by hand.
 //   - [Adapt] if the limit is not known.
 package ratelimit
