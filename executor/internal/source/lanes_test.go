@@ -211,6 +211,101 @@ func TestLanesStop(t *testing.T) {
 	})
 }
 
+// Who waits hears of an item that arrives.
+func TestLanesOfArrivals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := NewArrivals(9, false)
+		l := NewLanes(a, &pacedLines{lines: 9})
+		took := make(chan Span)
+		for i := range 3 {
+			go func() {
+				s, _, _ := l.Take(1, 1)
+				took <- s
+			}()
+			synctest.Wait()
+			a.Arrive(i + 1)
+			require.Equal(t, Span{i, i + 1}, <-took)
+		}
+		require.Zero(t, a.idle.Load(), "nobody waits")
+		go l.Take(1, 1)
+		synctest.Wait()
+		a.End()
+	})
+}
+
+// asked are lines that say what they are told to.
+type asked struct {
+	mu   sync.Mutex
+	wait time.Duration
+	hold chan struct{} // an answer comes after one is received, if it is not nil
+}
+
+func (a *asked) Of(int) (uint64, bool) { return 0, true }
+
+func (a *asked) Wait(int) time.Duration {
+	if a.hold != nil {
+		<-a.hold
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.wait
+}
+
+func (a *asked) say(wait time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.wait = wait
+}
+
+// When an item is done with, the next one is asked about again, at once; else after a second;
+// and what was said at first is not exceeded.
+func TestLanesAskAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(l *Lanes, a *asked)
+		after  time.Duration
+	}{
+		"done": {func(l *Lanes, a *asked) { a.say(0); l.Done(0); l.Done(0) }, 500 * time.Millisecond},
+		"less": {func(_ *Lanes, a *asked) { a.say(0) }, time.Second},
+		"soon": {func(_ *Lanes, a *asked) { a.say(700 * time.Millisecond) }, 1700 * time.Millisecond},
+		"more": {func(_ *Lanes, a *asked) { a.say(time.Hour) }, 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := &asked{}
+				l := NewLanes(NewSlice(0, 2), a)
+				s, _, _ := l.Take(1, 1)
+				require.Equal(t, Span{0, 1}, s)
+				a.say(10 * time.Second)
+				l.Passed(0)
+				began := time.Now()
+				time.AfterFunc(500*time.Millisecond, func() { c.change(l, a) })
+				s, _, _ = l.Take(1, 1)
+				require.Equal(t, Span{1, 2}, s)
+				require.Equal(t, c.after, time.Since(began))
+			})
+		})
+	}
+}
+
+// Who waits while the last item is being asked about hears that there is nothing left.
+func TestLanesLastItem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &asked{hold: make(chan struct{})}
+		l := NewLanes(NewSlice(0, 1), a)
+		results := make(chan bool, 2)
+		for range 2 {
+			go func() {
+				_, _, ok := l.Take(1, 1)
+				results <- ok
+			}()
+			synctest.Wait()
+		}
+		a.hold <- struct{}{}
+		got := []bool{<-results, <-results}
+		require.ElementsMatch(t, []bool{true, false}, got)
+	})
+}
+
 // exits are lines whose functions end the goroutine: one by Of, one by Wait.
 type exits struct{ of, wait int }
 

@@ -148,10 +148,10 @@ func TestSummary(t *testing.T) {
 	require.InDelta(t, 10, s.Wall, 1e-9)
 	require.InDelta(t, 10, s.PerSecond, 1e-9)
 	require.Equal(t, summary.Peak{Workers: 7, RSS: 1 << 20}, s.Peak)
-	require.InDelta(t, 0.050, s.Job.P50, 0.002)
-	require.InDelta(t, 0.095, s.Job.P95, 0.002)
-	require.InDelta(t, 0.099, s.Job.P99, 0.002)
-	require.InDelta(t, 0.100, s.Job.Max, 0.002)
+	require.InDelta(t, 0.050, s.Job.P50, 0.0008)
+	require.InDelta(t, 0.095, s.Job.P95, 0.0008)
+	require.InDelta(t, 0.099, s.Job.P99, 0.0008)
+	require.InDelta(t, 0.100, s.Job.Max, 0.0008)
 	require.InDelta(t, 3, s.Job.CPU, 1e-9)
 	require.Equal(t, 140, s.Job.Tries)
 	require.Equal(t, &summary.Rate{PerSecond: 50, Waited: 60}, s.Rate)
@@ -172,6 +172,15 @@ func TestSummary(t *testing.T) {
 	}
 	require.EqualValues(t, 100, total)
 	require.InDelta(t, 30, len(s.Histogram), 4)
+}
+
+// Of a long item, and of a long message, a part is told.
+func TestLongFailures(t *testing.T) {
+	c := summary.NewCollector(&jobs.State{}, &policies.Set{})
+	require.NoError(t, c.Over(job(strings.Repeat("x", 300), errOther, "")))
+	f := c.Summary("run", jobs.Result{}, 0).Failures[0]
+	require.Equal(t, strings.Repeat("x", 199)+"…", f.Item)
+	require.Equal(t, "other", f.Err)
 }
 
 // Reasons are told by how many items they have, then by name; each item of a batch counts.

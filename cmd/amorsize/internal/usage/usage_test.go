@@ -44,12 +44,15 @@ func TestRead(t *testing.T) {
 		{"a", `{}`, -1},
 		{"a", `{"a":1e999}`, -1},
 	} {
-		require.Equal(t, c.want, meter(t, usage.Config{Cost: c.path}).Read([]byte(c.answer)), "%s of %s", c.path, c.answer)
+		m := meter(t, usage.Config{Cost: c.path})
+		require.Equal(t, c.want, m.Read([]byte(c.answer)), "%s of %s", c.path, c.answer)
+		require.Equal(t, c.want >= 0, m.Total().Calls == 1, "%s of %s", c.path, c.answer)
 	}
 }
 
 // An estimate is what is said, or what calls have cost so far, or a guess.
 func TestEstimate(t *testing.T) {
+	require.Equal(t, 0.5, meter(t, usage.Config{Estimate: "0.5"}).Estimate(nil, 1000))
 	require.Equal(t, 12.5, meter(t, usage.Config{Estimate: "12.5"}).Estimate(nil, 1000))
 	m := meter(t, usage.Config{Estimate: "limits.tokens"})
 	require.Equal(t, 70.0, m.Estimate([]byte(`{"limits":{"tokens":70}}`), 1000))
@@ -57,6 +60,7 @@ func TestEstimate(t *testing.T) {
 	m = meter(t, usage.Config{Cost: "n"})
 	require.Equal(t, 256.0, m.Estimate([]byte(`{"n":1}`), 0), "what an answer has cost says no item")
 	m.Read([]byte(`{"n":10}`))
+	require.Equal(t, 10.0, m.Estimate(nil, 1000))
 	m.Read([]byte(`{"n":20}`))
 	m.Read([]byte(`{}`))
 	require.Equal(t, 15.0, m.Estimate(nil, 1000))
