@@ -83,6 +83,7 @@ func TestAttempt(t *testing.T) {
 		"nothing kept":      {command.Config{Script: `echo out`, Mode: process.None}, job(1, "a"), ""},
 		"the environment":   {command.Config{Script: `echo $AMORSIZE_ITEM_NO $AMORSIZE_SLOT $AMORSIZE_ATTEMPT/$AMORSIZE_ATTEMPTS $MINE`, Env: []string{"MINE=x"}, Retries: 2}, job(7, "a"), "7 3 1/3 x\n"},
 		"a priority":        {command.Config{Argv: []string{"nice"}, Stdin: true, Nice: 5}, job(1, "a"), "5\n"},
+		"the least":         {command.Config{Argv: []string{"nice"}, Stdin: true, Nice: 1}, job(1, "a"), "1\n"},
 		"a priority of {}":  {command.Config{Argv: []string{"{}"}, Stdin: true, Nice: 5}, job(1, "nice"), "5\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +92,7 @@ func TestAttempt(t *testing.T) {
 			if c.cfg.Nice > 0 {
 				was, _, err := attempt(t, runner(t, command.Config{Argv: []string{"nice"}, Stdin: true}, around(t)), job(1, ""), 0)
 				require.NoError(t, err)
-				c.want = plus(t, was, 5)
+				c.want = plus(t, was, c.cfg.Nice)
 			}
 			require.Equal(t, c.want, out)
 		})

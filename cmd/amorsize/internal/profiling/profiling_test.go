@@ -186,6 +186,29 @@ func TestText(t *testing.T) {
 	require.Contains(t, string(raw), `"target":"curl {}"`)
 }
 
+// Batches are recommended where a start takes ten times as long as an item, and a speed where
+// there is more than one worker.
+func TestAdvice(t *testing.T) {
+	target := &Target{Argv: []string{"do"}}
+	two := jobs.Limit{Name: "items", Slots: 2}
+	for _, c := range []struct {
+		start, item time.Duration
+		workers     int
+		batch, fast bool
+	}{
+		{11 * ms, ms, 2, true, true},
+		{10 * ms, ms, 2, false, true},
+		{100 * ms, 20 * ms, 1, false, false},
+		{0, 0, 3, false, true},
+	} {
+		p := &Profile{target: target, measured: Measured{Cost: jobs.Cost{Start: c.start, Item: c.item}}}
+		p.Workers, p.Binding = c.workers, two.Name
+		p.Predicted = []Predicted{{Workers: 1, Speedup: 1}, {Workers: 2, Speedup: 2}, {Workers: 3, Speedup: 3}}
+		require.Equal(t, c.batch, strings.Contains(p.advice(), "--batch auto"), "%+v", c)
+		require.Equal(t, c.fast, strings.Contains(p.advice(), "× as fast as one"), "%+v", c)
+	}
+}
+
 // How a function of each shape is written as an argument of ExecuteContext.
 func TestFunctionCode(t *testing.T) {
 	for _, c := range []struct {

@@ -39,6 +39,7 @@ func TestResume(t *testing.T) {
 	require.Equal(t, exit.OK, status)
 	require.Equal(t, []string{"c", "d"}, r.tried)
 	require.Contains(t, b.read("stderr"), "2 skipped, were done")
+	require.NotContains(t, b.read("stderr"), "another command")
 
 	b.cfg.Log.Resume, b.cfg.Log.ResumeFailed = false, true
 	b.cfg.Args = []string{"other", "-H", "X-Key: secret"}
@@ -83,6 +84,7 @@ func TestLog(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, []any{"run", "item", "try", "try", "item", "end"}, kinds)
+	require.NotContains(t, of[1.0], "batch")
 	require.Equal(t, []any{[]any{"retries", "1"}}, lines[0]["flags"])
 	require.Equal(t, []any{"a", true, 1.0}, []any{of[1.0]["item"], of[1.0]["ok"], of[1.0]["tries"]})
 	require.Equal(t, []any{"/w==", false, 2.0, "exit:3"}, []any{of[2.0]["item64"], of[2.0]["ok"], of[2.0]["tries"], of[2.0]["why"]})
@@ -107,6 +109,7 @@ func TestLogOfBatches(t *testing.T) {
 func TestApart(t *testing.T) {
 	b := newBench(t)
 	require.NoError(t, os.WriteFile(b.path("items"), []byte("a\nb\n"), 0o600))
+	require.NoError(t, os.WriteFile(b.path("itself"), []byte("itself\n"), 0o600))
 	for name, c := range map[string]struct {
 		change func(*bench)
 		text   string
@@ -124,6 +127,9 @@ func TestApart(t *testing.T) {
 			b.source = items.Source{Args: []string{"log"}, UseArgs: true}
 			b.cfg.Log.Path, b.results = b.path("log"), b.path("{}")
 		}, "which is the log"},
+		"a result over the items": {func(b *bench) {
+			b.source, b.results = items.Source{File: b.path("itself")}, b.path("{}")
+		}, "from which the items are read"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := &bench{t: t, dir: b.dir, streams: b.streams, cfg: b.cfg, source: items.Source{Args: []string{"a"}, UseArgs: true}}

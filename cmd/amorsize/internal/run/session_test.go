@@ -190,3 +190,10 @@ func TestResultsBesideTheLog(t *testing.T) {
 	status, err := b.run(newRunner(nil))
 	require.NotContains(t, b.read("log"), "did hard", status, err)
 }
+
+// A timeout of so many times what an attempt takes is none as long as that isn't known.
+func TestTimeoutNotKnown(t *testing.T) {
+	env := &Environment{State: new(jobs.State)}
+	require.Equal(t, time.Hour, env.Timeout(policies.Timeout{Fixed: time.Hour})())
+	require.Zero(t, env.Timeout(policies.Timeout{Times: 1, Fixed: time.Hour})(), "not known yet: for ever")
+}

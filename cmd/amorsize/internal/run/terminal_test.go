@@ -35,6 +35,10 @@ func TestPlanned(t *testing.T) {
 	require.Equal(t, "5/s", d.rate())
 	d, _ = newDisplay(t, Show{}, policies.Options{Rate: "auto"})
 	require.Equal(t, "the rate is to be found", d.rate())
+	d, _ = newDisplay(t, Show{}, policies.Options{Rate: "5/s", Keyed: true, HTTP: true})
+	require.Equal(t, "a rate for each key", d.rate())
+	d, _ = newDisplay(t, Show{}, policies.Options{Keyed: true, HTTP: true})
+	require.Equal(t, "no rate given", d.rate())
 
 	d, said = newDisplay(t, Show{Quiet: true}, policies.Options{})
 	d.Planned(plan)
@@ -100,6 +104,13 @@ func TestProgress(t *testing.T) {
 		stop()
 		require.Equal(t, 101, ticks, "and once at the end")
 		require.Contains(t, said(), "amorsize: ")
+
+		d, said = newDisplay(t, Show{Progress: ProgressLog}, policies.Options{})
+		d.state.Began = time.Now()
+		stop = d.showProgress(func(time.Time) {})
+		time.Sleep(25 * time.Second)
+		stop()
+		require.Equal(t, 2, strings.Count(said(), "amorsize:"))
 	})
 }
 
