@@ -63,7 +63,7 @@ func TestPreview(t *testing.T) {
 	}{
 		"the last argument":        {command.Config{Argv: []string{"echo", "-n"}}, items.Of(1, "it's"), `echo -n 'it'\''s'`, "echo -n"},
 		"a placeholder":            {command.Config{Argv: []string{"echo", "<{.}>"}}, items.Of(1, "a.txt"), "echo '<a>'", "echo '<{.}>'"},
-		"a slot":                   {command.Config{Argv: []string{"echo", "{%}"}}, items.Of(1, "a"), "echo 0 a", "echo '{%}'"},
+		"a slot":                   {command.Config{Argv: []string{"echo", "{%}"}}, items.Of(1, "a"), "echo 0 a", "echo {%}"},
 		"read, not given":          {command.Config{Argv: []string{"cat"}, Stdin: true}, items.Of(1, "x"), "cat", "cat"},
 		"asked for line by line":   {command.Config{Argv: []string{"cat"}, Worker: command.LineWorker}, items.Of(1, "x"), "cat", "cat"},
 		"a script":                 {command.Config{Script: "echo $1"}, items.Of(1, "x y"), "sh -c 'echo $1' sh 'x y'", "sh: echo $1"},
