@@ -53,6 +53,16 @@ func TestNamesOfAnything(t *testing.T) {
 		names[strings.ToLower(name)] = text
 	}
 	require.Contains(t, told(), "a hash is added")
+	for text, want := range map[string]string{
+		"a/b": "^a_b~[0-9a-f]{16}$", "..": `^_\.\.~[0-9a-f]{16}$`, ".": `^_\.~[0-9a-f]{16}$`, "": "^_~[0-9a-f]{16}$",
+		strings.Repeat("x", 200): "^x{200}$", strings.Repeat("x", 201): "^x{180}~[0-9a-f]{16}$",
+	} {
+		require.Regexp(t, want, fileName(text))
+	}
+	_, _, base, _ = named(t, "{}"+strings.Repeat("y", 20))
+	require.Len(t, base(items.Of(1, strings.Repeat("x", 200))), 220, "what is around an item may make it longer")
+	_, _, base, _ = named(t, "{}"+strings.Repeat("y", 21))
+	require.Len(t, base(items.Of(1, strings.Repeat("x", 200))), 197, "but not by more")
 }
 
 // A name with its number added is nobody else's, whatever items are called.

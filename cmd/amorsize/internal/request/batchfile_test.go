@@ -116,6 +116,9 @@ func TestKeysAndEstimates(t *testing.T) {
 	s, err = Parse(Config{URL: "http://a.test/{}", Key: "key {}", OK: "200", Form: Body}, template.Scope{})
 	require.NoError(t, err)
 	require.Equal(t, "key a", s.key(job("a")))
+	s, err = Parse(Config{URL: "http://a.test/{}", Key: "{%}", OK: "200", Form: Body}, template.Scope{})
+	require.NoError(t, err)
+	require.Equal(t, "0", s.key(job("a")), "the same wherever it runs")
 	require.Equal(t, "api.test", batchSpec(t, Config{URL: "http://api.test", Key: "{host}"}).key(job(`{"custom_id":"a","url":"/x","body":{}}`)))
 	require.Empty(t, batchSpec(t, Config{URL: "http://api.test", Key: "{host}"}).key(job("x")))
 

@@ -22,6 +22,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/request"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/usage"
 	"github.com/amorsize/amorsize/transport"
 )
 
@@ -63,7 +64,7 @@ func TestAttempt(t *testing.T) {
 			strings.Join(r.Header.Values("X-A"), ","), r.Header.Get("Authorization"), r.Header.Get("Cookie"), r.Header.Get("Idempotency-Key"))
 	})
 	r := runner(t, request.Config{
-		URL: url + "/{}", Method: "put", Body: `{"item": "{}"}`, Headers: []string{"X-A: {}", "X-A: 2", "Host: other"}, BearerEnv: "TEST_TOKEN",
+		URL: url + "/{}", Method: "put", Body: `{"item": "{}"}`, Headers: []string{" X-A : {}", "X-A: 2", "Host: other"}, BearerEnv: "TEST_TOKEN",
 		Cookies: "a=b; c=d", IdempotencyKey: "key-{#}", UserAgent: "amorsize/1",
 	}, request.Surroundings{})
 	j, out, err := attempt(t, r, 7, "x y")
@@ -107,6 +108,34 @@ func TestForms(t *testing.T) {
 	_, out, err = attempt(t, r, 3, "bytes")
 	require.NoError(t, err)
 	require.Contains(t, out, `"body64":"//4="`)
+}
+
+// What an answer says that it has cost is told of it, if that is asked for.
+func TestCost(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/bad" {
+			w.WriteHeader(http.StatusTeapot)
+		}
+		_, _ = io.WriteString(w, map[bool]string{true: `{"usage":{"input_tokens":0,"output_tokens":7}}`, false: "{}"}[r.URL.Path != "/none"])
+	})
+	meter, err := usage.New(usage.Config{})
+	require.NoError(t, err)
+	r := runner(t, request.Config{URL: url + "/{}", Form: request.JSONL, Meter: meter}, request.Surroundings{})
+	j, out, err := attempt(t, r, 1, "some")
+	require.NoError(t, err)
+	require.Contains(t, out, `,"cost":7,"body"`)
+	require.Equal(t, 7.0, j.Cost)
+	_, out, err = attempt(t, r, 1, "none")
+	require.NoError(t, err)
+	require.NotContains(t, out, "cost")
+	j = &jobs.Job{Batch: []items.Item{items.Of(1, "bad")}, Cost: -1}
+	require.Error(t, r.Attempt(t.Context(), j, 0))
+	require.Zero(t, j.Cost, "a refusal costs nothing")
+	j.Release()
+
+	_, out, err = attempt(t, runner(t, request.Config{URL: url + "/{}", Form: request.JSONL}, request.Surroundings{}), 1, "some")
+	require.NoError(t, err)
+	require.NotContains(t, out, "cost")
 }
 
 // A status that is no success is a failure, which says what the body began with.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
@@ -114,7 +115,7 @@ func TestApart(t *testing.T) {
 		change func(*bench)
 		text   string
 	}{
-		"the items":      {func(b *bench) { b.source = items.Source{File: b.path("items")}; b.cfg.Log.Path = b.path("items") }, "would be lost"},
+		"the items":      {func(b *bench) { b.source = items.Source{File: b.path("items")}; b.cfg.Log.Path = b.path("items") }, "--log @items: the items are read from that file, and would be lost"},
 		"standard input": {func(b *bench) { b.source = items.Source{}; b.cfg.Summary.File = b.path("stdin") }, "would be lost"},
 		"a list": {func(b *bench) {
 			b.source = items.Source{Lists: []items.List{{Values: []string{"x"}}, {File: b.path("items")}}}
@@ -220,4 +221,32 @@ func TestNamesOfTheLog(t *testing.T) {
 	status, err := b.run(newRunner(nil))
 	require.Equal(t, exit.BadUsage, status)
 	require.ErrorContains(t, err, "junk")
+}
+
+// Which log a run goes on with, and how it is opened.
+func TestModesOfTheLog(t *testing.T) {
+	for _, c := range []struct {
+		log  Log
+		past string
+		mode joblog.Mode
+	}{
+		{Log{Path: "a"}, "", joblog.New},
+		{Log{Path: "a", Resume: true}, "a", joblog.Continue},
+		{Log{Path: "a", ResumeFailed: true}, "a", joblog.Continue},
+		{Log{Path: "a", Extend: true}, "", joblog.Continue},
+		{Log{Path: "a", From: "b"}, "b", joblog.New},
+		{Log{Path: "a", From: "b", Resume: true}, "b", joblog.Continue},
+		{Log{Path: "a", Overwrite: true}, "", joblog.Overwrite},
+		{Log{Path: "a", Overwrite: true, Resume: true}, "a", joblog.Continue},
+	} {
+		require.Equal(t, c.past, c.log.past(), "%+v", c.log)
+		require.Equal(t, c.mode, c.log.mode(), "%+v", c.log)
+	}
+}
+
+// Who has closed the items runs nothing more.
+func TestCloseEnds(t *testing.T) {
+	env, _ := newBench(t, "a").open()
+	env.Close()
+	require.Error(t, env.Control.Context().Err())
 }
