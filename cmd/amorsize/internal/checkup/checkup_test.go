@@ -26,7 +26,7 @@ func TestJudge(t *testing.T) {
 		finding string
 	}{
 		"quiet":          {func(*Checkup) {}, true, ""},
-		"noisy":          {func(c *Checkup) { c.Noise = 0.11 }, false, "the same work varies by 11 %"},
+		"noisy":          {func(c *Checkup) { c.Noise = 0.11 }, false, "the same work varies by 11 %: other"},
 		"shared cores":   {func(c *Checkup) { c.Parallel = 3.1 }, false, "all 4 cores together are only 3.1 times as fast as one"},
 		"late timers":    {func(c *Checkup) { c.Timer = 0.006 }, false, "timers are late by 6.00 ms"},
 		"few files":      {func(c *Checkup) { c.Files = 1023 }, true, "only 1023 files may be open"},
@@ -34,6 +34,8 @@ func TestJudge(t *testing.T) {
 		"enough files":   {func(c *Checkup) { c.Files = 1024 }, true, ""},
 		"enough memory":  {func(c *Checkup) { c.Host.MemoryAvailable = 512 << 20 }, true, ""},
 		"one file":       {func(c *Checkup) { c.Files = 1 }, true, "only 1 files may be open"},
+		"memory unknown": {func(c *Checkup) { c.Host.MemoryAvailable = 0 }, true, ""},
+		"a byte":         {func(c *Checkup) { c.Host.MemoryAvailable = 1 }, true, "only 1 B of memory are free"},
 		"little memory":  {func(c *Checkup) { c.Host.MemoryAvailable = 100_000_000 }, true, "only 100 MB of memory are free"},
 		"slow starts":    {func(c *Checkup) { c.Spawn = 0.006 }, true, "starting a process takes 6.00 ms"},
 		"no cores known": {func(c *Checkup) { c.Host.Procs, c.Parallel = 0, 0.8 }, true, ""},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/usage"
 )
 
 func TestRun(t *testing.T) {
@@ -196,4 +198,36 @@ func TestTimeoutNotKnown(t *testing.T) {
 	env := &Environment{State: new(jobs.State)}
 	require.Equal(t, time.Hour, env.Timeout(policies.Timeout{Fixed: time.Hour})())
 	require.Zero(t, env.Timeout(policies.Timeout{Times: 1, Fixed: time.Hour})(), "not known yet: for ever")
+}
+
+// meteredRunner knows what its jobs have cost.
+type meteredRunner struct {
+	*runner
+	total *usage.Total
+}
+
+func (r meteredRunner) Usage() *usage.Total { return r.total }
+
+// What calls have cost stands in the summary, if anybody asked.
+func TestUsage(t *testing.T) {
+	b := newBench(t, "a")
+	b.cfg.Summary.File = b.path("summary.json")
+	status, _ := b.run(meteredRunner{newRunner(nil), &usage.Total{Calls: 1, In: 3, Out: 4, All: 7}})
+	require.Equal(t, exit.OK, status)
+	require.Contains(t, b.read("stderr"), "  usage        tokens\n  in                3\n")
+	require.Contains(t, b.read("summary.json"), `"usage":{"calls":1,"in":3,"out":4,"all":7,"cost":0}`)
+	status, _ = b.run(meteredRunner{newRunner(nil), nil})
+	require.Equal(t, exit.OK, status)
+	require.NotContains(t, b.read("summary.json"), "usage")
+}
+
+// A name that is long is cut where it is shown, and only there.
+func TestLongNames(t *testing.T) {
+	plan := jobs.NewPlan(jobs.Cost{Jobs: 1, Wall: time.Second, CPU: time.Second}, 10, jobs.Caps{})
+	for n, want := range map[int]string{100: strings.Repeat("x", 100) + "\n", 101: strings.Repeat("x", 99) + "…\n"} {
+		d, said := newDisplay(t, Show{}, policies.Options{})
+		d.what = strings.Repeat("x", n)
+		d.Planned(plan)
+		require.Contains(t, said(), want)
+	}
 }
