@@ -85,6 +85,8 @@ func TestProgress(t *testing.T) {
 		require.Greater(t, len(calls), 3)
 		for k := 1; k < len(calls)-1; k++ {
 			require.GreaterOrEqual(t, calls[k].Elapsed-calls[k-1].Elapsed, executor.DefaultProgressInterval)
+			require.InDelta(t, float64(1000-calls[k].Completed)/calls[k].Rate, calls[k].Remaining.Seconds(), 1e-6)
+			require.InDelta(t, float64(calls[k].Completed)/calls[k].Elapsed.Seconds(), calls[k].Rate, 1e-6)
 		}
 		last := calls[len(calls)-1]
 		require.Equal(t, 1000, last.Completed)

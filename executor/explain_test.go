@@ -67,6 +67,20 @@ func TestReportTexts(t *testing.T) {
 	})
 }
 
+// What came within a factor of two of its prediction needs no reason.
+func TestReportNeedsNoReason(t *testing.T) {
+	for elapsed, why := range map[time.Duration]bool{
+		999 * time.Millisecond: true, time.Second: false, 4 * time.Second: false, 4001 * time.Millisecond: true,
+	} {
+		r := executor.Report{Items: 1, Succeeded: 1, PredictedDuration: 2 * time.Second, Elapsed: elapsed}
+		for line := range strings.Lines(r.String()) {
+			if strings.Contains(line, "predicted") {
+				require.Equal(t, why, strings.Contains(line, ";"), "%v: %s", elapsed, line)
+			}
+		}
+	}
+}
+
 // A prediction that was off by more than a factor of two says why.
 func TestReportSaysWhy(t *testing.T) {
 	plan := optimizer.Plan{Workers: 16, AtBest: true, Constraints: optimizer.Constraints{Rate: 50}}

@@ -86,6 +86,35 @@ func TestPlanOfASurprise(t *testing.T) {
 	require.False(t, p.planner.make(sampling.Sample{}, host).AtBest, "nothing is predicted")
 }
 
+// A plan is made again of what a call takes, if the sample did not tell or was wrong, and then
+// only once that is known.
+func TestRevise(t *testing.T) {
+	for _, c := range []struct {
+		items     int
+		surprised bool
+		took      time.Duration
+		revised   bool
+		nanos     float64
+	}{
+		{0, false, 0, false, 5e6},
+		{3, true, 0, false, 5e6},
+		{3, false, 0, true, 5e6},
+		{0, false, time.Second, true, 1e9},
+		{3, true, time.Second, true, 1e9},
+		{3, false, time.Second, true, 5e6},
+	} {
+		p := wired(Config{}, 1000)
+		p.planner.plan.Sample = sampling.Sample{Items: c.items, ItemNanos: 5e6}
+		p.planner.surprised = c.surprised
+		plan := p.planner.revise(0.5, c.took, 0)
+		require.Equal(t, c.revised, plan != nil, "%+v", c)
+		if plan != nil {
+			require.InDelta(t, c.nanos, plan.Sample.ItemNanos, 1, "%+v", c)
+			require.InDelta(t, 0.5, plan.Sample.CPUShare, 1e-9)
+		}
+	}
+}
+
 // What a batch of the settled size takes, and what a plan says of batches.
 func TestPlanOfBatches(t *testing.T) {
 	p := wired(Config{ChunkSize: 7}, 1000)
