@@ -330,3 +330,13 @@ func TestListenerFails(t *testing.T) {
 		require.Equal(t, []*PanicError{panicked, nil}, after.all)
 	})
 }
+
+// Nobody misses much of a change, of planning, of a chunk.
+func TestExpendable(t *testing.T) {
+	for _, n := range []notice{{change: &Change{}}, {event: Event{Kind: Planning}}, {event: Event{Kind: ChunkDone}}, {change: &Change{}, event: Event{Kind: Planning}}} {
+		require.True(t, n.expendable())
+	}
+	for _, n := range []notice{{}, {event: Event{Kind: Started}}, {event: Event{Kind: Planned}, message: "plan"}, {event: Event{Kind: Finished}}} {
+		require.False(t, n.expendable(), "%v", n.event.Kind)
+	}
+}
