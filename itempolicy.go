@@ -26,11 +26,12 @@ type (
 // Items are then not run in their order, though their results still are: those of a key that
 // would wait are parked, and take neither a worker nor the place of others; those of other
 // keys run meanwhile. So a list that is sorted by host takes no longer than one that is
-// shuffled, and a host that is down holds up nobody else's items. Of each key one call at a
-// time waits in the policies at the most, but for those between two attempts.
+// shuffled, and a host that is down holds up nobody else's items. Of each key at
+// most one item occupies a worker while it waits; items between two attempts of theirs do not
+// count.
 //
-// A breaker parks the items of its key if it is to wait (circuitbreaker.Wait) until it is
-// half-open, unless that takes longer than its MaxWait. For [ExecuteBatches], T is the slice
+// A breaker that is to wait (circuitbreaker.Wait) parks the items of its key until it is
+// half-open. One that rejects, or would wait for longer than its MaxWait, refuses them. For [ExecuteBatches], T is the slice
 // that a call is given, and nothing is parked.
 //
 // It costs some 300 ns an item, and no allocation. If T is not the type of the run's items,

@@ -544,3 +544,32 @@ func TestParkedItemsHearOfChanges(t *testing.T) {
 		})
 	})
 }
+
+// Items that a breaker sends back, and a retrier makes wait, hold up none of other keys: of theirs
+// one waits at a time.
+func TestByKeyOfRefusedItems(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pages := sortedPages(3, 20)
+		limiters := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 1}, 0)
+		breakers := circuitbreaker.MustNewKeyed[string](circuitbreaker.Policy{FailureThreshold: 3, OpenFor: time.Minute}, 0)
+		run := func(maxDelay time.Duration) (all, others time.Duration) {
+			began := time.Now()
+			_, err := amorsize.ExecuteContext(t.Context(), func(_ context.Context, p page) (int, error) {
+				if p.host == "host0" {
+					return 0, errRefused
+				}
+				others = max(others, time.Since(began))
+				return 1, nil
+			}, pages, amorsize.WithErrors(amorsize.Collect), amorsize.WithPolicies(
+				retry.MustNew(retry.Policy{MaxRetries: 2, MaxDelay: maxDelay}), amorsize.ByKey(breakers, hostOf), amorsize.ByKey(limiters, hostOf)))
+			require.Error(t, err)
+			return time.Since(began), others
+		}
+		all, others := run(10 * time.Second)
+		require.Less(t, others, 3*time.Second)
+		require.Less(t, all, 15*time.Second, "a minute is longer than the retrier waits")
+		time.Sleep(time.Hour)
+		_, others = run(2 * time.Minute)
+		require.Less(t, others, 3*time.Second)
+	})
+}

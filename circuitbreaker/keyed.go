@@ -18,9 +18,9 @@ const DefaultMaxKeys = 10_000
 const forgotten = 10 * time.Minute
 
 // Keyed is a breaker for each key: a host, a tenant, a shard. One is made when its key is
-// first used, and dropped when it is closed and nobody has used it for ten minutes, or, if
-// there are too many keys, when none of its calls is under way and it is closed or nobody has
-// used it for ten minutes. It has no goroutine.
+// first used. It is dropped when it is closed and nobody has used it for ten minutes. If there
+// are too many keys, either of the two is enough, as long as none of its calls is under way. It
+// has no goroutine.
 type Keyed[K comparable] struct {
 	breakers *keyed.Map[K, *keyedBreaker]
 }

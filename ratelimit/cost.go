@@ -11,8 +11,8 @@ import (
 // DoCost is [Limiter.Do] for a call that takes an amount of which only an estimate is known
 // before: the tokens of a model, the rows of a query. It takes the estimate, makes the call,
 // and then settles by what the call says that it has cost, as [Limiter.Settle] does: below 0
-// says that it isn't known, and the estimate stands, as it does if the call panics. The
-// whole estimate is given back if a policy further in refused the call.
+// says that it isn't known, and the estimate stands, as it does if the call panics. If
+// an inner policy refuses the call, the whole estimate is given back.
 //
 // An estimate of 0 waits for nothing. More than the bucket can hold is waited for as by
 // [Limiter.AcquireN]. It is an [*InvalidError] if the estimate or the cost is no finite

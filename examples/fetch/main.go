@@ -59,8 +59,9 @@ func main() {
 	}
 	breakers := circuitbreaker.MustNewKeyed[string](circuitbreaker.Policy{OpenFor: time.Minute}, 0)
 	policies := amorsize.WithPolicies(
-		retry.MustNew(retry.Policy{MaxRetries: 2}),
-		amorsize.ByKey(breakers, hostOf), // a host that is down costs its own items, at once
+		// No delay is as long as a breaker is open: items of a host that is down fail at once.
+		retry.MustNew(retry.Policy{MaxRetries: 2, MaxDelay: 10 * time.Second}),
+		amorsize.ByKey(breakers, hostOf),
 		amorsize.ByKey(limiters, hostOf),
 	)
 	lines := func(yield func(string) bool) {

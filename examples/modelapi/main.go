@@ -45,7 +45,7 @@ func (m api) ask(ctx context.Context, question string) (a answer, err error) {
 	}
 	req.Header.Set("Authorization", "Bearer "+os.Getenv("MODEL_API_KEY"))
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Idempotency-Key", "") // asking again does no harm; it is not sent
+	req.Header.Set("Idempotency-Key", "") // may be retried; net/http leaves an empty one out
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return a, err
@@ -69,10 +69,11 @@ func main() {
 	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
 		questions = append(questions, lines.Text())
 	}
-	requests := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: *perMinute / 60})
+	// One at a time: a service that counts by the second may refuse ten that come at once.
+	requests := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: *perMinute / 60, BurstSize: 1})
 	tokens := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: *tokensPerMinute / 60})
 	estimate := func(question string) float64 { return float64(len(question))/4 + 50 }
-	used := func(a answer, _ error) float64 { return a.Usage.Total } // 0 of a call that failed
+	used := func(a answer, _ error) float64 { return a.Usage.Total } // 0 of a call that failed: it costs nothing
 	var report amorsize.Report
 	answers, err := amorsize.ExecuteContext(context.Background(), m.ask, questions,
 		amorsize.WithErrors(amorsize.Collect), amorsize.WithReport(&report),

@@ -63,7 +63,7 @@ func details(s summary.Summary) string {
 		parts = append(parts, fmt.Sprintf("job p50 %s p95 %s max %s", jobs.ShortSeconds(s.Job.P50), jobs.ShortSeconds(s.Job.P95), jobs.ShortSeconds(s.Job.Max)))
 	}
 	if s.Rate != nil {
-		parts = append(parts, "waiting for the rate "+jobs.ShortSeconds(s.Rate.Waited))
+		parts = append(parts, "waiting for the rate "+jobs.ShortSeconds(s.Rate.Waited)+" in all")
 	}
 	if s.Breaker.Opened > 0 {
 		parts = append(parts, fmt.Sprintf("breaker opened %d×, paused %s", s.Breaker.Opened, jobs.ShortSeconds(s.Breaker.Paused)))

@@ -116,7 +116,18 @@ func (m *Meter) Estimate(item []byte, size int) float64 {
 	if m.calls > 0 {
 		return m.tokens.All / float64(m.calls)
 	}
-	return float64(size)/charsPerToken + firstEstimate
+	return float64(size)/charsPerToken + answerOf(item)
+}
+
+// answerOf returns how long the answer to an item may be: not longer than it says itself.
+func answerOf(item []byte) float64 {
+	most := float64(firstEstimate)
+	for _, name := range []string{"max_tokens", "max_completion_tokens"} {
+		if n, ok := (path{name}).find(item); ok && n > 0 {
+			most = min(most, n)
+		}
+	}
+	return most
 }
 
 // names are those of the members that tell tokens, in and out, by various services.
