@@ -26,16 +26,15 @@ type (
 // Items are then not run in their order, though their results still are: those of a key that
 // would wait are parked, and take neither a worker nor the place of others; those of other
 // keys run meanwhile. So a list that is sorted by host takes no longer than one that is
-// shuffled, and a host that is down holds up nobody else's items. Of each key at
-// most one item occupies a worker while it waits; items between two attempts of theirs do not
-// count.
+// shuffled, and a host that is down holds up nobody else's items. Of each key at most one item
+// occupies a worker while it waits; items between two attempts of theirs do not count.
 //
 // A breaker that is to wait (circuitbreaker.Wait) parks the items of its key until it is
-// half-open. One that rejects, or would wait for longer than its MaxWait, refuses them. For [ExecuteBatches], T is the slice
-// that a call is given, and nothing is parked.
+// half-open. One that rejects, or would wait for longer than its MaxWait, refuses them. For
+// [ExecuteBatches], T is the slice that a call is given, and nothing is parked.
 //
-// It costs some 300 ns an item, and no allocation. If T is not the type of the run's items,
-// the run returns a [*ConfigError].
+// It costs some 2 µs an item, each of which is claimed by itself, and no allocation. If T is
+// not the type of the run's items, the run returns a [*ConfigError].
 func ByKey[T any, K comparable](policy KeyedPolicy[K], keyOf func(item T) K) Policy {
 	return executor.ByKey(policy, keyOf)
 }
@@ -48,7 +47,8 @@ func ByKey[T any, K comparable](policy KeyedPolicy[K], keyOf func(item T) K) Pol
 //
 //	amorsize.WithPolicies(retrier, requestsPerMinute, amorsize.Cost(tokensPerMinute, estimate, used))
 //
-// Within the retrier each attempt pays for itself, outside of it an item pays once.
+// Within the retrier each attempt pays for itself, outside of it an item pays once. It costs
+// some 0.5 µs an attempt.
 func Cost[T, R any](policy CostPolicy, estimate func(item T) float64, used func(result R, err error) float64) Policy {
 	return executor.Cost(policy, estimate, used)
 }
