@@ -185,19 +185,19 @@ var errRefused = fmt.Errorf("429")
 func TestCostOfModelCalls(t *testing.T) {
 	for _, c := range []struct {
 		name           string
-		burst          int
+		calls, burst   int
 		estimate, uses func(i int) int
 	}{
-		{"exact", 1000, func(i int) int { return 20 + i*7%30 }, func(i int) int { return 20 + i*7%30 }},
-		{"too high", 1000, func(i int) int { return 120 }, func(i int) int { return 20 + i*7%40 }},
-		{"too low", 1000, func(i int) int { return 10 }, func(i int) int { return 15 + i*7%30 }},
-		{"of all sizes", 1000, func(i int) int { return 240 }, func(i int) int { return 10 + i*31%470*(i%3)/2 }},
-		{"the most that they may use", 60_000, func(i int) int { return 2000 }, func(i int) int { return 10 + i*31%270*(i%3)/2 }},
+		{"exact", 2000, 1000, func(i int) int { return 20 + i*7%30 }, func(i int) int { return 20 + i*7%30 }},
+		{"too high", 600, 1000, func(i int) int { return 120 }, func(i int) int { return 20 + i*7%40 }},
+		{"too low", 600, 1000, func(i int) int { return 10 }, func(i int) int { return 15 + i*7%30 }},
+		{"of all sizes", 2000, 1000, func(i int) int { return 240 }, func(i int) int { return 10 + i*31%470*(i%3)/2 }},
+		{"the most that they may use", 1000, 60_000, func(i int) int { return 2000 }, func(i int) int { return 10 + i*31%270*(i%3)/2 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &countingService{at: time.Now(), rpm: 600, tpm: 60_000, most: float64(c.burst), requests: 10, tokens: float64(c.burst)}
-				prompts := make([]prompt, 2000)
+				prompts := make([]prompt, c.calls)
 				for i := range prompts {
 					prompts[i] = prompt{words: c.estimate(i), answer: c.uses(i)}
 				}
@@ -220,7 +220,7 @@ func TestCostOfModelCalls(t *testing.T) {
 
 				require.NoError(t, err)
 				require.Zero(t, s.refused)
-				ideal := max((2000.0-10)/10, (s.spent-float64(c.burst))/1000)
+				ideal := max((float64(c.calls)-10)/10, (s.spent-float64(c.burst))/1000)
 				t.Logf("%.1f s, ideally %.1f s; %s", took.Seconds(), ideal, report.String())
 				require.InDelta(t, 1, took.Seconds()/ideal, 0.03)
 				require.InDelta(t, 1, took.Seconds()/report.PredictedDuration.Seconds(), 0.1)
