@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
 )
@@ -35,11 +36,14 @@ func (s *spending) add(amount float64) {
 	s.amount += amount
 }
 
+// callsToTell is how many calls tell what one costs on average.
+const callsToTell = 8
+
 // mean returns what a call costs, 0 as long as too few have been made to tell.
 func (s *spending) mean() float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.calls < 8 {
+	if s.calls < callsToTell {
 		return 0
 	}
 	return s.amount / float64(s.calls)
@@ -53,16 +57,17 @@ type budget struct {
 
 // took returns how long so many calls take at the least, 0 if that isn't known.
 func (b budget) took(calls int) time.Duration {
-	return time.Duration(max(0, float64(calls)*b.spent.mean()-b.burst) / b.rate * float64(time.Second))
+	took := max(0, float64(calls)*b.spent.mean()-b.burst) / b.rate * float64(time.Second)
+	return time.Duration(min(took, math.MaxInt64/2))
 }
 
 // Budget tells what the policy holds calls to, if it tells its rate.
 func (p *cost[T, R]) Budget() (b budget, ok bool) {
-	paced, ok := p.policy.(paced)
-	if !ok || paced.Rate() <= 0 {
+	told, ok := p.policy.(paced)
+	if !ok || told.Rate() <= 0 {
 		return b, false
 	}
-	return budget{p.spent, paced.Rate(), float64(paced.Burst())}, true
+	return budget{p.spent, told.Rate(), float64(told.Burst())}, true
 }
 
 func (p *cost[T, R]) valid() bool   { return p.policy != nil && p.estimate != nil }
