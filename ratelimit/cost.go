@@ -79,6 +79,11 @@ func (l *Limiter) settleCost(g grant, estimated, actual float64, err error) erro
 			return err
 		}
 	}
+	if err != nil {
+		l.heed(err, g.at) // before anything is given back: a pause is for those who wait, too
+	} else {
+		l.Feedback(nil)
+	}
 	switch {
 	case actual < 0 || actual == estimated:
 	case actual < estimated:
@@ -87,11 +92,6 @@ func (l *Limiter) settleCost(g grant, estimated, actual float64, err error) erro
 		if wrong := l.Settle(estimated, actual); wrong != nil && err == nil {
 			return wrong
 		}
-	}
-	if err != nil {
-		l.heed(err, g.at)
-	} else {
-		l.Feedback(nil)
 	}
 	return err
 }

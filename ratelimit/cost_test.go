@@ -249,3 +249,22 @@ func TestDoCostOddities(t *testing.T) {
 		return 5, nil
 	}))
 }
+
+// Who waits is not let pass by what a refused call gives back, when that call was asked to wait.
+func TestDoCostHeedsFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 10})
+		var group sync.WaitGroup
+		group.Go(func() {
+			_ = l.DoCost(context.Background(), 10, func(context.Context) (float64, error) {
+				time.Sleep(time.Second)
+				return 0, later(time.Minute)
+			})
+		})
+		synctest.Wait()
+		began := time.Now()
+		require.NoError(t, l.DoCost(t.Context(), 5, costing(5)))
+		require.GreaterOrEqual(t, time.Since(began), time.Minute)
+		group.Wait()
+	})
+}
