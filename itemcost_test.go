@@ -25,7 +25,6 @@ type reply struct{ tokens int }
 
 // countingService takes so many requests a minute, and so many tokens, which it counts when a
 // call has ended. It refuses whoever comes when there is nothing left.
-
 type countingService struct {
 	mu               sync.Mutex
 	at               time.Time
@@ -61,6 +60,8 @@ func (s *countingService) count(tokens int) {
 
 var errRefused = fmt.Errorf("429")
 
+// 2000 model calls under requests and tokens per minute, what they use known afterwards: as
+// fast as the service allows, and none refused.
 func TestCostOfModelCalls(t *testing.T) {
 	for _, c := range []struct {
 		name           string
@@ -108,6 +109,8 @@ func TestCostOfModelCalls(t *testing.T) {
 	}
 }
 
+// A batch costs what its items do, each attempt what it is given, and by key it waits for its
+// own.
 func TestCostOfBatches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rows := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 100})
@@ -135,6 +138,7 @@ func TestCostOfBatches(t *testing.T) {
 	})
 }
 
+// By key, tokens of each tenant: one with long answers does not hold up the others.
 func TestCostByKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tenants := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 100}, 0)
@@ -158,6 +162,7 @@ func TestCostByKey(t *testing.T) {
 	})
 }
 
+// Neither a key nor a cost allocates anything per item.
 func TestItemPoliciesAllocateNothing(t *testing.T) {
 	limiters := ratelimit.MustNewKeyed[int](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 100_000}, 0) // a full bucket would be dropped
 	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1e9, BurstSize: 1e9})
@@ -173,6 +178,8 @@ func TestItemPoliciesAllocateNothing(t *testing.T) {
 	require.InDelta(t, 0, (measure(4000)-measure(2000))/2000, 0.02)
 }
 
+// An item that no bucket holds waits in the limiter's line, and one that never may be is
+// refused.
 func TestCostByKeyAboveTheBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tokens := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 10}, 0)
@@ -191,6 +198,8 @@ func TestCostByKeyAboveTheBurst(t *testing.T) {
 	})
 }
 
+// A parked item hears of a call that has cost less than was thought, of a limiter that was
+// reset, and is not passed over for ever by others who take from the same limiter.
 func TestParkedItemsHearOfChanges(t *testing.T) {
 	one := func(_ context.Context, n int) (int, error) {
 		time.Sleep(100 * time.Millisecond)

@@ -27,7 +27,6 @@ type page struct {
 func hostOf(p page) string { return p.host }
 
 // sortedPages are so many pages of each of the hosts, host by host.
-
 func sortedPages(hosts, each int) (pages []page) {
 	for h := range hosts {
 		for n := range each {
@@ -38,9 +37,7 @@ func sortedPages(hosts, each int) (pages []page) {
 }
 
 // A list that is sorted by host takes no longer than the rate of a host allows, and none of
-
 // its calls waits in a worker.
-
 func TestByKeyOfSortedHosts(t *testing.T) {
 	const hosts, each, rate = 10, 200, 20
 	pages := sortedPages(hosts, each)
@@ -99,7 +96,6 @@ func TestByKeyOfSortedHosts(t *testing.T) {
 }
 
 // One dead host among ten: the others finish at their own rate.
-
 func TestByKeyOfADeadHost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const hosts, each, rate = 10, 100, 20
@@ -142,14 +138,8 @@ func TestByKeyOfADeadHost(t *testing.T) {
 	})
 }
 
-// 2000 model calls under requests and tokens per minute, what they use known afterwards: as
-
-// fast as the service allows, and none refused.
-
 // However calls end, each item is run once, no item is left parked, and limiters have their
-
 // tokens: by key, in a run, a stream and an engine.
-
 func TestByKeyMatrix(t *testing.T) {
 	boom := fmt.Errorf("boom")
 	ends := map[string]func(n int) error{
@@ -213,9 +203,7 @@ func TestByKeyMatrix(t *testing.T) {
 }
 
 // Parked items hear that the run is over: by a failure, a panic, the end of the context, a
-
 // loop that is left. None of them runs any more, and a stream tells of them.
-
 func TestByKeyEnds(t *testing.T) {
 	limited := func() amorsize.Option {
 		limiters := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 1}, 0)
@@ -276,7 +264,6 @@ func TestByKeyEnds(t *testing.T) {
 }
 
 // A key that cannot be told is the item's failure, and nobody else's.
-
 func TestByKeyOfAPanickingKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limiters := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 20, BurstSize: 1}, 0)
@@ -305,7 +292,6 @@ func TestByKeyOfAPanickingKey(t *testing.T) {
 }
 
 // A policy for other items is an error before anything is run, and so is one that lacks a part.
-
 func TestItemPoliciesOfOtherTypes(t *testing.T) {
 	limiters := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 20}, 0)
 	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 20})
@@ -329,37 +315,22 @@ func TestItemPoliciesOfOtherTypes(t *testing.T) {
 	require.ErrorIs(t, err, amorsize.ErrConfig)
 }
 
-// A batch costs what its items do, each attempt what it is given, and by key it waits for its
-
-// own.
-
-// By key, tokens of each tenant: one with long answers does not hold up the others.
-
-// Neither a key nor a cost allocates anything per item.
-
-// An item that no bucket holds waits in the limiter's line, and one that never may be is
-
-// refused.
-
-// A parked item hears of a call that has cost less than was thought, of a limiter that was
-
-// reset, and is not passed over for ever by others who take from the same limiter.
-
 // Items that a breaker sends back, and a retrier makes wait, hold up none of other keys: of theirs
-
 // one waits at a time.
-
 func TestByKeyOfRefusedItems(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pages := sortedPages(3, 20)
 		limiters := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 1}, 0)
 		breakers := circuitbreaker.MustNewKeyed[string](circuitbreaker.Policy{FailureThreshold: 3, OpenFor: time.Minute}, 0)
 		run := func(maxDelay time.Duration) (all, others time.Duration) {
+			var mu sync.Mutex
 			began := time.Now()
 			_, err := amorsize.ExecuteContext(t.Context(), func(_ context.Context, p page) (int, error) {
 				if p.host == "host0" {
 					return 0, errRefused
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				others = max(others, time.Since(began))
 				return 1, nil
 			}, pages, amorsize.WithErrors(amorsize.Collect), amorsize.WithPolicies(
