@@ -1,0 +1,136 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// compact writes the file anew without what is superseded. Until the new one is on the disk
+// the old one stands; if it can't be written or put in its place, that stays.
+func (j *Journal) compact(old *os.File) error {
+	info, err := old.Stat()
+	if err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(j.path), "."+filepath.Base(j.path)+"-")
+	if err != nil {
+		return nil // a directory that can't be written to
+	}
+	_ = temp.Chmod(info.Mode().Perm())
+	w := bufio.NewWriter(temp)
+	c := compaction{index: &j.index, w: w, brief: j.briefBefore()}
+	_, err = Read(io.NewSectionReader(old, 0, j.end), c.take)
+	err = errors.Join(err, c.end(), w.Flush(), temp.Sync(), lock(temp))
+	if err == nil {
+		err = os.Rename(temp.Name(), j.path)
+	}
+	if err != nil {
+		_ = errors.Join(temp.Close(), os.Remove(temp.Name()))
+		return nil //nolint:nilerr // the old one is as good
+	}
+	before := j.found
+	whole, err := j.read(temp)
+	if err = errors.Join(err, syncDir(filepath.Dir(j.path)), old.Close()); err != nil {
+		return errors.Join(err, temp.Close())
+	}
+	j.found = before
+	j.found.Compacted = true
+	j.group = newGroup(temp, true, whole, &j.opts)
+	return nil
+}
+
+// briefBefore returns before which place failures are not listed any more.
+func (j *Journal) briefBefore() int64 {
+	at := j.index.failures()
+	if n := len(at) - j.opts.MaxFailed; n > 0 {
+		return at[n]
+	}
+	return 0
+}
+
+// compaction copies the lines that count.
+type compaction struct {
+	index  *index
+	w      *bufio.Writer
+	brief  int64 // failures before that place keep no text
+	wrote  bool  // the first header
+	header []byte
+	last   []byte // the end of the latest run
+}
+
+func (c *compaction) take(line Line) error {
+	switch line.Type {
+	case "", "try", "forget":
+		return nil
+	case "run":
+		if c.header = bytes.Clone(line.Body); !c.wrote {
+			return c.open()
+		}
+		return nil
+	case "end":
+		c.last = bytes.Clone(line.Body)
+		return nil
+	case "item":
+		key, ok, err := outcomeOf(line.Body)
+		if p, known := c.index.at[key]; err != nil || !known || p.at() != line.At {
+			return nil //nolint:nilerr // it is damaged
+		}
+		if !ok && line.At < c.brief {
+			return c.shorten(line.Body)
+		}
+	}
+	return c.write(line.Body)
+}
+
+// open writes the header of the lines that come.
+func (c *compaction) open() error {
+	if c.header == nil {
+		return nil
+	}
+	_, err := c.w.Write(sealed(c.header))
+	c.header, c.wrote = nil, true
+	return err
+}
+
+func (c *compaction) write(body []byte) error {
+	if err := c.open(); err != nil {
+		return err
+	}
+	_, err := c.w.Write(sealed(body))
+	return err
+}
+
+// shorten writes a failure that is not listed any more: that the item has failed is known,
+// and nothing else.
+func (c *compaction) shorten(body []byte) error {
+	var e entry
+	if err := json.Unmarshal(body, &e); err != nil {
+		return err
+	}
+	e.Item, e.Item64, e.Types, e.Err = new(string), "", nil, "failed in an earlier run; what it said was dropped"
+	raw, err := json.Marshal(&e)
+	if err != nil {
+		return err
+	}
+	return c.write(raw)
+}
+
+func (c *compaction) end() error {
+	if c.last == nil {
+		return nil
+	}
+	return c.write(c.last)
+}
+
+// sealed returns a line with a checksum, and its end.
+func sealed(body []byte) []byte {
+	if _, has, _ := unseal(body); has {
+		return append(bytes.Clone(body), '\n')
+	}
+	return Seal(body)
+}

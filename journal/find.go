@@ -1,0 +1,149 @@
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// Past is what is known of an item.
+type Past struct {
+	Result  []byte   // as the codec made it
+	Failure *Failure // nil if it did not fail
+}
+
+// Find returns what is known of an item. A failure that is to be run again is not known, nor
+// is any with again. A record whose result is damaged is not known either: its item runs
+// again, and [Journal.Lost] counts it.
+func (j *Journal) Find(key Key, again bool) (past Past, known bool) {
+	j.mu.Lock()
+	p, known := j.index.at[key]
+	unwritten := known && p.at() >= j.written
+	j.mu.Unlock()
+	if !known || p.failed() && (again || p.again()) {
+		return past, false
+	}
+	if unwritten && j.flush() != nil {
+		return past, false
+	}
+	e, err := j.entry(p.at())
+	if err == nil && p.failed() {
+		var f Failure
+		f, err = e.failure(j.index.startedBefore(p.at()))
+		past.Failure = &f
+	} else if err == nil {
+		past.Result, err = j.result(e)
+	}
+	if err != nil {
+		j.lost.Add(1)
+		return Past{}, false
+	}
+	return past, true
+}
+
+// Lost returns how many results could not be read that were recorded.
+func (j *Journal) Lost() int { return int(j.lost.Load()) }
+
+// result returns what an entry has of its result.
+func (j *Journal) result(e *entry) ([]byte, error) {
+	switch {
+	case e.Spill != nil:
+		return e.Spill.read(j.spillDir())
+	case e.Result64 != nil:
+		return e.Result64, nil
+	case e.Result == nil && j.opts.Codec != None:
+		return nil, errors.New("the record has no result")
+	}
+	return e.Result, nil
+}
+
+// entry returns the record at a place.
+func (j *Journal) entry(at int64) (*entry, error) {
+	e := new(entry)
+	return e, j.window.line(j.file, at, func(line []byte) error {
+		body, sealed, right := unseal(line)
+		if sealed && !right {
+			return fmt.Errorf("the record at %d is damaged", at)
+		}
+		return json.Unmarshal(body, e)
+	})
+}
+
+// window is a part of the file: records are mostly asked for in their order.
+type window struct {
+	mu   sync.Mutex
+	from int64
+	part []byte
+}
+
+const windowSize = 256 << 10
+
+// line calls read with the line that begins there.
+func (w *window) line(file io.ReaderAt, at int64, read func(line []byte) error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for size := windowSize; ; size *= 2 {
+		if line, ok := w.has(at); ok {
+			return read(line)
+		}
+		if size > longest {
+			return fmt.Errorf("no record ends behind %d", at)
+		}
+		if cap(w.part) < size {
+			w.part = make([]byte, size)
+		}
+		n, err := file.ReadAt(w.part[:size], at)
+		w.from, w.part = at, w.part[:n]
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+	}
+}
+
+// has returns the line, if all of it is in the window.
+func (w *window) has(at int64) ([]byte, bool) {
+	if at < w.from || at >= w.from+int64(len(w.part)) {
+		return nil, false
+	}
+	rest := w.part[at-w.from:]
+	for i, c := range rest {
+		if c == '\n' {
+			return rest[:i+1], true
+		}
+	}
+	return nil, false
+}
+
+// Add records what became of an item. It waits where [Options] say so. After an error nothing
+// more is recorded: no room on the disk, for example.
+func (j *Journal) Add(r Record) error {
+	at := time.Since(j.began)
+	var file *spill
+	if len(r.Result) >= j.opts.Spill && r.Failed == nil {
+		var err error
+		if file, err = j.spillOut(r.Key, r.Result); err != nil {
+			return j.wrap(err)
+		}
+	}
+	buffer, _ := lines.Get().(*[]byte)
+	line := (*buffer)[:0]
+	if r.Failed != nil {
+		line = appendFailed(line, &r, at)
+	} else {
+		line = appendRecord(line, &r, at, j.opts.Codec == JSON, file)
+	}
+	line = seal(line, 0)
+	err := j.add(line, func(at int64) {
+		j.index.set(r.Key, placeOf(at, r.Failed != nil, r.Failed != nil && r.Failed.Again))
+	})
+	if *buffer = line; cap(line) <= windowSize {
+		lines.Put(buffer)
+	}
+	return j.wrap(err)
+}
+
+// lines are buffers for a line each.
+var lines = sync.Pool{New: func() any { return new([]byte) }}

@@ -1,0 +1,165 @@
+package journal
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// index tells where the latest record of each item is.
+type index struct {
+	at         map[Key]place
+	failed     int // of them
+	superseded int // records that are not the latest
+	runs       []started
+}
+
+// started is when a run was, whose header begins there.
+type started struct {
+	at   int64
+	when time.Time
+}
+
+// startedBefore returns when the run was started that a record is of.
+func (x *index) startedBefore(at int64) time.Time {
+	i, _ := slices.BinarySearchFunc(x.runs, at, func(s started, at int64) int { return cmp.Compare(s.at, at) })
+	if i == 0 {
+		return time.Time{}
+	}
+	return x.runs[i-1].when
+}
+
+// place is where a line begins, above two bits.
+type place int64
+
+const (
+	failedBit place = 1 << iota
+	againBit        // it failed, and is run again in any case
+	placeBits = iota
+)
+
+func placeOf(at int64, failed, again bool) place {
+	p := place(at) << placeBits
+	if failed {
+		p |= failedBit
+	}
+	if again {
+		p |= againBit
+	}
+	return p
+}
+
+func (p place) at() int64    { return int64(p >> placeBits) }
+func (p place) failed() bool { return p&failedBit != 0 }
+func (p place) again() bool  { return p&againBit != 0 }
+
+func newIndex() index { return index{at: map[Key]place{}} }
+
+func (x *index) set(k Key, p place) {
+	before := len(x.at)
+	if x.failed > 0 && x.at[k].failed() {
+		x.failed--
+	}
+	x.at[k] = p
+	if len(x.at) == before {
+		x.superseded++
+	}
+	if p.failed() {
+		x.failed++
+	}
+}
+
+// forget removes a failed item, or all of them.
+func (x *index) forget(k Key) {
+	if x.at[k].failed() {
+		delete(x.at, k)
+		x.failed--
+		x.superseded++
+	}
+}
+
+func (x *index) forgetAll() {
+	for k, p := range x.at {
+		if p.failed() {
+			x.forget(k)
+		}
+	}
+}
+
+// reopen has all that failed run again.
+func (x *index) reopen() {
+	for k, p := range x.at {
+		if p.failed() {
+			x.at[k] = p | againBit
+		}
+	}
+}
+
+// take takes a line.
+func (x *index) take(line Line) error {
+	switch line.Type {
+	case "run":
+		var h Header
+		err := json.Unmarshal(line.Body, &h)
+		x.runs = append(x.runs, started{line.At, h.Started})
+		return err
+	case "item":
+		key, ok, err := outcomeOf(line.Body)
+		if err != nil {
+			return err
+		}
+		again := !ok && bytes.Contains(line.Body, []byte(`"why":"`+whyPanic+`"`)) // within a text, quotes are escaped
+		x.set(key, placeOf(line.At, !ok, again))
+	case "forget":
+		var f forgotten
+		if err := json.Unmarshal(line.Body, &f); err != nil {
+			return err
+		}
+		if f.ID == "" {
+			x.forgetAll()
+			return nil
+		}
+		key, err := keyFrom(f.ID)
+		x.forget(key)
+		return err
+	case "retry":
+		x.reopen()
+	}
+	return nil
+}
+
+// forgotten is the line that says that a failed item is not to be known any more, or all.
+type forgotten struct {
+	Type string `json:"type"` // "forget"
+	ID   string `json:"id,omitempty"`
+}
+
+// outcomeOf returns what a line of an item says: at once, if its members are in the usual
+// order, which a million lines are read by.
+func outcomeOf(body []byte) (key Key, ok bool, err error) {
+	const head, id, state = `{"type":"item","n":`, `,"id":"`, `","ok":`
+	if rest, is := bytes.CutPrefix(body, []byte(head)); is {
+		at := 0
+		for at < len(rest) && rest[at] >= '0' && rest[at] <= '9' {
+			at++
+		}
+		if rest, is = bytes.CutPrefix(rest[at:], []byte(id)); is && len(rest) > 2*len(key) {
+			digits, rest := rest[:2*len(key)], rest[2*len(key):]
+			if rest, is = bytes.CutPrefix(rest, []byte(state)); is {
+				key, err = keyFrom(digits)
+				return key, bytes.HasPrefix(rest, []byte("true")), err
+			}
+		}
+	}
+	var e struct {
+		ID string `json:"id"`
+		OK bool   `json:"ok"`
+	}
+	if err := json.Unmarshal(body, &e); err != nil {
+		return key, false, err
+	}
+	key, err = keyFrom(e.ID)
+	return key, e.OK, err
+}

@@ -1,0 +1,234 @@
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// Journal is an open journal. It is safe for concurrent use, also by several runs at a time.
+type Journal struct {
+	path   string
+	opts   Options
+	header Header // of this process
+	began  time.Time
+	found  Found
+	lost   atomic.Int64
+
+	*group        // the file
+	index  index  // guarded by the group's mu
+	window window // the part of the file that was read last
+	start  int64  // of the file, before this process wrote its header
+	opened int64  // and behind that
+}
+
+// Found is what was in a journal when it was opened.
+type Found struct {
+	Header     Header // of the first run
+	Runs       int
+	Items      int // that are over
+	Failed     int // of them
+	Superseded int // records that are not the latest of their item
+	// Torn is how many bytes at the end were cut off: a record that was being written when
+	// the process or the machine ended.
+	Torn int64
+	// Damaged is how many lines are left out because their checksum is wrong, and
+	// FirstDamaged the number of the first one, from 1. Their items run again.
+	Damaged, FirstDamaged int
+	// Compacted says that what was superseded has been taken out.
+	Compacted bool
+}
+
+// Open opens the journal, and makes it if there is none. Its owner alone can read a new one:
+// it has what the program was given, and results. Close it. Errors are [*Error], with
+// [ErrInUse], [ErrOther], [ErrVersion] or [ErrNotOne] where that is the cause, and
+// [*InvalidError]; the file is as it was then.
+func Open(path string, opts Options) (*Journal, error) {
+	opts = opts.normal()
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	file, err := openLocked(path)
+	if err != nil {
+		return nil, &Error{path, err}
+	}
+	j := &Journal{path: path, opts: opts, index: newIndex()}
+	if err := j.begin(file); err != nil {
+		return nil, &Error{path, errors.Join(err, file.Close())}
+	}
+	return j, nil
+}
+
+// openLocked opens a file that nobody else writes to.
+func openLocked(path string) (*os.File, error) {
+	for {
+		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err := lock(file); err != nil {
+			return nil, errors.Join(holder(err, file), file.Close())
+		}
+		mine, err := file.Stat()
+		there, gone := os.Stat(path)
+		if err == nil && gone == nil && os.SameFile(mine, there) {
+			return file, nil
+		}
+		if err := errors.Join(err, file.Close()); err != nil { // else another one has replaced it meanwhile
+			return nil, err
+		}
+	}
+}
+
+// holder says who writes to a file, which its latest header tells.
+func holder(err error, file *os.File) error {
+	var latest Header
+	_, _ = Read(file, func(line Line) error {
+		if line.Type == "run" {
+			_ = json.Unmarshal(line.Body, &latest)
+		}
+		return nil
+	})
+	if latest.PID == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: process %d on %s", err, latest.PID, latest.Host)
+}
+
+// begin reads the file, and adds the header of this process.
+func (j *Journal) begin(file *os.File) error {
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: it is not a regular file", ErrNotOne)
+	}
+	whole, err := j.read(file)
+	if err != nil {
+		return err
+	}
+	if err := j.mine(); err != nil {
+		return err
+	}
+	if j.found.Torn = info.Size() - whole; j.found.Torn > 0 {
+		if err := file.Truncate(whole); err != nil {
+			return err
+		}
+	}
+	j.group = newGroup(file, true, whole, &j.opts)
+	if j.found.Header.Command == Program && j.index.superseded > len(j.index.at) {
+		if err := j.compact(file); err != nil {
+			return err
+		}
+	}
+	j.start = j.end
+	return j.writeHeader()
+}
+
+// read takes in what the file has.
+func (j *Journal) read(file *os.File) (whole int64, err error) {
+	j.index, j.found = newIndex(), Found{}
+	return Read(io.NewSectionReader(file, 0, 1<<62), func(line Line) error {
+		err := j.index.take(line)
+		if line.Type == "" || err != nil {
+			if j.found.Damaged++; j.found.FirstDamaged == 0 {
+				j.found.FirstDamaged = line.Number
+			}
+		}
+		if line.Type == "run" {
+			if j.found.Runs++; j.found.Runs == 1 {
+				return json.Unmarshal(line.Body, &j.found.Header)
+			}
+		}
+		return nil
+	})
+}
+
+// mine returns an error if what the file has is of another run.
+func (j *Journal) mine() error {
+	h := &j.found.Header
+	j.found.Items, j.found.Failed, j.found.Superseded = len(j.index.at), j.index.failed, j.index.superseded
+	switch {
+	case j.found.Runs == 0:
+		return nil
+	case h.Run != j.opts.Run:
+		return fmt.Errorf("%w: %q, and not %q", ErrOther, h.Run, j.opts.Run)
+	case h.Codec != "" && h.Codec != j.opts.Codec.Name():
+		return fmt.Errorf("%w: its results are kept by the codec %s, and not %s", ErrOther, h.Codec, j.opts.Codec.Name())
+	}
+	return nil
+}
+
+// writeHeader writes that this process goes on, at once.
+func (j *Journal) writeHeader() error {
+	j.began = time.Now()
+	j.header = Header{
+		Type: "run", V: Version, Run: j.opts.Run, Codec: j.opts.Codec.Name(), Command: Program,
+		Args: slices.Clone(os.Args), Flags: [][2]string{}, PID: os.Getpid(), Started: j.began.UTC().Truncate(time.Microsecond),
+	}
+	j.header.Dir, _ = os.Getwd()
+	j.header.Host, _ = os.Hostname()
+	if info, ok := debug.ReadBuildInfo(); ok {
+		j.header.Version = info.Main.Version
+	}
+	raw, err := json.Marshal(&j.header)
+	if err != nil {
+		return err
+	}
+	if err := j.add(Seal(raw), func(at int64) {
+		j.index.runs = append(j.index.runs, started{at, j.header.Started})
+	}); err != nil {
+		return err
+	}
+	if err := j.flush(); err != nil {
+		return err
+	}
+	j.opened = j.end
+	if j.start > 0 || j.opts.Sync == SyncNever {
+		return nil
+	}
+	return syncDir(filepath.Dir(j.path))
+}
+
+// Path returns the path that the journal was opened with.
+func (j *Journal) Path() string { return j.path }
+
+// Run returns what Options.Run says.
+func (j *Journal) Run() string { return j.opts.Run }
+
+// Codec returns how results are kept.
+func (j *Journal) Codec() Codec { return j.opts.Codec }
+
+// Found tells what was in the journal when it was opened.
+func (j *Journal) Found() Found { return j.found }
+
+// Sync puts all records onto the disk; with [SyncNever] it writes them.
+func (j *Journal) Sync() error { return j.wrap(j.flush()) }
+
+// Close puts all records onto the disk and closes the file. Nothing is written if nothing
+// was recorded.
+func (j *Journal) Close() error {
+	err := j.close()
+	if errors.Is(err, ErrClosed) {
+		return j.wrap(err)
+	}
+	if err == nil && j.written == j.opened {
+		err = j.file.Truncate(j.start)
+	}
+	return j.wrap(errors.Join(err, j.file.Close()))
+}
+
+func (j *Journal) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{j.path, err}
+}

@@ -1,0 +1,137 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Line is a line of a journal. It is valid until the next one is asked for.
+type Line struct {
+	At     int64  // where it begins in the file
+	Number int    // from 1
+	Type   string // "run", "item", "try", "end"; "" if it is damaged
+	Body   []byte // an object of JSON
+}
+
+// longest is up to which length a line may be one: a longer one is damaged.
+const longest = 1 << 28
+
+// Read calls visit for each whole line of a journal. It returns how many bytes those are:
+// what follows was cut off. A line without a right checksum is damaged, unless it is of
+// version 1. Errors are those of r and of visit, [ErrVersion], and [ErrNotOne] if there is a
+// line and none says what run it is of.
+func Read(r io.Reader, visit func(Line) error) (whole int64, err error) {
+	s := reading{in: bufio.NewReaderSize(r, 256<<10), sealed: true}
+	for {
+		raw, err := s.next()
+		switch {
+		case errors.Is(err, io.EOF) && s.runs == 0 && (s.lines > 0 || !torn(raw)):
+			return s.at, ErrNotOne
+		case errors.Is(err, io.EOF):
+			return s.at, nil
+		case err != nil:
+			return s.at, err
+		}
+		s.lines++
+		line := Line{At: s.at, Number: s.lines, Body: raw}
+		if err := s.look(&line); err != nil {
+			return s.at, err
+		}
+		if err := visit(line); err != nil {
+			return s.at, err
+		}
+		s.at += int64(s.length)
+	}
+}
+
+// reading is what is known on the way.
+type reading struct {
+	in     *bufio.Reader
+	long   []byte // a line that is longer than the buffer
+	length int    // of the line
+	at     int64
+	lines  int
+	runs   int
+	sealed bool // lines have checksums
+}
+
+// next returns the next line with its end; without one, io.EOF comes with it.
+func (s *reading) next() ([]byte, error) {
+	line, err := s.in.ReadSlice('\n')
+	s.length = len(line)
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		return line, err
+	}
+	s.long = s.long[:0]
+	for ; errors.Is(err, bufio.ErrBufferFull); s.length += len(line) {
+		if len(s.long) < longest {
+			s.long = append(s.long, line...)
+		}
+		line, err = s.in.ReadSlice('\n')
+	}
+	s.long = append(s.long, line...)
+	return s.long, err
+}
+
+// look sees what a line is.
+func (s *reading) look(line *Line) error {
+	body, sealed, right := unseal(line.Body)
+	line.Body = body
+	kind, ok := kindOf(body)
+	switch {
+	case sealed && !right, !ok || s.length > longest:
+		return nil
+	case kind == "run":
+		return s.run(line, sealed)
+	case !sealed && s.sealed, !sealed && !json.Valid(body):
+		return nil
+	}
+	line.Type = kind
+	return nil
+}
+
+// run takes the header of a run. A newer version may have other checksums, or none.
+func (s *reading) run(line *Line, sealed bool) error {
+	var h struct {
+		V int `json:"v"`
+	}
+	if json.Unmarshal(line.Body, &h) != nil || h.V < 1 {
+		return nil
+	}
+	if h.V > Version {
+		return fmt.Errorf("%w: %d and %d", ErrVersion, h.V, Version)
+	}
+	if !sealed && h.V > 1 {
+		return nil
+	}
+	line.Type = "run"
+	s.sealed = h.V > 1
+	s.runs++
+	return nil
+}
+
+// kindOf returns the type of a line, which is its first member.
+func kindOf(body []byte) (kind string, ok bool) {
+	rest, ok := bytes.CutPrefix(body, []byte(`{"type":"`))
+	if !ok {
+		return "", false
+	}
+	name, _, ok := bytes.Cut(rest, []byte{'"'})
+	switch string(name) { // of which the compiler makes no copy
+	case "item":
+		return "item", ok
+	case "try":
+		return "try", ok
+	}
+	return string(name), ok
+}
+
+// torn reports whether a file without a whole line is the beginning of a journal.
+func torn(head []byte) bool {
+	const first = `{"type":"run",`
+	return bytes.HasPrefix([]byte(first), head[:min(len(head), len(first))])
+}

@@ -1,0 +1,71 @@
+package journal
+
+import (
+	"cmp"
+	"time"
+)
+
+// Options say how a journal is kept. The zero value is of use.
+type Options struct {
+	// Run names what is run, and its version: "thumbnails v2". A journal of another one is
+	// refused, whose results would be taken for this one's.
+	Run string
+	// Sync says when records are put onto the disk. The default is [SyncGroup].
+	Sync Sync
+	// SyncEvery is how long a record waits for others that are synced with it, at least
+	// 1 ms; the default is 100 ms.
+	SyncEvery time.Duration
+	// SyncRecords is how many records wait at the most, 1 to 1000000; the default is 1000.
+	SyncRecords int
+	// Codec says how results are kept; the default is [JSON].
+	Codec Codec
+	// Spill is from how many bytes on a result has a file of its own, in the directory
+	// PATH.spill, at least 1; the default is 1 MiB.
+	Spill int
+	// MaxFailed is how many failed items are listed, the latest ones, at least 1; the default
+	// is 10000. Of the others, it is known that they have failed.
+	MaxFailed int
+}
+
+// Sync says when records are put onto the disk.
+type Sync int
+
+const (
+	// SyncGroup syncs records together: see Options.SyncEvery and SyncRecords.
+	SyncGroup Sync = iota
+	// SyncAlways syncs each record before its item counts as done. Records of several
+	// workers are synced together.
+	SyncAlways
+	// SyncNever leaves it to the system: a crash of the machine may lose records of half a
+	// minute, one of the process those that SyncGroup would.
+	SyncNever
+)
+
+// normal returns the options with their defaults.
+func (o Options) normal() Options {
+	o.SyncEvery = cmp.Or(o.SyncEvery, 100*time.Millisecond)
+	o.SyncRecords = cmp.Or(o.SyncRecords, 1000)
+	o.Spill = cmp.Or(o.Spill, 1<<20)
+	o.MaxFailed = cmp.Or(o.MaxFailed, 10000)
+	if o.Codec == nil {
+		o.Codec = JSON
+	}
+	return o
+}
+
+func (o Options) check() error {
+	const pkg = "journal"
+	switch {
+	case o.Sync < SyncGroup || o.Sync > SyncNever:
+		return &InvalidError{Package: pkg, Field: "Sync", Value: int(o.Sync), Range: "SyncGroup, SyncAlways or SyncNever"}
+	case o.SyncEvery < time.Millisecond:
+		return &InvalidError{Package: pkg, Field: "SyncEvery", Value: o.SyncEvery, Range: "at least 1ms, or 0 for the default"}
+	case o.SyncRecords < 1 || o.SyncRecords > 1e6:
+		return &InvalidError{Package: pkg, Field: "SyncRecords", Value: o.SyncRecords, Range: "1 to 1000000, or 0 for the default"}
+	case o.Spill < 1:
+		return &InvalidError{Package: pkg, Field: "Spill", Value: o.Spill, Range: "at least 1, or 0 for the default"}
+	case o.MaxFailed < 1:
+		return &InvalidError{Package: pkg, Field: "MaxFailed", Value: o.MaxFailed, Range: "at least 1, or 0 for the default"}
+	}
+	return nil
+}
