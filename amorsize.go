@@ -24,8 +24,7 @@ func Execute[T, R any](fn func(T) (R, error), items []T, opts ...Option) ([]R, e
 	if err != nil {
 		return nil, err
 	}
-	out, err := executor.Run(context.Background(), call, items, cfg)
-	return out, named(err)
+	return run(context.Background(), call, items, cfg)
 }
 
 // ExecuteContext is [Execute] for a function that takes a context. The context
@@ -47,7 +46,16 @@ func ExecuteContext[T, R any](ctx context.Context, fn func(context.Context, T) (
 	if err != nil {
 		return nil, err
 	}
-	out, err := executor.Run(ctx, call, items, cfg)
+	return run(ctx, call, items, cfg)
+}
+
+// run runs call for all items.
+func run[T, R any](ctx context.Context, call executor.Func[T, R], items []T, cfg settings) (out []R, err error) {
+	if call.Keeper, err = keeper[T, R](&cfg); err != nil {
+		return nil, err
+	}
+	defer cfg.synced(&err)
+	out, err = executor.Run(ctx, call, items, cfg.Config)
 	return out, named(err)
 }
 
@@ -75,12 +83,17 @@ func ForEach[T any](ctx context.Context, fn func(context.Context, T) error, item
 // one call at a time: it is the smallest that reaches 98.5 % of the best goodput, as
 // long as a call stays under a second ([WithTargetChunkDuration]) and within
 // [WithMaxChunkSize] and [WithMemoryLimit]. [WithChunkSize] fixes it.
-func ExecuteBatches[T, R any](ctx context.Context, fn func(context.Context, []T) ([]R, error), items []T, opts ...Option) ([]R, error) {
+func ExecuteBatches[T, R any](ctx context.Context, fn func(context.Context, []T) ([]R, error), items []T, opts ...Option) (out []R, err error) {
 	cfg, err := configure(opts)
 	if err != nil {
 		return nil, err
 	}
-	out, err := executor.RunBatches(ctx, fn, items, cfg)
+	keeper, err := keeper[T, R](&cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer cfg.synced(&err)
+	out, err = executor.RunBatchesKept(ctx, fn, keeper, items, cfg.Config)
 	return out, named(err)
 }
 
@@ -97,7 +110,7 @@ func Optimize[T, R any](ctx context.Context, fn func(context.Context, T) (R, err
 	if err != nil {
 		return Plan{}, err
 	}
-	plan, err := executor.Measure(ctx, executor.Func[T, R]{Context: fn}, items, cfg)
+	plan, err := executor.Measure(ctx, executor.Func[T, R]{Context: fn}, items, cfg.Config)
 	return plan, named(err)
 }
 

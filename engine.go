@@ -46,7 +46,9 @@ type Result[T, R any] = executor.Result[T, R]
 // waits for no chunk to fill, and a slow item holds up none of its chunk.
 func Stream[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items iter.Seq[T], opts ...Option) iter.Seq[Result[T, R]] {
 	cfg, err := configure(opts)
-	return streamOr(err, executor.Stream(ctx, executor.Func[T, R]{Context: fn}, items, cfg))
+	return stream(cfg, err, func(keeper executor.Keeper[T, R], cfg executor.Config) iter.Seq[Result[T, R]] {
+		return executor.Stream(ctx, executor.Func[T, R]{Context: fn, Keeper: keeper}, items, cfg)
+	})
 }
 
 // StreamSeq2 is [Stream] for an input that can fail: the rows of a query, the lines
@@ -54,7 +56,9 @@ func Stream[T, R any](ctx context.Context, fn func(context.Context, T) (R, error
 // yielded, then, last and with Index -1, the error.
 func StreamSeq2[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items iter.Seq2[T, error], opts ...Option) iter.Seq[Result[T, R]] {
 	cfg, err := configure(opts)
-	return streamOr(err, executor.StreamSeq2(ctx, executor.Func[T, R]{Context: fn}, items, cfg))
+	return stream(cfg, err, func(keeper executor.Keeper[T, R], cfg executor.Config) iter.Seq[Result[T, R]] {
+		return executor.StreamSeq2(ctx, executor.Func[T, R]{Context: fn, Keeper: keeper}, items, cfg)
+	})
 }
 
 // FromChannel returns what is received from items, as the input of a [Stream]. It
@@ -73,19 +77,33 @@ func FromChannel[T any](ctx context.Context, items <-chan T) iter.Seq[T] {
 	}
 }
 
-// streamOr yields err if there is one, and else the results.
-func streamOr[T, R any](err error, results iter.Seq[Result[T, R]]) iter.Seq[Result[T, R]] {
+// stream yields err if there is one, and else the results of a stream, with the keeper of that
+// run of it.
+func stream[T, R any](cfg settings, err error, start func(executor.Keeper[T, R], executor.Config) iter.Seq[Result[T, R]]) iter.Seq[Result[T, R]] {
 	return func(yield func(Result[T, R]) bool) {
-		if err != nil {
-			yield(Result[T, R]{Index: -1, Err: err})
+		cfg := cfg
+		var kept executor.Keeper[T, R]
+		failed := err
+		if failed == nil {
+			kept, failed = keeper[T, R](&cfg)
+		}
+		if failed != nil {
+			yield(Result[T, R]{Index: -1, Err: failed})
 			return
 		}
-		results(func(r Result[T, R]) bool {
+		var last error
+		more := true
+		start(kept, cfg.Config)(func(r Result[T, R]) bool {
 			if r.Err != nil {
 				r.Err = named(r.Err)
+				last = r.Err
 			}
-			return yield(r)
+			more = yield(r)
+			return more
 		})
+		if unsynced := cfg.unsynced(last); unsynced != nil && more {
+			yield(Result[T, R]{Index: -1, Err: unsynced})
+		}
 	}
 }
 
@@ -97,7 +115,7 @@ func streamOr[T, R any](err error, results iter.Seq[Result[T, R]]) iter.Seq[Resu
 // be closed.
 type Engine[T, R any] struct {
 	fn      func(context.Context, T) (R, error)
-	cfg     executor.Config
+	cfg     settings
 	session *executor.Session
 }
 
@@ -128,22 +146,25 @@ func (e *Engine[T, R]) Run(ctx context.Context, items []T, opts ...Option) ([]R,
 	if err != nil {
 		return nil, err
 	}
-	out, err := executor.Run(ctx, executor.Func[T, R]{Context: e.fn}, items, cfg)
-	return out, named(err)
+	return run(ctx, executor.Func[T, R]{Context: e.fn}, items, cfg)
 }
 
 // Stream is [Stream] with what earlier runs have learned. Options add to those
 // of the engine, for this run.
 func (e *Engine[T, R]) Stream(ctx context.Context, items iter.Seq[T], opts ...Option) iter.Seq[Result[T, R]] {
 	cfg, err := e.configure(opts)
-	return streamOr(err, executor.Stream(ctx, executor.Func[T, R]{Context: e.fn}, items, cfg))
+	return stream(cfg, err, func(keeper executor.Keeper[T, R], cfg executor.Config) iter.Seq[Result[T, R]] {
+		return executor.Stream(ctx, executor.Func[T, R]{Context: e.fn, Keeper: keeper}, items, cfg)
+	})
 }
 
 // StreamSeq2 is [StreamSeq2] with what earlier runs have learned. Options add to
 // those of the engine, for this run.
 func (e *Engine[T, R]) StreamSeq2(ctx context.Context, items iter.Seq2[T, error], opts ...Option) iter.Seq[Result[T, R]] {
 	cfg, err := e.configure(opts)
-	return streamOr(err, executor.StreamSeq2(ctx, executor.Func[T, R]{Context: e.fn}, items, cfg))
+	return stream(cfg, err, func(keeper executor.Keeper[T, R], cfg executor.Config) iter.Seq[Result[T, R]] {
+		return executor.StreamSeq2(ctx, executor.Func[T, R]{Context: e.fn, Keeper: keeper}, items, cfg)
+	})
 }
 
 // Plan returns the plan that the next run starts with, and whether there is one:
@@ -153,7 +174,7 @@ func (e *Engine[T, R]) Plan() (Plan, bool) { return e.session.Plan() }
 // Stats tells what the engine has seen and learned so far.
 func (e *Engine[T, R]) Stats() Stats { return e.session.Stats() }
 
-func (e *Engine[T, R]) configure(opts []Option) (executor.Config, error) {
+func (e *Engine[T, R]) configure(opts []Option) (settings, error) {
 	cfg := e.cfg
 	// Options append: they must not write into the engine's own slices.
 	cfg.Policies = cfg.Policies[:len(cfg.Policies):len(cfg.Policies)]

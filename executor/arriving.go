@@ -11,14 +11,14 @@ import (
 func (o *solo) nextArrived() bool {
 	size := o.sampler.Next()
 	s, ok := o.arrivals.TakeAlone(size)
-	if !ok {
+	for !ok {
 		began := clock.Now()
 		if !o.await() {
 			o.total = o.arrivals.Seen()
 			return false
 		}
 		o.sampler.Exclude(clock.Now() - began)
-		s, _ = o.arrivals.TakeAlone(size)
+		s, ok = o.arrivals.TakeAlone(size) // what has arrived may need no call
 	}
 	o.span = s
 	o.alarm.enter(inBlock)

@@ -19,6 +19,7 @@ type batches[T, R any] struct {
 	items    []T
 	out      []R
 	sizer    *sizing.Batch // told what calls take; nil if their size is fixed
+	kept     kept[T, R]
 	chain    func(context.Context) error
 
 	w     *worker
@@ -30,8 +31,8 @@ type batches[T, R any] struct {
 	whole bool    // the latest call did all that it was given
 }
 
-func newBatches[T, R any](fn func(context.Context, []T) ([]R, error), policies []Policy, items []T, out []R, sizer *sizing.Batch) *batches[T, R] {
-	b := &batches[T, R]{fn: fn, policies: policies, items: items, out: out, sizer: sizer}
+func newBatches[T, R any](fn func(context.Context, []T) ([]R, error), policies []Policy, items []T, out []R, sizer *sizing.Batch, k kept[T, R]) *batches[T, R] {
+	b := &batches[T, R]{fn: fn, policies: policies, items: items, out: out, sizer: sizer, kept: k}
 	b.chain = chain(bind(policies, b.current), b.call)
 	return b
 }
@@ -41,7 +42,7 @@ func newBatches[T, R any](fn func(context.Context, []T) ([]R, error), policies [
 func (b *batches[T, R]) current() (*[]T, *[]R) { return &b.next, &b.last }
 
 func (b *batches[T, R]) fork() runner {
-	return newBatches(b.fn, b.policies, b.items, b.out, b.sizer)
+	return newBatches(b.fn, b.policies, b.items, b.out, b.sizer, b.kept)
 }
 
 func (b *batches[T, R]) usesContext() bool   { return true }
@@ -65,11 +66,17 @@ var errParts = errors.New("amorsize: parts of a batch failed")
 func (b *batches[T, R]) run(ctx context.Context, w *worker, s span) error {
 	w.at, w.returned = s.Lo, false
 	b.w = w
+	if b.kept.keeper != nil {
+		defer b.lost(w)
+	}
 	defer w.guard()
 	err := b.runPart(ctx, s)
 	w.returned = true
-	if len(w.faults) > 0 {
+	switch {
+	case len(w.faults) > 0:
 		return errParts
+	case err == nil && w.unkept != nil:
+		return errUnkept
 	}
 	return err
 }
@@ -84,17 +91,19 @@ func (b *batches[T, R]) runPart(ctx context.Context, s span) error {
 	b.span, b.open, b.errs, b.last = s, nil, nil, nil
 	b.next = b.given()
 	b.w.attempts = 0
-	began := b.w.beginPoliced()
+	since, began := b.kept.begin(), b.w.beginPoliced()
 	err := b.chain(ctx)
 	b.w.policed.end(began)
 	switch {
 	case err == nil && !b.whole: // a policy answered without calling
 		err = &countError{got: 0, want: s.Hi - s.Lo}
 	case err != nil && isContextError(ctx, err):
+		b.keepPart(ctx, since, err)
 		return err
 	case err != nil && s.Hi-s.Lo > 1 && b.open == nil && answer.TooLarge(err):
 		return b.runHalves(ctx, s)
 	}
+	b.keepPart(ctx, since, err)
 	b.whole, b.next, b.last = false, nil, nil
 	if err != nil {
 		b.note(err)
@@ -106,7 +115,7 @@ func (b *batches[T, R]) runPart(ctx context.Context, s span) error {
 func (b *batches[T, R]) runHalves(ctx context.Context, s span) error {
 	middle := s.Lo + (s.Hi-s.Lo+1)/2
 	for _, half := range []span{{Lo: s.Lo, Hi: middle}, {Lo: middle, Hi: s.Hi}} {
-		if err := b.runPart(ctx, half); err != nil || b.w.at < half.Hi {
+		if err := b.runPart(ctx, half); err != nil || b.w.at < half.Hi || b.w.unkept != nil {
 			return err
 		}
 	}
@@ -120,15 +129,20 @@ func (b *batches[T, R]) note(err error) {
 		return
 	}
 	for i, at := range b.open {
-		of := err
-		if own := b.errs[i]; own != nil {
-			of = own
-			if partial, ok := err.(*PartialError); !ok || partial.Failed == nil { //nolint:errorlint // only the function's own says no more than the items'
-				of = &itemCause{own, err}
-			}
-		}
-		b.w.faults = append(b.w.faults, fault{span{Lo: at, Hi: at + 1}, &ItemError{Index: at, Attempts: b.w.attempts, Err: of}})
+		b.w.faults = append(b.w.faults, fault{span{Lo: at, Hi: at + 1}, &ItemError{Index: at, Attempts: b.w.attempts, Err: b.causeOf(i, err)}})
 	}
+}
+
+// causeOf returns why the i-th of the open items failed, in a part that failed with err.
+func (b *batches[T, R]) causeOf(i int, err error) error {
+	own := b.errs[i]
+	if own == nil {
+		return err
+	}
+	if partial, ok := err.(*PartialError); !ok || partial.Failed == nil { //nolint:errorlint // only the function's own says no more than the items'
+		return &itemCause{own, err}
+	}
+	return own
 }
 
 // call is the innermost link: one attempt at what is left of the part.
@@ -176,7 +190,7 @@ func (b *batches[T, R]) given() []T {
 // keep takes the results of a call, but for the items that failed: those are left to
 // the next one.
 func (b *batches[T, R]) keep(result []R, partial *PartialError) {
-	if partial == nil && b.open == nil {
+	if partial == nil && b.open == nil && b.kept.past == nil {
 		copy(b.out[b.span.Lo:b.span.Hi], result)
 		return
 	}
@@ -193,7 +207,10 @@ func (b *batches[T, R]) keep(result []R, partial *PartialError) {
 				continue
 			}
 		}
-		b.out[at] = result[i]
+		b.out[b.kept.past.number(at)] = result[i]
+	}
+	if partial == nil && b.open == nil {
+		return
 	}
 	b.open, b.errs = open, errs
 	b.next = b.given()

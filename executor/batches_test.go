@@ -43,7 +43,7 @@ func batched(t *testing.T, policies []Policy, fn func(call int, items []int) ([]
 		sizes = append(sizes, len(items))
 		return fn(len(sizes), items)
 	}
-	b = newBatches(counted, policies, items, make([]int, 10), sizing.NewBatch(sizing.BatchBounds{Target: time.Second, Most: 100}))
+	b = newBatches(counted, policies, items, make([]int, 10), sizing.NewBatch(sizing.BatchBounds{Target: time.Second, Most: 100}), kept[int, int]{})
 	w = &worker{}
 	err = b.run(t.Context(), w, span{Lo: 2, Hi: 9})
 	return b, w, sizes, err
@@ -177,7 +177,7 @@ func TestBatchStops(t *testing.T) {
 	b := newBatches(func(ctx context.Context, items []int) ([]int, error) {
 		cancel()
 		return nil, ctx.Err()
-	}, nil, make([]int, 9), make([]int, 9), nil)
+	}, nil, make([]int, 9), make([]int, 9), nil, kept[int, int]{})
 	w := &worker{}
 	require.ErrorIs(t, b.run(ctx, w, span{Lo: 2, Hi: 9}), context.Canceled)
 	require.Equal(t, 2, w.at)
@@ -195,7 +195,7 @@ func TestBatchStops(t *testing.T) {
 			return nil, tooLarge{}
 		}
 		return items, nil
-	}, nil, make([]int, 9), make([]int, 9), nil)
+	}, nil, make([]int, 9), make([]int, 9), nil, kept[int, int]{})
 	w = &worker{}
 	require.NoError(t, halted.run(t.Context(), w, span{Lo: 0, Hi: 4}))
 	require.Equal(t, 2, w.at, "the second half is left")

@@ -13,6 +13,8 @@ type Func[T, R any] struct {
 	Plain func(T) (R, error)
 	// Context is a function that is given the run's context.
 	Context func(context.Context, T) (R, error)
+	// Keeper keeps what becomes of the items, if it is not nil.
+	Keeper Keeper[T, R]
 }
 
 func (f Func[T, R]) valid() bool { return (f.Plain != nil) != (f.Context != nil) }
@@ -40,6 +42,7 @@ type calls[T, R any] struct {
 	fn    Func[T, R]
 	items []T
 	out   []R
+	past  *past // nil if there is no keeper
 }
 
 func (c *calls[T, R]) fork() runner               { return c }

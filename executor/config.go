@@ -100,6 +100,7 @@ type Config struct {
 	// Session, if not nil, is shared with other runs of the same function.
 	Session *Session
 
+	past        *past    // nil if there is no keeper
 	learned     *learned // by the session
 	function    function // what the run makes calls of
 	rate, burst float64  // of the slowest policy, 0 if none tells: see askRate
@@ -120,6 +121,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Observers are told the events of the run. See [Observer].
 	Observers []Observer
+	// Warnings are in the report, before those of the run.
+	Warnings []string
 }
 
 // Validate returns a [*ConfigError] for the first setting that is out of

@@ -213,7 +213,9 @@ func (d *delivery[T, R]) gaps(why error) []Result[T, R] {
 	notRun := &stoppedError{err: ErrNotRun, why: why}
 	for _, s := range d.arrivals.Rest() {
 		for i := s.Lo; i < s.Hi; i++ {
-			if !made[i] {
+			if of, known := d.known[i]; known {
+				all = append(all, of)
+			} else if !made[i] {
 				all = append(all, Result[T, R]{Index: i, Item: *d.ring.at(i), Err: &ItemError{Index: i, Err: notRun}})
 			}
 		}

@@ -32,7 +32,7 @@
 // Each has one owner of its state, and refers to those below it only, which CI checks
 // (scripts/arrows). What a part needs of one above is an interface that it declares.
 //
-//	stream     stream, streaming, handover, delivery, ring
+//	stream     stream, streaming, streamfail, streamkeep, handover, delivery, ring
 //	entry      execute
 //	solo       solo, solo_end, arriving, alarm
 //	run        run, work, finish
@@ -42,12 +42,12 @@
 //	sharing    sharing, registry
 //	crew       crew, admission
 //	job        job, outcome
-//	calls      calls, guarded, batches, lines
+//	calls      calls, guarded, kept, batches, batchkeep, lines
 //	worker     worker, runner, policed, watched, account, context, cpushare, pacer, epoch
 //	record     record, story
 //	telling    listeners, teller, backlog
 //	context    run_context
-//	config     config, timeout, function, itempolicy, itemcost
+//	config     config, timeout, function, itempolicy, itemcost, keeper
 //	session    session
 //	public     report, moment, explain, events, hooks, errors, span
 //

@@ -31,11 +31,18 @@ func Run[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) ([
 		cfg.function = functionOf(fn.Context)
 	}
 	c := &calls[T, R]{fn: fn.bounded(&cfg), items: items, out: make([]R, len(items))}
+	if fn.Keeper != nil {
+		var err error
+		if c.items, cfg.past, err = left(fn.Keeper, items, c.out, cfg.Errors); err != nil {
+			return nil, err
+		}
+		c.past = cfg.past
+	}
 	var r runner = c
-	if len(cfg.Policies) > 0 {
+	if len(cfg.Policies) > 0 || fn.Keeper != nil {
 		r = newGuarded(*c, cfg.Policies)
 	}
-	return c.out, execute(ctx, r, len(items), cfg, nil)
+	return c.out, execute(ctx, r, len(c.items), cfg, nil)
 }
 
 // RunBatches calls fn with consecutive slices of items and puts the results
@@ -48,6 +55,12 @@ func Run[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) ([
 // bool that returns true, a message that says so) is split and run again, down to one
 // item. Everything else is as for [Run].
 func RunBatches[T, R any](ctx context.Context, fn func(context.Context, []T) ([]R, error), items []T, cfg Config) ([]R, error) {
+	return RunBatchesKept(ctx, fn, nil, items, cfg)
+}
+
+// RunBatchesKept is [RunBatches] with a keeper of what becomes of the items, if it is not
+// nil. Batches are made of the items that are left.
+func RunBatchesKept[T, R any](ctx context.Context, fn func(context.Context, []T) ([]R, error), keeper Keeper[T, R], items []T, cfg Config) ([]R, error) {
 	if fn == nil {
 		return nil, &ConfigError{"fn", nil, "a function"}
 	}
@@ -59,8 +72,15 @@ func RunBatches[T, R any](ctx context.Context, fn func(context.Context, []T) ([]
 	}
 	out := make([]R, len(items))
 	fn = within(cfg.ItemTimeout, answer.Linked(fn))
+	if keeper != nil {
+		var err error
+		if items, cfg.past, err = left(keeper, items, out, cfg.Errors); err != nil {
+			return nil, err
+		}
+	}
 	sizer := newBatchSizer(&cfg)
-	return out, execute(ctx, newBatches(fn, cfg.Policies, items, out, sizer), len(items), cfg, &batching{sizer})
+	b := newBatches(fn, cfg.Policies, items, out, sizer, kept[T, R]{keeper, cfg.past})
+	return out, execute(ctx, b, len(items), cfg, &batching{sizer})
 }
 
 // Measure runs the first items as a sample, at most cfg.SampleSize of them if

@@ -19,7 +19,7 @@ func (r *run) finish() (err error) {
 	r.ended = clock.Now()
 	r.events.close() // from here on no listener can stop the run
 	r.outcome.sort()
-	notRun := r.source.Rest()
+	notRun := r.cfg.past.restore(r.source.Rest())
 	r.events.counted(r.source.Seen())
 	r.done.add(&r.crew.done)
 	r.done.add(&r.caller.totals) // if it never was one of the crew
@@ -42,7 +42,7 @@ func (r *run) finish() (err error) {
 // lesson is what the runs of the session that come next can learn.
 func (r *run) lesson() lesson {
 	l := lesson{
-		items: r.done.items, failed: int64(r.done.failed + count(r.outcome.lost())),
+		items: r.done.items, failed: int64(r.done.failed+count(r.outcome.lost())) - r.cfg.past.failures(),
 		teaches: r.cfg.Workers == 0 && r.crew.started,
 		plan:    r.planner.plan, workers: r.scheduler.control.Level(), base: r.record.last.Base,
 	}
@@ -65,18 +65,21 @@ func (r *run) report(notRun []span, err error) *Report {
 	}
 	plan := &r.planner.plan
 	*out = Report{
-		Plan: *plan, Items: r.source.Seen(), Err: err,
+		Plan: *plan, Err: err,
 		Elapsed: r.ended - r.start, Busy: r.done.busy,
 		PredictedDuration: plan.PredictedDuration,
 		PeakWorkers:       r.crew.count.peak, Chunks: r.done.chunks,
-		Changes: r.record.changes, Warnings: append(slices.Clip(plan.Warnings), r.room.warnings()...), Dropped: r.events.dropped(),
+		Changes: r.record.changes, Warnings: slices.Concat(r.cfg.Warnings, plan.Warnings, r.room.warnings()), Dropped: r.events.dropped(),
 		Bound: r.bound(), Timeline: r.record.moments, Latency: r.record.latencies.summary(r.record.last.Base),
 	}
 	if cpu, ok := sampling.ProcessCPU(); ok {
 		out.CPUTime = cpu - r.cpuStart
 	}
+	out.Items = r.source.Seen()
+	r.cfg.past.tell(out)
 	out.setInvalid(notRun, r.outcome.lost())
-	out.Failed, out.Succeeded = out.Failed+r.done.failed, out.Succeeded-r.done.failed
+	failed := r.done.failed + r.cfg.past.passed() // results of a stream like any others
+	out.Failed, out.Succeeded = out.Failed+failed, out.Succeeded-failed
 	if out.Elapsed > 0 {
 		out.Speedup = float64(out.Busy) / float64(out.Elapsed)
 		out.MeanWorkers = r.crew.count.area / float64(out.Elapsed)

@@ -3,8 +3,10 @@ package executor
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/clock"
 )
 
 // guarded runs a function item by item through a chain of policies. The chain
@@ -14,12 +16,13 @@ type guarded[T, R any] struct {
 	policies []Policy
 	chain    func(context.Context) error
 	w        *worker // whose item is being run
+	kept     kept[T, R]
 	item     T
 	result   R
 }
 
 func newGuarded[T, R any](c calls[T, R], policies []Policy) *guarded[T, R] {
-	g := &guarded[T, R]{calls: c, policies: policies}
+	g := &guarded[T, R]{calls: c, policies: policies, kept: kept[T, R]{c.fn.Keeper, c.past}}
 	g.chain = chain(bind(policies, g.current), g.call)
 	return g
 }
@@ -65,23 +68,49 @@ func (g *guarded[T, R]) call(ctx context.Context) (err error) {
 
 func (g *guarded[T, R]) run(ctx context.Context, w *worker, s span) error {
 	w.at, w.returned = s.Lo, false
+	if g.kept.keeper != nil {
+		defer g.lost(w, s)
+	}
 	defer w.guard()
 	g.w = w
 	var none R
 	for i := s.Lo; i < s.Hi && !w.interrupted(); i++ {
 		// A policy may answer without calling: then no earlier item's result may show.
 		g.item, g.result, w.attempts = g.items[i], none, 0
-		began := w.beginPoliced()
+		since, began := g.kept.begin(), w.beginPoliced()
 		err := g.chain(ctx)
 		w.policed.end(began)
+		if g.kept.keeper != nil && (err == nil || ctx.Err() == nil) {
+			g.keep(i, since, err)
+		}
 		if err != nil {
 			w.returned = true
 			return err
 		}
-		g.out[i] = g.result
-		w.at = i + 1
+		g.out[g.past.number(i)] = g.result
+		if w.at = i + 1; w.unkept != nil {
+			w.returned = true
+			return errUnkept
+		}
 	}
 	g.result = none // keeps no result alive that the caller may drop
 	w.returned = true
 	return nil
+}
+
+// keep tells the keeper of the item being run. A failure after the end of the run is not
+// told: whether it is the item's own, nobody knows.
+func (g *guarded[T, R]) keep(i int, since time.Duration, err error) {
+	now := Outcome[R]{Value: g.result, Attempts: g.w.attempts, Took: clock.Now() - since}
+	if err != nil {
+		now.Value, now.Err = *new(R), answer.Plain(err)
+	}
+	g.kept.keep(g.w, i, g.item, now)
+}
+
+// lost tells the keeper of an item that panicked, or ended its goroutine.
+func (g *guarded[T, R]) lost(w *worker, s span) {
+	if err := w.ended(); err != nil && w.at < s.Hi {
+		g.kept.keep(w, w.at, g.items[w.at], Outcome[R]{Err: err, Attempts: w.attempts})
+	}
 }

@@ -19,7 +19,9 @@ type outcome struct {
 	mu       sync.Mutex
 	failed   []fault
 	panicked *PanicError
-	exited   bool // a listener called runtime.Goexit
+	exited   bool  // a listener called runtime.Goexit
+	unkept   error // why the outcome of an item could not be kept
+	past     *past
 }
 
 // stopped is told, once, that no further item is to start.
@@ -39,6 +41,7 @@ func (o *outcome) fail(err error, lost span) {
 	if err == nil {
 		return
 	}
+	o.past.place(err)
 	o.mu.Lock()
 	o.failed = append(o.failed, fault{lost, err})
 	o.mu.Unlock()
@@ -54,6 +57,9 @@ func (o *outcome) fail(err error, lost span) {
 func (o *outcome) panics(e *PanicError, lost span) {
 	if e == nil {
 		e = &PanicError{Index: lost.Lo}
+	}
+	if lost.Len() > 0 { // else it is not an item's
+		o.past.place(e)
 	}
 	o.mu.Lock()
 	if e.before(o.panicked) {
@@ -81,6 +87,18 @@ func (o *outcome) listenerFailed(e *PanicError) {
 	o.ctx.end(ErrGoexit)
 }
 
+// lose stops the run because the outcome of an item could not be kept: those that come would
+// be lost as well.
+func (o *outcome) lose(err error) {
+	o.mu.Lock()
+	if o.unkept == nil {
+		o.unkept = err
+	}
+	o.mu.Unlock()
+	o.halt()
+	o.ctx.end(err)
+}
+
 // catch is deferred around calls of observers outside of a worker: it takes
 // note of their panics.
 func (o *outcome) catch() {
@@ -89,8 +107,10 @@ func (o *outcome) catch() {
 	}
 }
 
-// sort puts the failures in order, once nothing can fail any more.
+// sort puts the failures in order, by the caller's numbers and with those of an earlier run,
+// once nothing can fail any more.
 func (o *outcome) sort() {
+	o.failed = o.past.renumber(o.failed)
 	slices.SortFunc(o.failed, func(a, b fault) int { return a.Lo - b.Lo })
 }
 
@@ -110,19 +130,14 @@ func (o *outcome) err(parent context.Context, unfinished bool) error {
 	if o.panicked != nil {
 		errs = append(errs, o.panicked)
 	}
-	switch {
-	case len(o.failed) == 0 || o.panicked != nil:
-	case o.mode == FailFast:
-		errs = append(errs, o.failed[0].err)
-	default:
-		all := &Errors{}
-		for _, f := range o.failed {
-			all.errs = append(all.errs, f.err)
-		}
-		errs = append(errs, all)
+	if err := o.failure(); err != nil {
+		errs = append(errs, err)
 	}
 	if o.exited {
 		errs = append(errs, ErrGoexit)
+	}
+	if o.unkept != nil {
+		errs = append(errs, o.unkept)
 	}
 	if unfinished && parent.Err() != nil {
 		errs = append(errs, canceled(parent))
@@ -131,4 +146,21 @@ func (o *outcome) err(parent context.Context, unfinished bool) error {
 		return errs[0]
 	}
 	return errors.Join(errs...)
+}
+
+// failure returns what the failures of items come to, unless there was a panic.
+func (o *outcome) failure() error {
+	switch {
+	case len(o.failed) == 0 || o.panicked != nil:
+		return nil
+	case o.mode == FailFast:
+		return o.failed[0].err
+	}
+	all := &Errors{}
+	for _, f := range o.failed {
+		if f.err != nil {
+			all.errs = append(all.errs, f.err)
+		}
+	}
+	return all
 }

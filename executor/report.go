@@ -17,6 +17,9 @@ type Report struct {
 	// ended well and with an error. The rest, if the run was stopped, were not
 	// run or were cut off by the stop.
 	Items, Succeeded, Failed int
+	// Known is how many of them were not run, since a keeper (WithJournal) knew what became
+	// of them in an earlier run. Those are among Succeeded and Failed.
+	Known int
 
 	// Elapsed is the wall time of the run.
 	Elapsed time.Duration
@@ -59,7 +62,8 @@ type Report struct {
 	// the caller's goroutine has that here.
 	Err error
 
-	invalid []span // items without a result, sorted
+	invalid     []span // items without a result, sorted
+	knownFailed int    // of Known
 }
 
 // MaxChanges is how many changes of the number of workers a report keeps.
@@ -82,12 +86,12 @@ func (r *Report) Valid(i int) bool {
 	return at == len(r.invalid) || i < r.invalid[at].Lo
 }
 
-// Goodput returns successful items per second.
+// Goodput returns successful items per second, of those that were run.
 func (r *Report) Goodput() float64 {
 	if r.Elapsed <= 0 {
 		return 0
 	}
-	return float64(r.Succeeded) / r.Elapsed.Seconds()
+	return float64(r.Succeeded-(r.Known-r.knownFailed)) / r.Elapsed.Seconds()
 }
 
 // setInvalid notes which items have no result, and counts.

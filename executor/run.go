@@ -64,7 +64,7 @@ func newRun(b begun) *run {
 // wire makes the parts known to those that use them.
 func (r *run) wire() {
 	job := &r.job
-	r.outcome = outcome{mode: r.cfg.Errors, ctx: r.ctx, over: r.over, stop: r}
+	r.outcome = outcome{mode: r.cfg.Errors, ctx: r.ctx, over: r.over, stop: r, past: r.cfg.past}
 	r.crew = crew{
 		idle: make(chan struct{}), source: r.source, events: r.events, jobs: r,
 	}

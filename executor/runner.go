@@ -37,9 +37,3 @@ type shortener interface {
 	// shorten returns what the claim is shortened by.
 	shorten() span
 }
-
-// fault is a failed item or batch.
-type fault struct {
-	span
-	err error
-}

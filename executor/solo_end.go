@@ -7,7 +7,7 @@ import "github.com/amorsize/amorsize/internal/clock"
 
 // complete reports whether all items have been run and nobody needs to be told.
 func (o *solo) complete() bool {
-	if o.failed || o.span.Hi < o.total || o.cfg.watched() {
+	if o.failed || o.span.Hi < o.total || o.cfg.watched() || o.cfg.past != nil {
 		return false
 	}
 	o.ended = o.alarm.leave(between, over)

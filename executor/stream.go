@@ -108,6 +108,7 @@ type stream[T, R any] struct {
 	ring     ring[T] // the items, from when they arrive until they are begun
 
 	handover[T, R]
+	known map[int]Result[T, R] // items that have arrived and are not to be run; nil without a keeper
 
 	// The producer's, to be read when that has ended.
 	exhausted bool  // items came to its end, and not because the context ended
@@ -128,6 +129,10 @@ func newStream[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq[T], 
 	s.window = window
 	s.ring = newRing[T](window)
 	s.ready = make(chan struct{}, 1)
+	if fn.Keeper != nil {
+		s.known, s.cfg.past = map[int]Result[T, R]{}, &past{}
+		s.arrivals.Skip(s.skip)
+	}
 	return s
 }
 
@@ -178,6 +183,12 @@ func (s *stream[T, R]) produce() {
 	}
 	for item := range s.items {
 		*s.ring.at(n) = item
+		if s.known != nil {
+			if s.inputErr = s.recall(n, item); s.inputErr != nil {
+				returned = true
+				return
+			}
+		}
 		n++
 		s.arrivals.Arrive(n)
 		if n == limit {

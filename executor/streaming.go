@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
@@ -21,7 +20,8 @@ import (
 type streaming[T, R any] struct {
 	*stream[T, R]
 	chain func(context.Context) error
-	w     *worker       // whose item is being run
+	w     *worker // whose item is being run
+	kept  kept[T, R]
 	cell  *Result[T, R] // the item being run, and its result
 
 	at       atomic.Int64 // the item being run, of a claim of several
@@ -36,7 +36,7 @@ type streaming[T, R any] struct {
 }
 
 func newStreaming[T, R any](s *stream[T, R]) *streaming[T, R] {
-	r := &streaming[T, R]{stream: s}
+	r := &streaming[T, R]{stream: s, kept: kept[T, R]{s.fn.Keeper, s.cfg.past}}
 	r.chain = chain(bind(s.cfg.Policies, r.current), r.call)
 	return r
 }
@@ -48,23 +48,6 @@ func (r *streaming[T, R]) fork() runner               { return newStreaming(r.st
 func (r *streaming[T, R]) usesContext() bool          { return true }
 func (r *streaming[T, R]) tellsAttempts() bool        { return true }
 func (r *streaming[T, R]) failed(at int, _ span) span { return span{Lo: at, Hi: at + 1} }
-
-func (r *streaming[T, R]) fail(w *worker, lost span, err error) error {
-	if own, ok := w.runner.(*streaming[T, R]); ok {
-		r = own
-	}
-	e := &ItemError{Index: lost.Lo, Attempts: w.attempts, Err: answer.Plain(err)}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.cfg.Errors == Collect { // a Goexit: any other failure is a result already
-		r.cell.Err = e
-		w.failed++
-		r.handOver(lost.Hi, 0)
-		return nil
-	}
-	r.handover.fail(*r.cell, e)
-	return e
-}
 
 // call is the innermost link: one attempt at the current item.
 func (r *streaming[T, R]) call(ctx context.Context) (err error) {
@@ -81,6 +64,9 @@ func (r *streaming[T, R]) call(ctx context.Context) (err error) {
 
 func (r *streaming[T, R]) run(ctx context.Context, w *worker, s span) (err error) {
 	w.at, w.returned = s.Lo, false
+	if r.kept.keeper != nil {
+		defer r.lost(w, s)
+	}
 	defer w.guard()
 	r.begin(w, s)
 	defer r.finish(w, s)
@@ -205,7 +191,7 @@ const timedFrom = 5 * time.Microsecond
 func (r *streaming[T, R]) runMany(ctx context.Context, w *worker, s span) (err error) {
 	r.expected.Store(int64(w.itemNanos))
 	known := w.itemNanos > 0 || r.cfg.ChunkSize == 0 // then several are claimed of cheap ones only
-	if len(r.cfg.Policies) == 0 && known && w.itemNanos < float64(timedFrom) {
+	if len(r.cfg.Policies) == 0 && r.kept.keeper == nil && known && w.itemNanos < float64(timedFrom) {
 		return r.runCheap(ctx, w, s)
 	}
 	i := s.Lo
@@ -270,28 +256,14 @@ func (r *streaming[T, R]) runOne(ctx context.Context, w *worker, i int) error {
 	err := r.chain(ctx)
 	w.policed.end(began)
 	r.cell.Duration = clock.Now() - began
+	if r.kept.keeper != nil && (err == nil || ctx.Err() == nil) {
+		r.keep(i, err)
+	}
 	if err != nil && !r.survives(ctx, w, err) {
 		return err
 	}
-	w.at = i + 1
+	if w.at = i + 1; w.unkept != nil {
+		return errUnkept
+	}
 	return nil
-}
-
-// survives notes that the current item has failed. It reports whether that is a
-// result like any other.
-func (r *streaming[T, R]) survives(ctx context.Context, w *worker, err error) bool {
-	r.cell.Value = *new(R)
-	e := &ItemError{Index: r.cell.Index, Attempts: w.attempts, Err: answer.Plain(err)}
-	if isContextError(ctx, err) {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.leave(*r.cell, e)
-		return false
-	}
-	if r.cfg.Errors == FailFast {
-		return false
-	}
-	r.cell.Err = e
-	w.failed++
-	return true
 }

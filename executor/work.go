@@ -197,7 +197,7 @@ func (r *run) settle(w *worker, s span, err error) (lost span, more bool) {
 	case isContextError(r.ctx, err): // the run is over, and that is all this says
 		r.outcome.halt() // here and now: the item must not be handed back and run again
 	default:
-		if !errors.Is(err, errParts) {
+		if !errors.Is(err, errParts) && !errors.Is(err, errUnkept) {
 			lost = w.runner.failed(w.at, s)
 			r.outcome.fail(w.runner.fail(w, lost, err), lost)
 		}
@@ -216,6 +216,9 @@ func (r *run) noteFaults(w *worker) {
 		r.outcome.fail(f.err, f.span)
 	}
 	w.faults = w.faults[:0]
+	if w.unkept != nil {
+		r.outcome.lose(w.unkept)
+	}
 }
 
 // goexit takes note that fn ended the goroutine of w in the midst of a claim.

@@ -54,6 +54,7 @@ type latest struct {
 	panicked *PanicError // what it panicked with
 	attempts int         // calls of the function for the item being run
 	faults   []fault     // with errParts, what failed
+	unkept   error       // why an outcome could not be kept
 }
 
 // passed tells that nothing holds back the item any more: another one of its line may go.

@@ -106,3 +106,9 @@ func (j *Journal) note(line any, change func(*index)) error {
 	}
 	return j.wrap(j.add(Seal(raw), func(int64) { change(&j.index) }))
 }
+
+// Mode says how a run uses a journal.
+type Mode int
+
+// RetryFailed runs items again that have failed in an earlier run.
+const RetryFailed Mode = 1

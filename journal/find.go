@@ -44,6 +44,14 @@ func (j *Journal) Find(key Key, again bool) (past Past, known bool) {
 	return past, true
 }
 
+// Has reports whether there is a record of an item that [Journal.Find] would look for.
+func (j *Journal) Has(key Key, again bool) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	p, known := j.index.at[key]
+	return known && (!p.failed() || !again && !p.again())
+}
+
 // Lost returns how many results could not be read that were recorded.
 func (j *Journal) Lost() int { return int(j.lost.Load()) }
 

@@ -232,3 +232,14 @@ func (j *Journal) wrap(err error) error {
 	}
 	return &Error{j.path, err}
 }
+
+// Warnings says in words what was lost, nothing if all was well.
+func (f Found) Warnings() (list []string) {
+	if f.Torn > 0 {
+		list = append(list, fmt.Sprintf("journal: its end was cut off in the midst of a record: %d bytes were taken out", f.Torn))
+	}
+	if f.Damaged > 0 {
+		list = append(list, fmt.Sprintf("journal: lines that are damaged, and left out: %d, the first one is line %d; their items run again", f.Damaged, f.FirstDamaged))
+	}
+	return list
+}

@@ -12,6 +12,7 @@ type Arrivals struct {
 	arrived chan struct{}   // a token: there may be something to claim
 	room    chan struct{}   // a token: there may be room
 	over    atomic.Bool     // no item is wanted any more
+	skip    func(Span) Span // nil if every item is to be run
 
 	_        [64]byte     // written for every item: a line of its own
 	produced atomic.Int64 // items that have arrived
@@ -49,22 +50,35 @@ func NewArrivals(window int, whole bool) *Arrivals {
 // called before any of them.
 func (a *Arrivals) Until(done <-chan struct{}) { a.done = done }
 
+// Skip has claims leave out items: skip sees to those at the beginning of a claim that need
+// not be run, and returns those behind them that are, which may be none. It is called before
+// any of them.
+func (a *Arrivals) Skip(skip func(Span) Span) { a.skip = skip }
+
+// trim leaves out what need not be run at the beginning of a claim, and hands back what is
+// behind the next such item.
+func (a *Arrivals) trim(s Span) Span {
+	if a.skip == nil || s.Len() == 0 {
+		return s
+	}
+	run := a.skip(s)
+	a.Return(Span{run.Hi, s.Hi})
+	return run
+}
+
 // Take implements [Source].
 func (a *Arrivals) Take(size, workers int) (s Span, waited, ok bool) {
 	size = a.allow(size, workers)
 	for {
 		if s, ok = a.take(size); ok {
 			poke(a.arrived) // there may be more of that
+		} else if s, ok = a.claim(size); !ok {
+			if waited = true; !a.await(size, &s) {
+				return Span{}, true, false
+			}
+		}
+		if s = a.trim(s); s.Len() > 0 {
 			return s, waited, true
-		}
-		if s, ok = a.claim(size); ok {
-			return s, waited, true
-		}
-		if waited = true; !a.await(size, &s) {
-			return Span{}, true, false
-		}
-		if s.Len() > 0 {
-			return s, true, true
 		}
 	}
 }
@@ -121,14 +135,22 @@ func portion(there, size int) int {
 // nothing has arrived.
 func (a *Arrivals) TakeAlone(size int) (s Span, ok bool) {
 	size = a.allow(size, 1)
-	lo := a.next.Load()
-	if there := int(a.produced.Load() - lo); there > 0 {
-		s = Span{int(lo), int(lo) + min(size, there)}
-		a.next.Store(int64(s.Hi))
-		a.claimed.Add(int64(s.Len()))
-		a.MakeRoom()
+	for {
+		s, ok = a.take(size)
+		lo := a.next.Load()
+		if there := int(a.produced.Load() - lo); !ok && there > 0 {
+			s = Span{int(lo), int(lo) + min(size, there)}
+			a.next.Store(int64(s.Hi))
+			a.claimed.Add(int64(s.Len()))
+			a.MakeRoom()
+		}
+		if s.Len() == 0 {
+			return s, false
+		}
+		if s = a.trim(s); s.Len() > 0 {
+			return s, true
+		}
 	}
-	return s, s.Len() > 0
 }
 
 // AwaitAlone waits until something has arrived. It reports false if nothing will come
@@ -138,7 +160,7 @@ func (a *Arrivals) AwaitAlone() bool {
 	defer a.idle.Add(-1)
 	for {
 		ended := a.ended.Load() // before the count: items may come, then the end
-		if a.produced.Load() > a.next.Load() {
+		if a.produced.Load() > a.next.Load() || a.items.Load() > 0 {
 			return true
 		}
 		if ended {
@@ -194,11 +216,15 @@ func poke(c chan<- struct{}) {
 
 func (a *Arrivals) tryTake(workers int) (i int, ok bool) {
 	size := a.allow(1, workers)
-	s, ok := a.take(size)
-	if !ok {
-		s, ok = a.claim(size)
+	for {
+		s, ok := a.take(size)
+		if !ok {
+			s, ok = a.claim(size)
+		}
+		if s = a.trim(s); !ok || s.Len() > 0 {
+			return s.Lo, ok
+		}
 	}
-	return s.Lo, ok
 }
 
 func (a *Arrivals) look() (there, more bool) {

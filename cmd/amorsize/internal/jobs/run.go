@@ -11,7 +11,6 @@ import (
 	"github.com/amorsize/amorsize/circuitbreaker"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
-	"github.com/amorsize/amorsize/executor"
 )
 
 // Config is what a run is made of.
@@ -197,7 +196,7 @@ func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
 	}
 	opts = append([]amorsize.Option{
 		// The end of the input is looked for: it tells how much there is to do.
-		func(c *executor.Config) error { c.ReadAhead = true; return nil },
+		amorsize.WithReadAhead(),
 		// A slot takes one job at a time: what is begun is what came first.
 		p.engine(), amorsize.WithChunkSize(1), amorsize.WithErrors(amorsize.Collect), amorsize.WithWindow(works),
 		amorsize.WithPolicies(slices.Concat([]amorsize.Policy{outermost{r}}, r.cfg.Set.Policies(), r.ofItems(), r.cfg.Extra)...),

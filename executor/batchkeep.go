@@ -1,0 +1,68 @@
+package executor
+
+import (
+	"context"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/clock"
+)
+
+// What a keeper is told of batches: of each item for itself.
+
+// keepPart tells of the items of the part, which has ended with err. Those that an attempt
+// did are done, whatever became of the part. What failed after the end of the run is not told.
+func (b *batches[T, R]) keepPart(ctx context.Context, since time.Duration, err error) {
+	if b.kept.keeper == nil {
+		return
+	}
+	share := (clock.Now() - since) / time.Duration(b.span.Len())
+	failed := b.failures(err)
+	for at := b.span.Lo; at < b.span.Hi; at++ {
+		now := Outcome[R]{Attempts: b.w.attempts, Took: share, Err: failed(at)}
+		switch {
+		case now.Err == nil:
+			now.Value = b.out[b.kept.past.number(at)]
+		case ctx.Err() != nil:
+			continue
+		}
+		b.kept.keep(b.w, at, b.items[at], now)
+	}
+}
+
+// failures returns what tells, for one item of the part after the other, why it failed.
+func (b *batches[T, R]) failures(err error) func(at int) error {
+	if err == nil {
+		return func(int) error { return nil }
+	}
+	err = answer.Plain(err)
+	if b.open == nil {
+		return func(int) error { return err }
+	}
+	i := 0
+	return func(at int) error {
+		if i == len(b.open) || b.open[i] != at {
+			return nil
+		}
+		i++
+		return b.causeOf(i-1, err)
+	}
+}
+
+// lost tells of the items of a part that panicked, or ended its goroutine: of those that no
+// attempt did.
+func (b *batches[T, R]) lost(w *worker) {
+	err := w.ended()
+	if err == nil || w.at >= b.span.Hi {
+		return
+	}
+	open := b.open
+	if open == nil {
+		for at := b.span.Lo; at < b.span.Hi; at++ {
+			open = append(open, at)
+		}
+	}
+	for _, at := range open {
+		b.kept.keep(w, at, b.items[at], Outcome[R]{Err: err, Attempts: w.attempts})
+	}
+}

@@ -1,0 +1,83 @@
+package executor
+
+import "github.com/amorsize/amorsize/internal/answer"
+
+// What a keeper knows of the items of a stream, and is told of them. Known items arrive like
+// others, and have a place in the window. Who claims them hands over what is known.
+
+// recall asks the keeper about item n, which arrives. An error is the input's.
+func (s *stream[T, R]) recall(n int, item T) error {
+	past, known, err := s.fn.Keeper.Known(n, item)
+	if !known || err != nil || past.Err != nil && s.cfg.Errors == FailFast {
+		return err
+	}
+	of := Result[T, R]{Index: n, Item: item, Value: past.Value}
+	s.cfg.past.known.Add(1)
+	if past.Err != nil {
+		s.cfg.past.failed.Add(1)
+		of.Value, of.Err = *new(R), &ItemError{Index: n, Attempts: past.Attempts, Err: past.Err}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[n] = of
+	return nil
+}
+
+// skip hands over what is known at the beginning of a claim, and returns the items behind it
+// that are to be run.
+func (s *stream[T, R]) skip(claim span) span {
+	s.mu.Lock()
+	at := claim.Lo
+	for ; at < claim.Hi; at++ {
+		of, known := s.known[at]
+		if !known {
+			break
+		}
+		delete(s.known, at)
+		s.results = append(s.results, of)
+	}
+	run := span{Lo: at, Hi: at}
+	for run.Hi < claim.Hi {
+		if _, known := s.known[run.Hi]; known {
+			break
+		}
+		run.Hi++
+	}
+	if at > claim.Lo {
+		s.pass(span{Lo: claim.Lo, Hi: at})
+		s.wake()
+	}
+	s.mu.Unlock()
+	return run
+}
+
+// pass frees the places of items that are handed over without having been run. mu is held.
+func (s *stream[T, R]) pass(known span) {
+	if !s.cfg.Unordered {
+		s.ranges = append(s.ranges, known)
+		s.ring.clear(known.Lo, known.Hi)
+		return
+	}
+	for i := known.Lo; i < known.Hi; i++ {
+		*s.ring.at(i) = *new(T)
+		if s.ring.block(i).unread.Add(-1) == 0 {
+			s.arrivals.MakeRoom()
+		}
+	}
+}
+
+// keep tells the keeper of the item being run, which ended with err.
+func (r *streaming[T, R]) keep(i int, err error) {
+	now := Outcome[R]{Value: r.cell.Value, Attempts: r.w.attempts, Took: r.cell.Duration}
+	if err != nil {
+		now.Value, now.Err = *new(R), answer.Plain(err)
+	}
+	r.kept.keep(r.w, i, r.cell.Item, now)
+}
+
+// lost tells the keeper of an item that panicked, or ended its goroutine.
+func (r *streaming[T, R]) lost(w *worker, s span) {
+	if err := w.ended(); err != nil && w.at < s.Hi {
+		r.kept.keep(w, w.at, r.cell.Item, Outcome[R]{Err: err, Attempts: w.attempts})
+	}
+}

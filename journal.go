@@ -1,0 +1,212 @@
+package amorsize
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/amorsize/amorsize/executor"
+	"github.com/amorsize/amorsize/journal"
+)
+
+// WithJournal keeps what becomes of each item in j, with its result. Run again with the same
+// items, after a crash or with more of them, only those are run that are missing, and the
+// results of all are returned, each once and in order: see package journal for what may run
+// twice. Report.Known says how many were there already; progress is of those that are left.
+//
+// An item is known by its encoding as JSON, or by [WithKey], wherever it stands. Equal items
+// are told apart by their order. One that can't be encoded is run each time.
+//
+// Items that failed are in j as well: [journal.Journal.Failed] lists them. With
+// [WithErrors]([Collect]) they have failed in later runs too, with a [*journal.PastError],
+// unless how is [journal.RetryFailed]. Without, they are run again: a failure that ends the
+// run ends no item. Nor do a panic, and the end of the context.
+//
+// If something can't be recorded, since the disk is full or a result has no encoding, the run
+// ends with a [*journal.Error]: what came then would be paid for twice. [Optimize] ignores
+// the option. It costs some 2 µs an item.
+func WithJournal(j *journal.Journal, how ...journal.Mode) Option {
+	return set(j != nil, "Journal", "nil", "a journal", func(c *settings) {
+		c.journal, c.again = j, slices.Contains(how, journal.RetryFailed)
+	})
+}
+
+// WithKey has items be known by a key in a journal, as a URL, the number of a row, a path:
+// what else an item has may change. T is the type of the run's items; for any other one the
+// run returns a [*ConfigError].
+func WithKey[T any](key func(item T) string) Option {
+	return set(key != nil, "Key", "nil", "a function", func(c *settings) { c.key = key })
+}
+
+// journaling is what is to be kept of a run.
+type journaling struct {
+	journal *journal.Journal // nil if nothing is
+	again   bool             // items that failed are run again
+	key     any              // a func(T) string, nil for a digest
+}
+
+// keeper returns what keeps the items of a run, nil if nothing does.
+func keeper[T, R any](c *settings) (executor.Keeper[T, R], error) {
+	key, ok := c.key.(func(T) string)
+	if c.key != nil && !ok {
+		return nil, &ConfigError{Field: "WithKey", Value: fmt.Sprintf("%T", c.key), Range: fmt.Sprintf("a function of the run's items: %T", key)}
+	}
+	if c.journal == nil {
+		return nil, nil
+	}
+	found := c.journal.Found()
+	if found.Runs > 0 && found.Header.Command != journal.Program {
+		return nil, &journal.Error{Path: c.journal.Path(), Err: fmt.Errorf("%w: of amorsize %s", journal.ErrOther, found.Header.Command)}
+	}
+	c.Warnings = append(slices.Clip(c.Warnings), found.Warnings()...)
+	return &journaled[T, R]{
+		Journal: c.journal, again: c.again || c.Errors == FailFast, keyOf: key, equal: map[journal.Key]equal{}, keys: map[int]journal.Key{},
+	}, nil
+}
+
+// journaled keeps the items of one run in a journal.
+type journaled[T, R any] struct {
+	*journal.Journal
+	again bool
+	keyOf func(T) string
+
+	mu    sync.Mutex
+	equal map[journal.Key]equal
+	keys  map[int]journal.Key // of items that are to be run
+}
+
+// equal counts equal items: how many there have been, and before which all have a record.
+// Which of them is run first has the first record that is missing, so that as many are known
+// as there are records, of another list as well.
+type equal struct{ seen, recorded int32 }
+
+// Known implements [executor.Keeper].
+func (k *journaled[T, R]) Known(i int, item T) (past executor.Outcome[R], known bool, err error) {
+	key, err := k.identify(item)
+	if err != nil { // it is run each time
+		return past, false, nil
+	}
+	k.mu.Lock()
+	of := k.equal[key]
+	of.seen++
+	k.equal[key] = of
+	k.mu.Unlock()
+	found, known := k.Find(key.Again(int(of.seen)-1), k.again)
+	switch {
+	case !known:
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.keys[i] = key
+	case found.Failure != nil:
+		past.Err, past.Attempts = &journal.PastError{Failure: *found.Failure}, found.Failure.Attempts
+	default:
+		if err := k.Codec().Unmarshal(found.Result, &past.Value); err != nil {
+			return past, false, &journal.Error{Path: k.Path(), Err: fmt.Errorf("the result of item %d can't be read as a %T: %w", i, past.Value, err)}
+		}
+	}
+	return past, known, nil
+}
+
+// identify returns the key of an item, not regarding equal ones.
+func (k *journaled[T, R]) identify(item T) (journal.Key, error) {
+	if k.keyOf != nil {
+		return journal.KeyOf([]byte(k.keyOf(item))), nil
+	}
+	text, err := json.Marshal(item)
+	return journal.KeyOf(text), err
+}
+
+// Keep implements [executor.Keeper].
+func (k *journaled[T, R]) Keep(i int, item T, now executor.Outcome[R]) error {
+	key, ok := k.take(i)
+	r := journal.Record{Index: i, Key: key, Attempts: now.Attempts, Took: now.Took}
+	switch {
+	case now.Err != nil:
+		if !ok { // it has none; what it is listed by is its number
+			r.Key = journal.KeyOf(fmt.Appendf(nil, "%T %d", item, i))
+		}
+		r.Failed = failed(item, now.Err)
+		r.Failed.Again = r.Failed.Again || !ok
+	case !ok:
+		return nil
+	default:
+		var err error
+		if r.Result, err = k.Codec().Marshal(now.Value); err != nil {
+			return &journal.Error{Path: k.Path(), Err: fmt.Errorf("the result of item %d can't be kept: %w", i, err)}
+		}
+	}
+	return k.Add(r)
+}
+
+// take returns the key that the record of an item gets, if it has one.
+func (k *journaled[T, R]) take(i int) (key journal.Key, ok bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if key, ok = k.keys[i]; !ok {
+		return key, false
+	}
+	delete(k.keys, i)
+	of := k.equal[key]
+	for of.recorded < of.seen-1 && k.Has(key.Again(int(of.recorded)), k.again) {
+		of.recorded++
+	}
+	n := int(of.recorded)
+	of.recorded++
+	k.equal[key] = of
+	return key.Again(n), true
+}
+
+// failed returns what is kept of an item that failed.
+func failed(item any, err error) *journal.Failed {
+	_, panicked := err.(*PanicError) //nolint:errorlint // of a nested run it is an error like others
+	f := &journal.Failed{Err: err.Error(), Types: typesOf(err), Again: panicked}
+	if text, ok := item.(string); ok {
+		f.Item = text
+	} else if text, err := json.Marshal(item); err == nil {
+		f.Item = string(text)
+	} else {
+		f.Item = fmt.Sprintf("%+v", item)
+	}
+	return f
+}
+
+// mostTypes is how many types of an error are kept.
+const mostTypes = 8
+
+// typesOf returns the types of an error and of what it wraps.
+func typesOf(err error) (types []string) {
+	for list := []error{err}; len(list) > 0 && len(types) < mostTypes; {
+		err, list = list[0], list[1:]
+		if err == nil {
+			continue
+		}
+		types = append(types, fmt.Sprintf("%T", err))
+		switch e := err.(type) { //nolint:errorlint // it unwraps
+		case interface{ Unwrap() error }:
+			list = append(list, e.Unwrap())
+		case interface{ Unwrap() []error }:
+			list = append(list, e.Unwrap()...)
+		}
+	}
+	return types
+}
+
+// synced puts what was recorded onto the disk at the end of a run, which returns err.
+func (c *settings) synced(err *error) {
+	if unsynced := c.unsynced(*err); unsynced != nil {
+		*err = errors.Join(*err, unsynced)
+	}
+}
+
+// unsynced is synced, and returns what is wrong, unless that is what the run ended with.
+func (c *settings) unsynced(err error) error {
+	if c.journal == nil {
+		return nil
+	}
+	if unsynced := c.journal.Sync(); unsynced != nil && !errors.Is(err, journal.ErrJournal) {
+		return unsynced
+	}
+	return nil
+}
