@@ -62,7 +62,7 @@ func keeper[T, R any](c *settings) (executor.Keeper[T, R], error) {
 	}
 	c.Warnings = append(slices.Clip(c.Warnings), found.Warnings()...)
 	return &journaled[T, R]{
-		Journal: c.journal, again: c.again || c.Errors == FailFast, keyOf: key, equal: map[journal.Key]equal{}, keys: map[int]journal.Key{},
+		Journal: c.journal, again: c.again || c.Errors == FailFast, keyOf: key, equal: map[journal.Key]equal{}, keys: keys{},
 	}, nil
 }
 
@@ -72,9 +72,10 @@ type journaled[T, R any] struct {
 	again bool
 	keyOf func(T) string
 
-	mu    sync.Mutex
-	equal map[journal.Key]equal
-	keys  map[int]journal.Key // of items that are to be run
+	mu       sync.Mutex
+	equal    map[journal.Key]equal
+	repeated bool // some items are equal
+	keys     keys // of items that are to be run
 }
 
 // equal counts equal items: how many there have been, and before which all have a record.
@@ -92,13 +93,14 @@ func (k *journaled[T, R]) Known(i int, item T) (past executor.Outcome[R], known 
 	of := k.equal[key]
 	of.seen++
 	k.equal[key] = of
+	k.repeated = k.repeated || of.seen > 1
 	k.mu.Unlock()
 	found, known := k.Find(key.Again(int(of.seen)-1), k.again)
 	switch {
 	case !known:
 		k.mu.Lock()
 		defer k.mu.Unlock()
-		k.keys[i] = key
+		k.keys.put(i, key)
 	case found.Failure != nil:
 		past.Err, past.Attempts = &journal.PastError{Failure: *found.Failure}, found.Failure.Attempts
 	default:
@@ -120,7 +122,7 @@ func (k *journaled[T, R]) identify(item T) (journal.Key, error) {
 
 // Keep implements [executor.Keeper].
 func (k *journaled[T, R]) Keep(i int, item T, now executor.Outcome[R]) error {
-	key, ok := k.take(i)
+	key, ok := k.take(i, now.Err == nil)
 	r := journal.Record{Index: i, Key: key, Attempts: now.Attempts, Took: now.Took}
 	switch {
 	case now.Err != nil:
@@ -141,13 +143,15 @@ func (k *journaled[T, R]) Keep(i int, item T, now executor.Outcome[R]) error {
 }
 
 // take returns the key that the record of an item gets, if it has one.
-func (k *journaled[T, R]) take(i int) (key journal.Key, ok bool) {
+func (k *journaled[T, R]) take(i int, well bool) (key journal.Key, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if key, ok = k.keys[i]; !ok {
+	if key, ok = k.keys.take(i); !ok {
 		return key, false
 	}
-	delete(k.keys, i)
+	if well && !k.repeated { // the journal will have it, if an equal one should come
+		return key, true
+	}
 	of := k.equal[key]
 	for of.recorded < of.seen-1 && k.Has(key.Again(int(of.recorded)), k.again) {
 		of.recorded++
@@ -156,6 +160,40 @@ func (k *journaled[T, R]) take(i int) (key journal.Key, ok bool) {
 	of.recorded++
 	k.equal[key] = of
 	return key.Again(n), true
+}
+
+// keys are those of items by their number. Most numbers come in their order, and go in about
+// the same: so they are in pages, which are found sooner than each for itself.
+type keys map[int]*keyPage
+
+const pageSize = 256
+
+type keyPage struct {
+	keys  [pageSize]journal.Key
+	there [pageSize]bool
+	left  int
+}
+
+func (k keys) put(i int, key journal.Key) {
+	p := k[i/pageSize]
+	if p == nil {
+		p = &keyPage{}
+		k[i/pageSize] = p
+	}
+	p.keys[i%pageSize], p.there[i%pageSize] = key, true
+	p.left++
+}
+
+func (k keys) take(i int) (key journal.Key, ok bool) {
+	p := k[i/pageSize]
+	if p == nil || !p.there[i%pageSize] {
+		return key, false
+	}
+	key, p.there[i%pageSize] = p.keys[i%pageSize], false
+	if p.left--; p.left == 0 {
+		delete(k, i/pageSize)
+	}
+	return key, true
 }
 
 // failed returns what is kept of an item that failed.

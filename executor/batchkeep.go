@@ -16,7 +16,8 @@ func (b *batches[T, R]) keepPart(ctx context.Context, since time.Duration, err e
 	if b.kept.keeper == nil {
 		return
 	}
-	share := (clock.Now() - since) / time.Duration(b.span.Len())
+	ended := clock.Now()
+	share := (ended - since) / time.Duration(b.span.Len())
 	failed := b.failures(err)
 	for at := b.span.Lo; at < b.span.Hi; at++ {
 		now := Outcome[R]{Attempts: b.w.attempts, Took: share, Err: failed(at)}
@@ -26,7 +27,8 @@ func (b *batches[T, R]) keepPart(ctx context.Context, since time.Duration, err e
 		case ctx.Err() != nil:
 			continue
 		}
-		b.kept.keep(b.w, at, b.items[at], now)
+		b.kept.keep(b.w, at, b.items[at], now, ended)
+		ended = clock.Now()
 	}
 }
 
@@ -63,6 +65,6 @@ func (b *batches[T, R]) lost(w *worker) {
 		}
 	}
 	for _, at := range open {
-		b.kept.keep(w, at, b.items[at], Outcome[R]{Err: err, Attempts: w.attempts})
+		b.kept.keep(w, at, b.items[at], Outcome[R]{Err: err, Attempts: w.attempts}, clock.Now())
 	}
 }

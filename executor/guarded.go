@@ -101,16 +101,17 @@ func (g *guarded[T, R]) run(ctx context.Context, w *worker, s span) error {
 // keep tells the keeper of the item being run. A failure after the end of the run is not
 // told: whether it is the item's own, nobody knows.
 func (g *guarded[T, R]) keep(i int, since time.Duration, err error) {
-	now := Outcome[R]{Value: g.result, Attempts: g.w.attempts, Took: clock.Now() - since}
+	ended := clock.Now()
+	now := Outcome[R]{Value: g.result, Attempts: g.w.attempts, Took: ended - since}
 	if err != nil {
 		now.Value, now.Err = *new(R), answer.Plain(err)
 	}
-	g.kept.keep(g.w, i, g.item, now)
+	g.kept.keep(g.w, i, g.item, now, ended)
 }
 
 // lost tells the keeper of an item that panicked, or ended its goroutine.
 func (g *guarded[T, R]) lost(w *worker, s span) {
 	if err := w.ended(); err != nil && w.at < s.Hi {
-		g.kept.keep(w, w.at, g.items[w.at], Outcome[R]{Err: err, Attempts: w.attempts})
+		g.kept.keep(w, w.at, g.items[w.at], Outcome[R]{Err: err, Attempts: w.attempts}, clock.Now())
 	}
 }

@@ -20,10 +20,14 @@ func (k *kept[T, R]) begin() time.Duration {
 	return clock.Now()
 }
 
-// keep tells what became of item i of the run. What fails of that the worker notes.
-func (k *kept[T, R]) keep(w *worker, i int, item T, now Outcome[R]) {
+// keep tells what became of item i of the run, which ended then. What fails of that the
+// worker notes, and how long it waited.
+func (k *kept[T, R]) keep(w *worker, i int, item T, now Outcome[R], ended time.Duration) {
 	if err := k.keeper.Keep(k.past.number(i), item, now); err != nil && w.unkept == nil {
 		w.unkept = err
+	}
+	if took := clock.Now() - ended; took > leastWait { // what is less is work
+		w.keeping += took
 	}
 }
 

@@ -219,7 +219,8 @@ func (o *solo) record(err error) bool {
 	if len(o.cfg.Policies) > 0 {
 		held, o.w.policed.waited = o.w.policed.waited, 0 // that in the function included
 	}
-	o.sampler.Exclude(held)
+	o.sampler.Exclude(held + o.w.keeping)
+	o.w.keeping = 0
 	o.sampler.Record(size)
 	if o.events != nil {
 		o.events.chunk(size, o.sampler.Latest())

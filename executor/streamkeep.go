@@ -1,6 +1,9 @@
 package executor
 
-import "github.com/amorsize/amorsize/internal/answer"
+import (
+	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/clock"
+)
 
 // What a keeper knows of the items of a stream, and is told of them. Known items arrive like
 // others, and have a place in the window. Who claims them hands over what is known.
@@ -72,12 +75,12 @@ func (r *streaming[T, R]) keep(i int, err error) {
 	if err != nil {
 		now.Value, now.Err = *new(R), answer.Plain(err)
 	}
-	r.kept.keep(r.w, i, r.cell.Item, now)
+	r.kept.keep(r.w, i, r.cell.Item, now, clock.Now())
 }
 
 // lost tells the keeper of an item that panicked, or ended its goroutine.
 func (r *streaming[T, R]) lost(w *worker, s span) {
 	if err := w.ended(); err != nil && w.at < s.Hi {
-		r.kept.keep(w, w.at, r.cell.Item, Outcome[R]{Err: err, Attempts: w.attempts})
+		r.kept.keep(w, w.at, r.cell.Item, Outcome[R]{Err: err, Attempts: w.attempts}, clock.Now())
 	}
 }

@@ -67,7 +67,7 @@ func (r *run) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
 			return now, false
 		}
 	}
-	w.claimed, w.heldBack = s, 0
+	w.claimed, w.heldBack, w.keeping = s, 0, 0
 	w.begin(r.scheduler.epoch.number.Load(), s.Len(), now)
 	if r.scheduler.waits() { // it may have been found just now
 		r.watchAttempts(w)
@@ -151,11 +151,12 @@ func (r *run) runClaim(w *worker, s span, now time.Duration) error {
 // finishClaim accounts for a claim of w of which items were run.
 func (r *run) finishClaim(w *worker, began time.Duration, items int) (now time.Duration) {
 	now = clock.Now()
-	counts := w.end(r.scheduler.epoch.number.Load(), items, now-began, w.heldBack)
+	took := now - began - w.keeping // that is neither the items' time, nor says that they wait
+	counts := w.end(r.scheduler.epoch.number.Load(), items, took, w.heldBack)
 	if items > 0 {
 		r.room.ended.Add(int64(items))
-		r.scheduler.sizer.Record(items, now-began)
-		r.events.chunk(items, now-began)
+		r.scheduler.sizer.Record(items, took)
+		r.events.chunk(items, took)
 	}
 	r.scheduler.reviewed(now, counts)
 	return now

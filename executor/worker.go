@@ -30,6 +30,7 @@ type worker struct {
 	runner   runner
 	call     *callContext  // what its calls are given, nil if they are given none
 	heldBack time.Duration // how long the calls of the claim were, from within the function
+	keeping  time.Duration // how long the keeper had the claim wait, as for a disk
 	claimed  span          // the range being run
 	lanes    *source.Lanes // to be told that nothing holds back an item; nil where nobody waits for that
 
