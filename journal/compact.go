@@ -76,7 +76,7 @@ func (c *compaction) take(line Line) error {
 		c.last = bytes.Clone(line.Body)
 		return nil
 	case "item":
-		key, ok, err := outcomeOf(line.Body)
+		key, _, ok, err := outcomeOf(line.Body)
 		if p, known := c.index.at[key]; err != nil || !known || p.at() != line.At {
 			return nil //nolint:nilerr // it is damaged
 		}

@@ -79,6 +79,7 @@ func (g *group) add(line []byte, placed func(at int64)) error {
 		return g.await(g.added)
 	case g.full() && !g.writing:
 		g.write()
+		return g.err
 	case g.lines == 1:
 		g.timer.Reset(g.every)
 	}
@@ -137,16 +138,22 @@ func (g *group) put(lines []byte, at int64) error {
 		_, err := g.file.Write(lines)
 		return err
 	}
-	if n, err := g.file.WriteAt(lines, at); err != nil {
-		if n > 0 {
-			err = errors.Join(err, g.file.Truncate(at))
-		}
-		return err
+	if _, err := g.file.WriteAt(lines, at); err != nil { // how much of them is there it does not say
+		return errors.Join(err, g.file.Truncate(at))
 	}
 	if g.sync == SyncNever {
 		return nil
 	}
 	return g.file.Sync()
+}
+
+// forgive has lines be written again after an error that whoever added them was told of.
+func (g *group) forgive() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !errors.Is(g.err, ErrClosed) {
+		g.err, g.added, g.end = nil, g.done, g.written
+	}
 }
 
 // flush writes everything, and syncs it unless that is left to the system.

@@ -106,7 +106,7 @@ func (x *index) take(line Line) error {
 		x.runs = append(x.runs, started{line.At, h.Started})
 		return err
 	case "item":
-		key, ok, err := outcomeOf(line.Body)
+		key, _, ok, err := outcomeOf(line.Body)
 		if err != nil {
 			return err
 		}
@@ -136,30 +136,39 @@ type forgotten struct {
 	ID   string `json:"id,omitempty"`
 }
 
-// outcomeOf returns what a line of an item says: at once, if its members are in the usual
+// Outcome returns what the line of an item says: at once, if its members are in the usual
 // order, which a million lines are read by.
-func outcomeOf(body []byte) (key Key, ok bool, err error) {
+func (l Line) Outcome() (key Key, n int, ok bool, err error) { return outcomeOf(l.Body) }
+
+func outcomeOf(body []byte) (key Key, n int, ok bool, err error) {
 	const head, id, state = `{"type":"item","n":`, `,"id":"`, `","ok":`
 	if rest, is := bytes.CutPrefix(body, []byte(head)); is {
-		at := 0
-		for at < len(rest) && rest[at] >= '0' && rest[at] <= '9' {
-			at++
-		}
-		if rest, is = bytes.CutPrefix(rest[at:], []byte(id)); is && len(rest) > 2*len(key) {
+		n, rest = leadingNumber(rest)
+		if rest, is = bytes.CutPrefix(rest, []byte(id)); is && len(rest) > 2*len(key) {
 			digits, rest := rest[:2*len(key)], rest[2*len(key):]
 			if rest, is = bytes.CutPrefix(rest, []byte(state)); is {
 				key, err = keyFrom(digits)
-				return key, bytes.HasPrefix(rest, []byte("true")), err
+				return key, n, bytes.HasPrefix(rest, []byte("true")), err
 			}
 		}
 	}
 	var e struct {
+		N  int    `json:"n"`
 		ID string `json:"id"`
 		OK bool   `json:"ok"`
 	}
 	if err := json.Unmarshal(body, &e); err != nil {
-		return key, false, err
+		return key, 0, false, err
 	}
 	key, err = keyFrom(e.ID)
-	return key, e.OK, err
+	return key, e.N, e.OK, err
+}
+
+// leadingNumber returns the number that text begins with, and what is behind it.
+func leadingNumber(text []byte) (n int, rest []byte) {
+	at := 0
+	for ; at < len(text) && text[at] >= '0' && text[at] <= '9'; at++ {
+		n = 10*n + int(text[at]-'0')
+	}
+	return n, text[at:]
 }

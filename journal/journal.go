@@ -66,42 +66,6 @@ func Open(path string, opts Options) (*Journal, error) {
 	return j, nil
 }
 
-// openLocked opens a file that nobody else writes to.
-func openLocked(path string) (*os.File, error) {
-	for {
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-		if err != nil {
-			return nil, err
-		}
-		if err := lock(file); err != nil {
-			return nil, errors.Join(holder(err, file), file.Close())
-		}
-		mine, err := file.Stat()
-		there, gone := os.Stat(path)
-		if err == nil && gone == nil && os.SameFile(mine, there) {
-			return file, nil
-		}
-		if err := errors.Join(err, file.Close()); err != nil { // else another one has replaced it meanwhile
-			return nil, err
-		}
-	}
-}
-
-// holder says who writes to a file, which its latest header tells.
-func holder(err error, file *os.File) error {
-	var latest Header
-	_, _ = Read(file, func(line Line) error {
-		if line.Type == "run" {
-			_ = json.Unmarshal(line.Body, &latest)
-		}
-		return nil
-	})
-	if latest.PID == 0 {
-		return err
-	}
-	return fmt.Errorf("%w: process %d on %s", err, latest.PID, latest.Host)
-}
-
 // begin reads the file, and adds the header of this process.
 func (j *Journal) begin(file *os.File) error {
 	info, err := file.Stat()

@@ -1,24 +1,18 @@
 package joblog
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"sync"
+
+	"github.com/amorsize/amorsize/journal"
 )
 
 // Log is written to line by line, so that no line is lost that was written before
 // a crash. Of a line that the disk has no room for, nothing stays. One process at
 // a time writes to a log. It is safe for concurrent use.
-type Log struct {
-	mu      sync.Mutex
-	file    *os.File
-	regular bool  // else it has no end that could be cut off, as a pipe
-	size    int64 // of whole lines, if it is regular
-}
+type Log struct{ file *journal.File }
 
 // Mode says what is done with a log that is there already.
 type Mode int
@@ -38,11 +32,9 @@ var ErrInUse = errors.New("another run writes to this log")
 // where that is the cause; nothing is changed then. A new log can be read by its owner
 // alone: it has what the command was given, credentials too.
 func Open(path string, mode Mode) (*Log, *Past, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
+	file, err := journal.OpenFile(path)
 	if err != nil {
-		if file, err = os.OpenFile(path, os.O_WRONLY, 0o600); err != nil { // as a pipe, which can't be read
-			return nil, nil, fmt.Errorf("%w: can't write the log: %w", ErrLog, err)
-		}
+		return nil, nil, refused(path, err)
 	}
 	l := &Log{file: file}
 	past, err := l.prepare(path, mode)
@@ -52,70 +44,57 @@ func Open(path string, mode Mode) (*Log, *Past, error) {
 	return l, past, nil
 }
 
+// refused is why a log can't be opened.
+func refused(path string, err error) error {
+	holder, inUse := errors.AsType[*journal.InUseError](err)
+	switch {
+	case !inUse:
+		if of, ok := errors.AsType[*journal.Error](err); ok {
+			err = of.Err
+		}
+		return fmt.Errorf("%w: can't write the log: %w", ErrLog, err)
+	case holder.PID == 0:
+		return fmt.Errorf("%w: %s: %w", ErrLog, path, ErrInUse)
+	}
+	return fmt.Errorf("%w: %s: %w, process %d", ErrLog, path, ErrInUse, holder.PID)
+}
+
 func (l *Log) prepare(path string, mode Mode) (*Past, error) {
-	info, err := l.file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrLog, err)
-	}
-	if l.regular = info.Mode().IsRegular(); !l.regular {
+	if !l.file.Regular() {
 		return nil, nil
-	}
-	if err := lock(l.file, path); err != nil {
-		return nil, err
 	}
 	past, err := readPast(l.file, path)
 	if err != nil {
 		return nil, err
 	}
+	size := int64(0)
 	if past != nil {
-		l.size = past.whole
+		size = past.whole
 		switch {
+		case past.Header.Command == journal.Program:
+			return nil, fmt.Errorf("%w: %s is the journal of a program: run that again", ErrLog, path)
 		case mode == New:
 			return nil, fmt.Errorf("%w: %s is there already: --resume continues it, --overwrite replaces it", ErrLog, path)
 		case mode == Overwrite && !past.Ended:
 			return nil, fmt.Errorf("%w: the run in %s has not ended: --resume goes on with it; remove the file to begin anew", ErrLog, path)
 		case mode == Overwrite:
-			l.size, past = 0, nil
+			size, past = 0, nil
 		}
 	}
-	if err := l.file.Truncate(l.size); err != nil {
+	if err := l.file.Resume(size, past == nil); err != nil {
 		return nil, fmt.Errorf("%w: can't write the log: %w", ErrLog, err)
-	}
-	if past == nil {
-		_ = l.file.Chmod(0o600) // of somebody else's file that is not ours to say
 	}
 	return past, nil
 }
 
 // Write adds a line. After an error, nothing of it is in the log.
-func (l *Log) Write(line any) error {
-	raw, err := json.Marshal(line)
-	if err != nil {
-		return err
-	}
-	raw = append(raw, '\n')
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n, err := l.file.Write(raw)
-	switch {
-	case err == nil:
-		l.size += int64(len(raw))
-	case l.regular && n > 0:
-		err = errors.Join(err, l.file.Truncate(l.size))
-	}
-	return err
-}
+func (l *Log) Write(line any) error { return l.file.Add(line) }
 
 // Sync puts what was written onto the disk.
-func (l *Log) Sync() error {
-	if !l.regular { // as pipes and /dev/null
-		return nil
-	}
-	return l.file.Sync()
-}
+func (l *Log) Sync() error { return l.file.Sync() }
 
 // Close closes the log.
-func (l *Log) Close() error { return errors.Join(l.Sync(), l.file.Close()) }
+func (l *Log) Close() error { return l.file.Close() }
 
 // Files calls each for every file with the result of an item that a log knows of, in
 // the order in which they were written; ok is whether that went well. A file that is not there, or no regular one,
@@ -124,26 +103,17 @@ func Files(path string, each func(id string, n int, file string, ok bool)) error
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return nil // a pipe would be read in vain; whoever writes to the log tells what is wrong with it
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrLog, err)
-	}
-	defer func() { _ = file.Close() }()
-	_, err = eachLine(file, path, func(line []byte) error {
+	return eachLine(path, func(line journal.Line) error {
 		var e Entry
-		if !bytes.Contains(line, []byte(`"file":`)) {
+		if line.Type != "item" || !hasFile(line.Body) {
 			return nil // most logs have none, and need not be read twice in full
 		}
-		if err := json.Unmarshal(line, &e); err != nil {
+		if err := json.Unmarshal(line.Body, &e); err != nil {
 			return err
 		}
-		if e.Type == "item" && e.File != "" {
+		if e.File != "" {
 			each(e.ID, e.N, e.File, e.OK)
 		}
 		return nil
 	})
-	return err
 }
-
-// start returns a reader of a file from its beginning, wherever it is written.
-func start(file *os.File, size int64) io.Reader { return io.NewSectionReader(file, 0, size) }

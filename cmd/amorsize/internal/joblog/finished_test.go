@@ -67,7 +67,7 @@ func logOf(t *testing.T, runs ...logged) (*joblog.Past, *joblog.Content) {
 		if !run.fresh {
 			flags = append(flags, [2]string{"resume-failed", "true"})
 		}
-		require.NoError(t, write.Encode(joblog.Header{Type: "run", V: joblog.Version, Command: "run", Flags: flags}))
+		require.NoError(t, write.Encode(joblog.Header{Type: "run", V: 1, Command: "run", Flags: flags}))
 		for _, o := range run.items {
 			e := joblog.Entry{Type: "item", OK: o.ok, Tries: 1}
 			e.Describe(items.Of(o.n, o.text))

@@ -3,48 +3,35 @@
 package joblog
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
-	"time"
 	"unicode/utf8"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/journal"
 )
 
-// Version is that of the format. It changes when a field changes its meaning; new
-// ones may come with any release.
-const Version = 1
+// Version is that of the format: see package journal, whose lines a log has.
+const Version = journal.Version
 
 // Header is the first line of a run.
-type Header struct {
-	Type    string      `json:"type"` // "run"
-	V       int         `json:"v"`
-	Command string      `json:"command"` // run, http or exec
-	Args    []string    `json:"args"`    // what follows the flags
-	Flags   [][2]string `json:"flags"`   // those that were given, with their values
-	Names   []string    `json:"names,omitempty"`
-	Dir     string      `json:"dir"`
-	Host    string      `json:"host"`
-	Started time.Time   `json:"started"`
-	Version string      `json:"version"`
-}
+type Header = journal.Header
 
 // Entry is a failed attempt ("try"), or an item that is over ("item").
 type Entry struct {
 	Type   string  `json:"type"`
 	N      int     `json:"n"`
 	ID     string  `json:"id"`
+	OK     bool    `json:"ok"`               // Type to OK come first: a million lines are read by them
 	Item   *string `json:"item,omitempty"`   // its text if it is short, or failed
 	Item64 string  `json:"item64,omitempty"` // the same in base64, if it is no UTF-8
 	// Values are its columns, if it is nothing else.
 	Values []string `json:"values,omitempty"`
-	OK     bool     `json:"ok"`
 	Tries  int      `json:"tries"`
 	Why    string   `json:"why,omitempty"` // exit:22, signal, timeout, spawn, throttled, …
 	Err    string   `json:"err,omitempty"` // with the last lines of standard error
@@ -95,6 +82,7 @@ type Content struct {
 	Header  Header // of the first run in it
 	Entries []Entry
 	End     json.RawMessage // summary of the last run that ended, nil if none did
+	Damaged int             // lines that are left out
 	runs    int
 	fresh   bool // the latest of them left out what had failed
 }
@@ -107,88 +95,72 @@ func leavesFailures(flags [][2]string) bool {
 // ErrLog is what every error of reading a log is.
 var ErrLog = errors.New("log")
 
-// Read reads a log. A last line that was cut off is left out.
+// Read reads a log. A last line that was cut off is left out, and so are damaged ones.
 func Read(path string) (*Content, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrLog, err)
-	}
-	defer func() { _ = file.Close() }()
 	c := &Content{}
-	if _, err := eachLine(file, path, c.add); err != nil {
+	if err := eachLine(path, c.add); err != nil {
 		return nil, err
 	}
-	if c.Header.V == 0 {
-		return nil, notALog(path)
+	if c.runs == 0 {
+		return nil, unread(path, journal.ErrNotOne)
 	}
 	return c, nil
 }
 
-func notALog(path string) error {
-	return fmt.Errorf("%w: %s is not a log that amorsize wrote: write one with --log", ErrLog, path)
+// eachLine calls visit for each line of a log.
+func eachLine(path string, visit func(journal.Line) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLog, err)
+	}
+	defer func() { _ = file.Close() }()
+	_, err = journal.Read(file, visit)
+	return unread(path, err)
 }
 
-// eachLine calls add for each whole line, which is only valid during the call. It
-// returns how many bytes they are: what follows was cut off.
-func eachLine(r io.Reader, path string, add func(line []byte) error) (whole int64, err error) {
-	lines := bufio.NewReaderSize(r, 256<<10)
-	var long []byte // a line that is longer than the buffer
-	for n := 1; ; n++ {
-		line, err := lines.ReadSlice('\n')
-		for long = long[:0]; errors.Is(err, bufio.ErrBufferFull); {
-			long = append(long, line...)
-			line, err = lines.ReadSlice('\n')
-		}
-		if len(long) > 0 {
-			long = append(long, line...)
-			line = long
-		}
-		switch {
-		case err == io.EOF:
-			return whole, nil
-		case err != nil:
-			return whole, fmt.Errorf("%w: %w", ErrLog, err)
-		}
-		if err := add(line); err != nil {
-			return whole, fmt.Errorf("%w: %s line %d is not of a log that amorsize wrote: %w", ErrLog, path, n, err)
-		}
-		whole += int64(len(line))
+// unread is why a log can't be read.
+func unread(path string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, journal.ErrNotOne):
+		return fmt.Errorf("%w: %s is not a log that amorsize wrote: write one with --log", ErrLog, path)
+	case errors.Is(err, journal.ErrVersion):
+		return fmt.Errorf("%w: %s: %w", ErrLog, path, err)
 	}
+	return fmt.Errorf("%w: %w", ErrLog, err)
 }
 
-func (c *Content) add(line []byte) error {
-	var kind struct {
-		Type  string      `json:"type"`
-		V     int         `json:"v"`
-		Flags [][2]string `json:"flags"`
-	}
-	if err := json.Unmarshal(line, &kind); err != nil {
-		return err
-	}
-	switch kind.Type {
+// hasFile reports whether a line names a file: quotes within a text are escaped.
+func hasFile(line []byte) bool { return bytes.Contains(line, []byte(`"file":`)) }
+
+func (c *Content) add(line journal.Line) error {
+	switch line.Type {
 	case "run":
-		if kind.V > Version {
-			return fmt.Errorf("version %d is newer than this amorsize, which knows %d", kind.V, Version)
+		var h Header
+		if err := json.Unmarshal(line.Body, &h); err != nil {
+			return err
 		}
-		c.fresh = leavesFailures(kind.Flags)
-		if c.runs++; c.Header.V == 0 {
-			return json.Unmarshal(line, &c.Header)
+		c.fresh = leavesFailures(h.Flags)
+		if c.runs++; c.runs == 1 {
+			c.Header = h
 		}
 	case "try", "item":
 		var e Entry
-		if err := json.Unmarshal(line, &e); err != nil {
-			return err
+		if err := json.Unmarshal(line.Body, &e); err != nil {
+			c.Damaged++
+			return nil //nolint:nilerr // it is told
 		}
 		e.run, e.fresh = c.runs, c.fresh
 		c.Entries = append(c.Entries, e)
 	case "end":
 		var end End
-		if err := json.Unmarshal(line, &end); err != nil {
+		if err := json.Unmarshal(line.Body, &end); err != nil {
 			return err
 		}
 		c.End = end.Summary
-	default:
-		return fmt.Errorf("type %q is unknown", kind.Type)
+	case "":
+		c.Damaged++
 	}
 	return nil
 }

@@ -109,9 +109,9 @@ func TestReadRefuses(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	for text, want := range map[string]string{
 		"":                            "is not a log that amorsize wrote",
-		"no json\n":                   "line 1 is not of a log",
-		`{"type":"x"}` + "\n":         `type "x" is unknown`,
-		`{"type":"run","v":9}` + "\n": "version 9 is newer than this amorsize",
+		"no json\n":                   "is not a log that amorsize wrote",
+		`{"type":"x"}` + "\n":         "is not a log that amorsize wrote",
+		`{"type":"run","v":9}` + "\n": "its version is newer than this one knows: 9 and 2",
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		_, err := joblog.Read(path)

@@ -1,24 +1,23 @@
 package joblog
 
 import (
-	"bytes"
-	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"os"
 	"slices"
-	"strings"
+
+	"github.com/amorsize/amorsize/journal"
 )
 
 // Past is what a log says that is to be continued, in a few bytes for each item.
 type Past struct {
 	Header Header // of the first run in it
 	Ended  bool   // its latest run has been told to the end, and was not stopped
-	runs   uint32
-	fresh  bool  // the latest run left out what had failed
-	whole  int64 // bytes of whole lines
-	failed map[identity]*failures
-	well   numbers // of items that went well, as most do
+	// Damaged is how many lines are left out: their items run again.
+	Damaged int
+	runs    uint32
+	fresh   bool  // the latest run left out what had failed
+	whole   int64 // bytes of whole lines
+	failed  map[identity]*failures
+	well    numbers // of items that went well, as most do
 }
 
 type identity [16]byte
@@ -31,76 +30,49 @@ type failures struct {
 }
 
 // readPast reads a log; nil if it is empty, or not even the first line is whole.
-func readPast(file *os.File, path string) (*Past, error) {
-	info, err := file.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrLog, err)
-	}
+func readPast(file *journal.File, path string) (*Past, error) {
 	p := &Past{failed: map[identity]*failures{}, well: newNumbers()}
-	if p.whole, err = eachLine(start(file, info.Size()), path, p.add); err != nil {
-		return nil, err
+	var err error
+	if p.whole, _, err = file.Lines(p.add); err != nil {
+		return nil, unread(path, err)
 	}
-	if p.Header.V > 0 {
-		return p, nil
-	}
-	if p.whole == 0 && torn(file, info.Size()) {
+	if p.runs == 0 { // a beginning that was cut off
 		return nil, nil
 	}
-	return nil, notALog(path)
+	return p, nil
 }
 
-// torn reports whether a file without a whole line is the beginning of a log.
-func torn(file *os.File, size int64) bool {
-	const first = `{"type":"run",`
-	head := make([]byte, min(size, int64(len(first))))
-	n, _ := file.ReadAt(head, 0)
-	return n == len(head) && strings.HasPrefix(first, string(head))
-}
-
-// entry is what has to be known of a line.
-type entry struct {
-	Type    string `json:"type"`
-	V       int    `json:"v"`
-	N       uint32 `json:"n"`
-	ID      string `json:"id"`
-	OK      bool   `json:"ok"`
-	Summary struct {
-		Stopped string `json:"stopped"`
-	} `json:"summary"`
-}
-
-func (p *Past) add(line []byte) error {
-	if bytes.HasPrefix(line, []byte(`{"type":"run"`)) {
-		p.runs, p.Ended = p.runs+1, false
+func (p *Past) add(line journal.Line) error {
+	switch line.Type {
+	case "run":
+		p.Ended = false
 		var h Header
-		if err := json.Unmarshal(line, &h); err != nil {
+		if err := json.Unmarshal(line.Body, &h); err != nil {
 			return err
 		}
-		if h.V > Version {
-			return fmt.Errorf("version %d is newer than this amorsize, which knows %d", h.V, Version)
-		}
 		p.fresh = leavesFailures(h.Flags)
-		if p.Header.V == 0 {
+		if p.runs++; p.runs == 1 {
 			p.Header = h
 		}
-		return nil
-	}
-	var e entry
-	if err := json.Unmarshal(line, &e); err != nil {
-		return err
-	}
-	switch e.Type {
-	case "try":
 	case "item":
-		var id identity
-		if n, err := hex.Decode(id[:], []byte(e.ID)); err != nil || n != len(id) {
-			return fmt.Errorf("%q is no identity of an item", e.ID)
+		id, n, ok, err := line.Outcome()
+		if err != nil {
+			p.Damaged++
+			return nil //nolint:nilerr // it is told
 		}
-		p.over(id, e.N, e.OK)
+		p.over(identity(id), uint32(n), ok) //nolint:gosec // no input has more than that
 	case "end":
-		p.Ended = e.Summary.Stopped == ""
-	default:
-		return fmt.Errorf("type %q is unknown", e.Type)
+		var end struct {
+			Summary struct {
+				Stopped string `json:"stopped"`
+			} `json:"summary"`
+		}
+		if err := json.Unmarshal(line.Body, &end); err != nil {
+			return err
+		}
+		p.Ended = end.Summary.Stopped == ""
+	case "":
+		p.Damaged++
 	}
 	return nil
 }

@@ -106,13 +106,9 @@ func TestOpenRefuses(t *testing.T) {
 	const run = `{"type":"run","v":1}` + "\n"
 	path := filepath.Join(t.TempDir(), "log")
 	for text, want := range map[string]string{
-		`{"type":"run","v":2}` + "\n":                 "version 2 is newer than this amorsize, which knows 1",
-		`{"type":"run","v":"x"}` + "\n":               "line 1 is not of a log",
-		run + `{"type":"y"}` + "\n":                   `line 2 is not of a log that amorsize wrote: type "y" is unknown`,
-		run + `{"type":"try"}` + "\nnothing\n":        "line 3 is not of a log",
-		run + `{"type":"item","id":"00"}` + "\n":      `"00" is no identity`,
-		run + `{"type":"item","id":"x0"}` + "\n":      "no identity",
-		`{"type":"item","id":""}` + "\n" + run:        "no identity",
+		`{"type":"run","v":3}` + "\n":                 "its version is newer than this one knows: 3 and 2",
+		`{"type":"run","v":"x"}` + "\n":               "is not a log that amorsize wrote",
+		`{"type":"run","v":2}` + "\n":                 "is not a log that amorsize wrote", // without a checksum
 		`{"type":"try"}` + "\n":                       "is not a log that amorsize wrote",
 		`{"type":"rux`:                                "is not a log",
 		`{"type":"run",` + strings.Repeat(" ", 5<<10): "", // it was cut off
@@ -130,6 +126,19 @@ func TestOpenRefuses(t *testing.T) {
 		require.NoError(t, err, "%q", text)
 		require.False(t, past != nil && past.Ended)
 		require.NoError(t, log.Close())
+	}
+	for text, damaged := range map[string]int{ // a line that can't be read loses its item, and is told
+		run + `{"type":"y"}` + "\n":              0, // of a later release
+		run + `{"type":"try"}` + "\nnothing\n":   1,
+		run + `{"type":"item","id":"00"}` + "\n": 1,
+		run + `{"type":"item","id":"x0"}` + "\n": 1,
+		`{"type":"item","id":""}` + "\n" + run:   1,
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		log, past, err := joblog.Open(path, joblog.Continue)
+		require.NoError(t, err)
+		require.NoError(t, log.Close())
+		require.Equal(t, damaged, past.Damaged, text)
 	}
 	_, _, err := joblog.Open(filepath.Join(path, "in", "a", "file"), joblog.New)
 	require.ErrorIs(t, err, joblog.ErrLog)
@@ -216,6 +225,7 @@ func TestHolder(t *testing.T) {
 	}
 	log, _, err := joblog.Open(path, joblog.New)
 	require.NoError(t, err)
+	require.NoError(t, log.Write(joblog.Header{Type: "run", V: joblog.Version, PID: os.Getpid()}))
 	fmt.Println("held")
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	require.NoError(t, log.Close())

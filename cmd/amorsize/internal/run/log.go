@@ -146,6 +146,9 @@ func (s *Session) openLog() error {
 		return exit.Usage(err)
 	}
 	s.log = &logger{log: log, state: s.env.State, file: s.out.File}
+	if past != nil && past.Damaged > 0 {
+		s.env.Terminal.Sayf("amorsize: lines of the log that are damaged, and left out: %d; their items run again", past.Damaged)
+	}
 	if past != nil && !s.cfg.Log.Extend {
 		s.warnOther(past.Header)
 		s.leaveOut(past.Finished(s.cfg.Log.ResumeFailed))
@@ -154,7 +157,7 @@ func (s *Session) openLog() error {
 	dir, _ := os.Getwd()
 	err = s.log.write(joblog.Header{
 		Type: "run", V: joblog.Version, Command: s.cfg.Name, Args: s.cfg.Args, Flags: s.cfg.Flags, Names: s.env.Input.Names(),
-		Dir: dir, Host: host, Started: time.Now().UTC().Truncate(time.Millisecond), Version: s.cfg.Version,
+		Dir: dir, Host: host, PID: os.Getpid(), Started: time.Now().UTC().Truncate(time.Millisecond), Version: s.cfg.Version,
 	})
 	if err != nil {
 		return errors.Join(err, log.Close())
