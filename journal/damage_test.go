@@ -40,7 +40,7 @@ func contentOf(t *testing.T, records int) []byte {
 	fill(t, path, goods(records)...)
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
-	return content
+	return content[:bytes.Index(content, []byte(`{"type":"end"`))] // as if it had been killed
 }
 
 // Wherever the last record is cut off, the others are known, and it is told. What comes next

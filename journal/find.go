@@ -183,7 +183,15 @@ func (j *Journal) Add(r Record) error {
 	if *buffer = line; cap(line) <= windowSize {
 		lines.Put(buffer)
 	}
-	return j.wrap(err)
+	switch {
+	case err != nil:
+		return j.wrap(err)
+	case r.Failed != nil:
+		j.failed.Add(1)
+	default:
+		j.well.Add(1)
+	}
+	return nil
 }
 
 // lines are buffers for a line each.

@@ -27,11 +27,15 @@ type Journal struct {
 	window window // the part of the file that was read last
 	start  int64  // of the file, before this process wrote its header
 	opened int64  // and behind that
+	viewed bool   // it is not to be written to
+	well   atomic.Int64
+	failed atomic.Int64 // items that this process has recorded
 }
 
 // Found is what was in a journal when it was opened.
 type Found struct {
 	Header     Header // of the first run
+	Latest     Header // of the latest one
 	Runs       int
 	Items      int // that are over
 	Failed     int // of them
@@ -108,9 +112,12 @@ func (j *Journal) read(file *os.File) (whole int64, err error) {
 			}
 		}
 		if line.Type == "run" {
+			j.found.Latest = Header{}
+			err := json.Unmarshal(line.Body, &j.found.Latest)
 			if j.found.Runs++; j.found.Runs == 1 {
-				return json.Unmarshal(line.Body, &j.found.Header)
+				j.found.Header = j.found.Latest
 			}
+			return err
 		}
 		return nil
 	})
@@ -119,7 +126,7 @@ func (j *Journal) read(file *os.File) (whole int64, err error) {
 // mine returns an error if what the file has is of another run.
 func (j *Journal) mine() error {
 	h := &j.found.Header
-	j.found.Items, j.found.Failed, j.found.Superseded = len(j.index.at), j.index.failed, j.index.superseded
+	j.count()
 	switch {
 	case j.found.Runs == 0:
 		return nil
@@ -129,6 +136,11 @@ func (j *Journal) mine() error {
 		return fmt.Errorf("%w: its results are kept by the codec %s, and not %s", ErrOther, h.Codec, j.opts.Codec.Name())
 	}
 	return nil
+}
+
+// count takes note of what was found.
+func (j *Journal) count() {
+	j.found.Items, j.found.Failed, j.found.Superseded = len(j.index.at), j.index.failed, j.index.superseded
 }
 
 // writeHeader writes that this process goes on, at once.
@@ -177,17 +189,29 @@ func (j *Journal) Found() Found { return j.found }
 // Sync puts all records onto the disk; with [SyncNever] it writes them.
 func (j *Journal) Sync() error { return j.wrap(j.flush()) }
 
-// Close puts all records onto the disk and closes the file. Nothing is written if nothing
-// was recorded.
+// Close puts all records onto the disk and closes the file. The last line is how many items
+// were recorded; nothing is written if nothing was.
 func (j *Journal) Close() error {
+	if !j.viewed && j.well.Load()+j.failed.Load() > 0 {
+		_ = j.add(j.ending(), func(int64) {}) // that it can't be is told below
+	}
 	err := j.close()
 	if errors.Is(err, ErrClosed) {
 		return j.wrap(err)
 	}
-	if err == nil && j.written == j.opened {
+	if err == nil && !j.viewed && j.written == j.opened {
 		err = j.file.Truncate(j.start)
 	}
 	return j.wrap(errors.Join(err, j.file.Close()))
+}
+
+// ending returns the line that ends what this process has recorded, as the summaries of the
+// command are.
+func (j *Journal) ending() []byte {
+	took := time.Since(j.began).Seconds()
+	well, failed := j.well.Load(), j.failed.Load()
+	return Seal(fmt.Appendf(nil, `{"type":"end","summary":{"v":1,"cmd":%q,"started":%q,"total":%d,"ok":%d,"failed":%d,"wall_s":%.3f,"rate_per_s":%.3f}}`,
+		Program, j.header.Started.Format(time.RFC3339Nano), well+failed, well, failed, took, float64(well)/max(took, 1e-9)))
 }
 
 func (j *Journal) wrap(err error) error {

@@ -27,6 +27,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"amorsize": func() { os.Exit(cli.Main(os.Args[1:])) },
+		"nightly":  nightly,
 	})
 }
 

@@ -25,8 +25,13 @@ keeps none. An entry is named by its id, the beginning of it, or -1 for the late
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	list := &cobra.Command{
-		Use: "list", Short: "List the entries, the oldest first", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return lookback.List(os.Stdout) },
+		Use: "list [RUN.jsonl]", Short: "List the entries, the oldest first, or the runs that a log has", Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return lookback.Runs(os.Stdout, args[0])
+			}
+			return lookback.List(os.Stdout)
+		},
 	}
 	show := &cobra.Command{
 		Use: "show ID", Short: "Show an entry", Args: cobra.ExactArgs(1), DisableFlagParsing: true,

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"os"
+	"os/exec"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/outfile"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/rerun"
+	"github.com/amorsize/amorsize/journal"
 )
 
 func newRetry() *cobra.Command {
@@ -20,7 +22,9 @@ func newRetry() *cobra.Command {
 		Use:   "retry RUN.jsonl [flags of that run]",
 		Short: "Run what failed in a log, with the log's own command",
 		Long: `Run what failed in a log, with the log's own command and flags, and add what comes
-of it to the log. Flags that follow replace those of the log.`,
+of it to the log. Flags that follow replace those of the log. Of the journal of a Go
+program, that program is run again, where it was and with its arguments and those that
+follow: it runs what failed, and what is missing.`,
 		Example:            "  amorsize retry run.jsonl --retries 5",
 		DisableFlagParsing: true,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -40,6 +44,9 @@ func retryRun(path string, more []string) error {
 	content, err := joblog.Read(path)
 	if err != nil {
 		return exit.Usage(err)
+	}
+	if content.Header.Command == journal.Program {
+		return retryProgram(path, more)
 	}
 	failed := content.Failed()
 	if len(failed) == 0 {
@@ -69,6 +76,26 @@ func retryRun(path string, more []string) error {
 	}
 	defer remove()
 	return start(&source)
+}
+
+// retryProgram runs the program again whose journal that is.
+func retryProgram(path string, more []string) error {
+	program, err := rerun.Program(path, more)
+	switch {
+	case err != nil:
+		return err
+	case program == nil:
+		complain(os.Stderr, errors.New("nothing failed in "+path))
+		return nil
+	}
+	err = program.Run()
+	if ended, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.With(ended.ExitCode(), nil)
+	}
+	if err != nil {
+		return exit.Usagef("%s: %w; what failed is run by the next run of the program", path, err)
+	}
+	return nil
 }
 
 // again returns the command of a log with all its flags, and what starts it with other items.

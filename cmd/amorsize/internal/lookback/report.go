@@ -2,7 +2,9 @@ package lookback
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"strings"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/htmlreport"
@@ -11,6 +13,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
+	"github.com/amorsize/amorsize/journal"
 )
 
 // Report returns what is drawn of the log of a run, if one is named, and of a file with the
@@ -53,6 +56,43 @@ func addTable(r *htmlreport.Report, path string) error {
 	return nil
 }
 
+// commandOf returns the command line of a run.
+func commandOf(h journal.Header) string {
+	if h.Command == journal.Program {
+		return strings.TrimSpace(ui.ShellLine(secrets.Args(h.Args)) + " " + h.Run)
+	}
+	argv := []string{"amorsize", h.Command}
+	for _, flag := range h.Flags {
+		argv = append(argv, "--"+flag[0]+"="+secrets.Flag(flag[0], flag[1]))
+	}
+	if h.Command == "run" && len(h.Args) > 0 {
+		argv = append(argv, "--")
+	}
+	return ui.ShellLine(append(argv, secrets.Args(h.Args)...))
+}
+
+// addFailures reads what failed in the journal of a program.
+func addFailures(r *htmlreport.Report, path string) error {
+	j, err := journal.View(path)
+	if err != nil {
+		return exit.Usage(err)
+	}
+	defer func() { _ = j.Close() }()
+	for f, err := range j.Failed() {
+		if err != nil {
+			return exit.Usage(err)
+		}
+		why := ""
+		if len(f.Types) > 0 {
+			why = f.Types[len(f.Types)-1]
+		}
+		r.Failed = append(r.Failed, summary.Failure{
+			N: f.Index + 1, Item: secrets.Hide(summary.Brief(f.Item, 200)), Why: why, Tries: f.Attempts, Err: secrets.Hide(f.Err),
+		})
+	}
+	return nil
+}
+
 // addRun reads the log of a run.
 func addRun(r *htmlreport.Report, path string) error {
 	content, err := joblog.Read(path)
@@ -61,14 +101,7 @@ func addRun(r *htmlreport.Report, path string) error {
 	}
 	h := content.Header
 	r.Title = "amorsize " + h.Command
-	argv := []string{"amorsize", h.Command}
-	for _, flag := range h.Flags {
-		argv = append(argv, "--"+flag[0]+"="+secrets.Flag(flag[0], flag[1]))
-	}
-	if h.Command == "run" && len(h.Args) > 0 {
-		argv = append(argv, "--")
-	}
-	r.Command = ui.ShellLine(append(argv, secrets.Args(h.Args)...))
+	r.Command = commandOf(h)
 	if content.End != nil {
 		r.Summary = new(summary.Summary)
 		if err := json.Unmarshal(content.End, r.Summary); err != nil {
@@ -76,6 +109,12 @@ func addRun(r *htmlreport.Report, path string) error {
 		}
 	} else {
 		r.Note = "The run has not ended: there is no summary."
+	}
+	if content.Damaged > 0 {
+		r.Note = strings.TrimSpace(r.Note + fmt.Sprintf(" Lines that are damaged, and left out: %d.", content.Damaged))
+	}
+	if h.Command == journal.Program {
+		return addFailures(r, path)
 	}
 	for _, e := range content.Failed() {
 		text, _ := e.Text()

@@ -1,0 +1,171 @@
+package amorsize
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+)
+
+// Inputs of a [StreamSeq2], or an [Engine]'s. Each yields an error of its own as the last
+// thing, and the stream ends with that: it can't be overlooked.
+
+// MostLine is how long a line of [Lines] may be, in bytes.
+const MostLine = 64 << 20
+
+// Lines returns the lines of r, without their ends (\n or \r\n). The last one need not have
+// one. Its error is that of r, or that a line is longer than [MostLine].
+func Lines(r io.Reader) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		lines := bufio.NewScanner(r)
+		lines.Buffer(nil, MostLine)
+		n := 0
+		for ; lines.Scan(); n++ {
+			if !yield(lines.Text(), nil) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield("", fmt.Errorf("amorsize: line %d: %w", n+1, err))
+		}
+	}
+}
+
+// Channel returns what is received from items until it is closed. If ctx ends first, its cause
+// is the error: what was still to come is missing. See also [FromChannel].
+func Channel[T any](ctx context.Context, items <-chan T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		for item := range FromChannel(ctx, items) {
+			if !yield(item, nil) {
+				return
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(*new(T), &CanceledError{Err: err, Cause: context.Cause(ctx)})
+		}
+	}
+}
+
+// Map returns what f makes of each item. The first error, of the items or of f, ends it. f is
+// called by the goroutine that takes the items: what takes long is the stream's to do.
+func Map[A, B any](items iter.Seq2[A, error], f func(A) (B, error)) iter.Seq2[B, error] {
+	return func(yield func(B, error) bool) {
+		for item, err := range items {
+			var made B
+			if err == nil {
+				made, err = f(item)
+			}
+			if err != nil {
+				yield(*new(B), err)
+				return
+			}
+			if !yield(made, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Batched returns the items in slices of size, at least 1, as they come: a slice is yielded
+// when it is full, every after its first item has come, or when there are no more. With every
+// 0 it waits until it is full. The slices are the receiver's. An error of the items comes
+// after those that came before it.
+//
+// items is iterated in a goroutine of its own, which has ended when the loop has: that waits
+// for the step of items under way, which nothing can interrupt.
+func Batched[T any](items iter.Seq2[T, error], size int, every time.Duration) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		if size < 1 || every < 0 {
+			yield(nil, &ConfigError{Field: "Batched", Value: fmt.Sprintf("%d, %v", size, every), Range: "a size of at least 1, a time of at least 0"})
+			return
+		}
+		b := batching[T]{size: size, every: every, taken: make(chan taken[T]), left: make(chan struct{})}
+		ended := make(chan any, 1) // what the goroutine of items panicked with
+		go func() {
+			returned := false
+			defer func() {
+				v := recover()
+				if v == nil && !returned {
+					v = errors.New("amorsize: the items of Batched called runtime.Goexit")
+				}
+				close(b.taken)
+				ended <- v
+			}()
+			b.take(items)
+			returned = true
+		}()
+		defer func() {
+			close(b.left)
+			if v := <-ended; v != nil {
+				panic(v)
+			}
+		}()
+		b.yield(yield)
+	}
+}
+
+// batching is one loop over what [Batched] returns.
+type batching[T any] struct {
+	size  int
+	every time.Duration
+	taken chan taken[T]
+	left  chan struct{} // the loop is over
+}
+
+type taken[T any] struct {
+	item T
+	err  error
+}
+
+// take passes on the items until the loop is over.
+func (b *batching[T]) take(items iter.Seq2[T, error]) {
+	for item, err := range items {
+		select {
+		case b.taken <- taken[T]{item, err}:
+		case <-b.left:
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (b *batching[T]) yield(yield func([]T, error) bool) {
+	var batch []T
+	var due <-chan time.Time
+	var timer *time.Timer
+	pass := func() bool {
+		if timer != nil {
+			timer.Stop()
+		}
+		full := batch
+		batch, due = nil, nil
+		return len(full) == 0 || yield(full, nil)
+	}
+	for {
+		select {
+		case got, more := <-b.taken:
+			if !more || got.err != nil {
+				if pass() && more {
+					yield(nil, got.err)
+				}
+				return
+			}
+			if batch = append(batch, got.item); len(batch) == 1 && b.every > 0 {
+				timer = time.NewTimer(b.every)
+				due = timer.C
+			}
+			if len(batch) == b.size && !pass() {
+				return
+			}
+		case <-due:
+			if !pass() {
+				return
+			}
+		}
+	}
+}

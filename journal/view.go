@@ -1,0 +1,61 @@
+package journal
+
+import (
+	"errors"
+	"os"
+)
+
+// View opens a journal to look at it, whoever's run it is of and whoever writes to it: what is
+// recorded later it may see or not. Nothing is changed: [Journal.Add], [Journal.Purge] and
+// [Journal.Retry] fail. Close it.
+func View(path string) (*Journal, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, &Error{path, err}
+	}
+	j := &Journal{path: path, opts: Options{}.normal()}
+	whole, err := j.read(file)
+	if err == nil && j.found.Runs == 0 {
+		err = ErrNotOne
+	}
+	if err != nil {
+		return nil, &Error{path, errors.Join(err, file.Close())}
+	}
+	j.opts.Run, j.opts.Codec = j.found.Header.Run, codecOf(j.found.Header.Codec)
+	j.count()
+	j.group = newGroup(viewed{file}, true, whole, &j.opts)
+	j.start, j.opened, j.viewed = whole, whole, true
+	return j, nil
+}
+
+// viewed is a file that is only looked at.
+type viewed struct{ *os.File }
+
+var errViewed = errors.New("it was opened to look at it")
+
+func (viewed) WriteAt([]byte, int64) (int, error) { return 0, errViewed }
+func (viewed) Write([]byte) (int, error)          { return 0, errViewed }
+func (viewed) Truncate(int64) error               { return nil }
+
+// codecOf returns the codec of that name: one that can't read results if it is not of this
+// package.
+func codecOf(name string) Codec {
+	switch name {
+	case "", "json":
+		return JSON
+	case "gob":
+		return Gob
+	case "none":
+		return None
+	}
+	return foreign(name)
+}
+
+// foreign is a codec of which nothing but the name is known.
+type foreign string
+
+var errForeign = errors.New("the codec is not known here")
+
+func (f foreign) Name() string              { return string(f) }
+func (foreign) Marshal(any) ([]byte, error) { return nil, errForeign }
+func (foreign) Unmarshal([]byte, any) error { return errForeign }
