@@ -19,12 +19,14 @@
 //   - [ExecuteBatches] for a function that takes many items at once, as bulk
 //     inserts and bulk interfaces do.
 //   - [Stream] for items that keep coming, [StreamSeq2] for an input that can fail,
-//     [FromChannel] for a channel.
+//     as [Lines], [Channel], [Map] and [Batched] are.
 //   - [Optimize] for the plan without the run.
 //
 // Packages ratelimit, retry and circuitbreaker are policies for [WithPolicies], and
 // stand alone; package transport puts all three under an http.Client. [ByKey] has a limiter
 // or a breaker for each host or tenant, [Cost] a limiter of what calls turn out to cost.
+//
+// With [WithJournal] a run goes on where an earlier one was ended, by a crash for example.
 //
 // # What is promised
 //

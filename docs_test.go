@@ -20,6 +20,7 @@ func TestGuidesAreCompiled(t *testing.T) {
 		"docs/concurrency.md":   {"concurrency/guide_test.go", 7},
 		"docs/http.md":          {"transport/guide_test.go", 2},
 		"docs/model-apis.md":    {"guide_test.go", 2},
+		"docs/journal.md":       {"journal_guide_test.go", 3},
 	} {
 		text, err := os.ReadFile(guide)
 		require.NoError(t, err)
@@ -44,6 +45,7 @@ func TestProgramsOfGuides(t *testing.T) {
 	for guide, program := range map[string]string{
 		"docs/http.md":       "examples/fetch/main.go",
 		"docs/model-apis.md": "examples/modelapi/main.go",
+		"docs/journal.md":    "examples/resume/main.go",
 	} {
 		text, err := os.ReadFile(guide)
 		require.NoError(t, err)

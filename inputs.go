@@ -113,6 +113,10 @@ type batching[T any] struct {
 	every time.Duration
 	taken chan taken[T]
 	left  chan struct{} // the loop is over
+
+	batch []T
+	due   <-chan time.Time // of the batch, nil if there is no time
+	timer *time.Timer
 }
 
 type taken[T any] struct {
@@ -134,38 +138,48 @@ func (b *batching[T]) take(items iter.Seq2[T, error]) {
 	}
 }
 
+// yield yields batches until there are no more items, or the loop is left.
 func (b *batching[T]) yield(yield func([]T, error) bool) {
-	var batch []T
-	var due <-chan time.Time
-	var timer *time.Timer
-	pass := func() bool {
-		if timer != nil {
-			timer.Stop()
-		}
-		full := batch
-		batch, due = nil, nil
-		return len(full) == 0 || yield(full, nil)
-	}
 	for {
+		full := false
 		select {
 		case got, more := <-b.taken:
-			if !more || got.err != nil {
-				if pass() && more {
+			if !more {
+				b.pass(yield)
+				return
+			}
+			if got.err != nil {
+				if b.pass(yield) {
 					yield(nil, got.err)
 				}
 				return
 			}
-			if batch = append(batch, got.item); len(batch) == 1 && b.every > 0 {
-				timer = time.NewTimer(b.every)
-				due = timer.C
-			}
-			if len(batch) == b.size && !pass() {
-				return
-			}
-		case <-due:
-			if !pass() {
-				return
-			}
+			full = b.add(got.item)
+		case <-b.due:
+			full = true
+		}
+		if full && !b.pass(yield) {
+			return
 		}
 	}
+}
+
+// add reports whether the batch is full with that item.
+func (b *batching[T]) add(item T) bool {
+	b.batch = append(b.batch, item)
+	if len(b.batch) == 1 && b.every > 0 {
+		b.timer = time.NewTimer(b.every)
+		b.due = b.timer.C
+	}
+	return len(b.batch) == b.size
+}
+
+// pass yields the batch, if there is something in it. It reports false if the loop was left.
+func (b *batching[T]) pass(yield func([]T, error) bool) bool {
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	batch := b.batch
+	b.batch, b.due = nil, nil
+	return len(batch) == 0 || yield(batch, nil)
 }

@@ -15,6 +15,7 @@ require (
 	github.com/samber/lo v1.53.0
 	github.com/sony/gobreaker/v2 v2.4.0
 	github.com/sourcegraph/conc v0.3.0
+	go.etcd.io/bbolt v1.5.0
 	go.uber.org/ratelimit v0.3.1
 	golang.org/x/sync v0.24.0
 	golang.org/x/time v0.16.0

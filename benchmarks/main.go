@@ -46,6 +46,7 @@ var suites = []suite{
 	{"service", serviceSuite},
 	{"policies", policiesSuite},
 	{"limits", limitsSuite},
+	{"journal", journalSuite},
 	{"command", commandSuite},
 }
 

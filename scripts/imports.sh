@@ -44,6 +44,8 @@ for part in source sizing flight; do
   forbid "executor/internal/$part" "" executor optimizer sampling
 done
 forbid executor/internal/source internal/adaptive internal/hillclimb
+forbid journal "" executor optimizer sampling ratelimit retry circuitbreaker concurrency transport
+forbid executor journal
 forbid amorsizetest "" executor optimizer sampling ratelimit retry circuitbreaker transport
 
 # Within the command: what runs jobs of a kind does not know the run, nor the run what runs them.
@@ -59,11 +61,12 @@ done
 
 # What the core imports itself: the standard library, x/sync, gopsutil v3 and, for
 # percentiles, HdrHistogram (the standard library only).
-for package in . executor executor/internal/source executor/internal/sizing executor/internal/flight optimizer sampling ratelimit retry circuitbreaker concurrency transport amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed internal/fifo internal/adaptive internal/hillclimb; do
+for package in . executor executor/internal/source executor/internal/sizing executor/internal/flight optimizer sampling ratelimit retry circuitbreaker concurrency transport journal amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/keyed internal/fifo internal/adaptive internal/hillclimb; do
   [ -d "$package" ] || continue
   while read -r import; do
     case $import in
-    "$module" | "$module"/* | golang.org/x/sync/* | github.com/shirou/gopsutil/v3/*) ;;
+    "$module" | "$module"/*) ;;
+    golang.org/x/sync/* | github.com/shirou/gopsutil/v3/*) [ "$package" != journal ] || failed=1 ;; # the standard library only
     github.com/HdrHistogram/hdrhistogram-go) [ "$package" = executor ] || failed=1 ;; # percentiles
     *.*/*)
       echo "imports: $package must not import $import"

@@ -24,15 +24,6 @@ keeps none. An entry is named by its id, the beginning of it, or -1 for the late
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	list := &cobra.Command{
-		Use: "list [RUN.jsonl]", Short: "List the entries, the oldest first, or the runs that a log has", Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 1 {
-				return lookback.Runs(os.Stdout, args[0])
-			}
-			return lookback.List(os.Stdout)
-		},
-	}
 	show := &cobra.Command{
 		Use: "show ID", Short: "Show an entry", Args: cobra.ExactArgs(1), DisableFlagParsing: true,
 		RunE: func(_ *cobra.Command, args []string) error { return lookback.Show(os.Stdout, args[0]) },
@@ -54,8 +45,20 @@ keeps none. An entry is named by its id, the beginning of it, or -1 for the late
 			return nil
 		},
 	}
-	c.AddCommand(list, show, diff, rm)
+	c.AddCommand(newHistoryList(), show, diff, rm)
 	return c
+}
+
+func newHistoryList() *cobra.Command {
+	return &cobra.Command{
+		Use: "list [RUN.jsonl]", Short: "List the entries, the oldest first, or the runs that a log has", Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				return lookback.Runs(os.Stdout, args[0])
+			}
+			return lookback.List(os.Stdout)
+		},
+	}
 }
 
 func newReport() *cobra.Command {
