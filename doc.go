@@ -20,6 +20,7 @@
 //     inserts and bulk interfaces do.
 //   - [Stream] for items that keep coming, [StreamSeq2] for an input that can fail,
 //     as [Lines], [Channel], [Map] and [Batched] are.
+//   - [Crawl] for items that the function finds itself, as links and directories.
 //   - [Optimize] for the plan without the run.
 //
 // Packages ratelimit, retry and circuitbreaker are policies for [WithPolicies], and

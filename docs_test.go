@@ -20,7 +20,7 @@ func TestGuidesAreCompiled(t *testing.T) {
 		"docs/concurrency.md":   {"concurrency/guide_test.go", 7},
 		"docs/http.md":          {"transport/guide_test.go", 2},
 		"docs/model-apis.md":    {"guide_test.go", 2},
-		"docs/journal.md":       {"journal_guide_test.go", 3},
+		"docs/journal.md":       {"journal_guide_test.go", 4},
 	} {
 		text, err := os.ReadFile(guide)
 		require.NoError(t, err)

@@ -91,19 +91,24 @@ func stream[T, R any](cfg settings, err error, start func(executor.Keeper[T, R],
 			yield(Result[T, R]{Index: -1, Err: failed})
 			return
 		}
-		var last error
-		more := true
-		start(kept, cfg.Config)(func(r Result[T, R]) bool {
-			if r.Err != nil {
-				r.Err = named(r.Err)
-				last = r.Err
-			}
-			more = yield(r)
-			return more
-		})
-		if unsynced := cfg.unsynced(last); unsynced != nil && more {
-			yield(Result[T, R]{Index: -1, Err: unsynced})
+		pass(start(kept, cfg.Config), &cfg, yield)
+	}
+}
+
+// pass yields results, and in the end what is wrong with the journal.
+func pass[T, R any](results iter.Seq[Result[T, R]], cfg *settings, yield func(Result[T, R]) bool) {
+	var last error
+	more := true
+	results(func(r Result[T, R]) bool {
+		if r.Err != nil {
+			r.Err = named(r.Err)
+			last = r.Err
 		}
+		more = yield(r)
+		return more
+	})
+	if unsynced := cfg.unsynced(last); unsynced != nil && more {
+		yield(Result[T, R]{Index: -1, Err: unsynced})
 	}
 }
 

@@ -47,14 +47,26 @@ type journaling struct {
 	key     any              // a func(T) string, nil for a digest
 }
 
-// keeper returns what keeps the items of a run, nil if nothing does.
-func keeper[T, R any](c *settings) (executor.Keeper[T, R], error) {
+// keyFunc returns what tells the key of an item, not regarding equal ones.
+func keyFunc[T any](c *settings) (func(T) (journal.Key, error), error) {
+	if c.key == nil {
+		return func(item T) (journal.Key, error) {
+			text, err := json.Marshal(item)
+			return journal.KeyOf(text), err
+		}, nil
+	}
 	key, ok := c.key.(func(T) string)
-	if c.key != nil && !ok {
+	if !ok {
 		return nil, &ConfigError{Field: "WithKey", Value: fmt.Sprintf("%T", c.key), Range: fmt.Sprintf("a function of the run's items: %T", key)}
 	}
-	if c.journal == nil {
-		return nil, nil
+	return func(item T) (journal.Key, error) { return journal.KeyOf([]byte(key(item))), nil }, nil
+}
+
+// keeper returns what keeps the items of a run, nil if nothing does.
+func keeper[T, R any](c *settings) (executor.Keeper[T, R], error) {
+	key, err := keyFunc[T](c)
+	if err != nil || c.journal == nil {
+		return nil, err
 	}
 	found := c.journal.Found()
 	if found.Runs > 0 && found.Header.Command != journal.Program {
@@ -70,7 +82,7 @@ func keeper[T, R any](c *settings) (executor.Keeper[T, R], error) {
 type journaled[T, R any] struct {
 	*journal.Journal
 	again bool
-	keyOf func(T) string
+	keyOf func(T) (journal.Key, error)
 
 	mu       sync.Mutex
 	equal    map[journal.Key]equal
@@ -85,7 +97,7 @@ type equal struct{ seen, recorded int32 }
 
 // Known implements [executor.Keeper].
 func (k *journaled[T, R]) Known(i int, item T) (past executor.Outcome[R], known bool, err error) {
-	key, err := k.identify(item)
+	key, err := k.keyOf(item)
 	if err != nil { // it is run each time
 		return past, false, nil
 	}
@@ -109,15 +121,6 @@ func (k *journaled[T, R]) Known(i int, item T) (past executor.Outcome[R], known 
 		}
 	}
 	return past, known, nil
-}
-
-// identify returns the key of an item, not regarding equal ones.
-func (k *journaled[T, R]) identify(item T) (journal.Key, error) {
-	if k.keyOf != nil {
-		return journal.KeyOf([]byte(k.keyOf(item))), nil
-	}
-	text, err := json.Marshal(item)
-	return journal.KeyOf(text), err
 }
 
 // Keep implements [executor.Keeper].

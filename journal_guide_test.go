@@ -3,6 +3,7 @@ package amorsize_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,34 @@ func TestJournalGuideKeys(t *testing.T) {
 	_, err = amorsize.ExecuteContext(ctx, fetch, pages,
 		amorsize.WithJournal(j, journal.RetryFailed), amorsize.WithErrors(amorsize.Collect))
 	require.NoError(t, err)
+}
+
+func TestJournalGuideCrawl(t *testing.T) {
+	ctx, j, total := t.Context(), openJournal(t, journalPath(t)), 0
+	list := func(_ context.Context, dir string) (files int, dirs []string, err error) {
+		switch {
+		case dir == "":
+			return 0, nil, errRefused
+		case len(dir) > 8:
+			return 1, nil, nil
+		}
+		return 2, []string{dir + "/a", dir + "/b"}, nil
+	}
+	err := func() error {
+		for r := range amorsize.Crawl(ctx, func(ctx context.Context, dir string, found func(...string)) (int, error) {
+			files, dirs, err := list(ctx, dir)
+			found(dirs...)
+			return files, err
+		}, slices.Values([]string{"/data"}), amorsize.WithJournal(j)) {
+			if r.Err != nil {
+				return r.Err
+			}
+			total += r.Value
+		}
+		return nil
+	}()
+	require.NoError(t, err)
+	require.Equal(t, 10, total)
 }
 
 func TestJournalGuideFailures(t *testing.T) {

@@ -183,7 +183,7 @@ func journalPrice(o options, dir string) {
 		items[i] = i
 	}
 	text := strings.Repeat("x", 98)
-	fn := func(_ context.Context, i int) (string, error) { return text, nil }
+	fn := func(context.Context, int) (string, error) { return text, nil }
 	run := func(opts ...amorsize.Option) { must(amorsize.ExecuteContext(context.Background(), fn, items, opts...)) }
 	n := 0
 	with := func(sync journal.Sync) func() {

@@ -60,6 +60,15 @@ func Stream[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq[T], cfg
 // StreamSeq2 is [Stream] for an input that can fail. Its first error ends the
 // stream: what came before it is run and yielded, then the error, with index -1.
 func StreamSeq2[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq2[T, error], cfg Config) iter.Seq[Result[T, R]] {
+	if items == nil {
+		return StreamFrom[T, R](ctx, fn, nil, cfg)
+	}
+	return StreamFrom(ctx, fn, func(context.Context) iter.Seq2[T, error] { return items }, cfg)
+}
+
+// StreamFrom is [StreamSeq2] for an input that waits for what becomes of its items: items is
+// called once, with a context that ends when no further item is wanted.
+func StreamFrom[T, R any](ctx context.Context, fn Func[T, R], items func(ctx context.Context) iter.Seq2[T, error], cfg Config) iter.Seq[Result[T, R]] {
 	return func(yield func(Result[T, R]) bool) {
 		if err := checkStream(ctx, fn, items == nil, &cfg); err != nil {
 			yield(Result[T, R]{Index: -1, Err: err})
@@ -67,7 +76,7 @@ func StreamSeq2[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq2[T,
 		}
 		s := newStream(ctx, fn.bounded(&cfg), nil, cfg)
 		s.items = func(yield func(T) bool) {
-			for item, err := range items {
+			for item, err := range items(s.ctx) {
 				if s.inputErr = err; err != nil || !yield(item) {
 					return
 				}

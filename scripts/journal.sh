@@ -55,4 +55,9 @@ cp "$work/disk/night.jsonl" "$work/full.jsonl"
 done=$(grep -c '"type":"item"' "$work/full.jsonl")
 "$work/resume" "$work/full.jsonl" <"$work/words" | cmp - "$work/want"
 [ "$(grep -c '"type":"item"' "$work/full.jsonl")" = 2000 ] || { echo "not every item is recorded once"; exit 1; }
+mount -o remount,ro "$work/disk"
+! "$work/resume" "$work/disk/other.jsonl" <"$work/words" >/dev/null 2>"$work/said" || exit 1
+said "read-only file system"
+! "$work/resume" "$work/disk/night.jsonl" <"$work/words" >/dev/null 2>"$work/said" || exit 1
+said "read-only file system"
 echo "a disk that was full after $done of 2000 items: it was said, and nothing lost"
