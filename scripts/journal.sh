@@ -31,6 +31,7 @@ done
 echo "the program of docs/journal.md: killed 5 times, and its output is what it should be"
 
 "$work/killdrill" -n "${ITEMS:-100000}" -kills "${KILLS:-10}" -seed "$seed"
+"$work/killdrill" -mode command -n "$((${ITEMS:-100000} / 5))" -kills "$((${KILLS:-10} / 2))" -seed "$seed"
 
 # said TEXT: the last run failed, and said so.
 said() {

@@ -9,7 +9,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,10 +16,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
-	"syscall"
 	"time"
-	"unsafe"
+
+	"github.com/amorsize/amorsize/journal"
+	"github.com/amorsize/amorsize/scripts/killdrill/counted"
 )
 
 // perKill is how many items may run twice for each kill: two groups of records, and what was
@@ -31,7 +30,7 @@ func main() {
 	n := flag.Int("n", 1_000_000, "items")
 	kills := flag.Int("kills", 50, "kills")
 	seed := flag.Uint64("seed", 1, "of the moments")
-	mode := flag.String("mode", "", "execute, batches or stream; all if none is given")
+	mode := flag.String("mode", "", "execute, batches, stream or command; all but the command if none is given")
 	child := flag.String("child", "", "for its own use")
 	flag.Parse()
 	if *child != "" {
@@ -60,8 +59,11 @@ func drill(mode string, n, kills int, seed uint64) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	calls, err := openCalls(dir, n)
+	calls, err := counted.Open(dir, n)
 	if err != nil {
+		return err
+	}
+	if err := build(dir, mode); err != nil {
 		return err
 	}
 	random := rand.New(rand.NewPCG(seed, uint64(n)))
@@ -80,35 +82,85 @@ func drill(mode string, n, kills int, seed uint64) error {
 	if err := start(dir, mode, n).Run(); err != nil {
 		return fmt.Errorf("the last run: %w", err)
 	}
-	twice, most := calls.excess()
+	twice, most := excess(calls)
 	fmt.Printf("%-8s %d items, %d kills, %.1f s: %d run twice (%.0f a kill, of at most %d), none more than %d times\n",
 		mode, n, killed, time.Since(began).Seconds(), twice, float64(twice)/float64(max(1, killed)), perKill, most)
 	if twice > killed*perKill {
 		return errors.New("more items have run twice than are promised")
 	}
+	if mode == "command" {
+		return logged(filepath.Join(dir, "night.jsonl"), n)
+	}
 	return compare(filepath.Join(dir, "out"), n)
 }
 
+// build makes the command, where that is the program.
+func build(dir, mode string) error {
+	if mode != "command" {
+		return nil
+	}
+	if text, err := exec.Command("go", "build", "-o", filepath.Join(dir, "amorsize"), "./cmd/amorsize").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, text)
+	}
+	return nil
+}
+
+// start returns the program: this one, or the command with a function that is counted as well.
 func start(dir, mode string, n int) *exec.Cmd {
 	c := exec.Command(os.Args[0], "-child", dir, "-mode", mode, "-n", fmt.Sprint(n))
+	if mode == "command" {
+		c = exec.Command(filepath.Join(dir, "amorsize"), "exec", "-q", "./scripts/killdrill/counted.Item",
+			"--range", fmt.Sprintf("0-%d", n-1), "--log", filepath.Join(dir, "night.jsonl"), "--resume")
+		c.Env = append(os.Environ(), "AMORSIZE_HISTORY=off", counted.Dir+"="+dir, counted.Items+"="+fmt.Sprint(n))
+	}
 	c.Stderr = os.Stderr
 	return c
 }
 
+// logged asks that the log of the command has each item once.
+func logged(path string, n int) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }()
+	over := map[journal.Key]int{}
+	_, err = journal.Read(file, func(line journal.Line) error {
+		if line.Type != "item" {
+			return nil
+		}
+		key, _, ok, err := line.Outcome()
+		if !ok || err != nil {
+			return fmt.Errorf("line %d: %s", line.Number, line.Body)
+		}
+		over[key]++
+		return nil
+	})
+	for key, n := range over {
+		if n != 1 && err == nil {
+			err = fmt.Errorf("%v is over %d times", key, n)
+		}
+	}
+	if err == nil && len(over) != n {
+		err = fmt.Errorf("%d items are over", len(over))
+	}
+	return err
+}
+
 // runAndKill runs the program until it has made about so many calls, or is still reading its
 // journal, and kills it. done says that it was done before.
-func runAndKill(dir, mode string, n int, calls *calls, random *rand.Rand, share int) (done bool, err error) {
+func runAndKill(dir, mode string, n int, calls *counted.Calls, random *rand.Rand, share int) (done bool, err error) {
 	c := start(dir, mode, n)
 	if err := c.Start(); err != nil {
 		return false, err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()
-	until := calls.total.Load() + int64(random.IntN(2*share)) - int64(share/10)
+	until := calls.Total.Load() + int64(random.IntN(2*share)) - int64(share/10)
 	deadline := time.After(time.Duration(random.Int64N(int64(20 * time.Second))))
 	look := time.NewTicker(time.Millisecond)
 	defer look.Stop()
-	for calls.total.Load() < until {
+	for calls.Total.Load() < until {
 		select {
 		case err := <-ended:
 			return true, err
@@ -126,35 +178,9 @@ func runAndKill(dir, mode string, n int, calls *calls, random *rand.Rand, share 
 	return false, nil
 }
 
-// calls counts, in a file that outlives a process that is killed, the calls for each item.
-type calls struct {
-	total  *atomic.Int64
-	counts []byte
-}
-
-func openCalls(dir string, n int) (*calls, error) {
-	file, err := os.OpenFile(filepath.Join(dir, "calls"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = file.Close() }()
-	if err := file.Truncate(int64(n) + 8); err != nil {
-		return nil, err
-	}
-	m, err := syscall.Mmap(int(file.Fd()), 0, n+8, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_SHARED)
-	if err != nil {
-		return nil, err
-	}
-	return &calls{total: (*atomic.Int64)(unsafe.Pointer(&m[0])), counts: m[8:]}, nil
-}
-
-func (c *calls) count(i int) {
-	c.counts[i]++
-	c.total.Add(1)
-}
-
-func (c *calls) excess() (twice, most int) {
-	for _, n := range c.counts {
+// excess returns how many calls were made for items that had one, and the most for an item.
+func excess(c *counted.Calls) (twice, most int) {
+	for _, n := range c.Counts {
 		twice += max(0, int(n)-1)
 		most = max(most, int(n))
 	}
@@ -169,8 +195,7 @@ func compare(path string, n int) error {
 	}
 	var want bytes.Buffer
 	for i := range n {
-		result, _ := answer(context.Background(), i)
-		fmt.Fprintln(&want, result)
+		fmt.Fprintln(&want, counted.Answer(i))
 	}
 	if !bytes.Equal(got, want.Bytes()) {
 		return errors.New("the output is not that of a run that nobody killed")

@@ -13,16 +13,12 @@ import (
 
 	"github.com/amorsize/amorsize"
 	"github.com/amorsize/amorsize/journal"
+	"github.com/amorsize/amorsize/scripts/killdrill/counted"
 )
-
-// answer is what is computed of an item.
-func answer(_ context.Context, i int) (string, error) {
-	return fmt.Sprintf("%d: %x", i, uint64(i)*0x9e3779b97f4a7c15), nil
-}
 
 // work is the program that is killed.
 func work(dir, mode string, n int) (err error) {
-	calls, err := openCalls(dir, n)
+	calls, err := counted.Open(dir, n)
 	if err != nil {
 		return err
 	}
@@ -35,9 +31,9 @@ func work(dir, mode string, n int) (err error) {
 	for i := range items {
 		items[i] = i
 	}
-	one := func(ctx context.Context, i int) (string, error) {
-		calls.count(i)
-		return answer(ctx, i)
+	one := func(_ context.Context, i int) (string, error) {
+		calls.Count(i)
+		return counted.Answer(i), nil
 	}
 	out, err := os.Create(filepath.Join(dir, "out"))
 	if err != nil {
