@@ -219,3 +219,44 @@ func TestArrivalsAwaitRoom(t *testing.T) {
 		require.Equal(t, 6, <-got)
 	})
 }
+
+// What need not be run is left out of claims, and what is behind it is claimed next.
+func TestArrivalsSkip(t *testing.T) {
+	known := map[int]bool{0: true, 1: true, 4: true, 9: true}
+	var seen []int
+	skip := func(s Span) Span {
+		for s.Lo < s.Hi && known[s.Lo] {
+			seen = append(seen, s.Lo)
+			delete(known, s.Lo)
+			s.Lo++
+		}
+		run := Span{s.Lo, s.Lo}
+		for run.Hi < s.Hi && !known[run.Hi] {
+			run.Hi++
+		}
+		return run
+	}
+	a := NewArrivals(100, true)
+	a.Skip(skip)
+	a.Arrive(10)
+	a.End()
+	s, ok := a.TakeAlone(6)
+	require.True(t, ok)
+	require.Equal(t, Span{2, 4}, s)
+	require.True(t, a.AwaitAlone(), "what was handed back is there")
+	s, ok = a.TakeAlone(6)
+	require.True(t, ok)
+	require.Equal(t, Span{5, 6}, s, "of those that were handed back")
+	i, ok := a.tryTake(1)
+	require.True(t, ok)
+	require.Equal(t, 6, i)
+	s, waited, ok := a.Take(100, 1)
+	require.True(t, ok)
+	require.False(t, waited)
+	require.Equal(t, Span{7, 9}, s)
+	_, ok = a.TakeAlone(6)
+	require.False(t, ok)
+	require.Equal(t, []int{0, 1, 4, 9}, seen)
+	require.False(t, a.AwaitAlone())
+	require.Empty(t, a.Rest())
+}
