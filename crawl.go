@@ -245,6 +245,14 @@ func (c *crawl[T, R]) Known(i int, item T) (past executor.Outcome[R], known bool
 	return executor.Outcome[R]{Value: of.Value.Value, Err: of.Err, Attempts: of.Attempts}, known, err
 }
 
+// Warnings says what was lost of the journal.
+func (c *crawl[T, R]) Warnings() []string {
+	if w, ok := c.kept.(interface{ Warnings() []string }); ok {
+		return w.Warnings()
+	}
+	return nil
+}
+
 // Keep implements [executor.Keeper].
 func (c *crawl[T, R]) Keep(i int, item T, now executor.Outcome[R]) error {
 	of := executor.Outcome[visit[T, R]]{Value: visit[T, R]{Value: now.Value}, Err: now.Err, Attempts: now.Attempts, Took: now.Took}

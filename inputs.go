@@ -2,6 +2,7 @@ package amorsize
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,38 +14,70 @@ import (
 // Inputs of a [StreamSeq2], or an [Engine]'s. Each yields an error of its own as the last
 // thing, and the stream ends with that: it can't be overlooked.
 
-// MostLine is how long a line of [Lines] may be, in bytes.
-const MostLine = 64 << 20
+// MaxLineBytes is how long a line of [Lines] may be, in bytes.
+const MaxLineBytes = 64 << 20
 
 // Lines returns the lines of r, without their ends (\n or \r\n). The last one need not have
-// one. Its error is that of r, or that a line is longer than [MostLine].
+// one. Its error is that of r, or that a line is longer than [MaxLineBytes].
 func Lines(r io.Reader) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
-		lines := bufio.NewScanner(r)
-		lines.Buffer(nil, MostLine)
+		in := noting{Reader: r}
+		lines := bufio.NewScanner(&in)
+		lines.Buffer(nil, MaxLineBytes+len("\r\n"))
+		lines.Split(in.split)
 		n := 0
-		for ; lines.Scan(); n++ {
+		for ; lines.Scan() && len(lines.Bytes()) <= MaxLineBytes; n++ {
 			if !yield(lines.Text(), nil) {
 				return
 			}
 		}
-		if err := lines.Err(); err != nil {
+		err := lines.Err()
+		if err == nil && len(lines.Bytes()) > MaxLineBytes {
+			err = bufio.ErrTooLong
+		}
+		if err != nil {
 			yield("", fmt.Errorf("amorsize: line %d: %w", n+1, err))
 		}
 	}
+}
+
+// noting is a reader that notes its error.
+type noting struct {
+	io.Reader
+	err error
+}
+
+func (n *noting) Read(p []byte) (int, error) {
+	read, err := n.Reader.Read(p)
+	if err != nil {
+		n.err = err
+	}
+	return read, err
+}
+
+// split returns lines, but not a part of one that an error of the reader has cut off.
+func (n *noting) split(data []byte, atEOF bool) (advance int, token []byte, err error) {
+	advance, token, err = bufio.ScanLines(data, atEOF)
+	if atEOF && n.err != nil && !errors.Is(n.err, io.EOF) && !bytes.HasSuffix(data[:advance], []byte{'\n'}) {
+		return len(data), nil, err
+	}
+	return advance, token, err
 }
 
 // Channel returns what is received from items until it is closed. If ctx ends first, its cause
 // is the error: what was still to come is missing. See also [FromChannel].
 func Channel[T any](ctx context.Context, items <-chan T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
-		for item := range FromChannel(ctx, items) {
-			if !yield(item, nil) {
+		for {
+			select {
+			case <-ctx.Done():
+				yield(*new(T), &CanceledError{Err: ctx.Err(), Cause: context.Cause(ctx)})
 				return
+			case item, more := <-items:
+				if !more || !yield(item, nil) {
+					return
+				}
 			}
-		}
-		if err := ctx.Err(); err != nil {
-			yield(*new(T), &CanceledError{Err: err, Cause: context.Cause(ctx)})
 		}
 	}
 }
@@ -79,7 +112,7 @@ func Map[A, B any](items iter.Seq2[A, error], f func(A) (B, error)) iter.Seq2[B,
 func Batched[T any](items iter.Seq2[T, error], size int, every time.Duration) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		if size < 1 || every < 0 {
-			yield(nil, &ConfigError{Field: "Batched", Value: fmt.Sprintf("%d, %v", size, every), Range: "a size of at least 1, a time of at least 0"})
+			yield(nil, badBatches(size, every))
 			return
 		}
 		b := batching[T]{size: size, every: every, taken: make(chan taken[T]), left: make(chan struct{})}
@@ -105,6 +138,14 @@ func Batched[T any](items iter.Seq2[T, error], size int, every time.Duration) it
 		}()
 		b.yield(yield)
 	}
+}
+
+// badBatches says which argument of [Batched] is out of range.
+func badBatches(size int, every time.Duration) error {
+	if size < 1 {
+		return &ConfigError{Field: "size", Value: size, Range: "at least 1"}
+	}
+	return &ConfigError{Field: "every", Value: every, Range: "at least 0"}
 }
 
 // batching is one loop over what [Batched] returns.

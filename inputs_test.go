@@ -61,7 +61,13 @@ func TestLines(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.EqualError(t, err, "amorsize: line 3: unexpected EOF")
 	require.Equal(t, []string{"a", "b"}, list)
-	_, err = all(t, amorsize.Lines(io.MultiReader(strings.NewReader("a\n"), bytes.NewReader(make([]byte, amorsize.MostLine+1)))))
+	list, err = all(t, amorsize.Lines(io.MultiReader(strings.NewReader("delete 1\ndelete 12"), iotest.ErrReader(io.ErrUnexpectedEOF))))
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.Equal(t, []string{"delete 1"}, list, "and no half of a line")
+	list, err = all(t, amorsize.Lines(strings.NewReader(strings.Repeat("x", amorsize.MaxLineBytes)+"\r\n")))
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+	_, err = all(t, amorsize.Lines(io.MultiReader(strings.NewReader("a\n"), bytes.NewReader(make([]byte, amorsize.MaxLineBytes+1)))))
 	require.ErrorContains(t, err, "amorsize: line 2: ")
 	for range amorsize.Lines(strings.NewReader("a\nb\n")) {
 		break

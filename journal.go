@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/amorsize/amorsize/executor"
 	"github.com/amorsize/amorsize/journal"
@@ -47,21 +48,6 @@ type journaling struct {
 	key     any              // a func(T) string, nil for a digest
 }
 
-// keyFunc returns what tells the key of an item, not regarding equal ones.
-func keyFunc[T any](c *settings) (func(T) (journal.Key, error), error) {
-	if c.key == nil {
-		return func(item T) (journal.Key, error) {
-			text, err := json.Marshal(item)
-			return journal.KeyOf(text), err
-		}, nil
-	}
-	key, ok := c.key.(func(T) string)
-	if !ok {
-		return nil, &ConfigError{Field: "WithKey", Value: fmt.Sprintf("%T", c.key), Range: fmt.Sprintf("a function of the run's items: %T", key)}
-	}
-	return func(item T) (journal.Key, error) { return journal.KeyOf([]byte(key(item))), nil }, nil
-}
-
 // keeper returns what keeps the items of a run, nil if nothing does.
 func keeper[T, R any](c *settings) (executor.Keeper[T, R], error) {
 	key, err := keyFunc[T](c)
@@ -70,24 +56,30 @@ func keeper[T, R any](c *settings) (executor.Keeper[T, R], error) {
 	}
 	found := c.journal.Found()
 	if found.Runs > 0 && found.Header.Command != journal.Program {
-		return nil, &journal.Error{Path: c.journal.Path(), Err: fmt.Errorf("%w: of amorsize %s", journal.ErrOther, found.Header.Command)}
+		return nil, &journal.Error{Path: c.journal.Path(), Err: fmt.Errorf("%w: of amorsize %s", journal.ErrOtherRun, found.Header.Command)}
 	}
-	c.Warnings = append(slices.Clip(c.Warnings), found.Warnings()...)
+	if err := c.journal.Err(); err != nil {
+		return nil, err
+	}
+	failFast := c.Errors == FailFast
 	return &journaled[T, R]{
-		Journal: c.journal, again: c.again || c.Errors == FailFast, keyOf: key, equal: map[journal.Key]equal{}, keys: keys{},
+		Journal: c.journal, again: c.again || failFast, failFast: failFast, keyOf: key,
+		equal: map[journal.Key]equal{}, keys: keys{}, lost: c.journal.Lost(),
 	}, nil
 }
 
 // journaled keeps the items of one run in a journal.
 type journaled[T, R any] struct {
 	*journal.Journal
-	again bool
-	keyOf func(T) (journal.Key, error)
+	again    bool // what failed is run again
+	failFast bool // and what fails ends the run
+	keyOf    func(T) (journal.Key, error)
+	lost     int // results that could not be read before
+	known    atomic.Int64
 
-	mu       sync.Mutex
-	equal    map[journal.Key]equal
-	repeated bool // some items are equal
-	keys     keys // of items that are to be run
+	mu    sync.Mutex
+	equal map[journal.Key]equal
+	keys  keys // of items that are to be run
 }
 
 // equal counts equal items: how many there have been, and before which all have a record.
@@ -105,9 +97,11 @@ func (k *journaled[T, R]) Known(i int, item T) (past executor.Outcome[R], known 
 	of := k.equal[key]
 	of.seen++
 	k.equal[key] = of
-	k.repeated = k.repeated || of.seen > 1
 	k.mu.Unlock()
 	found, known := k.Find(key.Again(int(of.seen)-1), k.again)
+	if known {
+		k.known.Add(1)
+	}
 	switch {
 	case !known:
 		k.mu.Lock()
@@ -117,7 +111,8 @@ func (k *journaled[T, R]) Known(i int, item T) (past executor.Outcome[R], known 
 		past.Err, past.Attempts = &journal.PastError{Failure: *found.Failure}, found.Failure.Attempts
 	default:
 		if err := k.Codec().Unmarshal(found.Result, &past.Value); err != nil {
-			return past, false, &journal.Error{Path: k.Path(), Err: fmt.Errorf("the result of item %d can't be read as a %T: %w", i, past.Value, err)}
+			return past, false, &journal.Error{Path: k.Path(), Err: fmt.Errorf(
+				"the result of item %d can't be read as a %T: %w (has the type of results changed? then change Options.Run, and begin a new file)", i, past.Value, err)}
 		}
 	}
 	return past, known, nil
@@ -125,17 +120,17 @@ func (k *journaled[T, R]) Known(i int, item T) (past executor.Outcome[R], known 
 
 // Keep implements [executor.Keeper].
 func (k *journaled[T, R]) Keep(i int, item T, now executor.Outcome[R]) error {
-	key, ok := k.take(i, now.Err == nil)
+	key, ok := k.take(i)
+	if !ok { // it has none; what it is listed by is its number
+		key = journal.KeyOf(fmt.Appendf(nil, "%T %d", item, i))
+	}
 	r := journal.Record{Index: i, Key: key, Attempts: now.Attempts, Took: now.Took}
 	switch {
 	case now.Err != nil:
-		if !ok { // it has none; what it is listed by is its number
-			r.Key = journal.KeyOf(fmt.Appendf(nil, "%T %d", item, i))
-		}
 		r.Failed = failed(item, now.Err)
-		r.Failed.Again = r.Failed.Again || !ok
+		r.Failed.Again = r.Failed.Again || !ok || k.failFast
 	case !ok:
-		return nil
+		return k.Forget(key)
 	default:
 		var err error
 		if r.Result, err = k.Codec().Marshal(now.Value); err != nil {
@@ -145,15 +140,28 @@ func (k *journaled[T, R]) Keep(i int, item T, now executor.Outcome[R]) error {
 	return k.Add(r)
 }
 
+// Warnings says what was lost of the journal.
+func (k *journaled[T, R]) Warnings() []string {
+	found := k.Found()
+	list := found.Warnings()
+	if n := k.Lost() - k.lost; n > 0 {
+		list = append(list, fmt.Sprintf("journal: results that could not be read, since a file of %s.spill is damaged or gone: %d; their items ran again", k.Path(), n))
+	}
+	k.mu.Lock()
+	ran := len(k.equal)
+	k.mu.Unlock()
+	if found.Items > 0 && ran > 0 && k.known.Load() == 0 {
+		list = append(list, fmt.Sprintf("journal: it has %d items, and none of this run: is it the right one, and has what its items are known by changed?", found.Items))
+	}
+	return list
+}
+
 // take returns the key that the record of an item gets, if it has one.
-func (k *journaled[T, R]) take(i int, well bool) (key journal.Key, ok bool) {
+func (k *journaled[T, R]) take(i int) (key journal.Key, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if key, ok = k.keys.take(i); !ok {
 		return key, false
-	}
-	if well && !k.repeated { // the journal will have it, if an equal one should come
-		return key, true
 	}
 	of := k.equal[key]
 	for of.recorded < of.seen-1 && k.Has(key.Again(int(of.recorded)), k.again) {
@@ -163,40 +171,6 @@ func (k *journaled[T, R]) take(i int, well bool) (key journal.Key, ok bool) {
 	of.recorded++
 	k.equal[key] = of
 	return key.Again(n), true
-}
-
-// keys are those of items by their number. Most numbers come in their order, and go in about
-// the same: so they are in pages, which are found sooner than each for itself.
-type keys map[int]*keyPage
-
-const pageSize = 256
-
-type keyPage struct {
-	keys  [pageSize]journal.Key
-	there [pageSize]bool
-	left  int
-}
-
-func (k keys) put(i int, key journal.Key) {
-	p := k[i/pageSize]
-	if p == nil {
-		p = &keyPage{}
-		k[i/pageSize] = p
-	}
-	p.keys[i%pageSize], p.there[i%pageSize] = key, true
-	p.left++
-}
-
-func (k keys) take(i int) (key journal.Key, ok bool) {
-	p := k[i/pageSize]
-	if p == nil || !p.there[i%pageSize] {
-		return key, false
-	}
-	key, p.there[i%pageSize] = p.keys[i%pageSize], false
-	if p.left--; p.left == 0 {
-		delete(k, i/pageSize)
-	}
-	return key, true
 }
 
 // failed returns what is kept of an item that failed.

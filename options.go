@@ -216,6 +216,8 @@ func apply(cfg *settings, opts []Option) error {
 var optionOf = map[string]string{
 	"TargetChunk": "WithTargetChunkDuration",
 	"fn":          "fn",
+	"size":        "Batched: size",
+	"every":       "Batched: every",
 	"ctx":         "ctx",
 }
 

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/answer"
@@ -51,20 +52,17 @@ func (b *batches[T, R]) failures(err error) func(at int) error {
 	}
 }
 
-// lost tells of the items of a part that panicked, or ended its goroutine: of those that no
-// attempt did.
+// lost tells of the items of a part that panicked, or ended its goroutine.
 func (b *batches[T, R]) lost(w *worker) {
 	err := w.ended()
 	if err == nil || w.at >= b.span.Hi {
 		return
 	}
-	open := b.open
-	if open == nil {
-		for at := b.span.Lo; at < b.span.Hi; at++ {
-			open = append(open, at)
+	for at := b.span.Lo; at < b.span.Hi; at++ {
+		now := Outcome[R]{Err: err, Attempts: w.attempts}
+		if b.open != nil && !slices.Contains(b.open, at) { // an attempt did it
+			now.Value, now.Err = b.out[b.kept.past.number(at)], nil
 		}
-	}
-	for _, at := range open {
-		b.kept.keep(w, at, b.items[at], Outcome[R]{Err: err, Attempts: w.attempts}, clock.Now())
+		b.kept.keep(w, at, b.items[at], now, clock.Now())
 	}
 }

@@ -121,8 +121,6 @@ type Config struct {
 	Logger *slog.Logger
 	// Observers are told the events of the run. See [Observer].
 	Observers []Observer
-	// Warnings are in the report, before those of the run.
-	Warnings []string
 }
 
 // Validate returns a [*ConfigError] for the first setting that is out of

@@ -211,6 +211,7 @@ func (d *delivery[T, R]) gaps(why error) []Result[T, R] {
 		}
 	}
 	notRun := &stoppedError{err: ErrNotRun, why: why}
+	d.arrivals.Skip(nil) // what is known and came since the run was over has its place among them
 	for _, s := range d.arrivals.Rest() {
 		for i := s.Lo; i < s.Hi; i++ {
 			if of, known := d.known[i]; known {

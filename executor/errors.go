@@ -66,9 +66,13 @@ type BatchError struct {
 	Index int // of the batch's first item
 	Size  int // items in the batch
 	Err   error
+	apart bool // others, which were known, stand between them
 }
 
 func (e *BatchError) Error() string {
+	if e.apart {
+		return fmt.Sprintf("batch of %d items from %d on: %v", e.Size, e.Index, e.Err)
+	}
 	return fmt.Sprintf("batch of items %d to %d: %v", e.Index, e.Index+e.Size-1, e.Err)
 }
 

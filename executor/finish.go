@@ -69,7 +69,7 @@ func (r *run) report(notRun []span, err error) *Report {
 		Elapsed: r.ended - r.start, Busy: r.done.busy,
 		PredictedDuration: plan.PredictedDuration,
 		PeakWorkers:       r.crew.count.peak, Chunks: r.done.chunks,
-		Changes: r.record.changes, Warnings: slices.Concat(r.cfg.Warnings, plan.Warnings, r.room.warnings()), Dropped: r.events.dropped(),
+		Changes: r.record.changes, Warnings: slices.Concat(r.cfg.past.warn(), plan.Warnings, r.room.warnings()), Dropped: r.events.dropped(),
 		Bound: r.bound(), Timeline: r.record.moments, Latency: r.record.latencies.summary(r.record.last.Base),
 	}
 	if cpu, ok := sampling.ProcessCPU(); ok {

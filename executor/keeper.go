@@ -15,7 +15,8 @@ type Keeper[T, R any] interface {
 	// is run again. An error ends the run.
 	Known(i int, item T) (past Outcome[R], known bool, err error)
 	// Keep is told what became of item i, by the goroutine that ran it. Items that were cut
-	// off by the end of the run are not told. An error ends the run, which returns it.
+	// off by the end of the run are not told. An error ends the run, which returns it. What a
+	// method Warnings() []string says at the end is in the report.
 	Keep(i int, item T, now Outcome[R]) error
 }
 
@@ -35,6 +36,7 @@ var errUnkept = errors.New("amorsize: the outcome of an item could not be kept")
 type past struct {
 	numbers []int        // of the items that are run; nil if the run has them in their places
 	apart   int          // known items that the source does not have
+	warns   warner       // nil if the keeper has nothing to say
 	faults  []fault      // of those that failed
 	known   atomic.Int64 // items
 	failed  atomic.Int64 // of them
@@ -102,10 +104,22 @@ func (p *past) place(err error) {
 	case *ItemError:
 		e.Index = p.number(e.Index)
 	case *BatchError:
+		e.apart = len(p.spans(span{Lo: e.Index, Hi: e.Index + e.Size})) > 1
 		e.Index = p.number(e.Index)
 	case *PanicError:
 		e.Index = p.number(e.Index)
 	}
+}
+
+// warner is a keeper that has something to say at the end of a run, for the report.
+type warner interface{ Warnings() []string }
+
+// warn returns what the keeper has to say.
+func (p *past) warn() []string {
+	if p == nil || p.warns == nil {
+		return nil
+	}
+	return p.warns.Warnings()
 }
 
 // failures returns how many items failed in an earlier run.
@@ -133,10 +147,24 @@ func (p *past) tell(r *Report) {
 	r.Known, r.knownFailed = int(p.known.Load()), int(p.failed.Load())
 }
 
+func newPast[T, R any](k Keeper[T, R]) *past {
+	p := &past{}
+	p.warns, _ = k.(warner)
+	return p
+}
+
+// count counts a known item that a stream hands on.
+func (p *past) count(failed error) {
+	p.known.Add(1)
+	if failed != nil {
+		p.failed.Add(1)
+	}
+}
+
 // left asks the keeper about all items. It returns those that are to be run, and puts the
 // results of others in their places.
 func left[T, R any](k Keeper[T, R], items []T, out []R, mode ErrorMode) ([]T, *past, error) {
-	p := &past{}
+	p := newPast(k)
 	var rest []T
 	for i := range items {
 		of, known, err := k.Known(i, items[i])

@@ -12,6 +12,8 @@ import (
 
 // memoryKeeper knows results by the item, and keeps those that are new.
 type memoryKeeper struct {
+	warnings []string
+
 	mu     sync.Mutex
 	known  map[int]Outcome[int]
 	kept   map[int]Outcome[int] // by the number of the item
@@ -23,6 +25,8 @@ func (k *memoryKeeper) Known(_, item int) (Outcome[int], bool, error) {
 	past, known := k.known[item]
 	return past, known, k.asked
 }
+
+func (k *memoryKeeper) Warnings() []string { return k.warnings }
 
 func (k *memoryKeeper) Keep(i, _ int, now Outcome[int]) error {
 	k.mu.Lock()
@@ -75,8 +79,8 @@ func TestKeeper(t *testing.T) {
 		},
 	} {
 		var report Report
-		k := &memoryKeeper{known: map[int]Outcome[int]{0: {Value: 100}, 4: {Value: 104}, 5: {Err: errKept, Attempts: 3}}}
-		out, err := run(k, Config{Errors: Collect, Report: &report, Warnings: []string{"w"}})
+		k := &memoryKeeper{known: map[int]Outcome[int]{0: {Value: 100}, 4: {Value: 104}, 5: {Err: errKept, Attempts: 3}}, warnings: []string{"w"}}
+		out, err := run(k, Config{Errors: Collect, Report: &report})
 		require.Equal(t, []int{100, 10, 20, 30, 104, 0, 60, 0, 80, 90}, out, name)
 		var all *Errors
 		require.ErrorAs(t, err, &all, name)

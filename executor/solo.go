@@ -78,7 +78,7 @@ func newSolo(ctx context.Context, r runner, total int, cfg Config, batches *batc
 	o.prepareCalls(r.usesContext() || cfg.Session != nil)
 	o.w.done = ctx.Done()
 	o.w.runner = r
-	o.w.policed.sampling = len(cfg.Policies) > 0
+	o.w.policed.sampling = len(cfg.Policies) > 0 || cfg.past != nil
 	if batches != nil {
 		o.alarm.after = batchAlarm
 		o.sampler.Patient() // there is time
@@ -216,7 +216,7 @@ func (o *solo) record(err error) bool {
 	}
 	size := o.span.Hi - o.span.Lo
 	held := o.w.call.settle()
-	if len(o.cfg.Policies) > 0 {
+	if len(o.cfg.Policies) > 0 || o.cfg.past != nil {
 		held, o.w.policed.waited = o.w.policed.waited, 0 // that in the function included
 	}
 	o.sampler.Exclude(held + o.w.keeping)

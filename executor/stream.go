@@ -139,7 +139,7 @@ func newStream[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq[T], 
 	s.ring = newRing[T](window)
 	s.ready = make(chan struct{}, 1)
 	if fn.Keeper != nil {
-		s.known, s.cfg.past = map[int]Result[T, R]{}, &past{}
+		s.known, s.cfg.past = map[int]Result[T, R]{}, newPast(fn.Keeper)
 		s.arrivals.Skip(s.skip)
 	}
 	return s

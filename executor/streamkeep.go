@@ -15,9 +15,7 @@ func (s *stream[T, R]) recall(n int, item T) error {
 		return err
 	}
 	of := Result[T, R]{Index: n, Item: item, Value: past.Value}
-	s.cfg.past.known.Add(1)
 	if past.Err != nil {
-		s.cfg.past.failed.Add(1)
 		of.Value, of.Err = *new(R), &ItemError{Index: n, Attempts: past.Attempts, Err: past.Err}
 	}
 	s.mu.Lock()
@@ -37,6 +35,7 @@ func (s *stream[T, R]) skip(claim span) span {
 			break
 		}
 		delete(s.known, at)
+		s.cfg.past.count(of.Err)
 		s.results = append(s.results, of)
 	}
 	run := span{Lo: at, Hi: at}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/gob"
 	"encoding/json"
+	"errors"
 )
 
 // Codec says how results are kept. What it does not keep, as fields that are not exported,
@@ -17,7 +18,8 @@ type Codec interface {
 
 // The codecs. Another one, as of protocol buffers, is a type with three methods.
 var (
-	// JSON is encoding/json: results can be read in the journal. It is the default.
+	// JSON is encoding/json: results can be read in the journal. It is the default. Members
+	// that a type does not have are an error.
 	JSON Codec = jsonCodec{}
 	// Gob is encoding/gob, for what JSON does not have, as NaN.
 	Gob Codec = gobCodec{}
@@ -27,9 +29,23 @@ var (
 
 type jsonCodec struct{}
 
-func (jsonCodec) Name() string                            { return "json" }
-func (jsonCodec) Marshal(result any) ([]byte, error)      { return json.Marshal(result) }
-func (jsonCodec) Unmarshal(data []byte, result any) error { return json.Unmarshal(data, result) }
+func (jsonCodec) Name() string { return "json" }
+
+// Marshal refuses bytes that are no UTF-8, which JSON would not give back.
+func (jsonCodec) Marshal(result any) ([]byte, error) {
+	text, err := json.Marshal(result)
+	if err == nil && Replaced(text) {
+		err = errors.New("it has bytes that are no UTF-8, which JSON would replace: use journal.Gob")
+	}
+	return text, err
+}
+
+// Unmarshal refuses members that the type does not have: it is another one than was written.
+func (jsonCodec) Unmarshal(data []byte, result any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d.Decode(result)
+}
 
 type gobCodec struct{}
 

@@ -17,7 +17,7 @@ func (j *Journal) compact(old *os.File) error {
 	if err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(j.path), "."+filepath.Base(j.path)+"-")
+	temp, err := os.CreateTemp(filepath.Dir(j.real), "."+filepath.Base(j.real)+"-")
 	if err != nil {
 		return nil // a directory that can't be written to
 	}
@@ -27,7 +27,7 @@ func (j *Journal) compact(old *os.File) error {
 	_, err = Read(io.NewSectionReader(old, 0, j.end), c.take)
 	err = errors.Join(err, c.end(), w.Flush(), temp.Sync(), lock(temp))
 	if err == nil {
-		err = os.Rename(temp.Name(), j.path)
+		err = os.Rename(temp.Name(), j.real)
 	}
 	if err != nil {
 		_ = errors.Join(temp.Close(), os.Remove(temp.Name()))
@@ -35,12 +35,12 @@ func (j *Journal) compact(old *os.File) error {
 	}
 	before := j.found
 	whole, err := j.read(temp)
-	if err = errors.Join(err, syncDir(filepath.Dir(j.path)), old.Close()); err != nil {
+	if err = errors.Join(err, syncDir(filepath.Dir(j.real)), old.Close()); err != nil {
 		return errors.Join(err, temp.Close())
 	}
 	j.found = before
 	j.found.Compacted = true
-	j.group = newGroup(temp, true, whole, &j.opts)
+	j.group = newGroup(temp, whole, &j.opts)
 	return nil
 }
 

@@ -76,7 +76,7 @@ func TestFlippedBits(t *testing.T) {
 		lost, found := damaged(t, path, content, 20)
 		header := bytes.IndexByte(content, '\n')
 		switch {
-		case at <= header && lost == 20: // of what run it is, nobody knows
+		case at <= header: // a newer version, or of what run it is is not known: what is known is right
 		case at == len(content)-1:
 			require.Equal(t, 1, lost)
 			require.Positive(t, found.Torn)

@@ -15,12 +15,12 @@ var (
 	ErrInvalid = invalid.ErrInvalid
 	// ErrInUse is the cause when somebody else has the file open to write.
 	ErrInUse = errors.New("another one writes to it")
-	// ErrOther is the cause when the file is of another run, or was written by another codec.
-	ErrOther = errors.New("it is of another run")
+	// ErrOtherRun is the cause when the file is of another run, or was written by another codec.
+	ErrOtherRun = errors.New("it is of another run")
 	// ErrVersion is the cause when the format is newer than this package.
 	ErrVersion = errors.New("its version is newer than this one knows")
-	// ErrNotOne is the cause when the file is no journal.
-	ErrNotOne = errors.New("it is not a journal that amorsize wrote")
+	// ErrNotJournal is the cause when the file is no journal.
+	ErrNotJournal = errors.New("it is not a journal that amorsize wrote")
 	// ErrClosed is the cause when the journal has been closed.
 	ErrClosed = errors.New("it is closed")
 )

@@ -41,7 +41,7 @@ func Example() {
 	// Output:
 	// run
 	// known: "thumb.jpg"
-	// night.jsonl: it is of another run: "thumbnails v2", and not "thumbnails v3"
+	// night.jsonl: it is of another run: "thumbnails v2", and not "thumbnails v3" as Options.Run says; take another file
 }
 
 func ExampleJournal_Failed() {

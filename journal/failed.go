@@ -46,7 +46,9 @@ func (j *Journal) Dropped() int {
 func (j *Journal) listed() []int64 {
 	j.mu.Lock()
 	at := j.index.failures()
+	there, _ := slices.BinarySearch(at, j.written) // what comes after it is on its way
 	j.mu.Unlock()
+	at = at[:there]
 	return at[max(0, len(at)-j.opts.MaxFailed):]
 }
 
@@ -69,7 +71,10 @@ func (j *Journal) Purge(drop func(Failure) bool) (n int, err error) {
 		j.mu.Lock()
 		n = j.index.failed
 		j.mu.Unlock()
-		return n, j.note(forgotten{Type: "forget"}, (*index).forgetAll)
+		if err := j.note(forgotten{Type: "forget"}, (*index).forgetAll); err != nil {
+			return 0, err
+		}
+		return n, j.Sync()
 	}
 	var keys []Key
 	for f, err := range j.Failed() {
@@ -81,12 +86,23 @@ func (j *Journal) Purge(drop func(Failure) bool) (n int, err error) {
 		}
 	}
 	for _, k := range keys {
-		if err := j.note(forgotten{Type: "forget", ID: k.String()}, func(x *index) { x.forget(k) }); err != nil {
+		if err := j.Forget(k); err != nil {
 			return n, err
 		}
 		n++
 	}
 	return n, j.Sync()
+}
+
+// Forget has an item not be known any more, if it failed.
+func (j *Journal) Forget(key Key) error {
+	j.mu.Lock()
+	failed := j.index.at[key].failed()
+	j.mu.Unlock()
+	if !failed {
+		return nil
+	}
+	return j.note(forgotten{Type: "forget", ID: key.String()}, func(x *index) { x.forget(key) })
 }
 
 // Retry has what has failed so far run again by whoever goes on with the journal. Until then
@@ -100,6 +116,9 @@ func (j *Journal) Retry() error {
 
 // note adds a line that changes what is known.
 func (j *Journal) note(line any, change func(*index)) error {
+	if err := j.Err(); err != nil {
+		return err
+	}
 	raw, err := json.Marshal(line)
 	if err != nil {
 		return j.wrap(err)

@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"time"
+	"sync"
 )
 
 // File is the file of a journal without what its lines mean: for those who keep others. Each
 // line is written at once and left to the system to sync. It is safe for concurrent use.
 type File struct {
-	*group
-	file *os.File
+	file    *os.File
+	regular bool // else it has no end that could be cut off, and nothing to sync, as a pipe
+
+	mu  sync.Mutex
+	end int64
 }
 
 // OpenFile opens a file that nobody else writes to, and makes it if there is none. Its owner
@@ -32,8 +35,7 @@ func OpenFile(path string) (*File, error) {
 	if err != nil {
 		return nil, &Error{path, errors.Join(err, file.Close())}
 	}
-	o := Options{Sync: SyncNever, SyncRecords: 1, SyncEvery: time.Hour}
-	return &File{newGroup(file, info.Mode().IsRegular(), 0, &o), file}, nil
+	return &File{file: file, regular: info.Mode().IsRegular()}, nil
 }
 
 // closed closes a file, if there is one.
@@ -62,7 +64,7 @@ func (f *File) Lines(visit func(Line) error) (whole, size int64, err error) {
 func (f *File) Resume(size int64, fresh bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.end, f.written = size, size
+	f.end = size
 	if !f.regular {
 		return nil
 	}
@@ -79,11 +81,18 @@ func (f *File) Add(object any) error {
 	if err != nil {
 		return err
 	}
-	err = f.add(Seal(raw), func(int64) {})
-	if err != nil {
-		f.forgive()
+	line := Seal(raw)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.regular {
+		_, err := f.file.Write(line)
+		return err
 	}
-	return err
+	if _, err := f.file.WriteAt(line, f.end); err != nil { // how much of it is there it does not say
+		return errors.Join(err, f.file.Truncate(f.end))
+	}
+	f.end += int64(len(line))
+	return nil
 }
 
 // Sync puts what was written onto the disk.
@@ -95,10 +104,7 @@ func (f *File) Sync() error {
 }
 
 // Close syncs and closes the file.
-func (f *File) Close() error {
-	_ = f.close() // of each line that could not be written its Add has told
-	return errors.Join(f.Sync(), f.file.Close())
-}
+func (f *File) Close() error { return errors.Join(f.Sync(), f.file.Close()) }
 
 // InUseError says who writes to a file.
 type InUseError struct {

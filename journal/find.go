@@ -145,6 +145,20 @@ func (w *window) line(file io.ReaderAt, at int64, read func(line []byte) error) 
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
+		if line, ok := w.has(at); ok || err != nil { // there is no more
+			defer w.shrink()
+			if !ok {
+				return fmt.Errorf("no record ends behind %d", at)
+			}
+			return read(line)
+		}
+	}
+}
+
+// shrink keeps no more than a few windows.
+func (w *window) shrink() {
+	if cap(w.part) > 16*windowSize {
+		w.part = nil
 	}
 }
 
@@ -161,9 +175,12 @@ func (w *window) has(at int64) ([]byte, bool) {
 // Add records what became of an item. It waits where [Options] say so. After an error nothing
 // more is recorded: no room on the disk, for example.
 func (j *Journal) Add(r Record) error {
+	if j.viewed {
+		return j.wrap(errViewed)
+	}
 	at := time.Since(j.began)
 	var file *spill
-	if len(r.Result) >= j.opts.Spill && r.Failed == nil {
+	if len(r.Result) >= j.opts.SpillBytes && r.Failed == nil {
 		var err error
 		if file, err = j.spillOut(r.Key, r.Result); err != nil {
 			return j.wrap(err)
@@ -174,7 +191,7 @@ func (j *Journal) Add(r Record) error {
 	if r.Failed != nil {
 		line = appendFailed(line, &r, at)
 	} else {
-		line = appendRecord(line, &r, at, j.opts.Codec == JSON, file)
+		line = appendRecord(line, &r, at, j.opts.Codec, file)
 	}
 	line = seal(line, 0)
 	err := j.add(line, func(at int64) {

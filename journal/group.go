@@ -15,12 +15,11 @@ type group struct {
 	mu     sync.Mutex
 	synced sync.Cond // the lines that were being written are
 
-	file    disk
-	regular bool // else it has no end that could be cut off, and nothing to sync, as a pipe
-	sync    Sync
-	every   time.Duration
-	most    int
-	timer   *time.Timer
+	file  disk
+	sync  Sync
+	every time.Duration
+	most  int
+	timer *time.Timer
 
 	waiting []byte // lines to be written
 	spare   []byte // those that were
@@ -30,6 +29,7 @@ type group struct {
 	end     int64  // of the file, with what waits
 	written int64  // of it, what is in the file
 	writing bool
+	closing bool
 	err     error // why nothing is written any more
 }
 
@@ -37,7 +37,6 @@ type group struct {
 type disk interface {
 	io.ReaderAt
 	io.WriterAt
-	io.Writer
 	io.Closer
 	Sync() error
 	Truncate(size int64) error
@@ -46,8 +45,8 @@ type disk interface {
 // mostBytes is how much may wait at the most.
 const mostBytes = 4 << 20
 
-func newGroup(file disk, regular bool, end int64, o *Options) *group {
-	g := &group{file: file, regular: regular, sync: o.Sync, every: o.SyncEvery, most: o.SyncRecords, end: end, written: end}
+func newGroup(file disk, end int64, o *Options) *group {
+	g := &group{file: file, sync: o.Sync, every: o.SyncEvery, most: o.SyncRecords, end: end, written: end}
 	g.synced.L = &g.mu
 	g.timer = time.AfterFunc(time.Hour, g.ring)
 	g.timer.Stop()
@@ -66,8 +65,11 @@ func (g *group) add(line []byte, placed func(at int64)) error {
 			g.write()
 		}
 	}
-	if g.err != nil {
+	switch {
+	case g.err != nil:
 		return g.err
+	case g.closing:
+		return ErrClosed
 	}
 	placed(g.end)
 	g.waiting = append(g.waiting, line...)
@@ -134,10 +136,6 @@ func (g *group) write() {
 
 // put writes lines at the end of the file. What it could write of them in part it cuts off.
 func (g *group) put(lines []byte, at int64) error {
-	if !g.regular {
-		_, err := g.file.Write(lines)
-		return err
-	}
 	if _, err := g.file.WriteAt(lines, at); err != nil { // how much of them is there it does not say
 		return errors.Join(err, g.file.Truncate(at))
 	}
@@ -147,15 +145,6 @@ func (g *group) put(lines []byte, at int64) error {
 	return g.file.Sync()
 }
 
-// forgive has lines be written again after an error that whoever added them was told of.
-func (g *group) forgive() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !errors.Is(g.err, ErrClosed) {
-		g.err, g.added, g.end = nil, g.done, g.written
-	}
-}
-
 // flush writes everything, and syncs it unless that is left to the system.
 func (g *group) flush() error {
 	g.mu.Lock()
@@ -163,15 +152,25 @@ func (g *group) flush() error {
 	return g.await(g.added)
 }
 
-// close writes everything and lets nothing more be added.
-func (g *group) close() error {
-	err := g.flush()
+// close lets nothing more be added, but for last if that is to be: it is told how many lines
+// there are. Then it writes everything.
+func (g *group) close(last func(added int64) []byte) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.timer.Stop()
-	if errors.Is(g.err, ErrClosed) {
+	if g.closing {
 		return ErrClosed
 	}
-	g.err = ErrClosed
+	g.closing = true
+	if line := last(g.added); line != nil && g.err == nil {
+		g.waiting = append(g.waiting, line...)
+		g.end += int64(len(line))
+		g.lines++
+		g.added++
+	}
+	err := g.await(g.added)
+	g.timer.Stop()
+	if g.err == nil {
+		g.err = ErrClosed
+	}
 	return err
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -39,7 +38,6 @@ func (m *memory) WriteAt(p []byte, at int64) (int, error) {
 	return n, nil
 }
 
-func (m *memory) Write(p []byte) (int, error) { return m.WriteAt(p, int64(len(m.content))) }
 func (m *memory) ReadAt(p []byte, at int64) (int, error) {
 	return strings.NewReader(string(m.content)).ReadAt(p, at)
 }
@@ -81,10 +79,12 @@ func (m *memory) onDisk() int {
 func newMemory(o Options, takes time.Duration) (*memory, *group) {
 	m := &memory{takes: takes, room: 1 << 30}
 	o = o.normal()
-	return m, newGroup(m, true, 0, &o)
+	return m, newGroup(m, 0, &o)
 }
 
 func ignorePlace(int64) {}
+
+func nothingLast(int64) []byte { return nil }
 
 // A record is on the disk after SyncEvery, also if none follows.
 func TestSyncedInTime(t *testing.T) {
@@ -107,7 +107,7 @@ func TestSyncedInTime(t *testing.T) {
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.Equal(t, 4, m.onDisk())
-		require.NoError(t, g.close())
+		require.NoError(t, g.close(nothingLast))
 	})
 }
 
@@ -135,7 +135,7 @@ func TestBoundOfRecords(t *testing.T) {
 			})
 		}
 		all.Wait()
-		require.NoError(t, g.close())
+		require.NoError(t, g.close(nothingLast))
 		require.Equal(t, 400, m.lines(m.synced))
 		places.Range(func(line, at any) bool {
 			text, from := line.(string), at.(int64)
@@ -166,7 +166,7 @@ func TestSyncAlways(t *testing.T) {
 		}
 		all.Wait()
 		require.LessOrEqual(t, time.Since(began), 210*time.Millisecond, "two syncs for ten records each of eight")
-		require.NoError(t, g.close())
+		require.NoError(t, g.close(nothingLast))
 	})
 }
 
@@ -177,7 +177,7 @@ func TestSyncNever(t *testing.T) {
 		require.NoError(t, g.add([]byte("x\n"), ignorePlace))
 		require.Equal(t, n+1, m.lines(len(m.content)), "one at a time")
 	}
-	require.NoError(t, g.close())
+	require.NoError(t, g.close(nothingLast))
 	require.Zero(t, m.syncs.Load())
 }
 
@@ -197,7 +197,7 @@ func TestFullDisk(t *testing.T) {
 		require.ErrorIs(t, failed, errDisk)
 		m.room = 1 << 20
 		require.ErrorIs(t, g.add([]byte("later\n"), ignorePlace), errDisk)
-		require.ErrorIs(t, g.close(), errDisk)
+		require.ErrorIs(t, g.close(nothingLast), errDisk)
 		require.True(t, len(m.content) == 0 || m.content[len(m.content)-1] == '\n')
 		require.NotContains(t, string(m.content), "later")
 	}
@@ -220,19 +220,5 @@ func TestManyBytes(t *testing.T) {
 	require.Empty(t, m.content)
 	require.NoError(t, g.add(line, ignorePlace))
 	require.Len(t, m.content, 2*len(line))
-	require.NoError(t, g.close())
-}
-
-// On a pipe lines are written, and nothing else.
-func TestPipe(t *testing.T) {
-	r, w, err := os.Pipe()
-	require.NoError(t, err)
-	o := Options{SyncRecords: 1}.normal()
-	g := newGroup(w, false, 0, &o)
-	require.NoError(t, g.add([]byte("x\n"), ignorePlace))
-	require.NoError(t, g.close())
-	require.NoError(t, w.Close())
-	got, err := io.ReadAll(r)
-	require.NoError(t, err)
-	require.Equal(t, "x\n", string(got))
+	require.NoError(t, g.close(nothingLast))
 }

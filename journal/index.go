@@ -110,7 +110,7 @@ func (x *index) take(line Line) error {
 		if err != nil {
 			return err
 		}
-		again := !ok && bytes.Contains(line.Body, []byte(`"why":"`+whyPanic+`"`)) // within a text, quotes are escaped
+		again := !ok && bytes.Contains(line.Body, []byte(`"again":true`)) // within a text, quotes are escaped
 		x.set(key, placeOf(line.At, !ok, again))
 	case "forget":
 		var f forgotten

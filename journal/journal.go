@@ -15,7 +15,8 @@ import (
 
 // Journal is an open journal. It is safe for concurrent use, also by several runs at a time.
 type Journal struct {
-	path   string
+	path   string // as it was given
+	real   string // of the file, whatever links there are and where the process goes
 	opts   Options
 	header Header // of this process
 	began  time.Time
@@ -26,7 +27,6 @@ type Journal struct {
 	index  index  // guarded by the group's mu
 	window window // the part of the file that was read last
 	start  int64  // of the file, before this process wrote its header
-	opened int64  // and behind that
 	viewed bool   // it is not to be written to
 	well   atomic.Int64
 	failed atomic.Int64 // items that this process has recorded
@@ -35,7 +35,8 @@ type Journal struct {
 // Found is what was in a journal when it was opened.
 type Found struct {
 	Header     Header // of the first run
-	Latest     Header // of the latest one
+	Latest     Header // of the latest one that has recorded something
+	Ended      bool   // that one closed the journal
 	Runs       int
 	Items      int // that are over
 	Failed     int // of them
@@ -48,11 +49,13 @@ type Found struct {
 	Damaged, FirstDamaged int
 	// Compacted says that what was superseded has been taken out.
 	Compacted bool
+
+	latest Header // that has recorded nothing so far
 }
 
 // Open opens the journal, and makes it if there is none. Its owner alone can read a new one:
 // it has what the program was given, and results. Close it. Errors are [*Error], with
-// [ErrInUse], [ErrOther], [ErrVersion] or [ErrNotOne] where that is the cause, and
+// [ErrInUse], [ErrOtherRun], [ErrVersion] or [ErrNotJournal] where that is the cause, and
 // [*InvalidError]; the file is as it was then.
 func Open(path string, opts Options) (*Journal, error) {
 	opts = opts.normal()
@@ -64,7 +67,10 @@ func Open(path string, opts Options) (*Journal, error) {
 		return nil, &Error{path, err}
 	}
 	j := &Journal{path: path, opts: opts, index: newIndex()}
-	if err := j.begin(file); err != nil {
+	if j.real, err = realPath(path); err == nil {
+		err = j.begin(file)
+	}
+	if err != nil {
 		return nil, &Error{path, errors.Join(err, file.Close())}
 	}
 	return j, nil
@@ -77,7 +83,7 @@ func (j *Journal) begin(file *os.File) error {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%w: it is not a regular file", ErrNotOne)
+		return fmt.Errorf("%w: it is not a regular file", ErrNotJournal)
 	}
 	whole, err := j.read(file)
 	if err != nil {
@@ -91,7 +97,7 @@ func (j *Journal) begin(file *os.File) error {
 			return err
 		}
 	}
-	j.group = newGroup(file, true, whole, &j.opts)
+	j.group = newGroup(file, whole, &j.opts)
 	if j.found.Header.Command == Program && j.index.superseded > len(j.index.at) {
 		if err := j.compact(file); err != nil {
 			return err
@@ -111,16 +117,29 @@ func (j *Journal) read(file *os.File) (whole int64, err error) {
 				j.found.FirstDamaged = line.Number
 			}
 		}
-		if line.Type == "run" {
-			j.found.Latest = Header{}
-			err := json.Unmarshal(line.Body, &j.found.Latest)
-			if j.found.Runs++; j.found.Runs == 1 {
-				j.found.Header = j.found.Latest
-			}
-			return err
-		}
-		return nil
+		return j.found.take(line)
 	})
+}
+
+// take takes a line. A run that has recorded nothing is not the latest one: it may only have
+// looked.
+func (f *Found) take(line Line) error {
+	switch line.Type {
+	case "run":
+		f.latest = Header{}
+		err := json.Unmarshal(line.Body, &f.latest)
+		if f.Runs++; f.Runs == 1 {
+			f.Header = f.latest
+		}
+		return err
+	case "item":
+		if f.latest.V > 0 {
+			f.Latest, f.latest, f.Ended = f.latest, Header{}, false
+		}
+	case "end":
+		f.Ended = true
+	}
+	return nil
 }
 
 // mine returns an error if what the file has is of another run.
@@ -128,12 +147,12 @@ func (j *Journal) mine() error {
 	h := &j.found.Header
 	j.count()
 	switch {
-	case j.found.Runs == 0:
+	case j.found.Runs == 0: // nothing, or a header that is damaged: see Warnings
 		return nil
 	case h.Run != j.opts.Run:
-		return fmt.Errorf("%w: %q, and not %q", ErrOther, h.Run, j.opts.Run)
+		return fmt.Errorf("%w: %q, and not %q as Options.Run says; take another file", ErrOtherRun, h.Run, j.opts.Run)
 	case h.Codec != "" && h.Codec != j.opts.Codec.Name():
-		return fmt.Errorf("%w: its results are kept by the codec %s, and not %s", ErrOther, h.Codec, j.opts.Codec.Name())
+		return fmt.Errorf("%w: its results are kept by the codec %s, and not %s as Options.Codec says", ErrOtherRun, h.Codec, j.opts.Codec.Name())
 	}
 	return nil
 }
@@ -167,11 +186,19 @@ func (j *Journal) writeHeader() error {
 	if err := j.flush(); err != nil {
 		return err
 	}
-	j.opened = j.end
 	if j.start > 0 || j.opts.Sync == SyncNever {
 		return nil
 	}
-	return syncDir(filepath.Dir(j.path))
+	return syncDir(filepath.Dir(j.real))
+}
+
+// realPath returns the path of a file that is there.
+func realPath(path string) (string, error) {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(path)
 }
 
 // Path returns the path that the journal was opened with.
@@ -186,20 +213,34 @@ func (j *Journal) Codec() Codec { return j.opts.Codec }
 // Found tells what was in the journal when it was opened.
 func (j *Journal) Found() Found { return j.found }
 
+// Err returns why nothing can be recorded, nil if it can.
+func (j *Journal) Err() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.viewed {
+		return j.wrap(errViewed)
+	}
+	return j.wrap(j.err)
+}
+
 // Sync puts all records onto the disk; with [SyncNever] it writes them.
 func (j *Journal) Sync() error { return j.wrap(j.flush()) }
 
 // Close puts all records onto the disk and closes the file. The last line is how many items
 // were recorded; nothing is written if nothing was.
 func (j *Journal) Close() error {
-	if !j.viewed && j.well.Load()+j.failed.Load() > 0 {
-		_ = j.add(j.ending(), func(int64) {}) // that it can't be is told below
-	}
-	err := j.close()
+	nothing := false
+	err := j.close(func(added int64) []byte {
+		nothing = added == 1 // the header
+		if j.viewed || j.well.Load()+j.failed.Load() == 0 {
+			return nil
+		}
+		return j.ending()
+	})
 	if errors.Is(err, ErrClosed) {
 		return j.wrap(err)
 	}
-	if err == nil && !j.viewed && j.written == j.opened {
+	if err == nil && nothing {
 		err = j.file.Truncate(j.start)
 	}
 	return j.wrap(errors.Join(err, j.file.Close()))
@@ -225,6 +266,9 @@ func (j *Journal) wrap(err error) error {
 func (f Found) Warnings() (list []string) {
 	if f.Torn > 0 {
 		list = append(list, fmt.Sprintf("journal: its end was cut off in the midst of a record: %d bytes were taken out", f.Torn))
+	}
+	if f.Runs == 0 && f.Items > 0 {
+		list = append(list, "journal: the line that says what run it is of is damaged: it is taken for this one's")
 	}
 	if f.Damaged > 0 {
 		list = append(list, fmt.Sprintf("journal: lines that are damaged, and left out: %d, the first one is line %d; their items run again", f.Damaged, f.FirstDamaged))

@@ -107,23 +107,22 @@ func TestOthersAreRefused(t *testing.T) {
 	require.NoError(t, j.Add(good(0)))
 	require.NoError(t, j.Close())
 	for text, opts := range map[string]Options{
-		`it is of another run: "thumbnails v2", and not "thumbnails v3"`:            {Run: "thumbnails v3"},
-		`it is of another run: "thumbnails v2", and not ""`:                         {},
-		`it is of another run: its results are kept by the codec json, and not gob`: {Run: "thumbnails v2", Codec: Gob},
+		`it is of another run: "thumbnails v2", and not "thumbnails v3" as Options.Run says; take another file`: {Run: "thumbnails v3"},
+		`it is of another run: "thumbnails v2", and not "" as Options.Run says; take another file`:              {},
+		`it is of another run: its results are kept by the codec json, and not gob as Options.Codec says`:       {Run: "thumbnails v2", Codec: Gob},
 	} {
 		_, err := Open(path, opts)
 		require.EqualError(t, err, "journal "+path+": "+text)
-		require.ErrorIs(t, err, ErrOther)
+		require.ErrorIs(t, err, ErrOtherRun)
 		require.ErrorIs(t, err, ErrJournal)
 		var typed *Error
 		require.ErrorAs(t, err, &typed)
 	}
 	for content, want := range map[string]error{
 		`{"type":"run","v":3}` + "\n": ErrVersion,
-		"\n":                          ErrNotOne,
-		"some text\nof two lines\n":   ErrNotOne,
-		"some text":                   ErrNotOne,
-		string(Seal([]byte(`{"type":"item","n":1,"id":"` + keyOf(1).String() + `","ok":true}`))): ErrNotOne,
+		"\n":                          ErrNotJournal,
+		"some text\nof two lines\n":   ErrNotJournal,
+		"some text":                   ErrNotJournal,
 	} {
 		path := temporary(t)
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
@@ -173,7 +172,7 @@ func TestOptions(t *testing.T) {
 		"journal: Sync = 7: must be SyncGroup, SyncAlways or SyncNever":         {Sync: 7},
 		"journal: SyncEvery = 1µs: must be at least 1ms, or 0 for the default":  {SyncEvery: time.Microsecond},
 		"journal: SyncRecords = -1: must be 1 to 1000000, or 0 for the default": {SyncRecords: -1},
-		"journal: Spill = -1: must be at least 1, or 0 for the default":         {Spill: -1},
+		"journal: SpillBytes = -1: must be at least 1, or 0 for the default":    {SpillBytes: -1},
 		"journal: MaxFailed = -1: must be at least 1, or 0 for the default":     {MaxFailed: -1},
 	} {
 		_, err := Open(temporary(t), opts)
@@ -184,7 +183,7 @@ func TestOptions(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.ErrorIs(t, err, ErrJournal)
 	_, err = Open(os.DevNull, Options{})
-	require.ErrorIs(t, err, ErrNotOne)
+	require.ErrorIs(t, err, ErrNotJournal)
 }
 
 // Failures are listed in their order, until they succeed or are forgotten, also by another
@@ -316,7 +315,7 @@ func TestCompaction(t *testing.T) {
 // A large result has a file of its own; one that is damaged or gone runs again.
 func TestSpill(t *testing.T) {
 	path := temporary(t)
-	opts := Options{Spill: 100}
+	opts := Options{SpillBytes: 100}
 	j := open(t, path, opts)
 	large := good(1)
 	large.Result, _ = json.Marshal(strings.Repeat("x", 200))
@@ -327,7 +326,10 @@ func TestSpill(t *testing.T) {
 	past, known := j.Find(keyOf(1), false)
 	require.True(t, known)
 	require.Equal(t, large.Result, past.Result)
-	file := filepath.Join(path+".spill", keyOf(1).String())
+	files, err := filepath.Glob(filepath.Join(path+".spill", keyOf(1).String()+"-*"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	file := files[0]
 	require.NoError(t, os.WriteFile(file, large.Result[1:], 0o600))
 	_, known = j.Find(keyOf(1), false)
 	require.False(t, known)

@@ -22,15 +22,15 @@ const longest = 1 << 28
 
 // Read calls visit for each whole line of a journal. It returns how many bytes those are:
 // what follows was cut off. A line without a right checksum is damaged, unless it is of
-// version 1. Errors are those of r and of visit, [ErrVersion], and [ErrNotOne] if there is a
-// line and none says what run it is of.
+// version 1. Errors are those of r and of visit, [ErrVersion], and [ErrNotJournal] if there are
+// lines, and none of them is one of a journal.
 func Read(r io.Reader, visit func(Line) error) (whole int64, err error) {
 	s := reading{in: bufio.NewReaderSize(r, 256<<10), sealed: true}
 	for {
 		raw, err := s.next()
 		switch {
-		case errors.Is(err, io.EOF) && s.runs == 0 && (s.lines > 0 || !torn(raw)):
-			return s.at, ErrNotOne
+		case errors.Is(err, io.EOF) && s.right == 0 && (s.lines > 0 || !torn(raw)):
+			return s.at, ErrNotJournal
 		case errors.Is(err, io.EOF):
 			return s.at, nil
 		case err != nil:
@@ -55,7 +55,7 @@ type reading struct {
 	length int    // of the line
 	at     int64
 	lines  int
-	runs   int
+	right  int  // headers, and other lines with a right checksum
 	sealed bool // lines have checksums
 }
 
@@ -90,6 +90,9 @@ func (s *reading) look(line *Line) error {
 	case !sealed && s.sealed, !sealed && !json.Valid(body):
 		return nil
 	}
+	if sealed {
+		s.right++
+	}
 	line.Type = kind
 	return nil
 }
@@ -110,7 +113,7 @@ func (s *reading) run(line *Line, sealed bool) error {
 	}
 	line.Type = "run"
 	s.sealed = h.V > 1
-	s.runs++
+	s.right++
 	return nil
 }
 

@@ -19,9 +19,9 @@ type Options struct {
 	SyncRecords int
 	// Codec says how results are kept; the default is [JSON].
 	Codec Codec
-	// Spill is from how many bytes on a result has a file of its own, in the directory
+	// SpillBytes is from how many bytes on a result has a file of its own, in the directory
 	// PATH.spill, at least 1; the default is 1 MiB.
-	Spill int
+	SpillBytes int
 	// MaxFailed is how many failed items are listed, the latest ones, at least 1; the default
 	// is 10000. Of the others, it is known that they have failed.
 	MaxFailed int
@@ -45,7 +45,7 @@ const (
 func (o Options) normal() Options {
 	o.SyncEvery = cmp.Or(o.SyncEvery, 100*time.Millisecond)
 	o.SyncRecords = cmp.Or(o.SyncRecords, 1000)
-	o.Spill = cmp.Or(o.Spill, 1<<20)
+	o.SpillBytes = cmp.Or(o.SpillBytes, 1<<20)
 	o.MaxFailed = cmp.Or(o.MaxFailed, 10000)
 	if o.Codec == nil {
 		o.Codec = JSON
@@ -62,8 +62,8 @@ func (o Options) check() error {
 		return &InvalidError{Package: pkg, Field: "SyncEvery", Value: o.SyncEvery, Range: "at least 1ms, or 0 for the default"}
 	case o.SyncRecords < 1 || o.SyncRecords > 1e6:
 		return &InvalidError{Package: pkg, Field: "SyncRecords", Value: o.SyncRecords, Range: "1 to 1000000, or 0 for the default"}
-	case o.Spill < 1:
-		return &InvalidError{Package: pkg, Field: "Spill", Value: o.Spill, Range: "at least 1, or 0 for the default"}
+	case o.SpillBytes < 1:
+		return &InvalidError{Package: pkg, Field: "SpillBytes", Value: o.SpillBytes, Range: "at least 1, or 0 for the default"}
 	case o.MaxFailed < 1:
 		return &InvalidError{Package: pkg, Field: "MaxFailed", Value: o.MaxFailed, Range: "at least 1, or 0 for the default"}
 	}

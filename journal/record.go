@@ -50,7 +50,7 @@ type Failed struct {
 	// Err is the text of the error, Types are those of it and of what it wraps.
 	Err   string
 	Types []string
-	// Again says that it is run again in any case, as after a panic, which ended the run.
+	// Again says that it is run again in any case: its failure ended the run, and not the item.
 	Again bool
 }
 
@@ -73,7 +73,7 @@ type entry struct {
 	Item     *string         `json:"item,omitempty"`
 	Item64   string          `json:"item64,omitempty"` // the same in base64, if it is no UTF-8
 	Tries    int             `json:"tries"`
-	Why      string          `json:"why,omitempty"` // "panic": run again in any case
+	Again    bool            `json:"again,omitempty"`
 	Err      string          `json:"err,omitempty"`
 	Types    []string        `json:"types,omitempty"`
 	At       float64         `json:"at_s"` // its end, since the start of the run
@@ -85,7 +85,7 @@ type entry struct {
 
 // appendRecord appends the line of r, of an item that did not fail. Only its result may be
 // long: nothing else is worth an encoder that looks at types.
-func appendRecord(line []byte, r *Record, at time.Duration, text bool, file *spill) []byte {
+func appendRecord(line []byte, r *Record, at time.Duration, codec Codec, file *spill) []byte {
 	line = append(line, `{"type":"item","n":`...)
 	line = strconv.AppendInt(line, int64(r.Index)+1, 10)
 	line = append(line, `,"id":"`...)
@@ -97,10 +97,9 @@ func appendRecord(line []byte, r *Record, at time.Duration, text bool, file *spi
 	switch {
 	case file != nil:
 		line = file.append(append(line, `,"spill":`...))
-	case len(r.Result) == 0:
-	case text:
+	case codec == JSON:
 		line = append(append(line, `,"result":`...), r.Result...)
-	default:
+	case codec != None: // an empty result is one, too
 		line = append(line, `,"result64":"`...)
 		line = append(base64.StdEncoding.AppendEncode(line, r.Result), '"')
 	}
@@ -125,9 +124,7 @@ func appendFailed(line []byte, r *Record, at time.Duration) []byte {
 		Type: "item", N: r.Index + 1, ID: r.Key.String(), Tries: r.Attempts, Err: f.Err, Types: f.Types,
 		At: at.Seconds(), Took: r.Took.Seconds(),
 	}
-	if f.Again {
-		e.Why = whyPanic
-	}
+	e.Again = f.Again
 	if utf8.ValidString(f.Item) {
 		e.Item = &f.Item
 	} else {
@@ -137,13 +134,11 @@ func appendFailed(line []byte, r *Record, at time.Duration) []byte {
 	return append(line, raw[:len(raw)-1]...)
 }
 
-const whyPanic = "panic"
-
 // failure returns the dead letter of e, of a run that was started then.
 func (e *entry) failure(started time.Time) (Failure, error) {
 	f := Failure{
 		Index: e.N - 1, Attempts: e.Tries, Took: seconds(e.Took), At: started.Add(seconds(e.At)),
-		Failed: Failed{Err: e.Err, Types: e.Types, Again: e.Why == whyPanic},
+		Failed: Failed{Err: e.Err, Types: e.Types, Again: e.Again},
 	}
 	if e.Item != nil {
 		f.Item = *e.Item

@@ -23,12 +23,14 @@ func (s *spill) append(line []byte) []byte {
 	return append(line, '}')
 }
 
-func (j *Journal) spillDir() string { return j.path + ".spill" }
+func (j *Journal) spillDir() string { return j.real + ".spill" }
 
 // spillOut writes a result into a file, which is there whole or not at all. It is on the disk
 // before its record is, unless nothing is synced.
 func (j *Journal) spillOut(key Key, result []byte) (*spill, error) {
-	s := &spill{File: key.String(), Size: len(result), Sum: crc32.Checksum(result, castagnoli)}
+	sum := crc32.Checksum(result, castagnoli)
+	// With the checksum in its name it is what its record says, whoever else has one of the key.
+	s := &spill{File: fmt.Sprintf("%v-%08x", key, sum), Size: len(result), Sum: sum}
 	dir := j.spillDir()
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, err

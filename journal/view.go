@@ -14,27 +14,29 @@ func View(path string) (*Journal, error) {
 		return nil, &Error{path, err}
 	}
 	j := &Journal{path: path, opts: Options{}.normal()}
-	whole, err := j.read(file)
+	var whole int64
+	if j.real, err = realPath(path); err == nil {
+		whole, err = j.read(file)
+	}
 	if err == nil && j.found.Runs == 0 {
-		err = ErrNotOne
+		err = ErrNotJournal
 	}
 	if err != nil {
 		return nil, &Error{path, errors.Join(err, file.Close())}
 	}
 	j.opts.Run, j.opts.Codec = j.found.Header.Run, codecOf(j.found.Header.Codec)
 	j.count()
-	j.group = newGroup(viewed{file}, true, whole, &j.opts)
-	j.start, j.opened, j.viewed = whole, whole, true
+	j.group = newGroup(viewed{file}, whole, &j.opts)
+	j.viewed, j.group.err = true, errViewed
 	return j, nil
 }
 
 // viewed is a file that is only looked at.
 type viewed struct{ *os.File }
 
-var errViewed = errors.New("it was opened to look at it")
+var errViewed = errors.New("View has opened it to look at it: Open opens it to write")
 
 func (viewed) WriteAt([]byte, int64) (int, error) { return 0, errViewed }
-func (viewed) Write([]byte) (int, error)          { return 0, errViewed }
 func (viewed) Truncate(int64) error               { return nil }
 
 // codecOf returns the codec of that name: one that can't read results if it is not of this

@@ -30,9 +30,13 @@ func TestView(t *testing.T) {
 		n++
 	}
 	require.Equal(t, 1, n)
-	require.ErrorIs(t, v.Add(good(2)), nil)
-	require.ErrorIs(t, v.Sync(), errViewed)
-	require.Error(t, v.Close())
+	require.ErrorIs(t, v.Err(), errViewed)
+	require.ErrorIs(t, v.Add(good(2)), errViewed)
+	require.ErrorIs(t, v.Retry(), errViewed)
+	_, err = v.Purge(nil)
+	require.ErrorIs(t, err, errViewed)
+	require.NoError(t, v.Sync())
+	require.NoError(t, v.Close())
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, string(before), string(after))
@@ -45,7 +49,7 @@ func TestView(t *testing.T) {
 	empty := temporary(t)
 	require.NoError(t, os.WriteFile(empty, nil, 0o600))
 	_, err = View(empty)
-	require.ErrorIs(t, err, ErrNotOne)
+	require.ErrorIs(t, err, ErrNotJournal)
 }
 
 // A codec that is not known here can be looked at, and its results not read.

@@ -198,8 +198,24 @@ func (a *Arrivals) Demand() (idle, there int) {
 // Seen implements [Source].
 func (a *Arrivals) Seen() int { return int(a.produced.Load()) }
 
-// Rest implements [Source]. What has arrived since the run was over is part of it.
-func (a *Arrivals) Rest() []Span { return a.rest(a.next.Load(), a.produced.Load()) }
+// Rest implements [Source]. What has arrived since the run was over is part of it, but for what
+// need not be run.
+func (a *Arrivals) Rest() []Span {
+	all := a.rest(a.next.Load(), a.produced.Load())
+	if a.skip == nil {
+		return all
+	}
+	var left []Span
+	for _, s := range all {
+		for s.Len() > 0 {
+			run := a.skip(s)
+			if s.Lo = run.Hi; run.Len() > 0 {
+				left = append(left, run)
+			}
+		}
+	}
+	return left
+}
 
 // Stop implements [Source].
 func (a *Arrivals) Stop() { a.over.Store(true) }

@@ -259,4 +259,11 @@ func TestArrivalsSkip(t *testing.T) {
 	require.Equal(t, []int{0, 1, 4, 9}, seen)
 	require.False(t, a.AwaitAlone())
 	require.Empty(t, a.Rest())
+
+	known = map[int]bool{1: true, 2: true, 5: true}
+	a = NewArrivals(100, true)
+	a.Skip(skip)
+	a.Arrive(6)
+	require.Equal(t, []Span{{0, 1}, {3, 5}}, a.Rest(), "what need not be run is not left")
+	require.Empty(t, known)
 }

@@ -93,7 +93,7 @@ func retryProgram(path string, more []string) error {
 		return exit.With(ended.ExitCode(), nil)
 	}
 	if err != nil {
-		return exit.Usagef("%s: %w; what failed is run by the next run of the program", path, err)
+		return exit.Usagef("%s: %w; run the program yourself, in %s: it runs what failed", path, err, program.Dir)
 	}
 	return nil
 }

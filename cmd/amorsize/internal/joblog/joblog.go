@@ -102,7 +102,7 @@ func Read(path string) (*Content, error) {
 		return nil, err
 	}
 	if c.runs == 0 {
-		return nil, unread(path, journal.ErrNotOne)
+		return nil, unread(path, journal.ErrNotJournal)
 	}
 	return c, nil
 }
@@ -123,7 +123,7 @@ func unread(path string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, journal.ErrNotOne):
+	case errors.Is(err, journal.ErrNotJournal):
 		return fmt.Errorf("%w: %s is not a log that amorsize wrote: write one with --log", ErrLog, path)
 	case errors.Is(err, journal.ErrVersion):
 		return fmt.Errorf("%w: %s: %w", ErrLog, path, err)

@@ -2,6 +2,7 @@ package rerun
 
 import (
 	"errors"
+	"math"
 	"os"
 	"os/exec"
 	"slices"
@@ -10,15 +11,15 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// Program returns the program whose journal that is, as it was run last, with more arguments; nil if
-// nothing failed. The journal says from here on that what has failed is to run again. The error
+// Program returns the program whose journal that is, as it was run last, with more arguments;
+// nil if nothing failed, and that run was not killed. The journal says from here on that what has failed is to run again. The error
 // is one of usage.
 func Program(path string, more []string) (*exec.Cmd, error) {
-	h, failed, err := retry(path)
+	h, left, err := retry(path)
 	if err != nil {
 		return nil, exit.Usage(err)
 	}
-	if failed == 0 {
+	if !left {
 		return nil, nil
 	}
 	if len(h.Args) == 0 {
@@ -29,20 +30,21 @@ func Program(path string, more []string) (*exec.Cmd, error) {
 	return c, nil
 }
 
-// retry has what failed in a journal run again.
-func retry(path string) (h journal.Header, failed int, err error) {
+// retry has what failed in a journal run again. It reports whether something may be left to
+// run.
+func retry(path string) (h journal.Header, left bool, err error) {
 	seen, err := journal.View(path)
 	if err != nil {
-		return h, 0, err
+		return h, false, err
 	}
-	h, failed = seen.Found().Latest, seen.Found().Failed
-	opts := journal.Options{Run: seen.Run(), Codec: seen.Codec()}
-	if err := seen.Close(); err != nil || failed == 0 {
-		return h, failed, err
+	found := seen.Found()
+	opts := journal.Options{Run: seen.Run(), Codec: seen.Codec(), MaxFailed: math.MaxInt} // how many are listed the program says
+	if err := seen.Close(); err != nil || found.Failed == 0 {
+		return found.Latest, !found.Ended, err
 	}
 	j, err := journal.Open(path, opts)
 	if err != nil {
-		return h, 0, err
+		return h, false, err
 	}
-	return h, failed, errors.Join(j.Retry(), j.Close())
+	return found.Latest, true, errors.Join(j.Retry(), j.Close())
 }
