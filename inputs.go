@@ -102,10 +102,11 @@ func Map[A, B any](items iter.Seq2[A, error], f func(A) (B, error)) iter.Seq2[B,
 	}
 }
 
-// Batched returns the items in slices of size, at least 1, as they come: a slice is yielded
-// when it is full, every after its first item has come, or when there are no more. With every
-// 0 it waits until it is full. The slices are the receiver's. An error of the items comes
-// after those that came before it.
+// Batched returns the items in slices of size, at least 1, as they come. A slice is yielded when
+// it is full, when `every` has passed since its first item, or when there are no more items. If
+// every is 0, time does not count. The slices are the receiver's. An error of the items comes
+// after those that came before it. With a journal, [ExecuteBatches] is better: it knows items
+// one by one.
 //
 // items is iterated in a goroutine of its own, which has ended when the loop has: that waits
 // for the step of items under way, which nothing can interrupt.

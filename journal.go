@@ -17,17 +17,18 @@ import (
 // results of all are returned, each once and in order: see package journal for what may run
 // twice. Report.Known says how many were there already; progress is of those that are left.
 //
-// An item is known by its encoding as JSON, or by [WithKey], wherever it stands. Equal items
-// are told apart by their order. One that can't be encoded is run each time.
+// An item is known by its encoding as JSON, or by [WithKey], wherever it stands. If an item
+// occurs three times and two are recorded, one is run. One that can't be encoded is run each
+// time; items with fields that are not exported need a key.
 //
 // Items that failed are in j as well: [journal.Journal.Failed] lists them. With
-// [WithErrors]([Collect]) they have failed in later runs too, with a [*journal.PastError],
-// unless how is [journal.RetryFailed]. Without, they are run again: a failure that ends the
-// run ends no item. Nor do a panic, and the end of the context.
+// [WithErrors]([Collect]) later runs return a [*journal.PastError] for them and do not call
+// the function, unless how is [journal.RetryFailed]. Items stopped by fail-fast, a panic or the
+// end of the context run again.
 //
 // If something can't be recorded, since the disk is full or a result has no encoding, the run
-// ends with a [*journal.Error]: what came then would be paid for twice. [Optimize] ignores
-// the option. It costs some 2 µs an item.
+// ends with a [*journal.Error]: later results would be lost. j is of one function:
+// journal.Options.Run names it. [Optimize] ignores the option. It costs some 2 µs an item.
 func WithJournal(j *journal.Journal, how ...journal.Mode) Option {
 	return set(j != nil, "Journal", "nil", "a journal", func(c *settings) {
 		c.journal, c.again = j, slices.Contains(how, journal.RetryFailed)

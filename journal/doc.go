@@ -13,13 +13,12 @@
 //
 // # The promise
 //
-// What was recorded before the last sync is never run again; at most the records since then
-// may be; no result is doubled or lost.
+// What was recorded before the last sync is never run again. What was recorded since then may
+// be. No result is doubled or lost.
 //
 // A sync is made 100 ms after a record, or after 1000 records, whichever comes first
-// ([Options]). While one is under way so many more may be recorded: then those who record wait.
-// So what runs twice after a crash of the process or of the machine is at most 2000 items, and
-// those that were in flight.
+// ([Options]). During a sync, up to 1000 more records are accepted; then those who record wait.
+// So after a crash at most 2000 items run twice, and those that were in flight.
 //
 // # The file
 //

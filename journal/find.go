@@ -16,9 +16,9 @@ type Past struct {
 	Failure *Failure // nil if it did not fail
 }
 
-// Find returns what is known of an item. A failure that is to be run again is not known, nor
-// is any with again. A record whose result is damaged is not known either: its item runs
-// again, and [Journal.Lost] counts it.
+// Find returns what is known of an item. With again, failures are reported as unknown; so are
+// those that are run again in any case. A record whose result is damaged is unknown as well: its
+// item runs again, and [Journal.Lost] counts it.
 func (j *Journal) Find(key Key, again bool) (past Past, known bool) {
 	j.mu.Lock()
 	p, known := j.index.at[key]

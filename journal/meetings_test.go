@@ -96,7 +96,7 @@ func TestFailedBesideAdd(t *testing.T) {
 	require.NoError(t, j.Add(bad(0, "x")))
 	require.NoError(t, j.Sync())
 	hold := make(chan struct{})
-	j.group.file = lateDisk{j.group.file, hold}
+	j.file = lateDisk{j.file, hold}
 	var all sync.WaitGroup
 	all.Go(func() { require.NoError(t, j.Add(bad(1, "x"))) })
 	all.Go(func() { require.NoError(t, j.Add(bad(2, "x"))) })

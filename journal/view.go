@@ -27,7 +27,7 @@ func View(path string) (*Journal, error) {
 	j.opts.Run, j.opts.Codec = j.found.Header.Run, codecOf(j.found.Header.Codec)
 	j.count()
 	j.group = newGroup(viewed{file}, whole, &j.opts)
-	j.viewed, j.group.err = true, errViewed
+	j.viewed, j.err = true, errViewed
 	return j, nil
 }
 

@@ -107,7 +107,6 @@ func facts(s summary.Summary) []fact {
 		{"failed", jobs.Count(s.Failed)},
 		{"time", short(s.Wall)},
 		{"items per second", plain(float64(int(s.PerSecond*10)) / 10)},
-		{"slots (peak)", fmt.Sprintf("%d (%d)", s.Plan.Workers, s.Peak.Workers)},
 		{"job p50 / p95 / max", short(s.Job.P50) + " / " + short(s.Job.P95) + " / " + short(s.Job.Max)},
 	}
 	add := func(on bool, name, value string) {
@@ -115,6 +114,7 @@ func facts(s summary.Summary) []fact {
 			list = append(list, fact{name, value})
 		}
 	}
+	add(s.Plan.Workers > 0, "slots (peak)", fmt.Sprintf("%d (%d)", s.Plan.Workers, s.Peak.Workers))
 	add(s.Skipped > 0, "skipped", jobs.Count(s.Skipped))
 	add(s.Retried > 0, "retried", jobs.Count(s.Retried))
 	add(s.Throttled > 0, "throttled", jobs.Count(s.Throttled))

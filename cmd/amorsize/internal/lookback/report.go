@@ -71,28 +71,6 @@ func commandOf(h journal.Header) string {
 	return ui.ShellLine(append(argv, secrets.Args(h.Args)...))
 }
 
-// addFailures reads what failed in the journal of a program.
-func addFailures(r *htmlreport.Report, path string) error {
-	j, err := journal.View(path)
-	if err != nil {
-		return exit.Usage(err)
-	}
-	defer func() { _ = j.Close() }()
-	for f, err := range j.Failed() {
-		if err != nil {
-			return exit.Usage(err)
-		}
-		why := ""
-		if len(f.Types) > 0 {
-			why = f.Types[len(f.Types)-1]
-		}
-		r.Failed = append(r.Failed, summary.Failure{
-			N: f.Index + 1, Item: secrets.Hide(summary.Brief(f.Item, 200)), Why: why, Tries: f.Attempts, Err: secrets.Hide(f.Err),
-		})
-	}
-	return nil
-}
-
 // addRun reads the log of a run.
 func addRun(r *htmlreport.Report, path string) error {
 	content, err := joblog.Read(path)
@@ -100,6 +78,9 @@ func addRun(r *htmlreport.Report, path string) error {
 		return exit.Usage(err)
 	}
 	h := content.Header
+	if h.Command == journal.Program {
+		return addJournal(r, path)
+	}
 	r.Title = "amorsize " + h.Command
 	r.Command = commandOf(h)
 	if content.End != nil {
@@ -112,9 +93,6 @@ func addRun(r *htmlreport.Report, path string) error {
 	}
 	if content.Damaged > 0 {
 		r.Note = strings.TrimSpace(r.Note + fmt.Sprintf(" Lines that are damaged, and left out: %d.", content.Damaged))
-	}
-	if h.Command == journal.Program {
-		return addFailures(r, path)
 	}
 	for _, e := range content.Failed() {
 		text, _ := e.Text()

@@ -17,18 +17,33 @@ import (
 type counted struct {
 	journal.Header
 	ok, failed int
-	took       float64 // of the latest item, since the start
+	tries      int
+	took       float64   // of the latest item, since the start
+	calls      []float64 // how long items took that went well
 }
 
 // Runs writes the runs that a log has, the command's or a program's journal, a line each, the
 // oldest first. The error is one of usage, or of out.
 func Runs(out io.Writer, path string) error {
+	runs, err := runsOf(path)
+	if err != nil {
+		return err
+	}
+	w := table(out)
+	for _, r := range runs {
+		_, _ = fmt.Fprintf(w, "%s\t%s\t%d ok, %d failed in %s\t%s\n",
+			r.Started.Format(time.DateTime), r.Command, r.ok, r.failed, jobs.ShortSeconds(r.took), summary.Brief(commandOf(r.Header), 60))
+	}
+	return w.Flush()
+}
+
+// runsOf reads the runs that a log has. The error is one of usage.
+func runsOf(path string) (runs []*counted, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return exit.Usage(err)
+		return nil, exit.Usage(err)
 	}
 	defer func() { _ = file.Close() }()
-	var runs []*counted
 	_, err = journal.Read(file, func(line journal.Line) error {
 		switch {
 		case line.Type == "run":
@@ -41,27 +56,26 @@ func Runs(out io.Writer, path string) error {
 		return nil
 	})
 	if err != nil {
-		return exit.Usagef("%s: %w", path, err)
+		return nil, exit.Usagef("%s: %w", path, err)
 	}
-	w := table(out)
-	for _, r := range runs {
-		_, _ = fmt.Fprintf(w, "%s\t%s\t%d ok, %d failed in %s\t%s\n",
-			r.Started.Format(time.DateTime), r.Command, r.ok, r.failed, jobs.ShortSeconds(r.took), summary.Brief(commandOf(r.Header), 60))
-	}
-	return w.Flush()
+	return runs, nil
 }
 
 // count takes the line of an item.
 func (r *counted) count(body []byte) error {
 	var e struct {
-		OK bool    `json:"ok"`
-		At float64 `json:"at_s"`
+		OK    bool    `json:"ok"`
+		Tries int     `json:"tries"`
+		At    float64 `json:"at_s"`
+		Took  float64 `json:"took_s"`
 	}
 	if err := json.Unmarshal(body, &e); err != nil {
 		return nil //nolint:nilerr // a damaged line is no item
 	}
+	r.tries += e.Tries
 	if r.took = max(r.took, e.At); e.OK {
 		r.ok++
+		r.calls = append(r.calls, e.Took)
 	} else {
 		r.failed++
 	}
