@@ -16,6 +16,9 @@ func (r Report) String() string {
 	if r.Failed > 0 {
 		fmt.Fprintf(&b, ", %d failed", r.Failed)
 	}
+	if r.Known > 0 {
+		fmt.Fprintf(&b, ", %d known before", r.Known)
+	}
 	if left := r.Items - r.Succeeded - r.Failed; left > 0 {
 		fmt.Fprintf(&b, ", %d not run", left)
 	}

@@ -94,6 +94,7 @@ func TestKeeper(t *testing.T) {
 		require.Equal(t, []int{3, 1}, attempts, name)
 		require.Equal(t, []int{10, 8, 2, 3}, []int{report.Items, report.Succeeded, report.Failed, report.Known}, name)
 		require.Equal(t, "w", report.Warnings[0])
+		require.Contains(t, report.String(), ", 2 failed, 3 known before")
 		for i := range items {
 			require.Equal(t, i != 5 && i != 7, report.Valid(i), "%s %d", name, i)
 			now, kept := k.kept[i]
