@@ -12,19 +12,7 @@ import (
 // the value, so that fmt.Print(report) prints that, too.
 func (r Report) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d of %s in %s", r.Succeeded, plural(r.Items, "item"), short(r.Elapsed))
-	if r.Failed > 0 {
-		fmt.Fprintf(&b, ", %d failed", r.Failed)
-	}
-	if r.Known > 0 {
-		fmt.Fprintf(&b, ", %d known before", r.Known)
-	}
-	if left := r.Items - r.Succeeded - r.Failed; left > 0 {
-		fmt.Fprintf(&b, ", %d not run", left)
-	}
-	if r.Elapsed > 0 {
-		fmt.Fprintf(&b, " (%.3g items/s)", r.Goodput())
-	}
+	r.writeCounts(&b)
 	fmt.Fprintf(&b, "\n  plan      %s\n", r.Plan)
 	r.writePrediction(&b)
 	fmt.Fprintf(&b, "  workers   %.3g on average, %d at the most, %s\n", r.MeanWorkers, r.PeakWorkers, plural(r.Chunks, "chunk"))
@@ -52,6 +40,23 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "  error     %v\n", firstLine(r.Err))
 	}
 	return b.String()
+}
+
+// writeCounts writes what became of the items.
+func (r *Report) writeCounts(b *strings.Builder) {
+	fmt.Fprintf(b, "%d of %s in %s", r.Succeeded, plural(r.Items, "item"), short(r.Elapsed))
+	if r.Failed > 0 {
+		fmt.Fprintf(b, ", %d failed", r.Failed)
+	}
+	if r.Known > 0 {
+		fmt.Fprintf(b, ", %d known before", r.Known)
+	}
+	if left := r.Items - r.Succeeded - r.Failed; left > 0 {
+		fmt.Fprintf(b, ", %d not run", left)
+	}
+	if r.Elapsed > 0 {
+		fmt.Fprintf(b, " (%.3g items/s)", r.Goodput())
+	}
 }
 
 // writePrediction compares what was predicted with what came, if anything was.
