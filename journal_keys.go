@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"unicode/utf8"
 
+	"github.com/amorsize/amorsize/internal/jsontext"
 	"github.com/amorsize/amorsize/journal"
 )
 
@@ -32,7 +33,7 @@ func digest[T any](item T) (journal.Key, error) {
 		return journal.KeyOf([]byte("bytes " + text)), nil
 	}
 	text, err := json.Marshal(item)
-	if err == nil && journal.Replaced(text) {
+	if err == nil && jsontext.Replaced(text) {
 		err = errNotUTF8
 	}
 	return journal.KeyOf(text), err

@@ -5,6 +5,8 @@ import (
 	"encoding/gob"
 	"encoding/json"
 	"errors"
+
+	"github.com/amorsize/amorsize/internal/jsontext"
 )
 
 // Codec says how results are kept. What it does not keep, as fields that are not exported,
@@ -34,7 +36,7 @@ func (jsonCodec) Name() string { return "json" }
 // Marshal refuses bytes that are no UTF-8, which JSON would not give back.
 func (jsonCodec) Marshal(result any) ([]byte, error) {
 	text, err := json.Marshal(result)
-	if err == nil && Replaced(text) {
+	if err == nil && jsontext.Replaced(text) {
 		err = errors.New("it has bytes that are no UTF-8, which JSON would replace: use journal.Gob")
 	}
 	return text, err

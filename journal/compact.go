@@ -132,5 +132,5 @@ func sealed(body []byte) []byte {
 	if _, has, _ := unseal(body); has {
 		return append(bytes.Clone(body), '\n')
 	}
-	return Seal(body)
+	return sealObject(body)
 }

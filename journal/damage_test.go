@@ -119,10 +119,10 @@ func TestCarriageReturns(t *testing.T) {
 // A line that says that it is newer, among others.
 func TestNewerLines(t *testing.T) {
 	content := contentOf(t, 2)
-	newer := append(bytes.Clone(content), Seal([]byte(`{"type":"note","text":"of a later release"}`))...)
+	newer := append(bytes.Clone(content), sealObject([]byte(`{"type":"note","text":"of a later release"}`))...)
 	lost, found := damaged(t, temporary(t), newer, 2)
 	require.Zero(t, lost+found.Damaged, "a kind of line that is not known is no damage")
-	newer = append(newer, Seal([]byte(`{"type":"run","v":3}`))...)
+	newer = append(newer, sealObject([]byte(`{"type":"run","v":3}`))...)
 	path := temporary(t)
 	require.NoError(t, os.WriteFile(path, newer, 0o600))
 	_, err := Open(path, Options{})
@@ -132,8 +132,8 @@ func TestNewerLines(t *testing.T) {
 // Whatever a file has, it is read to its end without a panic, and what is known of it has a
 // right checksum, or is of version 1.
 func FuzzRead(f *testing.F) {
-	header := Seal([]byte(`{"type":"run","v":2}`))
-	item := Seal([]byte(`{"type":"item","n":1,"id":"` + keyOf(1).String() + `","ok":true,"tries":1,"at_s":0,"result":1}`))
+	header := sealObject([]byte(`{"type":"run","v":2}`))
+	item := sealObject([]byte(`{"type":"item","n":1,"id":"` + keyOf(1).String() + `","ok":true,"tries":1,"at_s":0,"result":1}`))
 	f.Add(append(bytes.Clone(header), item...))
 	f.Add([]byte(`{"type":"run","v":1}` + "\n" + `{"type":"item","n":1,"id":"x","ok":true}` + "\n"))
 	f.Add(append(bytes.Clone(header), "{\"type\":\"forget\"}\n{\"type\":\"retry\"}\nx"...))

@@ -41,5 +41,5 @@
 // # Cost
 //
 // A record takes some 0.5 µs beside what its result takes to encode, and 130 bytes beside
-// the result; a key that is known some 40 bytes of memory.
+// the result; an item that is known some 50 bytes of memory.
 package journal

@@ -123,7 +123,7 @@ func (j *Journal) note(line any, change func(*index)) error {
 	if err != nil {
 		return j.wrap(err)
 	}
-	return j.wrap(j.add(Seal(raw), func(int64) { change(&j.index) }))
+	return j.wrap(j.add(sealObject(raw), func(int64) { change(&j.index) }))
 }
 
 // Mode says how a run uses a journal.

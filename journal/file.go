@@ -81,7 +81,7 @@ func (f *File) Add(object any) error {
 	if err != nil {
 		return err
 	}
-	line := Seal(raw)
+	line := sealObject(raw)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.regular {

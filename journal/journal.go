@@ -178,7 +178,7 @@ func (j *Journal) writeHeader() error {
 	if err != nil {
 		return err
 	}
-	if err := j.add(Seal(raw), func(at int64) {
+	if err := j.add(sealObject(raw), func(at int64) {
 		j.index.runs = append(j.index.runs, started{at, j.header.Started})
 	}); err != nil {
 		return err
@@ -251,7 +251,7 @@ func (j *Journal) Close() error {
 func (j *Journal) ending() []byte {
 	took := time.Since(j.began).Seconds()
 	well, failed := j.well.Load(), j.failed.Load()
-	return Seal(fmt.Appendf(nil, `{"type":"end","summary":{"v":1,"cmd":%q,"started":%q,"total":%d,"ok":%d,"failed":%d,"wall_s":%.3f,"rate_per_s":%.3f}}`,
+	return sealObject(fmt.Appendf(nil, `{"type":"end","summary":{"v":1,"cmd":%q,"started":%q,"total":%d,"ok":%d,"failed":%d,"wall_s":%.3f,"rate_per_s":%.3f}}`,
 		Program, j.header.Started.Format(time.RFC3339Nano), well+failed, well, failed, took, float64(well)/max(took, 1e-9)))
 }
 

@@ -27,9 +27,9 @@ func seal(line []byte, from int) []byte {
 	return append(line, afterSum+"\n"...)
 }
 
-// Seal makes a line of the journal of an object of JSON: with its checksum, and the end of
+// sealObject makes a line of the journal of an object of JSON: with its checksum, and the end of
 // the line.
-func Seal(object []byte) []byte {
+func sealObject(object []byte) []byte {
 	return seal(bytes.TrimSuffix(bytes.TrimRight(object, "\r\n"), []byte("}")), 0)
 }
 

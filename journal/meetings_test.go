@@ -226,15 +226,12 @@ func TestLatest(t *testing.T) {
 	require.NoError(t, v.Close())
 }
 
-func TestReplaced(t *testing.T) {
-	for _, c := range []struct {
-		item any
-		is   bool
-	}{{"caf\xe9", true}, {"\ufffd", false}, {`\ufffd`, false}, {`\\` + "\xff", true}, {[]string{"a", "\xff"}, true}, {"plain", false}} {
-		text, err := JSON.Marshal(c.item)
-		require.Equal(t, c.is, Replaced(text), "%q", text)
-		require.Equal(t, c.is, err != nil)
-	}
+// Bytes that are no UTF-8 are refused, which JSON would not give back.
+func TestJSONOfBytes(t *testing.T) {
+	_, err := JSON.Marshal("caf\xe9")
+	require.ErrorContains(t, err, "use journal.Gob")
+	_, err = JSON.Marshal("\ufffd")
+	require.NoError(t, err)
 }
 
 // A type that has not what was written is another one.

@@ -5,7 +5,7 @@ import (
 	"os"
 )
 
-// View opens a journal to look at it, whoever's run it is of and whoever writes to it: what is
+// View opens a journal to look at it, of whatever run it is and whoever writes to it: what is
 // recorded later it may see or not. Nothing is changed: [Journal.Add], [Journal.Purge] and
 // [Journal.Retry] fail. Close it.
 func View(path string) (*Journal, error) {

@@ -1,4 +1,5 @@
-package journal
+// Package jsontext tells of texts that encoding/json has made.
+package jsontext
 
 import "bytes"
 
