@@ -2,7 +2,6 @@ package amorsize
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"sync"
@@ -65,11 +64,19 @@ func newCrawl[T, R any](fn func(context.Context, T, func(...T)) (R, error), cfg 
 		fn: fn, finds: map[journal.Key][]T{}, seen: map[journal.Key]struct{}{},
 		queue: spillqueue.New[T](waitingItems), news: make(chan struct{}, 1),
 	}
-	if c.keyOf, err = keyFunc[T](cfg); err != nil {
+	if c.keyOf, err = keyFunc[T](cfg, true); err != nil || cfg.journal == nil {
+		return c, err
+	}
+	if cfg.journal.Codec() == journal.None {
+		return nil, &ConfigError{Field: "WithJournal", Value: "journal.None", Range: "a journal with results: what an item has found is a part of its"}
+	}
+	kept, err := newJournaled[T, visit[T, R]](cfg, c.keyOf)
+	if err != nil {
 		return nil, err
 	}
-	c.kept, err = keeper[T, visit[T, R]](cfg)
-	return c, err
+	kept.encode, kept.decode = encodeVisit[T, R](cfg.journal.Codec()), decodeVisit[T, R](cfg.journal.Codec())
+	c.kept = kept
+	return c, nil
 }
 
 // waitingItems is how many found items are kept in memory, twice: at both ends of the queue.
@@ -79,8 +86,8 @@ const waitingItems = 50_000
 type crawl[T, R any] struct {
 	fn    func(context.Context, T, func(...T)) (R, error)
 	keyOf func(T) (journal.Key, error)
-	kept  executor.Keeper[T, visit[T, R]] // nil without a journal
-	news  chan struct{}                   // a token: there is something to visit, or nothing is left
+	kept  *journaled[T, visit[T, R]] // nil without a journal
+	news  chan struct{}              // a token: there is something to visit, or nothing is left
 
 	mu      sync.Mutex
 	finds   map[journal.Key][]T // of items that are visited, and not yielded yet
@@ -92,8 +99,8 @@ type crawl[T, R any] struct {
 
 // visit is what is kept of an item.
 type visit[T, R any] struct {
-	Value R   `json:"value"`
-	Found []T `json:"found,omitempty"`
+	value R
+	found []T
 }
 
 func (c *crawl[T, R]) run(ctx context.Context, seeds iter.Seq[T], cfg *settings, yield func(Result[T, R]) bool) {
@@ -129,7 +136,7 @@ func (c *crawl[T, R]) visit(ctx context.Context, item T) (R, error) {
 	})
 	mu.Lock()
 	defer mu.Unlock()
-	if err == nil && len(list) > 0 {
+	if err == nil { // also if it found nothing: an earlier attempt may have
 		c.remember(item, list)
 	}
 	return value, err
@@ -140,7 +147,7 @@ func (c *crawl[T, R]) remember(item T, list []T) {
 	key, err := c.keyOf(item)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err == nil {
+	if delete(c.finds, key); err == nil && len(list) > 0 {
 		c.finds[key] = list
 	}
 }
@@ -216,20 +223,24 @@ func (c *crawl[T, R]) done(item T, failed error) {
 	if failed != nil {
 		found = nil
 	}
-	var broken error
 	for _, other := range found {
 		fresh, err := c.enter(other)
-		broken = errors.Join(broken, err)
-		if fresh {
-			c.mu.Lock()
-			broken = errors.Join(broken, c.queue.Push(other))
-			c.mu.Unlock()
+		c.mu.Lock()
+		if err == nil && fresh {
+			err = c.queue.Push(other)
+		}
+		if c.broken == nil {
+			c.broken = err
+		}
+		broken := c.broken != nil
+		c.mu.Unlock()
+		if broken { // the crawl ends, and nothing of this is visited
+			break
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pending--
-	c.broken = errors.Join(c.broken, broken)
 	select {
 	case c.news <- struct{}{}:
 	default:
@@ -239,26 +250,23 @@ func (c *crawl[T, R]) done(item T, failed error) {
 // Known implements [executor.Keeper].
 func (c *crawl[T, R]) Known(i int, item T) (past executor.Outcome[R], known bool, err error) {
 	of, known, err := c.kept.Known(i, item)
-	if known && of.Err == nil && len(of.Value.Found) > 0 {
-		c.remember(item, of.Value.Found)
+	if known && of.Err == nil {
+		c.remember(item, of.Value.found)
 	}
-	return executor.Outcome[R]{Value: of.Value.Value, Err: of.Err, Attempts: of.Attempts}, known, err
+	return executor.Outcome[R]{Value: of.Value.value, Err: of.Err, Attempts: of.Attempts}, known, err
 }
 
 // Warnings says what was lost of the journal.
 func (c *crawl[T, R]) Warnings() []string {
-	if w, ok := c.kept.(interface{ Warnings() []string }); ok {
-		return w.Warnings()
-	}
-	return nil
+	return c.kept.Warnings()
 }
 
 // Keep implements [executor.Keeper].
 func (c *crawl[T, R]) Keep(i int, item T, now executor.Outcome[R]) error {
-	of := executor.Outcome[visit[T, R]]{Value: visit[T, R]{Value: now.Value}, Err: now.Err, Attempts: now.Attempts, Took: now.Took}
+	of := executor.Outcome[visit[T, R]]{Value: visit[T, R]{value: now.Value}, Err: now.Err, Attempts: now.Attempts, Took: now.Took}
 	if key, err := c.keyOf(item); err == nil {
 		c.mu.Lock()
-		of.Value.Found = c.finds[key]
+		of.Value.found = c.finds[key]
 		c.mu.Unlock()
 	}
 	return c.kept.Keep(i, item, of)

@@ -281,3 +281,101 @@ func TestCrawlKeys(t *testing.T) {
 		require.ErrorIs(t, r.Err, amorsize.ErrConfig)
 	}
 }
+
+// With a journal of any codec that keeps results, what was found is there in the next run;
+// what would not be is an error.
+func TestCrawlCodecs(t *testing.T) {
+	chain := func(_ context.Context, n int, found func(...int)) (int, error) {
+		if n < 5 {
+			found(n + 1)
+		}
+		return n * 10, nil
+	}
+	for _, codec := range []journal.Codec{journal.JSON, journal.Gob, &gateCodec{gate: closed()}} {
+		path := journalPath(t)
+		for run := range 2 {
+			j, err := journal.Open(path, journal.Options{Codec: codec, Sync: journal.SyncNever})
+			require.NoError(t, err)
+			n := 0
+			for r := range amorsize.Crawl(t.Context(), chain, slices.Values([]int{0}), amorsize.WithJournal(j)) {
+				require.NoError(t, r.Err)
+				require.Equal(t, r.Item*10, r.Value)
+				n++
+			}
+			require.Equal(t, 6, n, run)
+			require.NoError(t, j.Close())
+		}
+	}
+	errOfCrawl := func(opts ...amorsize.Option) (err error) {
+		type page struct {
+			URL  string
+			From int `json:"-"`
+		}
+		for r := range amorsize.Crawl(t.Context(), func(_ context.Context, p page, found func(...page)) (int, error) {
+			found(page{p.URL + "x", 7})
+			return 0, nil
+		}, slices.Values([]page{{"a", 0}}), opts...) {
+			if err = r.Err; err != nil || len(r.Item.URL) > 3 {
+				break
+			}
+		}
+		return err
+	}
+	require.NoError(t, errOfCrawl())
+	j := openJournal(t, journalPath(t))
+	require.ErrorContains(t, errOfCrawl(amorsize.WithJournal(j)), "JSON does not give back these items as they are")
+	none, err := journal.Open(journalPath(t), journal.Options{Codec: journal.None})
+	require.NoError(t, err)
+	require.ErrorIs(t, errOfCrawl(amorsize.WithJournal(none)), amorsize.ErrConfig)
+	require.NoError(t, none.Close())
+	type hidden struct{ n int }
+	for r := range amorsize.Crawl(t.Context(), func(_ context.Context, h hidden, found func(...hidden)) (int, error) {
+		found(hidden{h.n + 1})
+		return 0, nil
+	}, slices.Values([]hidden{{0}})) {
+		require.ErrorIs(t, r.Err, amorsize.ErrConfig)
+	}
+}
+
+func closed() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+// Of attempts, the last one's finds count.
+func TestCrawlOfAttempts(t *testing.T) {
+	calls := 0
+	n := 0
+	for r := range amorsize.Crawl(t.Context(), func(_ context.Context, page int, found func(...int)) (int, error) {
+		if calls++; calls == 1 {
+			found(7)
+		}
+		return page, nil
+	}, slices.Values([]int{0}), amorsize.WithPolicies(alwaysTwice{})) {
+		require.NoError(t, r.Err)
+		n++
+	}
+	require.Equal(t, 1, n)
+}
+
+type alwaysTwice struct{}
+
+func (alwaysTwice) Do(ctx context.Context, call func(context.Context) error) error {
+	return errors.Join(call(ctx), call(ctx))
+}
+
+// Without a place for what is found, the crawl ends soon.
+func TestCrawlWithoutAFile(t *testing.T) {
+	t.Setenv("TMPDIR", "/nowhere")
+	var last error
+	for r := range amorsize.Crawl(t.Context(), func(_ context.Context, page int, found func(...int)) (int, error) {
+		for i := range 130_000 {
+			found(i)
+		}
+		return page, nil
+	}, slices.Values([]int{0})) {
+		last = r.Err
+	}
+	require.ErrorContains(t, last, "nowhere")
+}

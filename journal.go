@@ -51,10 +51,25 @@ type journaling struct {
 
 // keeper returns what keeps the items of a run, nil if nothing does.
 func keeper[T, R any](c *settings) (executor.Keeper[T, R], error) {
-	key, err := keyFunc[T](c)
+	keyOf, err := keyFunc[T](c, false)
 	if err != nil || c.journal == nil {
 		return nil, err
 	}
+	k, err := newJournaled[T, R](c, keyOf)
+	if err != nil {
+		return nil, err
+	}
+	codec := c.journal.Codec()
+	k.encode = func(value R) ([]byte, error) { return codec.Marshal(value) }
+	k.decode = func(raw []byte) (value R, err error) {
+		err = codec.Unmarshal(raw, &value)
+		return value, err
+	}
+	return k, nil
+}
+
+// newJournaled returns what keeps the items of a run, which has a journal that can be used.
+func newJournaled[T, R any](c *settings, keyOf func(T) (journal.Key, error)) (*journaled[T, R], error) {
 	found := c.journal.Found()
 	if found.Runs > 0 && found.Header.Command != journal.Program {
 		return nil, &journal.Error{Path: c.journal.Path(), Err: fmt.Errorf("%w: of amorsize %s", journal.ErrOtherRun, found.Header.Command)}
@@ -64,7 +79,7 @@ func keeper[T, R any](c *settings) (executor.Keeper[T, R], error) {
 	}
 	failFast := c.Errors == FailFast
 	return &journaled[T, R]{
-		Journal: c.journal, again: c.again || failFast, failFast: failFast, keyOf: key,
+		Journal: c.journal, again: c.again || failFast, failFast: failFast, keyOf: keyOf,
 		equal: map[journal.Key]equal{}, keys: keys{}, lost: c.journal.Lost(),
 	}, nil
 }
@@ -75,6 +90,8 @@ type journaled[T, R any] struct {
 	again    bool // what failed is run again
 	failFast bool // and what fails ends the run
 	keyOf    func(T) (journal.Key, error)
+	encode   func(R) ([]byte, error)
+	decode   func([]byte) (R, error)
 	lost     int // results that could not be read before
 	known    atomic.Int64
 
@@ -111,7 +128,7 @@ func (k *journaled[T, R]) Known(i int, item T) (past executor.Outcome[R], known 
 	case found.Failure != nil:
 		past.Err, past.Attempts = &journal.PastError{Failure: *found.Failure}, found.Failure.Attempts
 	default:
-		if err := k.Codec().Unmarshal(found.Result, &past.Value); err != nil {
+		if past.Value, err = k.decode(found.Result); err != nil {
 			return past, false, &journal.Error{Path: k.Path(), Err: fmt.Errorf(
 				"the result of item %d can't be read as a %T: %w (has the type of results changed? then change Options.Run, and begin a new file)", i, past.Value, err)}
 		}
@@ -134,11 +151,21 @@ func (k *journaled[T, R]) Keep(i int, item T, now executor.Outcome[R]) error {
 		return k.Forget(key)
 	default:
 		var err error
-		if r.Result, err = k.Codec().Marshal(now.Value); err != nil {
+		if r.Result, err = k.encoded(now.Value); err != nil {
 			return &journal.Error{Path: k.Path(), Err: fmt.Errorf("the result of item %d can't be kept: %w", i, err)}
 		}
 	}
 	return k.Add(r)
+}
+
+// encoded is encode, whose panic, as of a result's own method, is an error.
+func (k *journaled[T, R]) encoded(value R) (raw []byte, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("its encoding panicked: %v", v)
+		}
+	}()
+	return k.encode(value)
 }
 
 // Warnings says what was lost of the journal.

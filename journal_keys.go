@@ -12,15 +12,16 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// keyFunc returns what tells the key of an item, not regarding equal ones.
-func keyFunc[T any](c *settings) (func(T) (journal.Key, error), error) {
+// keyFunc returns what tells the key of an item, not regarding equal ones. wanted says that
+// items are told apart without a journal, too.
+func keyFunc[T any](c *settings, wanted bool) (func(T) (journal.Key, error), error) {
 	key, ok := c.key.(func(T) string)
 	switch t := reflect.TypeFor[T](); {
 	case ok:
 		return func(item T) (journal.Key, error) { return journal.KeyOf([]byte(key(item))), nil }, nil
 	case c.key != nil:
 		return nil, &ConfigError{Field: "WithKey", Value: fmt.Sprintf("%T", c.key), Range: fmt.Sprintf("a function of the run's items: %T", key)}
-	case c.journal != nil && hides(t, map[reflect.Type]bool{}):
+	case (wanted || c.journal != nil) && hides(t, map[reflect.Type]bool{}):
 		return nil, &ConfigError{Field: "WithKey", Value: nil, Range: fmt.Sprintf("given: items of type %v have fields that are not exported, which do not tell them apart", t)}
 	}
 	return digest[T], nil

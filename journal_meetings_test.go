@@ -151,9 +151,12 @@ func TestJournalStreamThatEnds(t *testing.T) {
 			defer cancel()
 			var report amorsize.Report
 			well, failed := 0, 0
+			seen := map[int]bool{}
 			for r := range amorsize.Stream(ctx, func(ctx context.Context, i int) (int, error) { <-ctx.Done(); return 0, ctx.Err() },
 				slices.Values([]int{0, 1, 2, 3, 4, 5, 6}), append(opts, amorsize.WithReport(&report))...) {
 				var past *journal.PastError
+				require.False(t, seen[r.Index], "once each")
+				seen[r.Index] = true
 				switch {
 				case r.Index < 0:
 				case r.Err == nil:

@@ -8,40 +8,55 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // compact writes the file anew without what is superseded. Until the new one is on the disk
-// the old one stands; if it can't be written or put in its place, that stays.
-func (j *Journal) compact(old *os.File) error {
+// the old one stands; if it can't be written or put in its place, that stays. It returns the
+// file that there is then.
+func (j *Journal) compact(old *os.File) (*os.File, error) {
 	info, err := old.Stat()
 	if err != nil {
-		return err
+		return old, err
 	}
+	j.sweep(filepath.Dir(j.real), "."+filepath.Base(j.real)+"-", nil)
 	temp, err := os.CreateTemp(filepath.Dir(j.real), "."+filepath.Base(j.real)+"-")
 	if err != nil {
-		return nil // a directory that can't be written to
+		return old, nil //nolint:nilerr // a directory that can't be written to
 	}
 	_ = temp.Chmod(info.Mode().Perm())
 	w := bufio.NewWriter(temp)
-	c := compaction{index: &j.index, w: w, brief: j.briefBefore()}
+	c := compaction{index: &j.index, w: w, brief: j.briefBefore(), spills: map[string]bool{}}
 	_, err = Read(io.NewSectionReader(old, 0, j.end), c.take)
-	err = errors.Join(err, c.end(), w.Flush(), temp.Sync(), lock(temp))
-	if err == nil {
-		err = os.Rename(temp.Name(), j.real)
-	}
-	if err != nil {
+	if err = errors.Join(err, c.end(), w.Flush(), temp.Sync()); err != nil {
 		_ = errors.Join(temp.Close(), os.Remove(temp.Name()))
-		return nil //nolint:nilerr // the old one is as good
+		return old, nil //nolint:nilerr // the old one is as good
 	}
+	file, swapped, err := swap(old, temp, j.real)
+	if err != nil || !swapped {
+		return file, err
+	}
+	j.sweep(j.spillDir(), "", c.spills)
 	before := j.found
-	whole, err := j.read(temp)
-	if err = errors.Join(err, syncDir(filepath.Dir(j.real)), old.Close()); err != nil {
-		return errors.Join(err, temp.Close())
+	whole, err := j.read(file)
+	if err = errors.Join(err, syncDir(filepath.Dir(j.real))); err != nil {
+		return file, err
 	}
 	j.found = before
 	j.found.Compacted = true
-	j.group = newGroup(temp, whole, &j.opts)
-	return nil
+	j.group = newGroup(file, whole, &j.opts)
+	return file, nil
+}
+
+// sweep removes the files of a directory whose names begin so, but for those that are wanted:
+// what a crash has left, and results that are superseded. Nobody else writes to the journal.
+func (j *Journal) sweep(dir, prefix string, wanted map[string]bool) {
+	files, _ := os.ReadDir(dir) // where there are none, none are left
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), prefix) && !wanted[f.Name()] {
+			_ = os.Remove(filepath.Join(dir, f.Name())) // the next one does it
+		}
+	}
 }
 
 // briefBefore returns before which place failures are not listed any more.
@@ -60,7 +75,8 @@ type compaction struct {
 	brief  int64 // failures before that place keep no text
 	wrote  bool  // the first header
 	header []byte
-	last   []byte // the end of the latest run
+	last   []byte          // the end of the latest run
+	spills map[string]bool // files that are wanted
 }
 
 func (c *compaction) take(line Line) error {
@@ -76,12 +92,19 @@ func (c *compaction) take(line Line) error {
 		c.last = bytes.Clone(line.Body)
 		return nil
 	case "item":
+		c.last = nil // it is of a run that has not ended so far
 		key, _, ok, err := outcomeOf(line.Body)
 		if p, known := c.index.at[key]; err != nil || !known || p.at() != line.At {
 			return nil //nolint:nilerr // it is damaged
 		}
 		if !ok && line.At < c.brief {
 			return c.shorten(line.Body)
+		}
+		if bytes.Contains(line.Body, []byte(`"spill":{`)) {
+			var e entry
+			if json.Unmarshal(line.Body, &e) == nil && e.Spill != nil {
+				c.spills[e.Spill.File] = true
+			}
 		}
 	}
 	return c.write(line.Body)

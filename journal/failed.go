@@ -2,6 +2,7 @@ package journal
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -19,19 +20,23 @@ func (j *Journal) Failed() iter.Seq2[Failure, error] {
 			return
 		}
 		for _, at := range j.listed() {
-			e, err := j.entry(at)
-			var f Failure
-			if err == nil {
-				f, err = e.failure(j.index.startedBefore(at))
-			}
-			if err != nil {
-				err = &Error{j.path, fmt.Errorf("the failure at byte %d can't be read: %w", at, err)}
-			}
-			if !yield(f, err) {
+			if !yield(j.failure(at)) {
 				return
 			}
 		}
 	}
+}
+
+// failure returns the failure at a place.
+func (j *Journal) failure(at int64) (f Failure, err error) {
+	e, err := j.entry(at)
+	if err == nil {
+		f, err = e.failure(j.index.startedBefore(at))
+	}
+	if err != nil {
+		err = &Error{j.path, fmt.Errorf("the failure at byte %d can't be read: %w", at, err)}
+	}
+	return f, err
 }
 
 // Dropped returns how many failed items are not listed, since there are more than
@@ -65,57 +70,63 @@ func (x *index) failures() []int64 {
 }
 
 // Purge forgets the failures for which drop returns true, all if it is nil, and returns how
-// many they are. Their items are as if they had never been run.
+// many they are. Their items are as if they had never been run. What is recorded of an item
+// while drop looks at an older failure of it stays.
 func (j *Journal) Purge(drop func(Failure) bool) (n int, err error) {
 	if drop == nil {
-		j.mu.Lock()
-		n = j.index.failed
-		j.mu.Unlock()
-		if err := j.note(forgotten{Type: "forget"}, (*index).forgetAll); err != nil {
-			return 0, err
-		}
-		return n, j.Sync()
+		err := j.note(forgotten{Type: "forget"}, func(x *index) bool {
+			n = x.failed
+			x.forgetAll()
+			return n > 0
+		})
+		return n, errors.Join(err, j.Sync())
 	}
-	var keys []Key
-	for f, err := range j.Failed() {
+	if err := j.Sync(); err != nil {
+		return 0, err
+	}
+	for _, at := range j.listed() {
+		f, err := j.failure(at)
 		if err != nil {
-			return 0, err
-		}
-		if drop(f) {
-			keys = append(keys, f.Key)
-		}
-	}
-	for _, k := range keys {
-		if err := j.Forget(k); err != nil {
 			return n, err
 		}
-		n++
+		if !drop(f) {
+			continue
+		}
+		err = j.note(forgotten{Type: "forget", ID: f.Key.String()}, func(x *index) bool {
+			if x.at[f.Key].at() != at {
+				return false
+			}
+			x.forget(f.Key)
+			n++
+			return true
+		})
+		if err != nil {
+			return n, err
+		}
 	}
 	return n, j.Sync()
 }
 
 // Forget has an item not be known any more, if it failed.
 func (j *Journal) Forget(key Key) error {
-	j.mu.Lock()
-	failed := j.index.at[key].failed()
-	j.mu.Unlock()
-	if !failed {
-		return nil
-	}
-	return j.note(forgotten{Type: "forget", ID: key.String()}, func(x *index) { x.forget(key) })
+	return j.note(forgotten{Type: "forget", ID: key.String()}, func(x *index) bool {
+		failed := x.at[key].failed()
+		x.forget(key)
+		return failed
+	})
 }
 
 // Retry has what has failed so far run again by whoever goes on with the journal. Until then
 // it is still listed.
 func (j *Journal) Retry() error {
-	if err := j.note(forgotten{Type: "retry"}, (*index).reopen); err != nil {
+	if err := j.note(forgotten{Type: "retry"}, func(x *index) bool { x.reopen(); return true }); err != nil {
 		return err
 	}
 	return j.Sync()
 }
 
-// note adds a line that changes what is known.
-func (j *Journal) note(line any, change func(*index)) error {
+// note adds a line that changes what is known, if it does.
+func (j *Journal) note(line any, change func(*index) bool) error {
 	if err := j.Err(); err != nil {
 		return err
 	}
@@ -123,7 +134,7 @@ func (j *Journal) note(line any, change func(*index)) error {
 	if err != nil {
 		return j.wrap(err)
 	}
-	return j.wrap(j.add(sealObject(raw), func(int64) { change(&j.index) }))
+	return j.wrap(j.add(sealObject(raw), func(int64) bool { return change(&j.index) }))
 }
 
 // Mode says how a run uses a journal.

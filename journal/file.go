@@ -31,9 +31,12 @@ func OpenFile(path string) (*File, error) {
 		}
 		file = pipe
 	}
-	info, err := file.Stat()
-	if err != nil {
-		return nil, &Error{path, errors.Join(err, file.Close())}
+	info, failed := file.Stat()
+	if failed == nil && err != nil && info.Mode().IsRegular() { // it can be written to, and not be read
+		failed = err
+	}
+	if failed != nil {
+		return nil, &Error{path, errors.Join(failed, file.Close())}
 	}
 	return &File{file: file, regular: info.Mode().IsRegular()}, nil
 }

@@ -194,8 +194,9 @@ func (j *Journal) Add(r Record) error {
 		line = appendRecord(line, &r, at, j.opts.Codec, file)
 	}
 	line = seal(line, 0)
-	err := j.add(line, func(at int64) {
+	err := j.add(line, func(at int64) bool {
 		j.index.set(r.Key, placeOf(at, r.Failed != nil, r.Failed != nil && r.Failed.Again))
+		return true
 	})
 	if *buffer = line; cap(line) <= windowSize {
 		lines.Put(buffer)

@@ -53,9 +53,9 @@ func newGroup(file disk, end int64, o *Options) *group {
 	return g
 }
 
-// add adds a line, which is copied, and tells placed where it will be. With SyncAlways it
-// waits until it is on the disk.
-func (g *group) add(line []byte, placed func(at int64)) error {
+// add adds a line, which is copied, and tells placed where it will be, with mu held; if that is
+// false, it adds nothing. With SyncAlways it waits until the line is on the disk.
+func (g *group) add(line []byte, placed func(at int64) bool) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for g.err == nil && g.full() {
@@ -71,7 +71,9 @@ func (g *group) add(line []byte, placed func(at int64)) error {
 	case g.closing:
 		return ErrClosed
 	}
-	placed(g.end)
+	if !placed(g.end) {
+		return nil
+	}
 	g.waiting = append(g.waiting, line...)
 	g.end += int64(len(line))
 	g.lines++

@@ -82,7 +82,7 @@ func newMemory(o Options, takes time.Duration) (*memory, *group) {
 	return m, newGroup(m, 0, &o)
 }
 
-func ignorePlace(int64) {}
+func ignorePlace(int64) bool { return true }
 
 func nothingLast(int64) []byte { return nil }
 
@@ -123,7 +123,7 @@ func TestBoundOfRecords(t *testing.T) {
 			all.Go(func() {
 				for i := range 100 {
 					line := fmt.Sprintf("%d of %d\n", i, w)
-					require.NoError(t, g.add([]byte(line), func(at int64) { places.Store(line, at) }))
+					require.NoError(t, g.add([]byte(line), func(at int64) bool { places.Store(line, at); return true }))
 					n := int(added.Add(1))
 					m.mu.Lock()
 					require.LessOrEqual(t, n-m.lines(m.synced), 20)

@@ -68,7 +68,7 @@ func Open(path string, opts Options) (*Journal, error) {
 	}
 	j := &Journal{path: path, opts: opts, index: newIndex()}
 	if j.real, err = realPath(path); err == nil {
-		err = j.begin(file)
+		file, err = j.begin(file)
 	}
 	if err != nil {
 		return nil, &Error{path, errors.Join(err, file.Close())}
@@ -76,35 +76,37 @@ func Open(path string, opts Options) (*Journal, error) {
 	return j, nil
 }
 
-// begin reads the file, and adds the header of this process.
-func (j *Journal) begin(file *os.File) error {
+// begin reads the file, and adds the header of this process. It returns the file, which may be
+// another one then.
+func (j *Journal) begin(file *os.File) (*os.File, error) {
 	info, err := file.Stat()
 	switch {
 	case err != nil:
-		return err
+		return file, err
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("%w: it is not a regular file", ErrNotJournal)
+		return file, fmt.Errorf("%w: it is not a regular file", ErrNotJournal)
 	}
 	whole, err := j.read(file)
-	if err != nil {
-		return err
+	if err == nil {
+		err = j.mine()
 	}
-	if err := j.mine(); err != nil {
-		return err
+	if err != nil {
+		return file, err
 	}
 	if j.found.Torn = info.Size() - whole; j.found.Torn > 0 {
 		if err := file.Truncate(whole); err != nil {
-			return err
+			return file, err
 		}
 	}
 	j.group = newGroup(file, whole, &j.opts)
 	if j.found.Header.Command == Program && j.index.superseded > len(j.index.at) {
-		if err := j.compact(file); err != nil {
-			return err
+		if file, err = j.compact(file); err != nil {
+			return file, err
 		}
+		j.file = file
 	}
 	j.start = j.end
-	return j.writeHeader()
+	return file, j.writeHeader()
 }
 
 // read takes in what the file has.
@@ -178,8 +180,9 @@ func (j *Journal) writeHeader() error {
 	if err != nil {
 		return err
 	}
-	if err := j.add(sealObject(raw), func(at int64) {
+	if err := j.add(sealObject(raw), func(at int64) bool {
 		j.index.runs = append(j.index.runs, started{at, j.header.Started})
+		return true
 	}); err != nil {
 		return err
 	}

@@ -174,6 +174,30 @@ func TestNamesOfOneJournal(t *testing.T) {
 	require.Equal(t, large.Result, past.Result)
 }
 
+// What is superseded takes no room for long, nor what a crash has left.
+func TestSweep(t *testing.T) {
+	path := temporary(t)
+	opts := Options{SpillBytes: 10}
+	leftover := filepath.Join(filepath.Dir(path), ".night.jsonl-123")
+	require.NoError(t, os.WriteFile(leftover, nil, 0o600))
+	for n := range 4 {
+		j := open(t, path, opts)
+		require.NoError(t, j.Add(Record{Key: keyOf(0), Result: fmt.Appendf(nil, `"result number %d"`, n)}))
+		require.NoError(t, j.Add(Record{Key: keyOf(1), Result: []byte(`"always the same"`)}))
+		require.NoError(t, j.Close())
+	}
+	j := open(t, path, opts)
+	files, err := os.ReadDir(path + ".spill")
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(files), 3)
+	require.NoFileExists(t, leftover)
+	for i, want := range []string{`"result number 3"`, `"always the same"`} {
+		past, known := j.Find(keyOf(i), false)
+		require.True(t, known)
+		require.Equal(t, want, string(past.Result))
+	}
+}
+
 // Of several who record one item, one counts, with its own result.
 func TestSpillsOfOneItem(t *testing.T) {
 	j := open(t, temporary(t), Options{SpillBytes: 10, Sync: SyncNever})
@@ -239,4 +263,48 @@ func TestOtherType(t *testing.T) {
 	var size struct{ Bytes int }
 	require.ErrorContains(t, JSON.Unmarshal([]byte(`{"Size":3}`), &size), "unknown field")
 	require.NoError(t, JSON.Unmarshal([]byte(`{"Bytes":3}`), &size))
+}
+
+// What drop did not see stays, and a killed run stays one when the file is written anew.
+func TestPurgeOfWhatIsSeen(t *testing.T) {
+	path := temporary(t)
+	j := open(t, path, Options{})
+	require.NoError(t, j.Add(bad(0, "old")))
+	require.NoError(t, j.Add(bad(1, "old")))
+	n, err := j.Purge(func(f Failure) bool {
+		if f.Index == 0 {
+			require.NoError(t, j.Add(bad(0, "new")))
+		}
+		return true
+	})
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.NoError(t, j.Close())
+	for f, err := range open(t, path, Options{}).Failed() {
+		require.NoError(t, err)
+		require.Equal(t, "new", f.Err)
+	}
+}
+
+func TestCompactionOfAKilledRun(t *testing.T) {
+	path := temporary(t)
+	fill(t, path, goods(5)...)
+	for range 2 {
+		j := open(t, path, Options{})
+		for _, r := range goods(5) {
+			require.NoError(t, j.Add(r))
+		}
+		require.NoError(t, j.Sync())
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.NoError(t, j.Close())
+		require.NoError(t, os.WriteFile(path, content, 0o600)) // it was killed
+	}
+	j := open(t, path, Options{})
+	require.True(t, j.Found().Compacted)
+	require.NoError(t, j.Close())
+	v, err := View(path)
+	require.NoError(t, err)
+	require.False(t, v.Found().Ended)
+	require.NoError(t, v.Close())
 }

@@ -18,7 +18,7 @@ func View(path string) (*Journal, error) {
 	if j.real, err = realPath(path); err == nil {
 		whole, err = j.read(file)
 	}
-	if err == nil && j.found.Runs == 0 {
+	if err == nil && j.found.Runs == 0 && len(j.index.at) == 0 {
 		err = ErrNotJournal
 	}
 	if err != nil {

@@ -201,7 +201,8 @@ func (a *Arrivals) Seen() int { return int(a.produced.Load()) }
 // Rest implements [Source]. What has arrived since the run was over is part of it, but for what
 // need not be run.
 func (a *Arrivals) Rest() []Span {
-	all := a.rest(a.next.Load(), a.produced.Load())
+	produced := a.produced.Load()
+	all := a.rest(a.next.Load(), produced)
 	if a.skip == nil {
 		return all
 	}
@@ -214,6 +215,8 @@ func (a *Arrivals) Rest() []Span {
 			}
 		}
 	}
+	a.next.Store(produced) // what was skipped is no longer there
+	a.replace(left)
 	return left
 }
 

@@ -265,5 +265,7 @@ func TestArrivalsSkip(t *testing.T) {
 	a.Skip(skip)
 	a.Arrive(6)
 	require.Equal(t, []Span{{0, 1}, {3, 5}}, a.Rest(), "what need not be run is not left")
+	require.Equal(t, []Span{{0, 1}, {3, 5}}, a.Rest(), "nor is it the next time")
+	require.EqualValues(t, 3, a.items.Load())
 	require.Empty(t, known)
 }

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -55,4 +56,16 @@ func (r *returns) rest(next, total int64) []Span {
 		out = append(out, Span{int(next), int(total)})
 	}
 	return out
+}
+
+// replace has these ranges be all that was handed back.
+func (r *returns) replace(spans []Span) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.spans = slices.Clone(spans)
+	n := 0
+	for _, s := range spans {
+		n += s.Len()
+	}
+	r.items.Store(int64(n))
 }
