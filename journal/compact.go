@@ -93,18 +93,24 @@ func (c *compaction) take(line Line) error {
 		return nil
 	case "item":
 		c.last = nil // it is of a run that has not ended so far
-		key, _, ok, err := outcomeOf(line.Body)
-		if p, known := c.index.at[key]; err != nil || !known || p.at() != line.At {
-			return nil //nolint:nilerr // it is damaged
-		}
-		if !ok && line.At < c.brief {
-			return c.shorten(line.Body)
-		}
-		if bytes.Contains(line.Body, []byte(`"spill":{`)) {
-			var e entry
-			if json.Unmarshal(line.Body, &e) == nil && e.Spill != nil {
-				c.spills[e.Spill.File] = true
-			}
+		return c.item(line)
+	}
+	return c.write(line.Body)
+}
+
+// item writes an item if it is the latest line of its key.
+func (c *compaction) item(line Line) error {
+	key, _, ok, err := outcomeOf(line.Body)
+	if p, known := c.index.at[key]; err != nil || !known || p.at() != line.At {
+		return nil //nolint:nilerr // it is damaged
+	}
+	if !ok && line.At < c.brief {
+		return c.shorten(line.Body)
+	}
+	if bytes.Contains(line.Body, []byte(`"spill":{`)) {
+		var e entry
+		if json.Unmarshal(line.Body, &e) == nil && e.Spill != nil {
+			c.spills[e.Spill.File] = true
 		}
 	}
 	return c.write(line.Body)
