@@ -30,8 +30,9 @@ import (
 // temporary file, if JSON gives them back as they are. Of each visited item 16 bytes are kept
 // in memory, some 40 with what finds them.
 //
-// [WithJournal] makes it resumable: what a visited item had found is kept with its result, and
-// taken up without a call. All else is as for [Stream]: a failure ends it, unless
+// [WithJournal] makes it resumable: what a visited item had found is kept with its result, as
+// JSON, and taken up without a call. Items that JSON does not give back as they are end the
+// crawl with an error then, and journal.None is refused. All else is as for [Stream]: a failure ends it, unless
 // [WithErrors]([Collect]) says that it is a result like others; leaving the loop ends it.
 // found is safe for concurrent use while fn runs, and does nothing afterwards.
 func Crawl[T, R any](ctx context.Context, fn func(ctx context.Context, item T, found func(items ...T)) (R, error), seeds iter.Seq[T], opts ...Option) iter.Seq[Result[T, R]] {
