@@ -227,7 +227,7 @@ func TestCrawlOfMany(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	const many = 130_000
 	var late func(...int)
-	n, sum := 0, 0
+	n, sum := 0, int64(0)
 	for r := range amorsize.Crawl(t.Context(), func(_ context.Context, page int, found func(...int)) (int, error) {
 		if page == 0 {
 			late = found
@@ -241,10 +241,10 @@ func TestCrawlOfMany(t *testing.T) {
 	}, slices.Values([]int{0})) {
 		require.NoError(t, r.Err)
 		n++
-		sum += r.Value
+		sum += int64(r.Value)
 	}
 	require.Equal(t, many, n)
-	require.Equal(t, many*(many-1)/2, sum)
+	require.Equal(t, int64(many)*(many-1)/2, sum)
 }
 
 // Items are told apart by a key, where there is one; without any the crawl ends.
