@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"database/sql"
 	"encoding/binary"
 	"encoding/json"
@@ -183,8 +182,8 @@ func journalPrice(o options, dir string) {
 		items[i] = i
 	}
 	text := strings.Repeat("x", 98)
-	fn := func(context.Context, int) (string, error) { return text, nil }
-	run := func(opts ...amorsize.Option) { must(amorsize.ExecuteContext(context.Background(), fn, items, opts...)) }
+	fn := func(int) (string, error) { return text, nil } //nolint:unparam // it is what Execute takes
+	run := func(opts ...amorsize.Option) { must(amorsize.Execute(fn, items, opts...)) }
 	n := 0
 	with := func(sync journal.Sync) func() {
 		return func() {
