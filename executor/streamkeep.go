@@ -28,6 +28,7 @@ func (s *stream[T, R]) recall(n int, item T) error {
 // that are to be run.
 func (s *stream[T, R]) skip(claim span) span {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	at := claim.Lo
 	for ; at < claim.Hi; at++ {
 		of, known := s.known[at]
@@ -49,7 +50,6 @@ func (s *stream[T, R]) skip(claim span) span {
 		s.pass(span{Lo: claim.Lo, Hi: at})
 		s.wake()
 	}
-	s.mu.Unlock()
 	return run
 }
 

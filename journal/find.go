@@ -42,15 +42,13 @@ func (j *Journal) Find(key Key, again bool) (past Past, known bool) {
 func (j *Journal) recall(p place) (past Past, err error) {
 	var e entry
 	quick := false
-	err = j.window.line(j.file, p.at(), func(line []byte) error {
-		body, sealed, right := unseal(line)
-		if sealed && !right {
-			return errDamaged
+	err = j.body(p.at(), func(body []byte) error {
+		if !p.failed() && j.opts.Codec == JSON {
+			past.Result, quick = resultIn(body)
 		}
-		if past.Result, quick = resultIn(body); quick && !p.failed() && j.opts.Codec == JSON {
+		if quick {
 			return nil
 		}
-		quick = false
 		return json.Unmarshal(body, &e)
 	})
 	switch {
@@ -108,12 +106,17 @@ func (j *Journal) result(e *entry) ([]byte, error) {
 // entry returns the record at a place.
 func (j *Journal) entry(at int64) (*entry, error) {
 	e := new(entry)
-	return e, j.window.line(j.file, at, func(line []byte) error {
+	return e, j.body(at, func(body []byte) error { return json.Unmarshal(body, e) })
+}
+
+// body calls read with the line at a place, unless that is damaged.
+func (j *Journal) body(at int64, read func(body []byte) error) error {
+	return j.window.line(j.file, at, func(line []byte) error {
 		body, sealed, right := unseal(line)
 		if sealed && !right {
 			return errDamaged
 		}
-		return json.Unmarshal(body, e)
+		return read(body)
 	})
 }
 

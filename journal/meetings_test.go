@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -61,7 +61,7 @@ func TestAddBesideClose(t *testing.T) {
 			})
 		}
 		for begun.Load() < int64(round) {
-			time.Sleep(0)
+			runtime.Gosched()
 		}
 		require.NoError(t, j.Close())
 		all.Wait()
@@ -107,7 +107,7 @@ func TestFailedBesideAdd(t *testing.T) {
 		if writing {
 			break
 		}
-		time.Sleep(0)
+		runtime.Gosched()
 	}
 	require.Len(t, j.listed(), 1)
 	close(hold)
