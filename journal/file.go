@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 )
 
 // File is the file of a journal without what its lines mean: for those who keep others. Each
@@ -21,7 +22,8 @@ type File struct {
 
 // OpenFile opens a file that nobody else writes to, and makes it if there is none. Its owner
 // alone can read a new one. One that is not regular, as a pipe, has no lock, and may be one
-// that can't be read. Errors are [*Error], with [*InUseError] where that is the cause.
+// that can't be read. Errors are [*Error], with [*InUseError] where that is the cause: after a
+// second, in which a process that was killed may be over in full.
 func OpenFile(path string) (*File, error) {
 	file, err := openLocked(path)
 	if err != nil {
@@ -125,9 +127,17 @@ func (e *InUseError) Error() string {
 // Unwrap returns [ErrInUse].
 func (e *InUseError) Unwrap() error { return ErrInUse }
 
+// How long to wait for a file's lock, and how often to look. A process that begins another one
+// gives it a copy of every descriptor up to its exec, so that a lock outlives a process that is
+// killed just then, or a Close: by milliseconds, or more where all cores are busy.
+const (
+	lockPatience = time.Second
+	lockPause    = 10 * time.Millisecond
+)
+
 // openLocked opens a file that nobody else writes to.
 func openLocked(path string) (*os.File, error) {
-	for {
+	for waited := time.Duration(0); ; {
 		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 		if err != nil {
 			return nil, err
@@ -137,7 +147,13 @@ func openLocked(path string) (*os.File, error) {
 			return file, err
 		}
 		if err := lock(file); err != nil {
-			return nil, errors.Join(holder(file), file.Close())
+			if waited >= lockPatience {
+				return nil, errors.Join(holder(file), file.Close())
+			}
+			_ = file.Close() // another one can be in its place by then
+			time.Sleep(lockPause)
+			waited += lockPause
+			continue
 		}
 		there, gone := os.Stat(path)
 		if gone == nil && os.SameFile(mine, there) {

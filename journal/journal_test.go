@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -150,12 +151,25 @@ func TestEmptyFile(t *testing.T) {
 // One at a time writes, and whoever else wants to is told who that is.
 func TestOneWriter(t *testing.T) {
 	path := temporary(t)
-	j := open(t, path, Options{})
-	_, err := Open(path, Options{})
-	require.ErrorIs(t, err, ErrInUse)
-	require.ErrorContains(t, err, fmt.Sprintf("another one writes to it: process %d on ", os.Getpid()))
-	require.NoError(t, j.Close())
-	open(t, path, Options{})
+	synctest.Test(t, func(t *testing.T) {
+		j := open(t, path, Options{})
+		_, err := Open(path, Options{})
+		require.ErrorIs(t, err, ErrInUse)
+		require.ErrorContains(t, err, fmt.Sprintf("another one writes to it: process %d on ", os.Getpid()))
+		require.NoError(t, j.Close())
+		open(t, path, Options{})
+	})
+}
+
+// A killed process's lock is held for a moment by a child that it was beginning.
+func TestLockOutlivesItsProcess(t *testing.T) {
+	path := temporary(t)
+	synctest.Test(t, func(t *testing.T) {
+		file, err := openLocked(path)
+		require.NoError(t, err)
+		time.AfterFunc(lockPatience/2, func() { _ = file.Close() })
+		open(t, path, Options{})
+	})
 }
 
 func TestClosed(t *testing.T) {
