@@ -22,8 +22,8 @@ type File struct {
 
 // OpenFile opens a file that nobody else writes to, and makes it if there is none. Its owner
 // alone can read a new one. One that is not regular, as a pipe, has no lock, and may be one
-// that can't be read. Errors are [*Error], with [*InUseError] where that is the cause: after a
-// second, in which a process that was killed may be over in full.
+// that can't be read. Errors are [*Error], with [*InUseError] where that is the cause: after
+// two seconds, in which a process that was killed may be over in full.
 func OpenFile(path string) (*File, error) {
 	file, err := openLocked(path)
 	if err != nil {
@@ -131,7 +131,7 @@ func (e *InUseError) Unwrap() error { return ErrInUse }
 // gives it a copy of every descriptor up to its exec, so that a lock outlives a process that is
 // killed just then, or a Close: by milliseconds, or more where all cores are busy.
 const (
-	lockPatience = time.Second
+	lockPatience = 2 * time.Second
 	lockPause    = 10 * time.Millisecond
 )
 
