@@ -10,6 +10,7 @@ import (
 	"github.com/amorsize/amorsize/internal/callback"
 	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/internal/fifo"
+	"github.com/amorsize/amorsize/internal/waiting"
 )
 
 // State is that of a breaker.
@@ -110,6 +111,7 @@ func (b *Breaker) Do(ctx context.Context, call func(context.Context) error) (err
 	p := pass{term: b.term.Load()}
 	if p.term.state != Closed {
 		if p, err = b.enter(ctx); err != nil {
+			waiting.Changed(ctx, (*told)(b))
 			return err
 		}
 	} else if b.timed() || ends && limited(ctx) {
@@ -179,6 +181,7 @@ func missing(ctx context.Context) error {
 func (b *Breaker) settle(ctx context.Context, p pass, err error) {
 	neutral, failed := b.judge(ctx, p, err)
 	now := b.lock()
+	defer b.tellOf(ctx, p.term) // without the lock
 	defer b.unlock(now)
 	if p.probe != nil && !b.leave(p.probe) {
 		return // it has lost its place: nothing waits for it any more

@@ -31,6 +31,8 @@ const (
 // Policy are the settings of a [Breaker]. The zero value opens after 5 failures in
 // a row, for a minute, and closes after 2 successful probes, one at a time.
 type Policy struct {
+	// Name is what events and metrics call the breaker; "circuitbreaker" if it is empty.
+	Name string
 	// FailureThreshold is how many failures in a row open the breaker, at least 1; 0
 	// is [DefaultFailureThreshold]. They never expire: a slow outage opens it, too.
 	FailureThreshold int

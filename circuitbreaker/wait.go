@@ -52,7 +52,7 @@ func (b *Breaker) enter(ctx context.Context) (pass, error) {
 
 // await blocks until w may pass or its wait is in vain.
 func (b *Breaker) await(ctx context.Context, w *place, refusal *OpenError) (pass, error) {
-	defer waiting.Begin(ctx, waiting.Line{}).End()
+	defer waiting.Begin(ctx, waiting.Line{By: (*told)(b)}).End()
 	defer w.Value.timer.Stop()
 	var limit <-chan time.Time
 	if b.p.MaxWait > 0 {

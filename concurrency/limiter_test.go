@@ -334,7 +334,7 @@ func TestWaitingIsTold(t *testing.T) {
 		require.ErrorIs(t, err, ErrFull)
 		_, err = k.Acquire(ctx, 7)
 		require.ErrorIs(t, err, ErrFull)
-		require.Equal(t, waiting.Line{Of: l}, heard.lines[0])
+		require.Equal(t, waiting.Line{Of: l, By: (*told)(l)}, heard.lines[0])
 		require.True(t, heard.lines[1].OneOfMany)
 		require.Equal(t, 2, heard.ended)
 		p.Done(nil)

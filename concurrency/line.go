@@ -13,7 +13,7 @@ type waiter = fifo.Place[chan Permit]
 
 // await blocks until w is served or its wait is in vain.
 func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
-	defer waiting.Begin(ctx, waiting.Line{Of: l, OneOfMany: l.keyed}).End()
+	defer waiting.Begin(ctx, waiting.Line{Of: l, OneOfMany: l.keyed, By: (*told)(l)}).End()
 	var limit <-chan time.Time
 	if l.p.MaxWait > 0 {
 		timer := time.NewTimer(l.p.MaxWait)

@@ -26,6 +26,8 @@ const (
 // Policy are the settings of a [Limiter]. The zero value begins with 16 calls in
 // flight, finds the number that is right from there, and has those beyond it wait.
 type Policy struct {
+	// Name is what events and metrics call the limiter; "concurrency" if it is empty.
+	Name string
 	// Min and Max bound the limit, 1 ≤ Min ≤ Max; 0 is [DefaultMin] and [DefaultMax].
 	// The same number for both is a fixed limit.
 	Min, Max int

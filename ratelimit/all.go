@@ -79,9 +79,9 @@ func (g *Group) grants(ctx context.Context, n []float64) ([]member, error) {
 func (g *Group) line() waiting.Line {
 	// A group may be made for a single call: the limiters tell the lines apart.
 	if at := slices.IndexFunc(g.limiters, func(l *Limiter) bool { return l.keyed }); at >= 0 {
-		return waiting.Line{Of: g.limiters[at], OneOfMany: true}
+		return g.limiters[at].inLine()
 	}
-	return waiting.Line{Of: g.limiters[0]}
+	return g.limiters[0].inLine()
 }
 
 // TryAcquire takes a token of each limiter if all are there and nobody waits for them.

@@ -105,13 +105,13 @@ func TestHeldBack(t *testing.T) {
 			waits policy
 			in    waiting.Line
 		}{
-			{ofKey, waiting.Line{Of: ofKey, OneOfMany: true}},
-			{alone, waiting.Line{Of: alone}},
-			{All(first), waiting.Line{Of: first}},
-			{All(first, second), waiting.Line{Of: first}},
-			{All(second, keyed), waiting.Line{Of: keyed, OneOfMany: true}},
-			{All(keyed, second), waiting.Line{Of: keyed, OneOfMany: true}},
-			{From(foreign{}), waiting.Line{}},
+			{ofKey, waiting.Line{Of: ofKey, OneOfMany: true, By: (*told)(ofKey)}},
+			{alone, waiting.Line{Of: alone, By: (*told)(alone)}},
+			{All(first), waiting.Line{Of: first, By: (*told)(first)}},
+			{All(first, second), waiting.Line{Of: first, By: (*told)(first)}},
+			{All(second, keyed), waiting.Line{Of: keyed, OneOfMany: true, By: (*told)(keyed)}},
+			{All(keyed, second), waiting.Line{Of: keyed, OneOfMany: true, By: (*told)(keyed)}},
+			{From(foreign{}), waiting.Line{By: otherMake{}}},
 		} {
 			h := &heldBack{}
 			ctx := context.WithValue(t.Context(), waiting.Key{}, h)

@@ -9,6 +9,7 @@ import (
 
 // extras is what few limiters have, and the others take no memory for.
 type extras struct {
+	name      string
 	onWait    func(time.Duration)
 	onWaiting func(time.Duration)
 	onPause   func(time.Duration)
@@ -17,10 +18,10 @@ type extras struct {
 }
 
 func newExtras(p Policy) *extras {
-	if p.OnWait == nil && p.OnWaiting == nil && p.OnPause == nil && p.OnLimit == Wait {
+	if p.OnWait == nil && p.OnWaiting == nil && p.OnPause == nil && p.OnLimit == Wait && p.Name == "" {
 		return nil
 	}
-	e := &extras{onWait: p.OnWait, onWaiting: p.OnWaiting, onPause: p.OnPause}
+	e := &extras{name: p.Name, onWait: p.OnWait, onWaiting: p.OnWaiting, onPause: p.OnPause}
 	if p.OnLimit == Reject {
 		e.refusals = &refusals{told: never}
 	}

@@ -26,6 +26,8 @@ const (
 
 // Policy are the settings of a [Limiter]: a rate at least, or Adapt.
 type Policy struct {
+	// Name is what events and metrics call the limiter; "ratelimit" if it is empty.
+	Name string
 	// RequestsPerSecond is how many tokens come per second, [MinRate] to
 	// [MaxRate]. There is no default: a rate that was computed, and came out as 0, must
 	// not pass for another one. With Adapt it is what to begin with, and 0 is

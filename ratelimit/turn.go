@@ -238,7 +238,7 @@ func (l *Limiter) wake() {
 
 // await blocks until w is served, its wait is in vain, or ctx ends.
 func (l *Limiter) await(ctx context.Context, w *waiter, since time.Duration) (err error) {
-	defer waiting.Begin(ctx, waiting.Line{Of: l, OneOfMany: l.keyed}).End()
+	defer waiting.Begin(ctx, l.inLine()).End()
 	defer l.waited(since)
 	for {
 		select {

@@ -45,7 +45,7 @@ func From(w Waiter) Foreign { return Foreign{w} }
 
 func (f Foreign) wait(ctx context.Context) error {
 	if ctx != nil { // what a foreign limiter makes of nil is its business
-		defer waiting.Begin(ctx, waiting.Line{}).End()
+		defer waiting.Begin(ctx, waiting.Line{By: otherMake{}}).End()
 	}
 	return f.Waiter.Wait(ctx)
 }

@@ -54,6 +54,8 @@ const maxRefusals = 100
 // Policy are the settings of a [Retrier]. The zero value retries any error three
 // times, after about 100, 200 and 400 ms.
 type Policy struct {
+	// Name is what events and metrics call the retrier; "retry" if it is empty.
+	Name string
 	// MaxRetries is how often a call is made again, at least 1; 0 is
 	// [DefaultMaxRetries]. Or [Unlimited], or [NoRetries].
 	MaxRetries int

@@ -75,6 +75,7 @@ func (r *Retrier) Do(ctx context.Context, call func(context.Context) error) erro
 type series struct {
 	*Policy
 	panics   *callback.Panics
+	by       *told         // whose the retries are
 	begun    time.Duration // the first attempt, if MaxElapsed is set
 	attempts int           // calls made, and not refused
 	refusals int           // in a row
@@ -83,7 +84,7 @@ type series struct {
 }
 
 func (r *Retrier) start() series {
-	s := series{Policy: &r.p, panics: &r.panics}
+	s := series{Policy: &r.p, panics: &r.panics, by: (*told)(r)}
 	if s.MaxElapsed > 0 {
 		s.begun = clock.Now()
 	}
@@ -107,7 +108,11 @@ func (s *series) run(ctx context.Context, call func(context.Context) error, err 
 		if end != nil {
 			return end
 		}
-		if cause := sleep(ctx, delay); cause != nil {
+		line := waiting.Line{}
+		if s.refusals == 0 {
+			line.By = s.by
+		}
+		if cause := sleep(ctx, delay, line); cause != nil {
 			return s.exhausted(cause, 0)
 		}
 		err = s.attempt(ctx, call)
@@ -254,8 +259,8 @@ func (s *series) exhausted(cause error, delay time.Duration) error {
 }
 
 // sleep waits, and returns why it did not wait to the end.
-func sleep(ctx context.Context, d time.Duration) error {
-	defer waiting.Begin(ctx, waiting.Line{}).End()
+func sleep(ctx context.Context, d time.Duration, line waiting.Line) error {
+	defer waiting.Begin(ctx, line).End()
 	select {
 	case <-time.After(d):
 	case <-ctx.Done():

@@ -143,7 +143,11 @@ type delays struct {
 }
 
 func (d *delays) HoldBegins(line waiting.Line) uint64 {
-	d.begun, d.all = time.Now(), append(d.all, fmt.Sprint(line))
+	who := "a refusal"
+	if line.By != nil {
+		who = line.By.Kind() + " " + line.By.Name()
+	}
+	d.begun, d.all = time.Now(), append(d.all, who)
 	return 7
 }
 
@@ -151,14 +155,13 @@ func (d *delays) HoldEnds(ticket uint64) {
 	d.all = append(d.all, fmt.Sprint(ticket, time.Since(d.begun)))
 }
 
-// A call between two attempts is held back, in no line.
+// A call between two attempts is held back; a refused one does not count as a retry.
 func TestDelaysAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &delays{}
 		ctx := context.WithValue(t.Context(), waiting.Key{}, d)
-		r := retry.MustNew(retry.Policy{Jitter: retry.JitterNone})
+		r := retry.MustNew(retry.Policy{Name: "search", Jitter: retry.JitterNone})
 		require.NoError(t, r.Do(ctx, fails(new(int), errTest, refused(time.Second), nil)))
-		in := fmt.Sprint(waiting.Line{})
-		require.Equal(t, []string{in, "7 100ms", in, "7 1s"}, d.all)
+		require.Equal(t, []string{"retry search", "7 100ms", "a refusal", "7 1s"}, d.all)
 	})
 }

@@ -7,7 +7,10 @@
 // where a call waits anyway.
 package waiting
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // A Listener is told when a call is held back. It may be told by several
 // goroutines of one call at once, and by some that outlive it.
@@ -18,12 +21,38 @@ type Listener interface {
 	HoldEnds(ticket uint64)
 }
 
+// A Policy is what holds calls back, as it is told of. It is comparable.
+type Policy interface {
+	// Kind is the policy's package: "ratelimit", "circuitbreaker".
+	Kind() string
+	// Name is what the user calls it, or empty.
+	Name() string
+	// State is what it is in that is out of the ordinary, as "open" or "paused", and for how
+	// long yet, 0 if that is not known; else it is empty.
+	State() (state string, left time.Duration)
+}
+
+// An Audience is a [Listener] that is told when the state of a policy changes, or keeps calls from
+// being made.
+type Audience interface {
+	Changed(p Policy)
+}
+
+// Changed tells the listener of ctx, if there is one that listens to it.
+func Changed(ctx context.Context, p Policy) {
+	if audience, ok := ctx.Value(Key{}).(Audience); ok {
+		audience.Changed(p)
+	}
+}
+
 // Line is what a call waits in.
 type Line struct {
 	// Of is whose line it is: a limiter, a breaker. It is comparable.
 	Of any
 	// OneOfMany says that calls for other keys wait in other lines, or in none.
 	OneOfMany bool
+	// By is the policy, nil if that is not known.
+	By Policy
 }
 
 // Key is the context key of the [Listener].

@@ -1,0 +1,41 @@
+package circuitbreaker
+
+import (
+	"context"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/waiting"
+)
+
+// told is a breaker as those are told of it who run the calls.
+type told Breaker
+
+// tellOf tells whoever runs the call of ctx, if the call has seen the breaker change, or anything
+// but closed.
+func (b *Breaker) tellOf(ctx context.Context, before *term) {
+	if now := b.term.Load(); now != before || now.state != Closed {
+		waiting.Changed(ctx, (*told)(b))
+	}
+}
+
+// Kind implements [waiting.Policy].
+func (*told) Kind() string { return "circuitbreaker" }
+
+// Name implements [waiting.Policy].
+func (t *told) Name() string { return t.p.Name }
+
+// State implements [waiting.Policy].
+func (t *told) State() (state string, left time.Duration) {
+	b := (*Breaker)(t)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch state := b.term.Load().state; state {
+	case Closed:
+		return "", 0
+	case Open:
+		return state.String(), max(0, until(clock.Now(), b.reopens))
+	default:
+		return state.String(), 0
+	}
+}
