@@ -146,7 +146,7 @@ type (
 	Host = sampling.Host
 	// Report tells what a run did: Items, Succeeded, Failed, Elapsed, Busy, Plan,
 	// PredictedDuration, MeanWorkers, PeakWorkers, Bound, Latency, Timeline, Changes,
-	// Warnings, Err and more. Report.String and Report.Explain are for a person; Report.Valid
+	// Calls, Warnings, Err and more. Report.String and Report.Explain are for a person; Report.Valid
 	// says which results count, Report.Goodput how many came a second. See [executor.Report].
 	Report = executor.Report
 	// Change is a decision on the number of workers: At, Workers, Reason.
@@ -158,16 +158,30 @@ type (
 	Latencies = executor.Latencies
 	// Bound names what kept a run from having more calls in flight.
 	Bound = executor.Bound
-	// Progress tells how far a run is: Completed, Total, Elapsed, Rate, Remaining, Workers;
-	// Progress.Fraction is from 0 to 1. See [executor.Progress].
+	// Progress tells how far a run is, and how it goes: Completed, Total, Failed, Elapsed, Rate,
+	// Remaining, Workers, Now, Calls; Progress.Fraction is from 0 to 1. See [executor.Progress].
 	Progress = executor.Progress
+	// Calls counts the calls of a run, with their latency, what policies made them wait, and the
+	// state of those: Ended, Failed, NotMade, Retried, Latency, Waits, Policies. See
+	// [executor.Calls].
+	Calls = executor.Calls
+	// Failures counts calls by what they failed of: Overloaded, TimedOut, Refused, Panicked,
+	// Other.
+	Failures = executor.Failures
+	// Wait is what calls have waited for one policy: Kind, Name, Calls, Total.
+	Wait = executor.Wait
+	// PolicyState is the state of a policy: Kind, Name, State, Left.
+	PolicyState = executor.PolicyState
+	// Histogram counts durations: Count, Sum, Mean, Quantile, Buckets.
+	Histogram = executor.Histogram
 	// Observer is told the events of a run by its method Observe(Event). See
 	// [executor.Observer] for what it may do.
 	Observer = executor.Observer
 	// ObserverFunc makes a func(Event) an Observer.
 	ObserverFunc = executor.ObserverFunc
 	// Event is what an Observer is told: Kind, Elapsed, Completed, Total, and by its kind
-	// Fraction, Plan, Report, or Chunk, Size and Duration. See [executor.Event].
+	// Fraction, Plan, Change, Policy, Progress, Report, or Chunk, Size and Duration. See
+	// [executor.Event].
 	Event = executor.Event
 	// EventKind names the events of a run: [Started] to [Finished].
 	EventKind = executor.EventKind
@@ -200,11 +214,15 @@ const (
 	FailFast = executor.FailFast
 	Collect  = executor.Collect
 
-	Started   = executor.Started
-	Planning  = executor.Planning
-	Planned   = executor.Planned
-	ChunkDone = executor.ChunkDone
-	Finished  = executor.Finished
+	Started       = executor.Started
+	Planning      = executor.Planning
+	Planned       = executor.Planned
+	ChunkDone     = executor.ChunkDone
+	LimitChanged  = executor.LimitChanged
+	PolicyChanged = executor.PolicyChanged
+	Progressed    = executor.Progressed
+	Synced        = executor.Synced
+	Finished      = executor.Finished
 )
 
 // The errors of a run. Each wraps its cause: errors.Is and errors.As find it.
@@ -224,8 +242,8 @@ type (
 	CanceledError = executor.CanceledError
 	// TimeoutError is the cause of the failure of a call that [WithItemTimeout] ended.
 	TimeoutError = executor.TimeoutError
-	// PanicError is what a run panics with when the function panicked: Index of the item (-1
-	// for a listener), Value, and the Stack of that time.
+	// PanicError is what a run panics with when the function panicked: Index of the item, -1 if
+	// it was none, Value, and the Stack of that time.
 	PanicError = executor.PanicError
 	// ConfigError says which option is invalid: Field, Value, and the Range it may have.
 	ConfigError = executor.ConfigError

@@ -261,7 +261,7 @@ func ExampleWithLogger() {
 	_, _ = amorsize.Execute(double, []int{1, 2, 3}, amorsize.WithLogger(log))
 	// Output:
 	// msg=plan mode=serial workers=1
-	// msg=done items=3 succeeded=3 workers=1
+	// msg=done items=3 succeeded=3
 }
 
 func ExampleWithObserver() {

@@ -7,14 +7,13 @@ const MaxBacklog = 1 << 14
 // notice is something to be told: an event, a line for the logger, or both.
 type notice struct {
 	event   Event
-	message string  // of the line, empty for none
-	change  *Change // that the line is about; then there is no event
-	number  int     // 1, 2, 3, … in the order of happening
+	message string // of the line, empty for none
+	number  int    // 1, 2, 3, … in the order of happening
 }
 
 // expendable reports whether nobody misses much if the notice is dropped.
 func (n *notice) expendable() bool {
-	return n.change != nil || n.event.Kind == Planning || n.event.Kind == ChunkDone
+	return n.event.Kind != Started && n.event.Kind != Planned && n.event.Kind != Finished
 }
 
 // backlog is what has not been told yet, in order. It has room for MaxBacklog

@@ -101,6 +101,8 @@ type Config struct {
 	Session *Session
 
 	past        *past    // nil if there is no keeper
+	tally       *tally   // nil if nobody wants to be told
+	syncer      syncer   // nil if there is none to be told of
 	learned     *learned // by the session
 	function    function // what the run makes calls of
 	rate, burst float64  // of the slowest policy, 0 if none tells: see askRate

@@ -20,6 +20,7 @@ type callContext struct {
 	context.Context          // the run's
 	session         *Session // of the run, or nil
 	function        function // of the run
+	tally           *tally   // is told of waits and of policies
 
 	held    atomic.Bool // the call under way is being held back
 	touched atomic.Bool // it is, or was
@@ -40,7 +41,7 @@ type callContext struct {
 }
 
 func newCallContext(run context.Context, cfg *Config) *callContext {
-	return &callContext{Context: run, session: cfg.Session, function: cfg.function}
+	return &callContext{Context: run, session: cfg.Session, function: cfg.function, tally: cfg.tally}
 }
 
 // Value implements [context.Context].
@@ -65,6 +66,7 @@ type sessionKey struct{ session *Session }
 
 // HoldBegins implements [waiting.Listener].
 func (c *callContext) HoldBegins(line waiting.Line) (ticket uint64) {
+	c.tally.meets(line)
 	now := clock.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,9 +99,13 @@ func (c *callContext) HoldEnds(ticket uint64) {
 	}
 }
 
+// Changed implements [waiting.Audience].
+func (c *callContext) Changed(p waiting.Policy) { c.tally.look(p) }
+
 // goOn ends a hold. mu is held.
 func (c *callContext) goOn(now time.Duration) {
 	c.waited += now - c.since
+	c.tally.waited(c.line.By, now-c.since)
 	c.held.Store(false)
 	if c.turns != nil { // nobody waits for a turn who has a token already
 		c.age = c.turns.Force()

@@ -32,6 +32,7 @@ func Run[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) ([
 	}
 	c := &calls[T, R]{fn: fn.bounded(&cfg), items: items, out: make([]R, len(items))}
 	if fn.Keeper != nil {
+		cfg.syncer, _ = fn.Keeper.(syncer)
 		var err error
 		if c.items, cfg.past, err = left(fn.Keeper, items, c.out, cfg.Errors); err != nil {
 			return nil, err
@@ -73,6 +74,7 @@ func RunBatchesKept[T, R any](ctx context.Context, fn func(context.Context, []T)
 	out := make([]R, len(items))
 	fn = within(cfg.ItemTimeout, answer.Linked(fn))
 	if keeper != nil {
+		cfg.syncer, _ = keeper.(syncer)
 		var err error
 		if items, cfg.past, err = left(keeper, items, out, cfg.Errors); err != nil {
 			return nil, err
@@ -108,6 +110,7 @@ func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config
 	cfg.Plan, cfg.Workers, cfg.Session = nil, 0, nil
 	o := newSolo(ctx, r, len(items), cfg, nil, nil)
 	defer o.release()
+	defer o.events.finish(nil)
 	defer o.events.close()
 	return o.measure(size)
 }
@@ -135,19 +138,12 @@ func (o *solo) measure(size int) (optimizer.Plan, error) {
 	plan := optimizer.New(o.sampler.Sample(), sampling.CurrentHost(), o.cfg.constraints(o.total))
 	o.events.tell(Event{Kind: Planning, Fraction: 1})
 	o.events.tellPlan("plan", plan)
-	o.events.drain()
 	return plan, o.measured()
 }
 
-// measured returns what ended a measurement, if that was not its own end. It panics if a
-// listener did.
+// measured returns what ended a measurement, if that was not its own end.
 func (o *solo) measured() error {
-	failed, panicked := o.events.failed()
 	switch {
-	case panicked != nil:
-		panic(panicked)
-	case failed:
-		return ErrGoexit
 	case o.err != nil && !isContextError(o.ctx, o.err):
 		return o.runner.fail(&o.w, o.runner.failed(o.w.at, o.span), o.err)
 	case o.ctx.Err() != nil:

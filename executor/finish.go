@@ -17,22 +17,20 @@ func (r *run) finish() (err error) {
 	r.sharing.leave()
 	r.ctx.end(nil)
 	r.ended = clock.Now()
-	r.events.close() // from here on no listener can stop the run
+	r.events.close()
 	r.outcome.sort()
 	notRun := r.cfg.past.restore(r.source.Rest())
 	r.events.counted(r.source.Seen())
 	r.done.add(&r.crew.done)
 	r.done.add(&r.caller.totals) // if it never was one of the crew
 	r.cfg.Session.learn(r.lesson())
-	var report *Report
-	func() {
-		defer func() { // also if a listener ends this goroutine
-			err = r.outcome.err(r.parent, len(notRun) > 0)
-			report = r.report(notRun, err)
-		}()
-		r.events.drain()
-	}()
-	r.events.finished(report)
+	err = r.outcome.err(r.parent, len(notRun) > 0)
+	report := r.report(notRun, err)
+	late := r.events.finish(report)
+	if r.cfg.Report != nil && r.events != nil { // a listener may keep its own
+		*r.cfg.Report = *report
+		r.cfg.Report.Warnings = slices.Concat(report.Warnings, late)
+	}
 	if r.outcome.panicked != nil {
 		panic(r.outcome.panicked)
 	}
@@ -69,9 +67,13 @@ func (r *run) report(notRun []span, err error) *Report {
 		Elapsed: r.ended - r.start, Busy: r.done.busy,
 		PredictedDuration: plan.PredictedDuration,
 		PeakWorkers:       r.crew.count.peak, Chunks: r.done.chunks,
-		Changes: r.record.changes, Warnings: slices.Concat(r.cfg.past.warn(), plan.Warnings, r.room.warnings()), Dropped: r.events.dropped(),
-		Bound: r.bound(), Timeline: r.record.moments, Latency: r.record.latencies.summary(r.record.last.Base),
+		Changes: r.record.changes, Warnings: slices.Concat(r.cfg.past.warn(), plan.Warnings, r.room.warnings()),
+		Bound: r.bound(), Timeline: r.record.moments,
 	}
+	if r.scheduler.waits() {
+		out.Latency = r.record.tally.summary(r.record.last.Base)
+	}
+	out.Calls = *r.record.tally.snapshot(r.done.items)
 	if cpu, ok := sampling.ProcessCPU(); ok {
 		out.CPUTime = cpu - r.cpuStart
 	}
@@ -83,9 +85,6 @@ func (r *run) report(notRun []span, err error) *Report {
 	if out.Elapsed > 0 {
 		out.Speedup = float64(out.Busy) / float64(out.Elapsed)
 		out.MeanWorkers = r.crew.count.area / float64(out.Elapsed)
-	}
-	if r.cfg.Report != nil && r.events != nil {
-		*r.cfg.Report = *out
 	}
 	return out
 }

@@ -71,14 +71,10 @@ func TestFaults(t *testing.T) {
 	p.outcome.panics(nil, span{Lo: 4, Hi: 5})
 	require.Equal(t, 4, p.outcome.panicked.Index)
 	p = run(Collect)
-	p.outcome.listenerFailed(nil)
+	p.outcome.exit()
 	require.True(t, p.outcome.exited)
 	require.True(t, p.over.Load())
 	require.ErrorIs(t, context.Cause(p.ctx), ErrGoexit)
-	p = run(Collect)
-	p.outcome.listenerFailed(&PanicError{Index: -1})
-	require.False(t, p.outcome.exited)
-	require.Equal(t, -1, p.outcome.panicked.Index)
 }
 
 // The report of a run that has ended.

@@ -128,13 +128,13 @@ func TestForeseeGrowth(t *testing.T) {
 	require.True(t, again)
 
 	varied := func(p *run) {
-		p.record.latencies = newLatencies()
-		p.record.latencies.record(50*time.Millisecond, 5)
-		p.record.latencies.record(30*time.Millisecond, 1)
+		p.record.tally = new(tally)
+		p.record.tally.record(50*time.Millisecond, 5)
+		p.record.tally.record(30*time.Millisecond, 1)
 	}
 	p, again = grown(100*time.Millisecond, varied)
 	require.True(t, again, "calls vary")
-	require.InDelta(t, p.record.latencies.variation(), p.planner.plan.Sample.CV, 1e-12)
+	require.InDelta(t, p.record.tally.variation(), p.planner.plan.Sample.CV, 1e-12)
 	p, again = grown(100*time.Millisecond, func(p *run) { varied(p); p.planner.plan.Sample.CV = 0.53 })
 	require.False(t, again, "as is known")
 	require.InDelta(t, 0.53, p.planner.plan.Sample.CV, 0)

@@ -57,7 +57,8 @@ func TestPolicedAttempts(t *testing.T) {
 		g := opened(4)
 		ctx, cancel := context.WithCancel(t.Context())
 		w := &worker{}
-		w.watch(g, ctx, newLatencies())
+		w.tally = new(tally)
+		w.watch(g, ctx)
 		w.beginPoliced()
 		entered := w.enter(3, 2)
 		require.Equal(t, 1, g.InFlight())
@@ -65,7 +66,7 @@ func TestPolicedAttempts(t *testing.T) {
 		time.Sleep(time.Second)
 		w.leave(entered, 3, nil)
 		require.Zero(t, g.InFlight())
-		require.EqualValues(t, 3, w.latencies.histogram.TotalCount())
+		require.EqualValues(t, 3, w.tally.latency.Count())
 		require.Equal(t, time.Second, w.policed.own)
 		w.leave(w.enter(3, 2), 3, refused(503))
 		require.Less(t, g.Limit(), 4, "it was lost")
@@ -73,7 +74,7 @@ func TestPolicedAttempts(t *testing.T) {
 		cancel()
 		w.leave(w.enter(3, 2), 3, fmt.Errorf("%w: %w", refused(503), ctx.Err()))
 		require.Equal(t, limit, g.Limit(), "the run is over, and that is all this says")
-		require.EqualValues(t, 3, w.latencies.histogram.TotalCount())
+		require.EqualValues(t, 3, w.tally.latency.Count())
 		require.Zero(t, g.InFlight())
 	})
 }

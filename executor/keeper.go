@@ -20,6 +20,12 @@ type Keeper[T, R any] interface {
 	Keep(i int, item T, now Outcome[R]) error
 }
 
+// syncer is a keeper that tells how many lines are on the disk, by how many syncs, and what those
+// took together.
+type syncer interface {
+	Synced() (lines, syncs int64, took time.Duration)
+}
+
 // Outcome is what became of an item, or of all its attempts.
 type Outcome[R any] struct {
 	Value    R

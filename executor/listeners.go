@@ -1,8 +1,8 @@
 package executor
 
 import (
-	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,15 +16,16 @@ import (
 //
 // Whoever has news only puts it down. It is told by a goroutine that a timer starts a
 // moment later, which ends when all is told, so that no worker ever waits for a
-// listener; and at the end of the run by its caller, who waits for a call that is
-// under way. Before wake is called there is no timer: a run that is over by then is
-// told by its caller alone.
+// listener; and at the end of the run by another one, for which its caller waits, unless
+// a listener does not return. Before wake is called there is no timer.
 type events struct {
 	observers []Observer
 	progress  func(Progress)
 	log       *slog.Logger
-	interval  time.Duration // least time between two calls of progress
+	interval  time.Duration // least time between two tellings of progress
 	start     time.Duration
+	tally     *tally
+	syncer    syncer // nil for none
 
 	completed atomic.Int64
 	running   atomic.Int64 // workers
@@ -33,64 +34,38 @@ type events struct {
 	mu      sync.Mutex // never held while a listener is called
 	total   int
 	chunks  int
+	moment  Moment
+	pace    pace
+	synced  synced
 	backlog backlog
-	failure failure
+	trouble trouble
 	teller  teller
 }
 
-// failure is how a listener failed, and who is to hear of it.
-type failure struct {
-	failed   bool
-	panicked *PanicError // nil if it called runtime.Goexit
-	run      stopper     // to be stopped
-}
-
-// stopper stops a run because a listener panicked or, with nil, called
-// [runtime.Goexit]. It is called with no lock of the events held.
-type stopper interface{ listenerFailed(*PanicError) }
-
-// newEvents returns nil if nobody wants to be told. run is stopped when a listener fails.
-func newEvents(cfg *Config, total int, start time.Duration, run stopper) *events {
+// newEvents returns nil if nobody wants to be told.
+func newEvents(cfg *Config, total int, start time.Duration) *events {
 	if cfg.Progress == nil && cfg.Logger == nil && len(cfg.Observers) == 0 {
 		return nil
 	}
 	e := &events{
 		observers: cfg.Observers, progress: cfg.Progress, log: cfg.Logger,
-		interval: cfg.ProgressInterval, total: total, start: start,
+		interval: cfg.ProgressInterval, total: total, start: start, tally: cfg.tally, syncer: cfg.syncer,
 	}
 	if e.interval == 0 {
 		e.interval = DefaultProgressInterval
 	}
 	e.running.Store(1)
-	e.failure.run = run
+	e.pace.at = start
 	e.teller.alarm, e.teller.progress, e.teller.turn = never, start, start
 	e.teller.quiet.L = &e.mu
+	if e.tally != nil && (e.log != nil || len(e.observers) > 0) {
+		e.tally.tell = e.tellPolicy
+	}
 	return e
 }
 
-// failed returns whether a listener has failed, and the panic if it was one.
-func (e *events) failed() (bool, *PanicError) {
-	if e == nil {
-		return false, nil
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.failure.failed, e.failure.panicked
-}
-
-// adopt has run stopped from now on, and at once for what has happened before.
-func (e *events) adopt(run stopper) {
-	if e == nil {
-		return
-	}
-	e.mu.Lock()
-	before := e.failure
-	e.failure.run = run
-	e.mu.Unlock()
-	if before.failed {
-		run.listenerFailed(before.panicked)
-	}
-}
+// beats reports whether progress is told at its pace.
+func (e *events) beats() bool { return e.progress != nil || len(e.observers) > 0 }
 
 // tell tells an event to the observers.
 func (e *events) tell(event Event) {
@@ -106,11 +81,26 @@ func (e *events) tellPlan(message string, plan optimizer.Plan) {
 	}
 }
 
-// tellChange tells a change of the number of workers to the logger.
+// tellChange tells a change of the number of workers.
 func (e *events) tellChange(c *Change) {
-	if e != nil && e.log != nil {
-		e.put(notice{change: c, message: "workers"})
+	if e != nil && (e.log != nil || len(e.observers) > 0) {
+		e.put(notice{event: Event{Kind: LimitChanged, Change: c}, message: "limit"})
 	}
+}
+
+// tellPolicy tells that a policy is in another state.
+func (e *events) tellPolicy(s PolicyState) {
+	e.put(notice{event: Event{Kind: PolicyChanged, Policy: &s}, message: "policy"})
+}
+
+// noted takes note of the state of things.
+func (e *events) noted(m Moment) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.moment = m
 }
 
 // chunk tells that a chunk of size items is done.
@@ -120,7 +110,7 @@ func (e *events) chunk(size int, took time.Duration) {
 	}
 	e.completed.Add(int64(size))
 	e.tell(Event{Kind: ChunkDone, Size: size, Duration: took})
-	if e.progress != nil && !e.fresh.Load() && e.fresh.CompareAndSwap(false, true) {
+	if e.beats() && !e.fresh.Load() && e.fresh.CompareAndSwap(false, true) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
 		e.schedule(clock.Now())
@@ -144,41 +134,19 @@ func (e *events) staffed(workers int) {
 	}
 }
 
-// dropped returns how many notices were dropped, once there is nothing to tell.
-func (e *events) dropped() int {
-	if e == nil {
-		return 0
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.backlog.numbered - e.backlog.told
-}
-
-// finished tells the end of the run, after drain.
-func (e *events) finished(r *Report) {
-	if e == nil {
-		return
-	}
-	if e.log != nil || len(e.observers) > 0 {
-		e.put(notice{event: Event{Kind: Finished, Plan: &r.Plan, Report: r}, message: "done"})
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.tellDue(func(time.Duration) bool { return false })
-	if e.progress != nil {
-		e.tellProgress(clock.Now())
-	}
-}
-
 // put adds a notice.
 func (e *events) put(n notice) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := clock.Now()
+	e.add(n, clock.Now())
+}
+
+// add is put with mu held.
+func (e *events) add(n notice, now time.Duration) {
 	n.event.Total = e.total
 	n.event.Completed = int(e.completed.Load())
 	n.event.Elapsed = now - e.start
-	if n.change == nil && n.event.Kind == ChunkDone {
+	if n.event.Kind == ChunkDone {
 		n.event.Chunk = e.chunks
 		e.chunks++
 	}
@@ -188,50 +156,83 @@ func (e *events) put(n notice) {
 	}
 }
 
-// state returns the progress. mu is held.
-func (e *events) state(now time.Duration) Progress {
-	p := Progress{Completed: int(e.completed.Load()), Total: e.total, Elapsed: now - e.start, Workers: int(e.running.Load())}
+// state returns the progress, with the policies that are out of the ordinary. mu is held.
+func (e *events) state(now time.Duration, policies []PolicyState) Progress {
+	p := Progress{
+		Completed: int(e.completed.Load()), Total: e.total, Elapsed: now - e.start,
+		Workers: int(e.running.Load()), Now: e.moment,
+	}
+	p.Calls = e.tally.snapshot(p.Completed)
+	p.Calls.Policies = policies
+	p.Failed = e.tally.failures()
 	if p.Elapsed > 0 {
 		p.Rate = float64(p.Completed) / p.Elapsed.Seconds()
 	}
-	if p.Rate > 0 && p.Total >= 0 {
-		p.Remaining = time.Duration(float64(p.Total-p.Completed) / p.Rate * float64(time.Second))
+	pause := time.Duration(0)
+	for _, s := range policies {
+		pause = max(pause, s.Left)
+	}
+	e.pace.follow(now, p.Completed, pause > 0)
+	if rate := e.pace.rate; rate > 0 && p.Total > p.Completed {
+		p.Remaining = pause + time.Duration(min(float64(p.Total-p.Completed)/rate*float64(time.Second), math.MaxInt64/4))
 	}
 	return p
 }
 
-// deliver tells one notice to the observers and the logger.
-func (e *events) deliver(n *notice) {
-	if n.change == nil {
-		for _, o := range e.observers {
-			o.Observe(n.event)
-		}
-	}
-	if e.log == nil || n.message == "" {
+// pace is how fast items have been completed lately.
+type pace struct {
+	at        time.Duration
+	completed int
+	rate      float64 // per second, weighted: what was paceMemory ago counts for a third
+}
+
+const paceMemory = 5 * time.Second
+
+// follow takes how many items are completed now. What was completed in a pause says nothing.
+func (p *pace) follow(now time.Duration, completed int, paused bool) {
+	took, done := now-p.at, completed-p.completed
+	if took <= 0 {
 		return
 	}
+	p.at, p.completed = now, completed
+	lately := float64(done) / took.Seconds()
 	switch {
-	case n.change != nil:
-		e.log.Debug(n.message, "limit", n.change.Workers, "reason", n.change.Reason, "at", n.change.At)
-	case n.event.Kind == Finished:
-		r := n.event.Report
-		e.log.Info(n.message, "items", r.Items, "succeeded", r.Succeeded, "failed", r.Failed,
-			"elapsed", r.Elapsed, "predicted", r.PredictedDuration, "workers", r.MeanWorkers, "err", r.Err)
+	case paused:
+	case p.rate == 0:
+		p.rate = lately
 	default:
-		e.logPlan(n)
+		p.rate += (lately - p.rate) * (1 - math.Exp(-float64(took)/float64(paceMemory)))
 	}
 }
 
-func (e *events) logPlan(n *notice) {
-	plan := n.event.Plan
-	s := plan.Sample
-	e.log.Info(n.message,
-		"mode", plan.Mode.String(), "workers", plan.Workers, "max_workers", plan.MaxWorkers,
-		"chunk", plan.ChunkSize, "workload", plan.Workload.String(),
-		"sampled", s.Items, "item", s.ItemTime(), "cpu_share", fmt.Sprintf("%.2f", s.ComputeShare()),
-		"predicted", plan.PredictedDuration, "speedup", fmt.Sprintf("%.2f", plan.PredictedSpeedup),
-		"reason", plan.Reason)
-	for _, warning := range plan.Warnings {
-		e.log.Info("plan warning", "warning", warning)
+// synced is what was last told of the keeper's syncs.
+type synced struct {
+	syncs, lines int64
+	took         time.Duration
+}
+
+// lookAtKeeper tells of what has been synced since it last looked. mu is held, but not while the
+// keeper is asked.
+func (e *events) lookAtKeeper(now time.Duration) {
+	if e.syncer == nil || e.log == nil && len(e.observers) == 0 {
+		return
+	}
+	var s synced
+	e.mu.Unlock()
+	s.lines, s.syncs, s.took = e.syncer.Synced()
+	e.mu.Lock()
+	if before := e.synced; s.syncs > before.syncs {
+		e.synced = s
+		e.add(notice{message: "journal", event: Event{Kind: Synced, Size: int(s.lines - before.lines), Duration: s.took - before.took}}, now)
+	}
+}
+
+// deliver tells one notice to the observers and the logger.
+func (e *events) deliver(n *notice) {
+	for _, o := range e.observers {
+		e.guarded(func() { o.Observe(n.event) })
+	}
+	if e.log != nil && n.message != "" {
+		e.guarded(func() { logEvent(e.log, n) })
 	}
 }

@@ -19,9 +19,10 @@ type outcome struct {
 	mu       sync.Mutex
 	failed   []fault
 	panicked *PanicError
-	exited   bool  // a listener called runtime.Goexit
+	exited   bool  // the caller's goroutine ended outside of an item
 	unkept   error // why the outcome of an item could not be kept
 	past     *past
+	tally    *tally
 }
 
 // stopped is told, once, that no further item is to start.
@@ -42,6 +43,7 @@ func (o *outcome) fail(err error, lost span) {
 		return
 	}
 	o.past.place(err)
+	o.tally.lose(lost.Len())
 	o.mu.Lock()
 	o.failed = append(o.failed, fault{lost, err})
 	o.mu.Unlock()
@@ -52,14 +54,14 @@ func (o *outcome) fail(err error, lost span) {
 }
 
 // panics takes note of a panic and stops the run. Of several panics the one of
-// the lowest item is carried to the caller, one of an observer only if there is
-// no other.
+// the lowest item is carried to the caller.
 func (o *outcome) panics(e *PanicError, lost span) {
 	if e == nil {
 		e = &PanicError{Index: lost.Lo}
 	}
 	if lost.Len() > 0 { // else it is not an item's
 		o.past.place(e)
+		o.tally.lose(lost.Len())
 	}
 	o.mu.Lock()
 	if e.before(o.panicked) {
@@ -73,13 +75,8 @@ func (o *outcome) panics(e *PanicError, lost span) {
 	o.ctx.end(e)
 }
 
-// listenerFailed stops the run because a listener panicked or, with nil, called
-// [runtime.Goexit].
-func (o *outcome) listenerFailed(e *PanicError) {
-	if e != nil {
-		o.panics(e, span{})
-		return
-	}
+// exit stops the run because the caller's goroutine ends, outside of an item.
+func (o *outcome) exit() {
 	o.mu.Lock()
 	o.exited = true
 	o.mu.Unlock()
@@ -99,8 +96,7 @@ func (o *outcome) lose(err error) {
 	o.ctx.end(err)
 }
 
-// catch is deferred around calls of observers outside of a worker: it takes
-// note of their panics.
+// catch is deferred around what is done outside of a worker: it takes note of panics.
 func (o *outcome) catch() {
 	if v := recover(); v != nil {
 		o.panics(asPanic(v), span{})

@@ -69,6 +69,9 @@ func (w *worker) enter(items int, cost float64) (now time.Duration) {
 }
 
 func (w *worker) leave(entered time.Duration, items int, err error) {
+	if err != nil && (w.call == nil || w.call.Err() == nil) { // else it may be the end of the run that ended it
+		w.tally.failed(err, items)
+	}
 	p := &w.policed
 	if !p.measured {
 		return

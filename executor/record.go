@@ -5,9 +5,9 @@ import "time"
 // record is how a run went: its reviews write it, and its report is made of it.
 type record struct {
 	story
-	start     time.Duration // of the run
-	latencies *latencies    // nil if nobody asks for them
-	changes   []Change
+	start   time.Duration // of the run
+	tally   *tally        // nil if nobody asks for it
+	changes []Change
 }
 
 // note keeps a decision for the report, and returns it.

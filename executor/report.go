@@ -48,6 +48,8 @@ type Report struct {
 	// Bound is what kept the run from having more calls in flight, for most of
 	// its time.
 	Bound Bound
+	// Calls is what became of the calls.
+	Calls Calls
 	// Latency and Timeline tell of calls that wait how long they took and how the
 	// run went over time, in at most 512 moments. They are empty if the calls
 	// compute or their number was fixed.

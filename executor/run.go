@@ -57,20 +57,19 @@ func newRun(b begun) *run {
 	r.sharing.join()
 	r.makePlan(&b.before)
 	r.scheduler.sizer = r.sizer(&r.planner.plan)
-	r.events.adopt(&r.outcome)
 	return r
 }
 
 // wire makes the parts known to those that use them.
 func (r *run) wire() {
 	job := &r.job
-	r.outcome = outcome{mode: r.cfg.Errors, ctx: r.ctx, over: r.over, stop: r, past: r.cfg.past}
+	r.outcome = outcome{mode: r.cfg.Errors, ctx: r.ctx, over: r.over, stop: r, past: r.cfg.past, tally: r.cfg.tally}
 	r.crew = crew{
 		idle: make(chan struct{}), source: r.source, events: r.events, jobs: r,
 	}
 	r.planner = planner{job: job}
 	r.sharing = sharing{job: job, crew: &r.crew, source: r.source}
-	r.record.start = r.start
+	r.record.start, r.record.tally = r.start, r.cfg.tally
 	r.scheduler = scheduler{
 		job: job, crew: &r.crew, source: r.source, planner: &r.planner,
 		record: &r.record, room: &r.room, sharing: &r.sharing, events: r.events,
@@ -110,18 +109,15 @@ func (r *run) announce() {
 func (r *run) join(s span, began time.Duration) {
 	r.caller.runner, r.caller.claimed = r.runner, s
 	r.caller.begin(-1, s.Len(), began) // counts in no epoch
-	defer func() {                     // whatever the observers do
-		if r.parent.Err() != nil {
-			r.outcome.halt()
-		}
-		if s.Len() > 1 {
-			rest, _ := r.caller.shorten()
-			r.source.Return(rest)
-		}
-		r.staffUp()
-	}()
-	defer r.outcome.catch()
 	r.announce()
+	if r.parent.Err() != nil {
+		r.outcome.halt()
+	}
+	if s.Len() > 1 {
+		rest, _ := r.caller.shorten()
+		r.source.Return(rest)
+	}
+	r.staffUp()
 }
 
 // arrive sees to the outcome of what the caller was in the midst of when it was joined.
@@ -181,6 +177,7 @@ func (r *run) supervise() {
 // hire makes a helper, the one after so many workers; nil if the process has enough.
 func (r *run) hire(working int) *worker {
 	w := &worker{runner: r.runner.fork(), pacer: &r.scheduler.pacer, lanes: r.lanes}
+	w.tally = r.cfg.tally
 	// What the caller demands is not for the process to admit. Nor is the first
 	// helper of a stream, whose items are run by helpers only: it takes the place
 	// of the caller.
@@ -201,7 +198,7 @@ func (r *run) hire(working int) *worker {
 func (r *run) run(takeUp func()) (err error) {
 	ended := false
 	defer func() {
-		if !ended { // on the way out: an observer panicked, or fn called Goexit
+		if !ended { // on the way out: fn called Goexit
 			err = r.abandon(recover())
 		}
 	}()
@@ -245,7 +242,7 @@ func (r *run) abandon(v any) error {
 	} else if !r.caller.returned && r.caller.size.Load() > 0 {
 		r.goexit(r.caller)
 	} else {
-		r.outcome.listenerFailed(nil)
+		r.outcome.exit()
 	}
 	r.outcome.halt()
 	r.ctx.end(ErrGoexit) // who waits for an item, or a turn, must hear of it

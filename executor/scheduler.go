@@ -107,6 +107,9 @@ func (s *scheduler) review(now time.Duration) (changed bool) {
 // look is one review.
 func (s *scheduler) look(now time.Duration) (changed bool) {
 	change, plan, cut := s.decide(now)
+	if s.events != nil {
+		s.events.noted(s.moment(now))
+	}
 	if s.room.forced() {
 		s.pacer.again() // for what it tells
 	}
@@ -117,6 +120,17 @@ func (s *scheduler) look(now time.Duration) (changed bool) {
 		s.events.tellChange(change)
 	}
 	return change != nil || plan != nil || cut
+}
+
+// moment is the state of things, as of this review.
+func (s *scheduler) moment(now time.Duration) Moment {
+	if s.waits() {
+		return s.record.last
+	}
+	return Moment{
+		At: now - s.start, Limit: int(s.crew.limit.Load()), InFlight: int(s.crew.running.Load()),
+		Bound: boundByPlan(&s.planner.plan, s.cfg.Workers > 0),
+	}
 }
 
 // decide asks the law.

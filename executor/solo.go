@@ -72,6 +72,10 @@ func newSolo(ctx context.Context, r runner, total int, cfg Config, batches *batc
 	o.ctx, o.runner, o.total, o.batches, o.cfg = ctx, r, total, batches, cfg
 	o.sampler, o.start = sampler, sampler.Started()
 	o.cfg.askRate()
+	if cfg.watched() {
+		o.cfg.tally = new(tally)
+		o.w.tally = o.cfg.tally
+	}
 	if cfg.MemoryLimit > 0 { // 500 ns, only for who asks
 		o.heap = sampling.ReadHeap()
 	}
@@ -85,7 +89,7 @@ func newSolo(ctx context.Context, r runner, total int, cfg Config, batches *batc
 	}
 	if cfg.watched() {
 		o.sampler.Precise()
-		o.events = newEvents(&o.cfg, total, o.start, o)
+		o.events = newEvents(&o.cfg, total, o.start)
 	}
 	return o
 }
@@ -116,7 +120,7 @@ func (o *solo) prepareAlarm(armed bool) {
 func (o *solo) prepareCalls(context bool) {
 	if context {
 		made := &callerContext{run: runContext{Context: o.ctx}}
-		made.call = callContext{Context: &made.run, session: o.cfg.Session, function: o.cfg.function}
+		made.call = callContext{Context: &made.run, session: o.cfg.Session, function: o.cfg.function, tally: o.cfg.tally}
 		o.run, o.w.call = &made.run, &made.call
 	}
 	if o.arrivals != nil {
@@ -145,19 +149,6 @@ func (o *solo) begin() {
 	if o.events != nil {
 		o.events.tell(Event{Kind: Started})
 		o.events.tell(Event{Kind: Planning})
-	}
-}
-
-// listenerFailed stops the run before there are several workers: see [outcome.listenerFailed].
-func (o *solo) listenerFailed(e *PanicError) {
-	o.over.Store(true)
-	o.w.signal.Store(halt)
-	switch {
-	case o.run == nil:
-	case e == nil:
-		o.run.end(ErrGoexit)
-	default:
-		o.run.end(e)
 	}
 }
 
@@ -225,6 +216,7 @@ func (o *solo) record(err error) bool {
 	if o.events != nil {
 		o.events.chunk(size, o.sampler.Latest())
 	}
+	o.cfg.tally.record(o.sampler.Latest(), size)
 	return true
 }
 

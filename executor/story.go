@@ -1,10 +1,7 @@
 package executor
 
 import (
-	"sync"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // maxMoments is how many moments a story keeps; above it every other one is dropped.
@@ -61,50 +58,4 @@ func (s *story) bound() Bound {
 		}
 	}
 	return longest
-}
-
-// latencies collects them. A nil *latencies collects nothing.
-type latencies struct {
-	mu        sync.Mutex
-	histogram *hdrhistogram.Histogram // of microseconds, up to an hour
-}
-
-func newLatencies() *latencies {
-	return &latencies{histogram: hdrhistogram.New(1, time.Hour.Microseconds(), 2)}
-}
-
-// fewestCalls is how many are needed to tell how much they vary.
-const fewestCalls = 6
-
-func (l *latencies) record(took time.Duration, calls int) {
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	each := min(max(1, took.Microseconds()/int64(calls)), time.Hour.Microseconds())
-	_ = l.histogram.RecordValues(each, int64(calls)) // it is in range
-}
-
-// variation returns the coefficient of variation of the calls so far, 0 if unknown.
-func (l *latencies) variation() float64 {
-	if l == nil {
-		return 0
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.histogram.TotalCount() < fewestCalls || l.histogram.Mean() <= 0 {
-		return 0
-	}
-	return l.histogram.StdDev() / l.histogram.Mean()
-}
-
-func (l *latencies) summary(base time.Duration) Latencies {
-	if l == nil || l.histogram.TotalCount() == 0 {
-		return Latencies{Base: base}
-	}
-	at := func(q float64) time.Duration {
-		return time.Duration(l.histogram.ValueAtQuantile(q)) * time.Microsecond
-	}
-	return Latencies{Base: base, P50: at(50), P90: at(90), P99: at(99), Max: time.Duration(l.histogram.Max()) * time.Microsecond}
 }

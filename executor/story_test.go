@@ -51,32 +51,3 @@ func TestLongStory(t *testing.T) {
 	long.add(Moment{At: 3 * maxMoments})
 	require.EqualValues(t, 6, long.every)
 }
-
-func TestLatencies(t *testing.T) {
-	var none *latencies
-	none.record(1, 1)
-	require.Zero(t, none.variation())
-	require.Equal(t, Latencies{Base: 3}, none.summary(3))
-	l := newLatencies()
-	require.Equal(t, Latencies{Base: 3}, l.summary(3))
-	l.record(50*time.Millisecond, 5)
-	require.Zero(t, l.variation(), "too few")
-	require.InDelta(t, 10*time.Millisecond, l.summary(0).P50, float64(100*time.Microsecond))
-	l.record(30*time.Millisecond, 1)
-	require.InDelta(t, 7.45/13.33, l.variation(), 0.02)
-	require.InDelta(t, 7.45/13.33, l.variation(), 0.02, "it is asked again")
-	l.record(time.Nanosecond, 1)
-	l.record(3*time.Hour, 1)
-	require.EqualValues(t, 8, l.histogram.TotalCount())
-	require.InDelta(t, time.Hour, l.summary(1).Max, float64(time.Minute))
-	require.EqualValues(t, 1, l.histogram.Min())
-	tens := newLatencies()
-	for i := range 100 {
-		tens.record(time.Duration(i+1)*time.Millisecond, 1)
-	}
-	s := tens.summary(7)
-	require.EqualValues(t, 7, s.Base)
-	for want, got := range map[time.Duration]time.Duration{50 * time.Millisecond: s.P50, 90 * time.Millisecond: s.P90, 99 * time.Millisecond: s.P99} {
-		require.InDelta(t, want, got, float64(2*time.Millisecond))
-	}
-}

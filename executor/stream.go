@@ -139,6 +139,7 @@ func newStream[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq[T], 
 	s.ring = newRing[T](window)
 	s.ready = make(chan struct{}, 1)
 	if fn.Keeper != nil {
+		s.cfg.syncer, _ = fn.Keeper.(syncer)
 		s.known, s.cfg.past = map[int]Result[T, R]{}, newPast(fn.Keeper)
 		s.arrivals.Skip(s.skip)
 	}

@@ -19,6 +19,7 @@ func (r *streaming[T, R]) fail(w *worker, lost span, err error) error {
 	if r.cfg.Errors == Collect { // a Goexit: any other failure is a result already
 		r.cell.Err = e
 		w.failed++
+		w.tally.lose(1)
 		r.handOver(lost.Hi, 0)
 		return nil
 	}
@@ -42,5 +43,6 @@ func (r *streaming[T, R]) survives(ctx context.Context, w *worker, err error) bo
 	}
 	r.cell.Err = e
 	w.failed++
+	w.tally.lose(1)
 	return true
 }

@@ -237,6 +237,7 @@ func (r *streaming[T, R]) runCheap(ctx context.Context, w *worker, s span) (err 
 			from = i + 1
 			w.enterAttempt(clock.Now(), s.Hi-from, float64(s.Hi-from))
 		}
+		w.tally.failed(err, 1)
 		if !r.survives(ctx, w, err) {
 			return err
 		}
@@ -259,8 +260,11 @@ func (r *streaming[T, R]) runOne(ctx context.Context, w *worker, i int) error {
 	if r.kept.keeper != nil && (err == nil || ctx.Err() == nil) {
 		r.keep(i, err)
 	}
-	if err != nil && !r.survives(ctx, w, err) {
-		return err
+	if err != nil {
+		w.refused(1)
+		if !r.survives(ctx, w, err) {
+			return err
+		}
 	}
 	if w.at = i + 1; w.unkept != nil {
 		return errUnkept

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -22,6 +23,8 @@ const (
 	// run ends.
 	slowCall = time.Millisecond
 	farewell = 100 * time.Millisecond
+	// Patience is how long the end of a run waits for one call of a listener.
+	Patience = 2 * time.Second
 
 	never = time.Duration(math.MaxInt64)
 )
@@ -32,7 +35,9 @@ type teller struct {
 	timer    *time.Timer   // starts a goroutine that tells what is due
 	alarm    time.Duration // for when it is set, never if it is not
 	telling  bool          // somebody calls listeners
-	closing  bool          // the run is over: its caller tells the rest
+	began    time.Duration // the call under way, or the latest
+	closing  bool          // the run is over: what is left is told at the end of it
+	given    bool          // up: a listener does not return, and nobody is told any more
 	quiet    sync.Cond     // the goroutine has ended
 	progress time.Duration // when progress was last told
 	turn     time.Duration // of the notices, until then
@@ -65,7 +70,7 @@ func (e *events) due(now time.Duration) time.Duration {
 // progressDue returns when progress is to be told next: when there is some and the
 // interval is over, or after a heartbeat. All being done is left to the end. mu is held.
 func (e *events) progressDue() time.Duration {
-	if e.progress == nil || int(e.completed.Load()) == e.total {
+	if !e.beats() || int(e.completed.Load()) == e.total {
 		return never
 	}
 	pause := max(heartbeat, e.interval)
@@ -82,7 +87,7 @@ func (e *events) progressDue() time.Duration {
 func (e *events) schedule(now time.Duration) {
 	t := &e.teller
 	at := e.due(now)
-	if !t.awake || t.telling || t.closing || at >= t.alarm {
+	if !t.awake || t.telling || t.closing || t.given || at >= t.alarm {
 		return
 	}
 	t.alarm = at
@@ -117,20 +122,73 @@ func (e *events) close() {
 	if t.timer != nil && t.timer.Stop() {
 		t.alarm = never
 	}
-	for t.telling || t.alarm != never { // the latter: the timer has started it
+	e.await(func() bool { return !t.telling && t.alarm == never }) // the latter: the timer has started it
+}
+
+// await waits until done, or until a call of a listener has taken too long: then it is given up.
+// mu is held, but not while it waits.
+func (e *events) await(done func() bool) {
+	t := &e.teller
+	if done() || t.given {
+		return
+	}
+	t.began = clock.Now()
+	var watch *time.Timer
+	watch = time.AfterFunc(Patience, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if left := Patience - (clock.Now() - t.began); left > 0 {
+			watch.Reset(left)
+			return
+		}
+		t.given = true
+		t.quiet.Broadcast()
+	})
+	defer watch.Stop()
+	for !done() && !t.given {
 		t.quiet.Wait()
 	}
 }
 
-// drain closes and tells what has not been told, but no more than fast listeners
-// can be told in a moment and the others must know.
-func (e *events) drain() {
+// finish tells what has not been told, but no more than fast listeners can be told in a moment
+// and the others must know; and then the end, if there is a report. It comes after close. It
+// returns what is to be added to the report, since a listener that does not return has that.
+//
+// It is done by a goroutine of its own, and by another one if a listener ends that.
+func (e *events) finish(r *Report) (late []string) {
 	if e == nil {
-		return
+		return nil
 	}
-	e.close()
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	steps := []func(){e.drain}
+	if r != nil {
+		p := new(Progress)
+		steps = append(steps, func() { e.end(r, p) }, e.drainAll, func() { e.tellLast(p) })
+	}
+	for at := 0; at < len(steps) && !e.teller.given; {
+		ended := false
+		go func() {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			defer func() {
+				ended = true
+				e.teller.quiet.Broadcast()
+			}()
+			for ; at < len(steps) && !e.teller.given; at++ {
+				steps[at]()
+			}
+		}()
+		e.await(func() bool { return ended })
+	}
+	if e.teller.given {
+		late = []string{fmt.Sprintf("a listener has not returned for %v: nobody was told any more", Patience)}
+	}
+	return late
+}
+
+// drain tells what is left. mu is held.
+func (e *events) drain() {
 	began := clock.Now()
 	e.tellDue(func(now time.Duration) bool {
 		if e.teller.slow >= 2 || now-began > farewell {
@@ -140,8 +198,35 @@ func (e *events) drain() {
 	})
 }
 
+// drainAll tells all that is left. mu is held.
+func (e *events) drainAll() { e.tellDue(func(time.Duration) bool { return false }) }
+
+// end has the end be told: p is how the run went. mu is held.
+func (e *events) end(r *Report, p *Progress) {
+	r.Dropped = e.backlog.numbered - e.backlog.told
+	r.Warnings = append(r.Warnings, e.trouble.warnings()...)
+	now := clock.Now()
+	*p = e.lookAround(now)
+	if len(e.observers) > 0 && e.teller.slow < 2 { // the report says as much
+		e.add(notice{event: Event{Kind: Progressed, Progress: p}}, now)
+	}
+	if e.log != nil || len(e.observers) > 0 {
+		e.add(notice{event: Event{Kind: Finished, Plan: &r.Plan, Report: r}, message: "done"}, now)
+	}
+}
+
+// tellLast tells the progress function the end, once. mu is held.
+func (e *events) tellLast(p *Progress) {
+	tell := e.progress
+	if e.progress = nil; tell != nil {
+		last := *p
+		last.Elapsed = clock.Now() - e.start
+		e.call(func() { e.guarded(func() { tell(last) }) })
+	}
+}
+
 // tellDue calls listeners until nothing is due or enough says so. mu is held, but not
-// while they are called; it is held again even if one of them ends the goroutine.
+// while they are called.
 func (e *events) tellDue(enough func(now time.Duration) bool) {
 	e.teller.telling = true
 	defer func() {
@@ -149,8 +234,7 @@ func (e *events) tellDue(enough func(now time.Duration) bool) {
 		e.teller.quiet.Broadcast()
 		e.schedule(clock.Now())
 	}()
-	for now := clock.Now(); !enough(now); {
-		began := now
+	for now := clock.Now(); !e.teller.given && !enough(now); {
 		if !e.teller.closing && e.progressDue() <= now && (e.teller.turn <= now || e.backlog.len() == 0) {
 			e.tellProgress(now)
 			e.teller.turn = 2*clock.Now() - now // as long as that took: neither starves the other
@@ -161,11 +245,7 @@ func (e *events) tellDue(enough func(now time.Duration) bool) {
 		} else {
 			return
 		}
-		if now = clock.Now(); now-began > slowCall {
-			e.teller.slow++
-		} else {
-			e.teller.slow = 0
-		}
+		now = clock.Now()
 	}
 }
 
@@ -173,36 +253,36 @@ func (e *events) tellDue(enough func(now time.Duration) bool) {
 func (e *events) tellProgress(now time.Duration) {
 	e.teller.progress = now
 	e.fresh.Store(false) // before the count: what comes meanwhile is fresh
-	p := e.state(now)
-	e.call(func() { e.progress(p) })
+	p := e.lookAround(now)
+	if len(e.observers) > 0 {
+		e.add(notice{event: Event{Kind: Progressed, Progress: &p}}, now)
+	}
+	if e.progress != nil {
+		e.call(func() { e.guarded(func() { e.progress(p) }) })
+	}
 }
 
-// call calls a listener without the lock, and takes it again, whatever happens. A
-// panic goes no further than to whoever is to hear of it.
+// lookAround returns the state of things. mu is held, but not while policies are asked for theirs.
+func (e *events) lookAround(now time.Duration) Progress {
+	e.mu.Unlock()
+	policies := e.tally.lookAll()
+	e.mu.Lock()
+	e.lookAtKeeper(now)
+	return e.state(now, policies)
+}
+
+// call calls listeners, guarded, without the lock, and takes it again, whatever happens.
 func (e *events) call(listener func()) {
-	returned := false
+	began := clock.Now()
+	e.teller.began = began
 	e.mu.Unlock()
 	defer func() {
-		if !returned {
-			e.fail(recover())
-		}
 		e.mu.Lock()
+		if clock.Now()-began > slowCall {
+			e.teller.slow++
+		} else {
+			e.teller.slow = 0
+		}
 	}()
 	listener()
-	returned = true
-}
-
-// fail takes note that a listener panicked with v or, with nil, called Goexit.
-func (e *events) fail(v any) {
-	var panicked *PanicError
-	if v != nil {
-		panicked = asPanic(v)
-	}
-	e.mu.Lock()
-	if !e.failure.failed {
-		e.failure.failed, e.failure.panicked = true, panicked
-	}
-	run := e.failure.run
-	e.mu.Unlock()
-	run.listenerFailed(panicked)
 }

@@ -48,9 +48,6 @@ func (s *scheduler) openFound(now time.Duration, o hillclimb.Observation) {
 // open leaves the number of workers to the tracker, which begins with first. base is what
 // a call takes alone, as known from so many calls.
 func (s *scheduler) open(now time.Duration, first int, base time.Duration, calls int) {
-	if s.cfg.Report != nil || len(s.cfg.Observers) > 0 {
-		s.record.latencies = newLatencies()
-	}
 	plan := &s.planner.plan
 	most := s.room.calls(s.room.unitsPerCall, s.planner.ceiling())
 	if s.batches != nil && plan.Sample.CPUKnown && plan.Workload == sampling.CPUBound {
@@ -142,7 +139,7 @@ func (s *scheduler) mostWorkers() int {
 func (s *scheduler) waitingCalls(base time.Duration) waitingCalls {
 	share, _ := s.share.get()
 	return waitingCalls{
-		base: base, variation: s.record.latencies.variation(), share: share,
+		base: base, variation: s.record.tally.variation(), share: share,
 		began: s.record.began, heldBytes: s.room.held(),
 	}
 }

@@ -11,17 +11,17 @@ import (
 // watched is what a worker tells of its attempts, once calls are known to wait. Before
 // watch it tells nothing.
 type watched struct {
-	tracker   *flight.Tracker
-	run       context.Context
-	latencies *latencies
-	attempt   flight.Attempt
-	watching  atomic.Bool // tracker is set
-	early     atomic.Bool // the call under way when that was first wanted was not told
+	tally    *tally // nil if nobody asks for it
+	tracker  *flight.Tracker
+	run      context.Context
+	attempt  flight.Attempt
+	watching atomic.Bool // tracker is set
+	early    atomic.Bool // the call under way when that was first wanted was not told
 }
 
 // watch has the attempts from here on be told.
-func (t *watched) watch(tracker *flight.Tracker, run context.Context, l *latencies) {
-	t.tracker, t.run, t.latencies = tracker, run, l
+func (t *watched) watch(tracker *flight.Tracker, run context.Context) {
+	t.tracker, t.run = tracker, run
 	tracker.Watch(&t.attempt)
 	t.watching.Store(true)
 }
@@ -43,7 +43,7 @@ func (t *watched) leaveAttempt(now time.Duration, items int, err error) {
 		t.tracker.Drop(&t.attempt)
 	default:
 		if took, ok := t.tracker.Leave(&t.attempt, now, items, err); ok {
-			t.latencies.record(took, items)
+			t.tally.record(took, items)
 		}
 	}
 }

@@ -117,7 +117,7 @@ func (r *run) beginWaiting(w *worker, now time.Duration) (later time.Duration, o
 // watchAttempts has the attempts of w told from here on.
 func (r *run) watchAttempts(w *worker) {
 	if w.tracker == nil {
-		w.watch(r.sharing.tracker, r.ctx, r.record.latencies)
+		w.watch(r.sharing.tracker, r.ctx)
 		w.call.watch(r.sharing.tracker, &w.attempt, &r.scheduler.pacer)
 	}
 }
@@ -155,6 +155,9 @@ func (r *run) finishClaim(w *worker, began time.Duration, items int) (now time.D
 	counts := w.end(r.scheduler.epoch.number.Load(), items, took, w.heldBack)
 	if items > 0 {
 		r.room.ended.Add(int64(items))
+		if w.tracker == nil { // else each attempt was recorded
+			w.tally.record(took-w.heldBack, items)
+		}
 		r.scheduler.sizer.Record(items, took)
 		r.events.chunk(items, took)
 	}
@@ -190,6 +193,7 @@ func (r *run) settle(w *worker, s span, err error) (lost span, more bool) {
 	switch {
 	case w.panicked != nil || !w.returned: // the latter is a panic(nil) under GODEBUG=panicnil=1
 		lost = w.runner.failed(w.at, s)
+		w.tally.panicked()
 		r.outcome.panics(w.panicked, lost)
 		w.returned = true
 	case err == nil && w.signal.Load() == goOn: // the caller's context has ended
@@ -200,6 +204,9 @@ func (r *run) settle(w *worker, s span, err error) (lost span, more bool) {
 	default:
 		if !errors.Is(err, errParts) && !errors.Is(err, errUnkept) {
 			lost = w.runner.failed(w.at, s)
+			if !r.runner.tellsAttempts() {
+				w.tally.failed(err, 1)
+			}
 			r.outcome.fail(w.runner.fail(w, lost, err), lost)
 		}
 		if r.cfg.Errors == Collect && !r.over.Load() {

@@ -132,6 +132,13 @@ func (w *worker) shorten() (rest span, shortened bool) {
 	return span{}, w.signal.CompareAndSwap(goOn, split)
 }
 
+// refused takes note that so many items failed: without a call, if there was none.
+func (w *worker) refused(items int) {
+	if w.attempts == 0 && (w.call == nil || w.call.Err() == nil) {
+		w.tally.unmade(items)
+	}
+}
+
 // inPolicies reports whether a policy around the function has the call, as far as that is
 // known.
 func (w *worker) inPolicies() bool {

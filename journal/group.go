@@ -30,6 +30,8 @@ type group struct {
 	written int64  // of it, what is in the file
 	writing bool
 	closing bool
+	syncs   int64         // writes that went well
+	syncing time.Duration // what they took
 	err     error // why nothing is written any more
 }
 
@@ -121,7 +123,9 @@ func (g *group) write() {
 	lines, n, at := g.waiting, g.lines, g.written
 	g.waiting, g.lines, g.writing = g.spare[:0], 0, true
 	g.mu.Unlock()
+	began := time.Now()
 	err := g.put(lines, at)
+	took := time.Since(began)
 	g.mu.Lock()
 	g.writing, g.spare = false, lines
 	if err != nil {
@@ -129,6 +133,8 @@ func (g *group) write() {
 	} else {
 		g.written += int64(len(lines))
 		g.done += int64(n)
+		g.syncs++
+		g.syncing += took
 	}
 	if g.lines > 0 {
 		g.timer.Reset(g.every)

@@ -226,6 +226,14 @@ func (j *Journal) Err() error {
 	return j.wrap(j.err)
 }
 
+// Synced returns how many lines are on the disk, by how many writes and syncs, and what those took
+// together. It is for those who watch a run.
+func (j *Journal) Synced() (lines, syncs int64, took time.Duration) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.done, j.syncs, j.syncing
+}
+
 // Sync puts all records onto the disk; with [SyncNever] it writes them.
 func (j *Journal) Sync() error { return j.wrap(j.flush()) }
 

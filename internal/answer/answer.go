@@ -39,10 +39,10 @@ func Lost(err error) (lost, throttled bool) {
 	if _, refused := Refused(err); refused {
 		return false, false // it was not the service
 	}
-	return timedOut(err) || shortOfResources(err) || brokenOff(err), false
+	return TimedOut(err) || shortOfResources(err) || brokenOff(err), false
 }
 
-func timedOut(err error) bool {
+func TimedOut(err error) bool {
 	var timeout interface{ Timeout() bool }
 	return errors.As(err, &timeout) && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }

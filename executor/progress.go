@@ -1,0 +1,102 @@
+package executor
+
+import (
+	"time"
+
+	"github.com/amorsize/amorsize/internal/histogram"
+)
+
+// Progress tells how far a run is, and how it goes, as of the call that it is passed to.
+type Progress struct {
+	Completed, Total int           // items; Completed counts failures too; Total is -1 if it is not known yet
+	Failed           int           // of those completed
+	Elapsed          time.Duration // since the start of the run
+	Rate             float64       // items finished per second so far
+	Remaining        time.Duration // at the rate of the last seconds, with what is left of a pause; 0 if there is none yet
+	Workers          int           // running now
+
+	// Now is the state of things: the limit, the calls in flight, what binds them.
+	Now Moment
+	// Calls is what became of the calls. It is never nil when it is told.
+	Calls *Calls
+}
+
+// Calls counts the calls of a run: each attempt by itself. Of batches, it counts items.
+type Calls struct {
+	Ended   int64    // whatever came of them
+	Failed  Failures // of those, by outcome; the others went well
+	NotMade int64    // items that a policy refused to have called: an open breaker, a limiter that rejects
+	Retried int64    // calls that were another attempt, by a retrier of this module
+
+	// Latency is how long calls took, without what policies made them wait. Where several
+	// items are claimed at a time and none is timed by itself, it has their mean.
+	Latency Histogram
+	// Waits is what policies made calls wait, a wait for each retry included. A wait counts when
+	// it is over.
+	Waits []Wait
+	// Policies are those that are in a state out of the ordinary.
+	Policies []PolicyState
+}
+
+// OK returns how many calls went well.
+func (c *Calls) OK() int64 { return max(0, c.Ended-c.Failed.All()) }
+
+// Failures counts calls by what they failed of.
+type Failures struct {
+	Overloaded int64 // the service had no room: 429, 502, 503, 504, 529, a refused connection, SQLSTATE 53
+	TimedOut   int64 // a deadline, or an error that says it is a timeout
+	Refused    int64 // by a policy within the function
+	Panicked   int64
+	Other      int64
+}
+
+// All returns how many calls failed.
+func (f Failures) All() int64 {
+	return f.Overloaded + f.TimedOut + f.Refused + f.Panicked + f.Other
+}
+
+// Wait is what calls have waited for one policy.
+type Wait struct {
+	Kind  string // the policy's package: "ratelimit", "circuitbreaker", "retry", "concurrency"
+	Name  string // the policy's Name, or its kind
+	Calls int64
+	Total time.Duration
+}
+
+// PolicyState is the state of a policy.
+type PolicyState struct {
+	Kind, Name string
+	State      string        // "open", "half-open", "paused"; empty if it is back to the ordinary
+	Left       time.Duration // how long yet, 0 if that is not known
+}
+
+// Histogram counts durations in exponential buckets, as Prometheus and OpenTelemetry have them.
+// Its methods tell the count, the sum and quantiles, exact to 1 %.
+type Histogram = histogram.Histogram
+
+// Fraction returns how much of the items is done, 0 to 1; 1 for no items, 0 if
+// their number is not known yet.
+func (p Progress) Fraction() float64 {
+	if p.Total < 0 {
+		return 0
+	}
+	if p.Total == 0 {
+		return 1
+	}
+	return float64(p.Completed) / float64(p.Total)
+}
+
+// Every returns a function that passes progress on to report, at most once in
+// interval of the run's time, and once when all is done. It is for one run.
+func Every(interval time.Duration, report func(Progress)) func(Progress) {
+	var last time.Duration
+	complete := false
+	return func(p Progress) {
+		unfinished := p.Total < 0 || p.Completed < p.Total
+		if complete || unfinished && p.Elapsed-last < interval {
+			return
+		}
+		last, complete = p.Elapsed, !unfinished
+		report(p)
+	}
+}

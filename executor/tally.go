@@ -1,0 +1,228 @@
+package executor
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/histogram"
+	"github.com/amorsize/amorsize/internal/waiting"
+)
+
+// tally counts the calls of a run for its report and its listeners. A nil *tally counts nothing.
+// It is told by whoever has news; its lock is held for a few additions, and never while anybody
+// else's code runs.
+type tally struct {
+	lost atomic.Int64 // items that failed
+
+	mu       sync.Mutex
+	calls    Calls // but for Ended
+	latency  histogram.Histogram
+	policies map[waiting.Policy]string // that were seen: in what state
+	tell     func(PolicyState)         // of changes; nil if nobody listens
+}
+
+// maxPolicies is how many policies of a run are told of, by state and by what they took.
+const maxPolicies = 64
+
+// fewestCalls is how many are needed to tell how much they vary.
+const fewestCalls = 6
+
+// record counts how long so many calls took together.
+func (t *tally) record(took time.Duration, calls int) {
+	if t == nil || calls <= 0 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.latency.Add(took/time.Duration(calls), calls)
+}
+
+// failed counts so many calls that ended with err; of a batch that tells which of its items
+// failed, those.
+func (t *tally) failed(err error, calls int) {
+	if t == nil {
+		return
+	}
+	if partial, ok := errors.AsType[*PartialError](err); ok {
+		for _, err := range partial.Failed {
+			t.failed(err, 1)
+		}
+		return
+	}
+	lost, _ := answer.Lost(err)
+	_, refused := answer.Refused(err)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case refused: // by a policy within the function
+		t.calls.Failed.Refused += int64(calls)
+	case answer.TimedOut(err):
+		t.calls.Failed.TimedOut += int64(calls)
+	case lost:
+		t.calls.Failed.Overloaded += int64(calls)
+	default:
+		t.calls.Failed.Other += int64(calls)
+	}
+}
+
+// unmade counts so many items that policies refused to call the function for.
+func (t *tally) unmade(items int) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.calls.NotMade += int64(items)
+}
+
+// panicked counts a call that did not return.
+func (t *tally) panicked() {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.calls.Failed.Panicked++
+}
+
+// lose counts items that failed.
+func (t *tally) lose(items int) {
+	if t != nil {
+		t.lost.Add(int64(items))
+	}
+}
+
+// failures returns how many items failed.
+func (t *tally) failures() int {
+	if t == nil {
+		return 0
+	}
+	return int(t.lost.Load())
+}
+
+// waited counts a wait that is over.
+func (t *tally) waited(by waiting.Policy, took time.Duration) {
+	if t == nil || by == nil {
+		return
+	}
+	kind, name := by.Kind(), cmp.Or(by.Name(), by.Kind())
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if kind == "retry" {
+		t.calls.Retried++
+	}
+	at := slices.IndexFunc(t.calls.Waits, func(w Wait) bool { return w.Kind == kind && w.Name == name })
+	switch {
+	case at >= 0:
+	case len(t.calls.Waits) == maxPolicies:
+		return
+	default:
+		at = len(t.calls.Waits)
+		t.calls.Waits = append(t.calls.Waits, Wait{Kind: kind, Name: name})
+	}
+	w := &t.calls.Waits[at]
+	w.Calls++
+	w.Total += took
+}
+
+// meets takes note that a policy holds a call back. The first time, it is looked at.
+func (t *tally) meets(line waiting.Line) {
+	if t == nil || line.By == nil || line.OneOfMany { // of many, the keys would be told from each other by nobody
+		return
+	}
+	t.mu.Lock()
+	_, known := t.policies[line.By]
+	t.mu.Unlock()
+	if !known {
+		t.look(line.By)
+	}
+}
+
+// look tells of a policy that is in another state than the last time. No lock is held: it takes
+// the policy's.
+func (t *tally) look(p waiting.Policy) {
+	if t == nil {
+		return
+	}
+	state, left := p.State()
+	t.mu.Lock()
+	before, known := t.policies[p]
+	if !known && len(t.policies) == maxPolicies || known && state == before {
+		t.mu.Unlock()
+		return
+	}
+	if t.policies == nil {
+		t.policies = map[waiting.Policy]string{}
+	}
+	t.policies[p] = state
+	tell := t.tell
+	t.mu.Unlock()
+	if tell != nil && state != before {
+		tell(PolicyState{Kind: p.Kind(), Name: cmp.Or(p.Name(), p.Kind()), State: state, Left: left})
+	}
+}
+
+// lookAll looks at all policies that were seen, and returns those that are in a state out of the
+// ordinary.
+func (t *tally) lookAll() (states []PolicyState) {
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	all := make([]waiting.Policy, 0, len(t.policies))
+	for p := range t.policies {
+		all = append(all, p)
+	}
+	t.mu.Unlock()
+	for _, p := range all {
+		t.look(p)
+		if state, left := p.State(); state != "" {
+			states = append(states, PolicyState{Kind: p.Kind(), Name: cmp.Or(p.Name(), p.Kind()), State: state, Left: left})
+		}
+	}
+	slices.SortFunc(states, func(a, b PolicyState) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
+	return states
+}
+
+// snapshot returns what the calls of so many items have come to.
+func (t *tally) snapshot(items int) *Calls {
+	if t == nil {
+		return &Calls{}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	calls := t.calls
+	calls.Ended = int64(items) + calls.Retried - calls.NotMade
+	calls.Waits = slices.Clone(calls.Waits)
+	calls.Latency = t.latency.Clone()
+	return &calls
+}
+
+// variation returns the coefficient of variation of the calls so far, 0 if unknown.
+func (t *tally) variation() float64 {
+	if t == nil {
+		return 0
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.latency.Count() < fewestCalls {
+		return 0
+	}
+	return t.latency.Variation()
+}
+
+// summary returns how long the calls took, base without load.
+func (t *tally) summary(base time.Duration) Latencies {
+	if t == nil {
+		return Latencies{Base: base}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	h := &t.latency
+	return Latencies{Base: base, P50: h.Quantile(0.5), P90: h.Quantile(0.9), P99: h.Quantile(0.99), Max: h.Max()}
+}

@@ -1,0 +1,123 @@
+package executor
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/waiting"
+)
+
+// Latencies are to 1 %, and vary as they do.
+func TestLatencies(t *testing.T) {
+	var none *tally
+	none.record(1, 1)
+	require.Zero(t, none.variation())
+	require.Equal(t, Latencies{Base: 3}, none.summary(3))
+	l := new(tally)
+	require.Equal(t, Latencies{Base: 3}, l.summary(3))
+	l.record(50*time.Millisecond, 5)
+	require.Zero(t, l.variation(), "too few")
+	require.InEpsilon(t, 10*time.Millisecond, l.summary(0).P50, 0.01)
+	l.record(30*time.Millisecond, 1)
+	require.InDelta(t, 7.45/13.33, l.variation(), 0.01)
+	l.record(time.Nanosecond, 1)
+	l.record(3*time.Hour, 1)
+	l.record(time.Hour, 0)
+	require.EqualValues(t, 8, l.latency.Count())
+	require.Equal(t, 3*time.Hour, l.summary(1).Max)
+	tens := new(tally)
+	for i := range 100 {
+		tens.record(time.Duration(i+1)*time.Millisecond, 1)
+	}
+	s := tens.summary(7)
+	require.EqualValues(t, 7, s.Base)
+	for want, got := range map[time.Duration]time.Duration{50 * time.Millisecond: s.P50, 90 * time.Millisecond: s.P90, 99 * time.Millisecond: s.P99} {
+		require.InEpsilon(t, want, got, 0.01)
+	}
+}
+
+// Calls are counted by what they fail of.
+func TestFailuresByOutcome(t *testing.T) {
+	var c tally
+	c.failed(errors.New("odd"), 2)
+	c.failed(refused(503), 1)
+	c.failed(fmt.Errorf("call: %w", errTimeout{}), 3)
+	c.failed(&PartialError{Failed: map[int]error{3: errors.New("odd"), 4: refused(503)}}, 7)
+	c.failed(refusedHere{}, 1)
+	c.panicked()
+	c.unmade(2)
+	calls := c.snapshot(20)
+	require.Equal(t, Failures{Overloaded: 2, TimedOut: 3, Refused: 1, Panicked: 1, Other: 3}, calls.Failed)
+	require.EqualValues(t, 10, calls.Failed.All())
+	require.EqualValues(t, 2, calls.NotMade)
+	require.EqualValues(t, 18, calls.Ended)
+	require.EqualValues(t, 8, calls.OK())
+	var none *tally
+	none.failed(refused(503), 1)
+	none.panicked()
+	none.unmade(1)
+	none.lose(1)
+	none.waited(nil, 1)
+	require.Zero(t, none.failures())
+	require.Equal(t, &Calls{}, none.snapshot(3))
+}
+
+type errTimeout struct{}
+
+func (errTimeout) Error() string { return "timeout" }
+func (errTimeout) Timeout() bool { return true }
+
+type refusedHere struct{}
+
+func (refusedHere) Error() string          { return "refused" }
+func (refusedHere) Refused() time.Duration { return time.Second }
+
+// fakePolicy is one that can be in any state.
+type fakePolicy struct{ kind, name, state string }
+
+func (p *fakePolicy) Kind() string                   { return p.kind }
+func (p *fakePolicy) Name() string                   { return p.name }
+func (p *fakePolicy) State() (string, time.Duration) { return p.state, time.Second }
+
+// What policies made calls wait is added up by their names, and what state they are in is told
+// once.
+func TestPoliciesAreTold(t *testing.T) {
+	var c tally
+	var told []string
+	c.tell = func(s PolicyState) { told = append(told, s.Kind+" "+s.Name+" "+s.State) }
+	breaker, limiter := &fakePolicy{"circuitbreaker", "search", "open"}, &fakePolicy{kind: "ratelimit"}
+	c.meets(waiting.Line{By: limiter})
+	c.meets(waiting.Line{By: &fakePolicy{state: "paused"}, OneOfMany: true})
+	c.meets(waiting.Line{})
+	require.Empty(t, told)
+	c.look(breaker)
+	c.look(breaker)
+	breaker.state = "half-open"
+	c.meets(waiting.Line{By: breaker})
+	require.Equal(t, []string{"circuitbreaker search open"}, told, "that it makes calls wait is no news")
+	limiter.state = "paused"
+	require.Equal(t, []PolicyState{{"circuitbreaker", "search", "half-open", time.Second}, {"ratelimit", "ratelimit", "paused", time.Second}}, c.lookAll())
+	breaker.state, limiter.state = "", ""
+	require.Empty(t, c.lookAll())
+	require.Len(t, told, 5)
+	require.Contains(t, told[3:], "circuitbreaker search ")
+
+	c.waited(limiter, time.Second)
+	c.waited(limiter, 2*time.Second)
+	c.waited(&fakePolicy{kind: "retry", name: "search"}, 3*time.Second)
+	c.waited(nil, time.Second)
+	calls := c.snapshot(10)
+	require.Equal(t, []Wait{{"ratelimit", "ratelimit", 2, 3 * time.Second}, {"retry", "search", 1, 3 * time.Second}}, calls.Waits)
+	require.EqualValues(t, 1, calls.Retried)
+	require.EqualValues(t, 11, calls.Ended)
+	for i := range 2 * maxPolicies {
+		c.look(&fakePolicy{kind: "ratelimit", name: fmt.Sprint(i)})
+		c.waited(&fakePolicy{kind: "ratelimit", name: fmt.Sprint(i)}, 1)
+	}
+	require.Len(t, c.policies, maxPolicies)
+	require.Len(t, c.snapshot(1).Waits, maxPolicies)
+}
