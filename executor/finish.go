@@ -73,9 +73,11 @@ func (r *run) report(notRun []span, err error) *Report {
 	if r.scheduler.waits() {
 		out.Latency = r.record.tally.summary(r.record.last.Base)
 	}
-	out.Calls = *r.record.tally.snapshot(r.done.items)
-	if cpu, ok := sampling.ProcessCPU(); ok {
-		out.CPUTime = cpu - r.cpuStart
+	out.Calls = *r.record.tally.total(r.done.items)
+	if r.cpuStart > 0 {
+		if cpu, ok := sampling.ProcessCPU(); ok {
+			out.CPUTime = cpu - r.cpuStart
+		}
 	}
 	out.Items = r.source.Seen()
 	r.cfg.past.tell(out)

@@ -85,7 +85,7 @@ func TestReportOfARun(t *testing.T) {
 	var r Report
 	p.cfg.Report = &r
 	p.planner.plan.PredictedDuration, p.planner.plan.Warnings = 7, []string{"odd"}
-	p.done.busy, p.done.chunks = 8*time.Second, 4
+	p.done.busy, p.done.chunks, p.cpuStart = 8*time.Second, 4, 1
 	p.crew.count = headcount{workers: 3, peak: 5, since: 3 * time.Second, area: 2e9}
 	p.room.giant = 1
 	p.outcome.failed = []fault{{span: span{Lo: 2, Hi: 4}}}

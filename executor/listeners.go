@@ -156,13 +156,16 @@ func (e *events) add(n notice, now time.Duration) {
 	}
 }
 
-// state returns the progress, with the policies that are out of the ordinary. mu is held.
-func (e *events) state(now time.Duration, policies []PolicyState) Progress {
+// state returns the progress, with the policies that are out of the ordinary; calls are what the
+// calls have come to, nil to look. mu is held.
+func (e *events) state(now time.Duration, calls *Calls, policies []PolicyState) Progress {
 	p := Progress{
 		Completed: int(e.completed.Load()), Total: e.total, Elapsed: now - e.start,
-		Workers: int(e.running.Load()), Now: e.moment,
+		Workers: int(e.running.Load()), Now: e.moment, Calls: calls,
 	}
-	p.Calls = e.tally.snapshot(p.Completed)
+	if calls == nil {
+		p.Calls = e.tally.snapshot(p.Completed)
+	}
 	p.Calls.Policies = policies
 	p.Failed = e.tally.failures()
 	if p.Elapsed > 0 {

@@ -52,7 +52,9 @@ func newRun(b begun) *run {
 	}
 	r.source = r.newSource(b.span.Hi, b.arrived)
 	r.lanes, _ = r.source.(*source.Lanes)
-	r.cpuStart, _ = sampling.ProcessCPU()
+	if r.source.Left() > 0 { // else what a report would tell is nothing of the run's
+		r.cpuStart, _ = sampling.ProcessCPU()
+	}
 	r.wire()
 	r.sharing.join()
 	r.makePlan(&b.before)

@@ -196,10 +196,17 @@ func (t *tally) snapshot(items int) *Calls {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	calls := t.total(items)
+	calls.Waits = slices.Clone(calls.Waits)
+	calls.Latency = calls.Latency.Clone()
+	return calls
+}
+
+// total is snapshot once no call is left, or with mu held: it shares what it returns.
+func (t *tally) total(items int) *Calls {
 	calls := t.calls
 	calls.Ended = int64(items) + calls.Retried - calls.NotMade
-	calls.Waits = slices.Clone(calls.Waits)
-	calls.Latency = t.latency.Clone()
+	calls.Latency = t.latency
 	return &calls
 }
 

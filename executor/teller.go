@@ -206,7 +206,8 @@ func (e *events) end(r *Report, p *Progress) {
 	r.Dropped = e.backlog.numbered - e.backlog.told
 	r.Warnings = append(r.Warnings, e.trouble.warnings()...)
 	now := clock.Now()
-	*p = e.lookAround(now)
+	calls := r.Calls
+	*p = e.lookAround(now, &calls)
 	if len(e.observers) > 0 && e.teller.slow < 2 { // the report says as much
 		e.add(notice{event: Event{Kind: Progressed, Progress: p}}, now)
 	}
@@ -253,7 +254,7 @@ func (e *events) tellDue(enough func(now time.Duration) bool) {
 func (e *events) tellProgress(now time.Duration) {
 	e.teller.progress = now
 	e.fresh.Store(false) // before the count: what comes meanwhile is fresh
-	p := e.lookAround(now)
+	p := e.lookAround(now, nil)
 	if len(e.observers) > 0 {
 		e.add(notice{event: Event{Kind: Progressed, Progress: &p}}, now)
 	}
@@ -262,13 +263,13 @@ func (e *events) tellProgress(now time.Duration) {
 	}
 }
 
-// lookAround returns the state of things. mu is held, but not while policies are asked for theirs.
-func (e *events) lookAround(now time.Duration) Progress {
+// lookAround returns the state of things: see state. mu is held, but not while policies are asked for theirs.
+func (e *events) lookAround(now time.Duration, calls *Calls) Progress {
 	e.mu.Unlock()
 	policies := e.tally.lookAll()
 	e.mu.Lock()
 	e.lookAtKeeper(now)
-	return e.state(now, policies)
+	return e.state(now, calls, policies)
 }
 
 // call calls listeners, guarded, without the lock, and takes it again, whatever happens.
