@@ -183,6 +183,8 @@ type (
 	// Fraction, Plan, Change, Policy, Progress, Report, or Chunk, Size and Duration. See
 	// [executor.Event].
 	Event = executor.Event
+	// RunInfo says which run an observer is made for: Name, Function, Total, Started. See [Watch].
+	RunInfo = executor.RunInfo
 	// EventKind names the events of a run: [Started] to [Finished].
 	EventKind = executor.EventKind
 	// Hooks is an Observer whose functions can be registered for a kind of event and removed:

@@ -190,3 +190,7 @@ func (e *Engine[T, R]) configure(opts []Option) (settings, error) {
 	cfg.Session = e.session
 	return cfg, nil
 }
+
+// Watch has observe be asked for an observer of each run of the process that begins from now on,
+// until stop is called: for what shows or exports all runs. See [executor.Watch].
+func Watch(observe func(RunInfo) Observer) (stop func()) { return executor.Watch(observe) }

@@ -178,6 +178,19 @@ func WithLogger(log *slog.Logger) Option {
 	return set(log != nil, "Logger", "nil", "a logger", func(c *settings) { c.Logger = log })
 }
 
+// WithName calls the run by a name where it is shown: on a page, in metrics, in profiles. Without
+// it, it is called as its function is.
+func WithName(name string) Option {
+	return set(name != "", "Name", `""`, "a name", func(c *settings) { c.Name = name })
+}
+
+// WithLabels marks what the run does in CPU profiles, by the labels amorsize_run and
+// amorsize_function, and in execution traces, by a task for the run and a region for each claim of
+// items: go tool pprof -tagfocus and go tool trace show it by [WithName].
+func WithLabels() Option {
+	return func(c *settings) error { c.Labels = true; return nil }
+}
+
 // WithObserver tells o the events of the run. Given more than once, all are told. No
 // worker waits for them: see [Observer].
 func WithObserver(o Observer) Option {

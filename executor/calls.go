@@ -19,6 +19,14 @@ type Func[T, R any] struct {
 
 func (f Func[T, R]) valid() bool { return (f.Plain != nil) != (f.Context != nil) }
 
+// code returns where the function begins.
+func (f Func[T, R]) code() uintptr {
+	if f.Plain != nil {
+		return codeOf(f.Plain)
+	}
+	return codeOf(f.Context)
+}
+
 // bounded returns f with every call bounded by the configured time. Of calls that f's own
 // policies refused, the errors are marked.
 func (f Func[T, R]) bounded(cfg *Config) Func[T, R] {

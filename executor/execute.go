@@ -27,6 +27,7 @@ func Run[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) ([
 	if err := fn.check(&cfg); err != nil {
 		return nil, err
 	}
+	cfg.code = fn.code()
 	if fn.Context != nil {
 		cfg.function = functionOf(fn.Context)
 	}
@@ -72,6 +73,7 @@ func RunBatchesKept[T, R any](ctx context.Context, fn func(context.Context, []T)
 		return nil, err
 	}
 	out := make([]R, len(items))
+	cfg.code = codeOf(fn)
 	fn = within(cfg.ItemTimeout, answer.Linked(fn))
 	if keeper != nil {
 		cfg.syncer, _ = keeper.(syncer)
@@ -155,6 +157,8 @@ func (o *solo) measured() error {
 // execute runs total items of r.
 func execute(ctx context.Context, r runner, total int, cfg Config, batches *batching) (err error) {
 	defer holdOuter(ctx, cfg.Session).End()
+	ctx, unmark := cfg.mark(ctx)
+	defer unmark()
 	o := newSolo(ctx, r, total, cfg, batches, nil)
 	defer o.close(&err)
 	return o.execute()

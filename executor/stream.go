@@ -91,6 +91,7 @@ func checkStream[T, R any](ctx context.Context, fn Func[T, R], noItems bool, cfg
 	if err == nil {
 		err = fn.check(cfg)
 	}
+	cfg.code = fn.code()
 	if err == nil && noItems {
 		return &ConfigError{"items", nil, "an iterator"}
 	}
@@ -250,6 +251,8 @@ func executeArrivals(ctx context.Context, r runner, arrivals *source.Arrivals, c
 	var err error
 	defer func() { *left = err }() // also after a Goexit
 	defer holdOuter(ctx, cfg.Session).End()
+	ctx, unmark := cfg.mark(ctx)
+	defer unmark()
 	o := newSolo(ctx, r, source.Many, cfg, nil, arrivals)
 	o.w.policed.sampling = true // it tells waiting in policies from the items' own time
 	o.sampler.Brief()

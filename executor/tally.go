@@ -192,7 +192,7 @@ func (t *tally) lookAll() (states []PolicyState) {
 // snapshot returns what the calls of so many items have come to.
 func (t *tally) snapshot(items int) *Calls {
 	if t == nil {
-		return &Calls{}
+		return t.total(items)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -204,6 +204,9 @@ func (t *tally) snapshot(items int) *Calls {
 
 // total is snapshot once no call is left, or with mu held: it shares what it returns.
 func (t *tally) total(items int) *Calls {
+	if t == nil {
+		return &Calls{}
+	}
 	calls := t.calls
 	calls.Ended = int64(items) + calls.Retried - calls.NotMade
 	calls.Latency = t.latency

@@ -20,6 +20,7 @@ func (r *run) work(w *worker) {
 		}
 		r.sharing.part(w)
 	}()
+	r.cfg.labels.enter()
 	r.claimAll(w)
 }
 
@@ -126,6 +127,7 @@ func (r *run) watchAttempts(w *worker) {
 // one attempt.
 func (r *run) runClaim(w *worker, s span, now time.Duration) error {
 	w.to = s.Hi
+	defer r.cfg.labels.claim()()
 	ctx := w.context(r.ctx)
 	if r.runner.tellsAttempts() {
 		err := w.runner.run(ctx, w, s)

@@ -140,6 +140,25 @@ func (h *Histogram) Buckets(schema int) iter.Seq2[int, int64] {
 	}
 }
 
+// Since returns what was counted after before, an earlier copy. Its shortest and longest duration
+// are not known: they are the bounds of its buckets.
+func (h *Histogram) Since(before *Histogram) Histogram {
+	out := Histogram{n: h.n - before.n, sum: h.sum - before.sum, squares: max(0, h.squares-before.squares), max: h.max, min: h.min}
+	for k, octave := range h.counts {
+		if octave == nil {
+			continue
+		}
+		copied := *octave
+		if earlier := before.counts[k]; earlier != nil {
+			for j, n := range earlier {
+				copied[j] -= n
+			}
+		}
+		out.counts[k] = &copied
+	}
+	return out
+}
+
 // Clone returns a copy.
 func (h *Histogram) Clone() Histogram {
 	out := *h

@@ -57,6 +57,25 @@ func TestAgainstAList(t *testing.T) {
 	}
 }
 
+// What was counted since then is what was added since then.
+func TestSince(t *testing.T) {
+	var h, later histogram.Histogram
+	h.Add(time.Millisecond, 5)
+	before := h.Clone()
+	for _, d := range []time.Duration{time.Millisecond, time.Second, time.Microsecond} {
+		h.Add(d, 2)
+		later.Add(d, 2)
+	}
+	since := h.Since(&before)
+	require.Equal(t, buckets(&later), buckets(&since))
+	require.Equal(t, later.Count(), since.Count())
+	require.Equal(t, later.Mean(), since.Mean())
+	require.InEpsilon(t, later.Variation(), since.Variation(), 1e-9)
+	none := h.Since(&h)
+	require.Zero(t, none.Count())
+	require.Zero(t, none.Quantile(0.5))
+}
+
 func TestEnds(t *testing.T) {
 	var h histogram.Histogram
 	require.Zero(t, h.Quantile(0.5))

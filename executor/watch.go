@@ -1,0 +1,106 @@
+package executor
+
+import (
+	"reflect"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/amorsize/amorsize/internal/callback"
+)
+
+// RunInfo says which run an observer is made for.
+type RunInfo struct {
+	Name     string // as Config.Name says, or empty
+	Function string // the function's name, as the runtime has it
+	Total    int    // items; -1 of a stream
+	Started  time.Time
+}
+
+// Title returns the run's name, or that of its function.
+func (r RunInfo) Title() string {
+	if r.Name != "" {
+		return r.Name
+	}
+	return r.Function
+}
+
+// Watch has observe be asked for an observer of each run of the process that begins from now on,
+// until stop is called; nil is none. It is for what shows or exports all runs, as a page or
+// metrics, and is the one thing here that reaches runs that were not told of it: who watches a
+// program can't change all its calls. Where nobody watches, it costs a run one load of a pointer.
+//
+// observe is called by the run's goroutine before the first item: it must be quick. It is called
+// by several at once. A panic of it is no business of the run's.
+func Watch(observe func(RunInfo) Observer) (stop func()) {
+	w := &watch{observe}
+	watches.change(func(all []*watch) []*watch { return append(slices.Clip(all), w) })
+	return func() {
+		watches.change(func(all []*watch) []*watch {
+			return slices.DeleteFunc(slices.Clone(all), func(one *watch) bool { return one == w })
+		})
+	}
+}
+
+// watch is a call of Watch that has not been stopped.
+type watch struct{ observe func(RunInfo) Observer }
+
+// watches are those of the process.
+var watches watchList
+
+type watchList struct {
+	all atomic.Pointer[[]*watch] // nil for none
+	mu  sync.Mutex               // held by who changes it
+}
+
+func (l *watchList) change(to func([]*watch) []*watch) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var before []*watch
+	if all := l.all.Load(); all != nil {
+		before = *all
+	}
+	if after := to(before); len(after) > 0 {
+		l.all.Store(&after)
+	} else {
+		l.all.Store(nil)
+	}
+}
+
+// observed adds the observers of those who watch all runs.
+func (c *Config) observed(total int, stream bool) {
+	all := watches.all.Load()
+	if all == nil {
+		return
+	}
+	info := RunInfo{Name: c.Name, Function: nameOf(c.code), Total: total, Started: time.Now()}
+	if stream {
+		info.Total = -1
+	}
+	c.Observers = slices.Clip(c.Observers)
+	for _, w := range *all {
+		callback.Run(func() {
+			if o := w.observe(info); o != nil {
+				c.Observers = append(c.Observers, o)
+			}
+		})
+	}
+}
+
+// codeOf returns where a function begins, by which nameOf finds its name.
+func codeOf(fn any) uintptr {
+	if v := reflect.ValueOf(fn); v.Kind() == reflect.Func {
+		return v.Pointer()
+	}
+	return 0
+}
+
+// nameOf returns the name of a function, empty if it has none.
+func nameOf(code uintptr) string {
+	if f := runtime.FuncForPC(code); f != nil {
+		return f.Name()
+	}
+	return ""
+}

@@ -1,0 +1,66 @@
+package executor_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor"
+)
+
+// squared has a name to be shown.
+func squared(_ context.Context, i int) (int, error) {
+	time.Sleep(time.Millisecond)
+	return i * i, nil
+}
+
+// Who watches is asked about each run, by its name, and told its events, until it stops.
+func TestWatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var infos []executor.RunInfo
+		ended := 0
+		stop := executor.Watch(func(info executor.RunInfo) executor.Observer {
+			mu.Lock()
+			defer mu.Unlock()
+			infos = append(infos, info)
+			return executor.ObserverFunc(func(e executor.Event) {
+				if e.Kind == executor.Finished {
+					ended++
+				}
+			})
+		})
+		quiet := executor.Watch(func(executor.RunInfo) executor.Observer { return nil })
+		broken := executor.Watch(func(executor.RunInfo) executor.Observer { panic("no") })
+		fn := executor.Func[int, int]{Context: squared}
+		own := &recorder{}
+		observers := append(make([]executor.Observer, 0, 4), own)
+		_, err := executor.Run(t.Context(), fn, sequence(3), executor.Config{Name: "squares", Observers: observers})
+		require.NoError(t, err)
+		require.Nil(t, observers[:2][1], "the caller's list is the caller's")
+		require.Len(t, own.of(executor.Finished), 1)
+		for range executor.Stream(t.Context(), fn, count(3), executor.Config{ItemTimeout: time.Second}) {
+		}
+		_, err = executor.RunBatches(t.Context(), func(_ context.Context, b []int) ([]int, error) { return b, nil }, sequence(2), executor.Config{})
+		require.NoError(t, err)
+		quiet()
+		broken()
+		stop()
+		stop()
+		_, err = executor.Run(t.Context(), fn, sequence(3), executor.Config{})
+		require.NoError(t, err)
+
+		require.Len(t, infos, 3)
+		const name = "github.com/amorsize/amorsize/executor_test.squared"
+		require.Equal(t, executor.RunInfo{Name: "squares", Function: name, Total: 3, Started: infos[0].Started}, infos[0])
+		require.Equal(t, executor.RunInfo{Function: name, Total: -1, Started: infos[1].Started}, infos[1])
+		require.Equal(t, "squares", infos[0].Title())
+		require.Equal(t, name, infos[1].Title())
+		require.Contains(t, infos[2].Function, "TestWatch")
+		require.Equal(t, 3, ended)
+	})
+}
