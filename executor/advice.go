@@ -2,7 +2,10 @@ package executor
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+	"strconv"
+	"time"
 )
 
 // Explain says in words what a bound means, and what would change it. A run that nothing binds
@@ -34,4 +37,55 @@ func (c *Calls) LongestWait() *Wait {
 	}
 	longest := slices.MaxFunc(waits, func(a, b Wait) int { return cmp.Compare(a.Total, b.Total) })
 	return &longest
+}
+
+// Explain says in words what binds the run now, and what would change it: a policy that holds
+// everything up, or else the bound.
+func (p Progress) Explain() (means, change string) {
+	if p.Calls != nil {
+		for _, s := range p.Calls.Policies {
+			if means, change = s.explain(); means != "" {
+				return means, change
+			}
+		}
+	}
+	means, change = p.Now.Bound.Explain()
+	if p.Now.Bound == BoundByPolicies && p.Calls != nil {
+		if w := p.Calls.LongestWait(); w != nil {
+			means = fmt.Sprintf("Calls wait for the %s: %v each on average.", named(w.Kind, w.Name), short(w.Total/time.Duration(max(1, w.Calls))))
+		}
+	}
+	return means, change
+}
+
+// explain says what the state of a policy means, if it is one that holds calls up.
+func (s PolicyState) explain() (means, change string) {
+	left := ""
+	if s.Left > 0 {
+		left = fmt.Sprintf(", %v more", short(s.Left))
+	}
+	name := named(s.Kind, s.Name)
+	switch s.State {
+	case "paused":
+		return fmt.Sprintf("The %s pauses%s: the service has asked for it.", name, left), "The end of the pause; a lower rate, if it happens often."
+	case "open":
+		return fmt.Sprintf("The %s is open%s: too many calls have failed.", name, left), "A service that answers again: then probes close it."
+	case "half-open":
+		return fmt.Sprintf("The %s is half-open: a few calls probe the service.", name), "Probes that succeed."
+	}
+	return "", ""
+}
+
+// named is a policy in a sentence.
+func named(kind, name string) string {
+	words, ok := map[string]string{
+		"ratelimit": "rate limiter", "circuitbreaker": "circuit breaker", "concurrency": "concurrency limiter", "retry": "retrier",
+	}[kind]
+	if !ok {
+		words = kind
+	}
+	if name == "" || name == kind {
+		return words
+	}
+	return words + " " + strconv.Quote(name)
 }

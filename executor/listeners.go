@@ -91,6 +91,7 @@ func (e *events) tellChange(c *Change) {
 // tellPolicy tells that a policy is in another state.
 func (e *events) tellPolicy(s PolicyState) {
 	e.put(notice{event: Event{Kind: PolicyChanged, Policy: &s}, message: "policy"})
+	e.freshen()
 }
 
 // noted takes note of the state of things.
@@ -110,6 +111,11 @@ func (e *events) chunk(size int, took time.Duration) {
 	}
 	e.completed.Add(int64(size))
 	e.tell(Event{Kind: ChunkDone, Size: size, Duration: took})
+	e.freshen()
+}
+
+// freshen has progress be told at its next turn.
+func (e *events) freshen() {
 	if e.beats() && !e.fresh.Load() && e.fresh.CompareAndSwap(false, true) {
 		e.mu.Lock()
 		defer e.mu.Unlock()

@@ -1,0 +1,155 @@
+package live
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/amorsize/amorsize"
+)
+
+// The defaults of [Options].
+const (
+	DefaultMaxRuns    = 1000
+	DefaultMaxViewers = 64
+)
+
+// ErrInvalid is what errors about [Options] are.
+var ErrInvalid = errors.New("live: invalid")
+
+// Options are the settings of a [Page]. The zero value is ready.
+type Options struct {
+	// Title is what the page is called; "amorsize" if it is empty.
+	Title string
+	// MaxRuns is how many runs are kept that have ended, at least 1; 0 is [DefaultMaxRuns]. The
+	// oldest are dropped.
+	MaxRuns int
+	// MaxViewers is how many may look at once, at least 1; 0 is [DefaultMaxViewers]. Others are
+	// told to come back (503).
+	MaxViewers int
+	// Errors shows what a run has ended with. The errors of a function may have items in them.
+	Errors bool
+}
+
+// Page shows runs. It is safe for concurrent use, has no goroutine of its own, and must not be
+// copied.
+type Page struct {
+	opts   Options
+	closed chan struct{}
+
+	mu      sync.Mutex
+	runs    []*run // in the order in which they began
+	next    int    // the number of the next one
+	viewers int
+	over    bool
+}
+
+// New returns a page without runs, or an error that is [ErrInvalid].
+func New(o Options) (*Page, error) {
+	switch {
+	case o.MaxRuns < 0:
+		return nil, fmt.Errorf("%w: MaxRuns = %d: must be at least 1, or 0 for the default", ErrInvalid, o.MaxRuns)
+	case o.MaxViewers < 0:
+		return nil, fmt.Errorf("%w: MaxViewers = %d: must be at least 1, or 0 for the default", ErrInvalid, o.MaxViewers)
+	}
+	if o.Title == "" {
+		o.Title = "amorsize"
+	}
+	if o.MaxRuns == 0 {
+		o.MaxRuns = DefaultMaxRuns
+	}
+	if o.MaxViewers == 0 {
+		o.MaxViewers = DefaultMaxViewers
+	}
+	return &Page{opts: o, closed: make(chan struct{})}, nil
+}
+
+// Handler returns a page of all runs of the process that begin from now on. It is to be called
+// once: each page keeps its own runs, as long as the process lives. Mount it at a path that ends
+// with a slash.
+func Handler() http.Handler {
+	p, _ := New(Options{}) // valid
+	amorsize.Watch(p.Observer)
+	return p
+}
+
+// Observer returns an observer for one run, by which the page shows it:
+// amorsize.WithObserver(page.Observer(amorsize.RunInfo{Name: "crawl", Started: time.Now()})), or
+// for all runs amorsize.Watch(page.Observer).
+func (p *Page) Observer(info amorsize.RunInfo) amorsize.Observer {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.next++
+	r := newRun(p.next, info, p.opts.Errors)
+	p.runs = append(p.runs, r)
+	p.forget()
+	return r
+}
+
+// forget drops runs that have ended, if there are too many. mu is held.
+func (p *Page) forget() {
+	if len(p.runs) <= p.opts.MaxRuns+16 { // a few at a time: each costs a look at all
+		return
+	}
+	ended := 0
+	for _, r := range p.runs {
+		if r.ended() {
+			ended++
+		}
+	}
+	p.runs = slices.DeleteFunc(p.runs, func(r *run) bool {
+		if ended <= p.opts.MaxRuns || !r.ended() {
+			return false
+		}
+		ended--
+		return true
+	})
+}
+
+// Close ends the streams of those who look, so that a server can shut down. The page shows
+// nothing new to them any more.
+func (p *Page) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.over {
+		p.over = true
+		close(p.closed)
+	}
+}
+
+// list returns the runs, and the first number that is kept.
+func (p *Page) list() []*run {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.runs)
+}
+
+// find returns the run of a number, nil if there is none.
+func (p *Page) find(id int) *run {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at, ok := slices.BinarySearchFunc(p.runs, id, func(r *run, id int) int { return r.id - id })
+	if !ok {
+		return nil
+	}
+	return p.runs[at]
+}
+
+// enter counts a viewer in, if there is room.
+func (p *Page) enter() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.viewers >= p.opts.MaxViewers || p.over {
+		return false
+	}
+	p.viewers++
+	return true
+}
+
+func (p *Page) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.viewers--
+}

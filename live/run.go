@@ -1,0 +1,103 @@
+package live
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/amorsize/amorsize"
+)
+
+// run is what is shown of a run. It is its observer.
+type run struct {
+	id      int
+	info    amorsize.RunInfo
+	errors  bool
+	history history
+
+	mu      sync.Mutex
+	version int64 // of what is shown: grows with each change
+	state   string
+	done    time.Duration // how long the run took, once it has ended
+	plan    string
+	last    amorsize.Progress
+	report  *amorsize.Report
+	changes []amorsize.Change
+	told    []string // what has happened, for the ear
+}
+
+// The states of a run.
+const (
+	running = "running"
+	ok      = "done"
+	failed  = "failed"
+)
+
+// maxChanges is how many changes of the limit are shown: the latest.
+const maxChanges = 20
+
+func newRun(id int, info amorsize.RunInfo, errors bool) *run {
+	return &run{
+		id: id, info: info, errors: errors, state: running, version: 1,
+		last: amorsize.Progress{Total: info.Total, Calls: &amorsize.Calls{}},
+	}
+}
+
+func (r *run) ended() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state != running
+}
+
+// Observe implements [amorsize.Observer].
+func (r *run) Observe(e amorsize.Event) {
+	if e.Kind == amorsize.ChunkDone { // of these there are many, and progress tells as much
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.version++
+	switch e.Kind {
+	case amorsize.Planned:
+		r.plan = e.Plan.String()
+	case amorsize.LimitChanged:
+		if len(r.changes) == maxChanges {
+			r.changes = slices.Delete(r.changes, 0, 1)
+		}
+		r.changes = append(r.changes, *e.Change)
+	case amorsize.PolicyChanged:
+		state := e.Policy.State
+		if state == "" {
+			state = "back to the ordinary"
+		}
+		r.say(e.Policy.Kind + " " + e.Policy.Name + ": " + state)
+	case amorsize.Progressed:
+		r.last = *e.Progress
+		r.history.add(r.last)
+	case amorsize.Finished:
+		r.end(e)
+	}
+}
+
+// end takes that the run has ended. mu is held.
+func (r *run) end(e amorsize.Event) {
+	r.state, r.done, r.report = ok, e.Report.Elapsed, e.Report
+	if e.Report.Err != nil {
+		r.state = failed
+	}
+	r.last.Completed, r.last.Total = e.Completed, e.Report.Items
+	r.last.Failed, r.last.Elapsed, r.last.Remaining = e.Report.Failed, e.Report.Elapsed, 0
+	calls := e.Report.Calls
+	r.last.Calls = &calls
+	r.say("the run has ended")
+}
+
+// maxTold is how many of the latest happenings are kept.
+const maxTold = 8
+
+func (r *run) say(what string) {
+	if len(r.told) == maxTold {
+		r.told = slices.Delete(r.told, 0, 1)
+	}
+	r.told = append(r.told, what)
+}

@@ -1,0 +1,190 @@
+package live
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path"
+	"runtime"
+	"runtime/metrics"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed assets
+var assets embed.FS
+
+// tick is how often those who look are told what is new, and beat after what time they are told
+// that there is nothing, so that a lost connection is noticed.
+const (
+	tick = 500 * time.Millisecond
+	beat = 15 * time.Second
+)
+
+// policyOfContent lets the page load nothing but what is its own, and nobody frame it.
+const policyOfContent = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// ServeHTTP serves the page at a path that ends with a slash, and below it what it needs:
+// events (server-sent, with run=N that run in detail), runs.json and run.json?run=N for scripts.
+func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Security-Policy", policyOfContent)
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Referrer-Policy", "no-referrer")
+	header.Set("Cache-Control", "no-store")
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		header.Set("Allow", "GET, HEAD")
+		http.Error(w, "the page changes nothing", http.StatusMethodNotAllowed)
+		return
+	}
+	name := path.Base(r.URL.Path)
+	switch {
+	case strings.HasSuffix(r.URL.Path, "/"):
+		p.index(w)
+	case name == "events":
+		p.events(w, r)
+	case name == "runs.json":
+		p.runsJSON(w)
+	case name == "run.json":
+		p.runJSON(w, r)
+	case name == "app.js" || name == "style.css" || name == "icon.svg":
+		http.ServeFileFS(w, r, assets, "assets/"+name)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func (p *Page) index(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_ = page.Execute(w, p.opts) // to whom it may concern: there is nobody else to tell
+}
+
+func (p *Page) runsJSON(w http.ResponseWriter) {
+	all := []summary{}
+	for _, r := range p.list() {
+		s, _ := r.summary()
+		all = append(all, s)
+	}
+	writeJSON(w, all)
+}
+
+func (p *Page) runJSON(w http.ResponseWriter, r *http.Request) {
+	one := p.chosen(r)
+	if one == nil {
+		http.NotFound(w, r)
+		return
+	}
+	writeJSON(w, one.detail())
+}
+
+// chosen returns the run that a request names, nil if there is none.
+func (p *Page) chosen(r *http.Request) *run {
+	id, err := strconv.Atoi(r.URL.Query().Get("run"))
+	if err != nil {
+		return nil
+	}
+	return p.find(id)
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// news is what those who look are told.
+type news struct {
+	Runs    []summary `json:"runs"`  // that are new, or have changed
+	First   int       `json:"first"` // those with a lower number are kept no more
+	Run     *detail   `json:"run,omitempty"`
+	Process process   `json:"process"`
+}
+
+// process is what all runs share.
+type process struct {
+	HeapBytes  uint64 `json:"heap_bytes"`
+	Goroutines int    `json:"goroutines"`
+}
+
+// viewer is one who looks.
+type viewer struct {
+	page  *Page
+	run   *run
+	seen  map[int]int64 // by run, the version that was sent
+	spoke time.Time
+}
+
+// events sends what is new, every half second, until who looks goes away.
+func (p *Page) events(w http.ResponseWriter, r *http.Request) {
+	if !p.enter() {
+		w.Header().Set("Retry-After", "5")
+		http.Error(w, "too many look", http.StatusServiceUnavailable)
+		return
+	}
+	defer p.leave()
+	w.Header().Set("Content-Type", "text/event-stream")
+	v := viewer{page: p, run: p.chosen(r), seen: map[int]int64{}}
+	flush := http.NewResponseController(w)
+	_ = flush.SetWriteDeadline(time.Time{}) // a server's own would end it
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		text := v.next(time.Now())
+		if text != "" {
+			if _, err := fmt.Fprint(w, text); err != nil || flush.Flush() != nil {
+				return
+			}
+		}
+		select {
+		case <-ticker.C:
+		case <-r.Context().Done():
+			return
+		case <-p.closed:
+			return
+		}
+	}
+}
+
+// next returns what is to be sent now, empty for nothing.
+func (v *viewer) next(now time.Time) string {
+	all := v.page.list()
+	v.forget(len(all))
+	n := news{Runs: []summary{}, Process: process{heapBytes(), runtime.NumGoroutine()}}
+	if len(all) > 0 {
+		n.First = all[0].id
+	}
+	for _, r := range all {
+		s, version := r.summary()
+		if v.seen[r.id] == version {
+			continue
+		}
+		v.seen[r.id] = version
+		n.Runs = append(n.Runs, s)
+		if r == v.run {
+			d := r.detail()
+			n.Run = &d
+		}
+	}
+	if len(n.Runs) == 0 && now.Sub(v.spoke) < beat {
+		return ""
+	}
+	v.spoke = now
+	raw, _ := json.Marshal(n) // of numbers and texts only
+	return "data: " + string(raw) + "\n\n"
+}
+
+// forget drops what was seen of runs that are kept no more, from time to time: all are sent again.
+func (v *viewer) forget(kept int) {
+	if len(v.seen) > 2*kept+100 {
+		clear(v.seen)
+	}
+}
+
+// heapBytes returns what the objects on the heap take.
+func heapBytes() uint64 {
+	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
