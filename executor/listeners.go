@@ -192,7 +192,8 @@ func (e *events) state(now time.Duration, calls *Calls, policies []PolicyState) 
 type pace struct {
 	at        time.Duration
 	completed int
-	rate      float64 // per second, weighted: what was paceMemory ago counts for a third
+	seen      time.Duration // followed so far, pauses left out
+	rate      float64       // per second: the mean at first, later what was paceMemory ago counts for a third
 }
 
 const paceMemory = 5 * time.Second
@@ -204,14 +205,12 @@ func (p *pace) follow(now time.Duration, completed int, paused bool) {
 		return
 	}
 	p.at, p.completed = now, completed
-	lately := float64(done) / took.Seconds()
-	switch {
-	case paused:
-	case p.rate == 0:
-		p.rate = lately
-	default:
-		p.rate += (lately - p.rate) * (1 - math.Exp(-float64(took)/float64(paceMemory)))
+	if paused {
+		return
 	}
+	p.seen += took
+	weight := max(float64(took)/float64(p.seen), 1-math.Exp(-float64(took)/float64(paceMemory)))
+	p.rate += (float64(done)/took.Seconds() - p.rate) * weight
 }
 
 // synced is what was last told of the keeper's syncs.
