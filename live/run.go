@@ -22,6 +22,7 @@ type run struct {
 	plan    string
 	last    amorsize.Progress
 	report  *amorsize.Report
+	known   int // items, by a journal, once the run has ended
 	changes []amorsize.Change
 	told    []string // what has happened, for the ear
 }
@@ -85,6 +86,7 @@ func (r *run) end(e amorsize.Event) {
 	if e.Report.Err != nil {
 		r.state = failed
 	}
+	r.known = e.Report.Known
 	r.last.Completed, r.last.Total = e.Completed, e.Report.Items
 	r.last.Failed, r.last.Elapsed, r.last.Remaining = e.Report.Failed, e.Report.Elapsed, 0
 	calls := e.Report.Calls

@@ -2,7 +2,6 @@ package live
 
 import (
 	"cmp"
-	"slices"
 	"time"
 
 	"github.com/amorsize/amorsize"
@@ -18,6 +17,7 @@ type summary struct {
 	Total     int     `json:"total"` // -1 as long as it is not known
 	Completed int     `json:"completed"`
 	Failed    int     `json:"failed"`
+	Known     int     `json:"known"` // before the run, by a journal
 }
 
 // detail is a run that is looked at.
@@ -90,7 +90,7 @@ func (r *run) summary() (summary, int64) {
 func (r *run) summaryNow() summary {
 	return summary{
 		ID: r.id, Name: cmp.Or(r.info.Title(), "run"), State: r.state, Started: r.info.Started.UTC().Format(time.RFC3339Nano),
-		ElapsedS: cmp.Or(r.done, r.last.Elapsed).Seconds(), Total: r.last.Total, Completed: r.last.Completed, Failed: r.last.Failed,
+		ElapsedS: cmp.Or(r.done, r.last.Elapsed).Seconds(), Total: r.last.Total, Completed: r.last.Completed, Failed: r.last.Failed, Known: r.known,
 	}
 }
 
@@ -104,7 +104,7 @@ func (r *run) detail() detail {
 		RatePerS: p.Rate, RemainingS: p.Remaining.Seconds(), Workers: p.Workers,
 		Limit: p.Now.Limit, InFlight: p.Now.InFlight, Held: p.Now.Held, Bound: string(p.Now.Bound),
 		Calls: viewCalls(p.Calls), Waits: viewWaits(p.Calls.Waits), Policies: []policy{}, Changes: []change{},
-		Points: slices.Clone(r.history.points), Told: slices.Clone(r.told), Warnings: []string{},
+		Points: append([]point{}, r.history.points...), Told: append([]string{}, r.told...), Warnings: []string{},
 	}
 	d.Means, d.Change = p.Explain()
 	for _, s := range p.Calls.Policies {

@@ -40,7 +40,7 @@ function bytes(n) {
 }
 function far(r) {
   const of = r.total < 0 ? count(r.completed) + " done, more may come" : count(r.completed) + " of " + count(r.total);
-  return of + (r.failed > 0 ? ", " + count(r.failed) + " failed" : "");
+  return of + (r.known > 0 ? ", " + count(r.known) + " known before" : "") + (r.failed > 0 ? ", " + count(r.failed) + " failed" : "");
 }
 
 // The list of runs.
@@ -111,7 +111,7 @@ function showDetail(r) {
   $("warnings").replaceChildren(...warnings);
   chart("chart-flight", r.points, [["in_flight", "s1"], ["limit", "s2"]], count);
   chart("chart-goodput", r.points, [["goodput", "s1"]], rate);
-  chart("chart-latency", r.points, [["p50", "s1"], ["p99", "s2"]], span);
+  chart("chart-latency", r.points, [["p50", "s1"], ["p99", "s2"]], span, true);
   say(r.told);
 }
 function facts(r) {
@@ -142,9 +142,9 @@ function calls(r) {
 }
 function policies(r) {
   const lines = new Map();
-  for (const w of r.waits) lines.set(w.kind + "\n" + w.name, [label(w), "", count(w.calls), span(w.total_s / Math.max(1, w.calls))]);
+  for (const w of r.waits) lines.set(w.kind + "\n" + w.name, [label(w), "", count(w.calls) + ", " + span(w.total_s / Math.max(1, w.calls)) + " each"]);
   for (const s of r.policies) {
-    const line = lines.get(s.kind + "\n" + s.name) || [label(s), "", "0", ""];
+    const line = lines.get(s.kind + "\n" + s.name) || [label(s), "", "none yet"];
     line[1] = s.state + (s.left_s > 0 ? ", " + span(s.left_s) + " more" : "");
     lines.set(s.kind + "\n" + s.name, line);
   }
@@ -168,14 +168,24 @@ function svg(tag, attributes, text) {
   return e;
 }
 function step(most) {
+  if (most > 90) for (const s of [30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400]) if (most / s <= 5) return s;
+  return decimal(most);
+}
+function decimal(most) {
   const power = Math.pow(10, Math.floor(Math.log10(most / 3)));
   return [1, 2, 5, 10].map((k) => k * power).find((s) => most / s <= 4);
 }
-function chart(id, points, series, write) {
+// A time of the axis; its ticks are round.
+function round(t) {
+  if (t < 120) return Number(t.toPrecision(3)) + " s";
+  return t < 7200 ? Number((t / 60).toPrecision(3)) + " min" : Number((t / 3600).toPrecision(3)) + " h";
+}
+// gaps: where nothing was measured there is no point.
+function chart(id, points, series, write, gaps) {
   const target = $(id);
   const end = points.length > 0 ? points[points.length - 1].t : 1;
   const highest = Math.max(...points.flatMap((p) => series.map(([k]) => p[k])), 0) || 1;
-  const dy = step(highest);
+  const dy = decimal(highest);
   const top = Math.ceil(highest / dy) * dy;
   const x = (t) => (box.left + (t / end) * (box.w - box.left - box.right)).toFixed(1);
   const y = (v) => (box.h - box.bottom - (v / top) * (box.h - box.top - box.bottom)).toFixed(1);
@@ -184,10 +194,15 @@ function chart(id, points, series, write) {
     parts.push(svg("line", { class: "grid", x1: box.left, x2: box.w - box.right, y1: y(v), y2: y(v) }));
     parts.push(svg("text", { x: box.left - 4, y: Number(y(v)) + 4, "text-anchor": "end" }, write(v)));
   }
-  for (const [t, anchor] of [[0, "start"], [end / 2, "middle"], [end, "end"]])
-    parts.push(svg("text", { x: x(t), y: box.h - 6, "text-anchor": anchor }, span(t)));
-  for (const [key, cls] of series)
-    parts.push(svg("polyline", { class: cls, points: points.map((p) => x(p.t) + "," + y(p[key])).join(" ") }));
+  const dt = step(end);
+  for (let t = 0; t <= end; t += dt) {
+    parts.push(svg("line", { class: "grid", x1: x(t), x2: x(t), y1: box.top, y2: box.h - box.bottom }));
+    parts.push(svg("text", { x: x(t), y: box.h - 6, "text-anchor": t === 0 ? "start" : t + dt / 2 > end ? "end" : "middle" }, round(t)));
+  }
+  for (const [key, cls] of series) {
+    const drawn = gaps ? points.filter((p) => p[key] > 0) : points;
+    parts.push(svg("polyline", { class: cls, points: drawn.map((p) => x(p.t) + "," + y(p[key])).join(" ") }));
+  }
   target.setAttribute("viewBox", "0 0 " + box.w + " " + box.h);
   const last = points[points.length - 1];
   const said = last ? series.map(([k]) => k.replace("_", " ") + " " + write(last[k])).join(", ") : "no data yet";
