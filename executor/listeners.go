@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/optimizer"
 )
@@ -33,6 +34,7 @@ type events struct {
 
 	mu      sync.Mutex // never held while a listener is called
 	total   int
+	input   input // of a stream, nil otherwise
 	chunks  int
 	moment  Moment
 	pace    pace
@@ -123,7 +125,31 @@ func (e *events) freshen() {
 	}
 }
 
-// counted sets the number of items, -1 as long as it is not known.
+// input is where the items of a stream come from.
+type input interface {
+	Left() int // source.Many if more may come
+	Seen() int
+}
+
+// arriving says that the number of items is known when the input has ended.
+func (e *events) arriving(from input) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.total, e.input = -1, from
+}
+
+// items returns the number of items, -1 as long as it is not known. mu is held.
+func (e *events) items() int {
+	if e.total < 0 && e.input != nil && e.input.Left() < source.Many {
+		return e.input.Seen()
+	}
+	return e.total
+}
+
+// counted sets the number of items.
 func (e *events) counted(total int) {
 	if e == nil {
 		return
@@ -149,7 +175,7 @@ func (e *events) put(n notice) {
 
 // add is put with mu held.
 func (e *events) add(n notice, now time.Duration) {
-	n.event.Total = e.total
+	n.event.Total = e.items()
 	n.event.Completed = int(e.completed.Load())
 	n.event.Elapsed = now - e.start
 	if n.event.Kind == ChunkDone {
@@ -166,7 +192,7 @@ func (e *events) add(n notice, now time.Duration) {
 // calls have come to, nil to look. mu is held.
 func (e *events) state(now time.Duration, calls *Calls, policies []PolicyState) Progress {
 	p := Progress{
-		Completed: int(e.completed.Load()), Total: e.total, Elapsed: now - e.start,
+		Completed: int(e.completed.Load()), Total: e.items(), Elapsed: now - e.start,
 		Workers: int(e.running.Load()), Now: e.moment, Calls: calls,
 	}
 	if calls == nil {

@@ -256,7 +256,7 @@ func executeArrivals(ctx context.Context, r runner, arrivals *source.Arrivals, c
 	o := newSolo(ctx, r, source.Many, cfg, nil, arrivals)
 	o.w.policed.sampling = true // it tells waiting in policies from the items' own time
 	o.sampler.Brief()
-	o.events.counted(-1)
+	o.events.arriving(arrivals)
 	defer o.close(&err)
 	err = o.execute()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -267,4 +268,28 @@ func TestStreamAllocations(t *testing.T) {
 		})
 		require.Less(t, allocs/n, 0.01, "%v allocations for %d items", allocs, n)
 	}
+}
+
+// How many items there are is told as soon as the input has ended.
+func TestTotalOfAStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var totals []int
+		for range executor.Stream(t.Context(), withContext(sleeping(100*time.Millisecond)), func(yield func(int) bool) {
+			for i := range 20 {
+				if i == 10 {
+					time.Sleep(time.Second)
+				}
+				if !yield(i) {
+					return
+				}
+			}
+		}, executor.Config{Workers: 1, ReadAhead: true, Progress: func(p executor.Progress) { totals = append(totals, p.Total) }}) {
+		}
+		require.Equal(t, -1, totals[0])
+		at := slices.Index(totals, 20)
+		require.Less(t, at, len(totals)*2/3)
+		for _, total := range totals[at:] {
+			require.Equal(t, 20, total)
+		}
+	})
 }

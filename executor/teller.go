@@ -70,7 +70,7 @@ func (e *events) due(now time.Duration) time.Duration {
 // progressDue returns when progress is to be told next: when there is some and the
 // interval is over, or after a heartbeat. All being done is left to the end. mu is held.
 func (e *events) progressDue() time.Duration {
-	if !e.beats() || int(e.completed.Load()) == e.total {
+	if !e.beats() || int(e.completed.Load()) == e.items() {
 		return never
 	}
 	pause := max(heartbeat, e.interval)

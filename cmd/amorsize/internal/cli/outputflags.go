@@ -35,12 +35,13 @@ func (f *outputFlags) group() group {
 	s.BoolVarP(&f.show.Quiet, "quiet", "q", false, "no plan, no progress, no summary")
 	s.BoolVarP(&f.show.Verbose, "verbose", "v", false, "tell every failed attempt")
 	s.StringVar(&f.progress, "progress", "auto", "`auto`, tty, log, json or none")
+	s.StringVar(&f.show.Live, "live", "", "show the run on a web page at this `address`, as :0; only to this machine unless it names a host")
 	s.StringVar(&f.color, "color", "auto", "`auto`, always or never")
 	s.BoolVar(&f.show.Explain, "explain", false, "tell what a job costs and what each limit allows")
 	s.BoolVarP(&f.dryRun, "dry-run", "n", false, "print what would be run, and run nothing")
 	s.BoolVar(&f.summary.ExitZero, "exit-zero", false, "exit with 0 also if items failed")
 	g.are(ofRun, "log", "resume", "resume-failed", "overwrite", "dry-run")
-	g.are(ofUser, "tag", "results", "json", "summary", "exit-zero")
+	g.are(ofUser, "tag", "results", "live", "json", "summary", "exit-zero")
 	g.are(ofAnyone, "order", "quiet", "verbose", "progress", "color", "explain")
 	return g
 }

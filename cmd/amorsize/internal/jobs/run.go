@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -27,6 +28,9 @@ type Config struct {
 	Bisect  bool // batches that fail are run again in halves
 	// Budget is how long the sample goes on; 0 is 50 ms, with batches 300 ms.
 	Budget time.Duration
+
+	// Name is what the run is called where it is shown; its sample has none.
+	Name string
 
 	Observer Observer
 	// Lost is told of items that fail for good, before their slot takes anything new,
@@ -102,7 +106,7 @@ func Run(cfg Config, state *State) (result Result) {
 	state.planned.Store(int64(time.Since(state.Began)))
 	state.sampled.Store(state.Done.Load())
 	cfg.Observer.Planned(result.Plan)
-	r.stream(r.cut(result.Plan.Batch), &result.Plan, amorsize.WithReport(&result.Report))
+	r.stream(r.cut(result.Plan.Batch), &result.Plan, amorsize.WithReport(&result.Report), amorsize.WithName(cmp.Or(r.cfg.Name, "run")))
 	for cfg.Bisect && len(r.halves) > 0 && cfg.Control.Stopped() == nil {
 		halves := r.halves
 		r.halves = nil

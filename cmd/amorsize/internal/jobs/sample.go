@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"runtime"
 	"slices"
 	"time"
@@ -18,7 +19,7 @@ func (r *run) within() (result Result) {
 	}
 	p.Slots, p.Binding = min(optimizer.FirstWindow, p.Most), "start"
 	plans := 0
-	r.stream(r.cut(p.Batch), &p, amorsize.WithReport(&result.Report), amorsize.WithObserver(amorsize.ObserverFunc(func(e amorsize.Event) {
+	r.stream(r.cut(p.Batch), &p, amorsize.WithReport(&result.Report), amorsize.WithName(cmp.Or(r.cfg.Name, "run")), amorsize.WithObserver(amorsize.ObserverFunc(func(e amorsize.Event) {
 		if e.Kind != amorsize.Planned || plans == 2 {
 			return
 		}

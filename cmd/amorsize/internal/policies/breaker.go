@@ -18,6 +18,7 @@ func (s *Set) breaker(o Options) error {
 		return err
 	}
 	p := circuitbreaker.Policy{
+		Name:             "--breaker",
 		FailureThreshold: flag.inARow, FailureRate: flag.share, MinimumCalls: flag.minimum,
 		OpenFor: o.BreakerWait, MaxWait: o.BreakerGiveUp, WhenOpen: circuitbreaker.Wait,
 		SuccessThreshold: 1,

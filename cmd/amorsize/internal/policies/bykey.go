@@ -27,6 +27,7 @@ func (s *Set) tokens(o Options) error {
 		return nil
 	}
 	p := ratelimit.Policy{
+		Name:              "--rate",
 		RequestsPerSecond: rate.PerSecond,
 		OnWait:            func(wait time.Duration) { s.Waited.Add(int64(wait)) },
 	}

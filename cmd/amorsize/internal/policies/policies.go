@@ -138,6 +138,7 @@ func (s *Set) retrier(o Options, rate Rate) error {
 		return bad("retries", strconv.Itoa(retries), "0 or more")
 	}
 	p := retry.Policy{
+		Name:       "--retries",
 		MaxRetries: mostRetries(retries, rate),
 		RetryIf: func(err error) bool {
 			f, ok := AsFailure(err)
@@ -176,6 +177,7 @@ func retryBudget(text string) (*retry.Budget, error) {
 
 func (s *Set) limiter(o Options, rate Rate) error {
 	p := ratelimit.Policy{
+		Name:              "--rate",
 		RequestsPerSecond: rate.PerSecond, BurstSize: o.Burst,
 		OnWait: func(wait time.Duration) { s.Waited.Add(int64(wait)) },
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
@@ -117,12 +118,19 @@ func (s *Session) Run() error {
 		defer timer.Stop()
 	}
 	stopSignals := s.env.HandleSignals(s.cfg.Ends.Grace, s.kill, s.display.say)
+	stopPage, err := s.livePage()
+	if err != nil {
+		stopSignals()
+		return exit.Usagef("--live %s: %v", s.cfg.Show.Live, err)
+	}
+	defer stopPage()
 	s.env.State.Began = time.Now() // before somebody looks at it
 	stopProgress := s.display.showProgress(s.collector.Tick)
 	result := jobs.Run(jobs.Config{
 		Traits: s.runner.Traits(), Items: s.items(), Total: s.env.Input.Total(), Attempt: s.runner.Attempt,
 		Control: s.env.Control, Set: s.cfg.Policies, Size: s.cfg.Size, Batch: s.cfg.Batch,
 		Ordered: s.cfg.Ordered, Bisect: s.cfg.Bisect, Observer: audience{s}, Lost: s.lost,
+		Name: summary.Brief(secrets.Hide(s.cfg.What), 80),
 	}, s.env.State)
 	if r, ok := s.runner.(Settler); ok {
 		r.Settle()

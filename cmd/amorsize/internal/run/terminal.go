@@ -19,6 +19,7 @@ type Show struct {
 	Verbose  bool // every failed attempt
 	Explain  bool // what each limit allows
 	Progress Progress
+	Live     string // the address of a web page that shows the run, empty for none
 }
 
 // Progress says how progress is shown.
