@@ -45,11 +45,12 @@
 //	calls      calls, guarded, kept, batches, batchkeep, lines
 //	worker     worker, runner, policed, watched, account, context, cpushare, pacer, epoch
 //	record     record, story
-//	telling    listeners, teller, backlog
+//	telling    listeners, teller, backlog, trouble, logging
 //	context    run_context
-//	config     config, timeout, function, itempolicy, itemcost, keeper
+//	config     config, timeout, function, itempolicy, itemcost, keeper, labels, watch
 //	session    session
-//	public     report, moment, explain, events, hooks, errors, span
+//	tally      tally
+//	public     report, moment, explain, advice, progress, events, hooks, errors, span
 //
 // Below them are packages of their own, which know nothing of a run: internal/source
 // (what is left to run), internal/sizing (how many items at a time), internal/flight

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/amorsize/amorsize/internal/clock"
-	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
 
@@ -100,27 +99,4 @@ func (r *run) bound() Bound {
 		return BoundByMemory
 	}
 	return boundByPlan(&r.planner.plan, r.cfg.Workers > 0)
-}
-
-// boundByPlan returns that as the plan has it; fixed says that the number is the caller's.
-func boundByPlan(plan *optimizer.Plan, fixed bool) Bound {
-	at := slices.IndexFunc(plan.Limits, func(l optimizer.Limit) bool { return l.Binding })
-	switch {
-	case fixed:
-		return BoundByCaller
-	case at < 0:
-		return BoundByCores
-	}
-	switch plan.Limits[at].Name {
-	case "WithMaxWorkers":
-		return BoundByCaller
-	case "memory", "GOMEMLIMIT", optimizer.LimitByCaller:
-		return BoundByMemory
-	case "items":
-		return BoundByItems
-	}
-	if plan.Mode == optimizer.Serial && plan.Host.Procs > 1 {
-		return BoundByItems // not enough work for a second worker to help
-	}
-	return BoundByCores
 }

@@ -1,6 +1,11 @@
 package executor
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/amorsize/amorsize/optimizer"
+)
 
 // Bound names what kept a run from having more calls in flight.
 type Bound string
@@ -32,4 +37,27 @@ type Moment struct {
 type Latencies struct {
 	Base               time.Duration // mean of a call without load
 	P50, P90, P99, Max time.Duration
+}
+
+// boundByPlan returns what keeps a run from having more calls in flight, as its plan has it; fixed says that the number is the caller's.
+func boundByPlan(plan *optimizer.Plan, fixed bool) Bound {
+	at := slices.IndexFunc(plan.Limits, func(l optimizer.Limit) bool { return l.Binding })
+	switch {
+	case fixed:
+		return BoundByCaller
+	case at < 0:
+		return BoundByCores
+	}
+	switch plan.Limits[at].Name {
+	case "WithMaxWorkers":
+		return BoundByCaller
+	case "memory", "GOMEMLIMIT", optimizer.LimitByCaller:
+		return BoundByMemory
+	case "items":
+		return BoundByItems
+	}
+	if plan.Mode == optimizer.Serial && plan.Host.Procs > 1 {
+		return BoundByItems // not enough work for a second worker to help
+	}
+	return BoundByCores
 }

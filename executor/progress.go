@@ -14,6 +14,7 @@ type Progress struct {
 	Rate             float64       // items finished per second so far
 	Remaining        time.Duration // at the rate of the last seconds, with what is left of a pause; 0 if there is none yet
 	Workers          int           // running now
+	Over             bool          // the run has ended: this is told last
 
 	// Now is the state of things: the limit, the calls in flight, what binds them.
 	Now Moment

@@ -73,10 +73,8 @@ func newSolo(ctx context.Context, r runner, total int, cfg Config, batches *batc
 	o.ctx, o.runner, o.total, o.batches, o.cfg = ctx, r, total, batches, cfg
 	o.sampler, o.start = sampler, sampler.Started()
 	o.cfg.askRate()
-	if cfg.watched() {
-		o.cfg.tally = new(tally)
-		o.w.tally = o.cfg.tally
-	}
+	o.cfg.tally = newTally(cfg.watched())
+	o.w.tally = o.cfg.tally
 	if cfg.MemoryLimit > 0 { // 500 ns, only for who asks
 		o.heap = sampling.ReadHeap()
 	}

@@ -26,6 +26,14 @@ type tally struct {
 	tell     func(PolicyState)         // of changes; nil if nobody listens
 }
 
+// newTally returns nil if nobody wants to be told.
+func newTally(watched bool) *tally {
+	if !watched {
+		return nil
+	}
+	return new(tally)
+}
+
 // maxPolicies is how many policies of a run are told of, by state and by what they took.
 const maxPolicies = 64
 

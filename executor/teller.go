@@ -208,6 +208,7 @@ func (e *events) end(r *Report, p *Progress) {
 	now := clock.Now()
 	calls := r.Calls
 	*p = e.lookAround(now, &calls)
+	p.Over = true
 	if len(e.observers) > 0 && e.teller.slow < 2 { // the report says as much
 		e.add(notice{event: Event{Kind: Progressed, Progress: p}}, now)
 	}

@@ -206,9 +206,7 @@ func (r *run) settle(w *worker, s span, err error) (lost span, more bool) {
 	default:
 		if !errors.Is(err, errParts) && !errors.Is(err, errUnkept) {
 			lost = w.runner.failed(w.at, s)
-			if !r.runner.tellsAttempts() {
-				w.tally.failed(err, 1)
-			}
+			w.failedClaim(err)
 			r.outcome.fail(w.runner.fail(w, lost, err), lost)
 		}
 		if r.cfg.Errors == Collect && !r.over.Load() {

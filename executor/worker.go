@@ -132,6 +132,13 @@ func (w *worker) shorten() (rest span, shortened bool) {
 	return span{}, w.signal.CompareAndSwap(goOn, split)
 }
 
+// failedClaim takes note that an item failed, where attempts are not told one by one.
+func (w *worker) failedClaim(err error) {
+	if !w.runner.tellsAttempts() {
+		w.tally.failed(err, 1)
+	}
+}
+
 // refused takes note that so many items failed: without a call, if there was none.
 func (w *worker) refused(items int) {
 	if w.attempts == 0 && (w.call == nil || w.call.Err() == nil) {

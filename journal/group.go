@@ -32,7 +32,7 @@ type group struct {
 	closing bool
 	syncs   int64         // writes that went well
 	syncing time.Duration // what they took
-	err     error // why nothing is written any more
+	err     error         // why nothing is written any more
 }
 
 // disk is what is asked of a file.

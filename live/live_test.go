@@ -93,12 +93,12 @@ func TestRunIsShown(t *testing.T) {
 		stop := amorsize.Watch(p.Observer)
 		defer stop()
 		start := time.Now()
-		service := func(context.Context, int) (int, error) {
+		service := func(_ context.Context, i int) (int, error) {
 			time.Sleep(20 * time.Millisecond)
 			if at := time.Since(start); at > 2*time.Second && at < 4*time.Second {
 				return 0, errors.New("secret 4711")
 			}
-			return 0, nil
+			return i, nil
 		}
 		limiter := ratelimit.MustNew(ratelimit.Policy{Name: "search", RequestsPerSecond: 100, BurstSize: 1})
 		breaker := circuitbreaker.MustNew(circuitbreaker.Policy{Name: "search", FailureThreshold: 3, OpenFor: time.Second, WhenOpen: circuitbreaker.Wait})

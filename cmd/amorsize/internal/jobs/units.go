@@ -3,6 +3,8 @@ package jobs
 import (
 	"fmt"
 	"time"
+
+	"github.com/amorsize/amorsize/progress"
 )
 
 // Short writes a time with three digits: 1.02 ms, 112 ms, 3.40 s, 3 m 44 s.
@@ -49,14 +51,8 @@ func Bytes(n int64) string {
 	return digits(x, unit)
 }
 
-// Count writes a number in groups of three digits: 1 284.
-func Count(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + " " + text[i:]
-	}
-	return text
-}
+// Count is [progress.Count].
+func Count(n int) string { return progress.Count(n) }
 
 // ShortSeconds is Short of a number of seconds.
 func ShortSeconds(s float64) string { return Short(time.Duration(s * float64(time.Second))) }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/progress"
 )
 
 // Plan returns the three lines that tell how a run goes on, and why. what is the
@@ -84,10 +85,5 @@ func (t *Terminal) Explain(p jobs.Plan) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// Plural returns a number of things: "1 slot", "12 345 slots".
-func Plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return jobs.Count(n) + " " + what + "s"
-}
+// Plural is [progress.Plural].
+func Plural(n int, what string) string { return progress.Plural(n, what) }

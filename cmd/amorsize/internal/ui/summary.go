@@ -7,6 +7,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
+	"github.com/amorsize/amorsize/progress"
 )
 
 // shownFailures is how many failures are shown one by one.
@@ -20,7 +21,7 @@ func (t *Terminal) Summary(s summary.Summary, again string) string {
 	if s.Stopped != "" {
 		head = "stopped (" + summary.Brief(secrets.Hide(s.Stopped), 300) + ")"
 	}
-	parts := []string{fmt.Sprintf("%s: %s in %s (%s)", head, Plural(s.OK+s.Failed, "item"), jobs.ShortSeconds(s.Wall), perSecond(s.PerSecond))}
+	parts := []string{fmt.Sprintf("%s: %s in %s (%s)", head, Plural(s.OK+s.Failed, "item"), jobs.ShortSeconds(s.Wall), progress.PerSecond(s.PerSecond))}
 	parts = append(parts, jobs.Count(s.OK)+" ok")
 	failed := jobs.Count(s.Failed) + " failed"
 	if s.Failed > 0 {

@@ -9,9 +9,10 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"github.com/amorsize/amorsize/progress"
 )
 
 // Terminal writes results to standard output and everything else to standard
@@ -57,12 +58,16 @@ func (t *Terminal) Width() int {
 	return 80
 }
 
-// Say writes lines to standard error, above the progress.
+// Say writes lines to standard error, above the progress. On a terminal they are broken between
+// words.
 func (t *Terminal) Say(text string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	line := t.line
 	t.erase()
+	if t.errTTY {
+		text = progress.Wrap(text, t.Width())
+	}
 	_, _ = io.WriteString(t.err, strings.TrimSuffix(text, "\n")+"\n")
 	t.draw(line)
 }
@@ -93,7 +98,7 @@ func (t *Terminal) draw(line string) {
 	if line == "" || t.begun {
 		return
 	}
-	_, _ = io.WriteString(t.err, Fit(line, t.Width()-1))
+	_, _ = io.WriteString(t.err, progress.Fit(line, t.Width()-1))
 	t.line = line
 }
 
@@ -139,30 +144,6 @@ func (t *Terminal) Aside(write func(*os.File) error) error {
 	err := write(t.err)
 	t.draw(line)
 	return err
-}
-
-// Fit cuts a line to a number of columns.
-func Fit(line string, columns int) string {
-	if columns < 1 {
-		return ""
-	}
-	width, end, escape := 0, len(line), false
-	for i, r := range line {
-		switch {
-		case r == '\x1b':
-			escape = true
-		case escape:
-			escape = r != 'm'
-		default:
-			if width++; width == columns {
-				end = min(end, i)
-			}
-		}
-	}
-	if width <= columns-1 || utf8.RuneCountInString(line) < columns {
-		return line
-	}
-	return line[:end] + "…"
 }
 
 // Style is how a text stands out.

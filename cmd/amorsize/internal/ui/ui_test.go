@@ -58,19 +58,6 @@ func TestTerminal(t *testing.T) {
 	require.Equal(t, "\x1b[31mred\x1b[0m", painted.Paint(Red, "red"))
 }
 
-func TestFit(t *testing.T) {
-	for _, c := range []struct {
-		line    string
-		columns int
-		want    string
-	}{
-		{"12345", 6, "12345"}, {"12345", 5, "1234…"}, {"12345", 4, "123…"}, {"12345", 1, "…"}, {"12345", 0, ""},
-		{"äöüß", 3, "äö…"}, {"\x1b[1mbold\x1b[0m", 5, "\x1b[1mbold\x1b[0m"},
-	} {
-		require.Equal(t, c.want, Fit(c.line, c.columns), "%q in %d", c.line, c.columns)
-	}
-}
-
 // view returns the progress of a run that has begun some seconds ago.
 func view(done, total, slots int64, now time.Time, perSecond float64) View {
 	s := &jobs.State{Began: now.Add(-time.Duration(float64(done) / perSecond * 1e9))}
@@ -106,15 +93,15 @@ func TestLine(t *testing.T) {
 // How long it will take is told when there is something to go by.
 func TestETA(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	require.Equal(t, "ETA 3:00 (03:07:05)", view(1000, 10_000, 4, now, 50).eta(1000, 10_000, 50, now))
+	require.Contains(t, view(1000, 10_000, 4, now, 50).Line(now), "ETA 3:00 (03:07:05)")
 	for name, c := range map[string]struct {
 		done, total int
 		rate        float64
 	}{"unknown": {10, -1, 1}, "no rate": {10, 20, 0}, "over": {20, 20, 1}, "under 5 %": {49, 1000, 1}, "two for each slot": {7, 20, 1}} {
-		require.Empty(t, view(1, 1, 4, now, 1).eta(c.done, c.total, c.rate, now), name)
+		require.Zero(t, view(1, 1, 4, now, 1).remaining(c.done, c.total, c.rate), name)
 	}
-	require.NotEmpty(t, view(1, 1, 4, now, 1).eta(50, 1000, 1, now))
-	require.NotEmpty(t, view(1, 1, 4, now, 1).eta(8, 20, 1, now))
+	require.Positive(t, view(1, 1, 4, now, 1).remaining(50, 1000, 1))
+	require.Positive(t, view(1, 1, 4, now, 1).remaining(8, 20, 1))
 }
 
 func TestJSONOfProgress(t *testing.T) {
@@ -126,21 +113,6 @@ func TestJSONOfProgress(t *testing.T) {
 	require.InDelta(t, 10, got["done"], 0)
 	require.InDelta(t, 2, got["elapsed_s"], 0.001)
 	require.Equal(t, false, got["paused"])
-}
-
-func TestBar(t *testing.T) {
-	require.Equal(t, "▕    ▏", bar(0, 4))
-	require.Equal(t, "▕██  ▏", bar(0.5, 4))
-	require.Equal(t, "▕██▌ ▏", bar(0.625, 4))
-	require.Equal(t, "▕████▏", bar(1, 4))
-	require.Equal(t, "▕████▏", bar(1.5, 4))
-	require.Equal(t, "▕    ▏", bar(-1, 4))
-}
-
-func TestPerSecond(t *testing.T) {
-	for rate, want := range map[float64]string{1234.5: "1234/s", 10: "10/s", 9.94: "9.9/s", 0.1: "0.1/s", 0.05: "3/min"} {
-		require.Equal(t, want, perSecond(rate))
-	}
 }
 
 func TestPlural(t *testing.T) {
