@@ -183,7 +183,8 @@ type (
 	// Fraction, Plan, Change, Policy, Progress, Report, or Chunk, Size and Duration. See
 	// [executor.Event].
 	Event = executor.Event
-	// RunInfo says which run an observer is made for: Name, Function, Total, Started. See [Watch].
+	// RunInfo says which run an observer is made for: Context, Name, Function, Total,
+	// Started. See [Watch].
 	RunInfo = executor.RunInfo
 	// EventKind names the events of a run: [Started] to [Finished].
 	EventKind = executor.EventKind

@@ -62,6 +62,7 @@ type Wait struct {
 	Name  string // the policy's Name, or its kind
 	Calls int64
 	Total time.Duration
+	Times Histogram // of each wait
 }
 
 // PolicyState is the state of a policy.

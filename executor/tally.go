@@ -136,6 +136,7 @@ func (t *tally) waited(by waiting.Policy, took time.Duration) {
 	w := &t.calls.Waits[at]
 	w.Calls++
 	w.Total += took
+	w.Times.Add(took, 1)
 }
 
 // meets takes note that a policy holds a call back. The first time, it is looked at.
@@ -206,6 +207,9 @@ func (t *tally) snapshot(items int) *Calls {
 	defer t.mu.Unlock()
 	calls := t.total(items)
 	calls.Waits = slices.Clone(calls.Waits)
+	for i := range calls.Waits {
+		calls.Waits[i].Times = calls.Waits[i].Times.Clone()
+	}
 	calls.Latency = calls.Latency.Clone()
 	return calls
 }

@@ -111,7 +111,12 @@ func TestPoliciesAreTold(t *testing.T) {
 	c.waited(&fakePolicy{kind: "retry", name: "search"}, 3*time.Second)
 	c.waited(nil, time.Second)
 	calls := c.snapshot(10)
-	require.Equal(t, []Wait{{"ratelimit", "ratelimit", 2, 3 * time.Second}, {"retry", "search", 1, 3 * time.Second}}, calls.Waits)
+	require.Equal(t, time.Second, calls.Waits[0].Times.Min())
+	for i := range calls.Waits {
+		require.Equal(t, calls.Waits[i].Calls, calls.Waits[i].Times.Count())
+		calls.Waits[i].Times = Histogram{}
+	}
+	require.Equal(t, []Wait{{Kind: "ratelimit", Name: "ratelimit", Calls: 2, Total: 3 * time.Second}, {Kind: "retry", Name: "search", Calls: 1, Total: 3 * time.Second}}, calls.Waits)
 	require.EqualValues(t, 1, calls.Retried)
 	require.EqualValues(t, 11, calls.Ended)
 	for i := range 2 * maxPolicies {

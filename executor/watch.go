@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"reflect"
 	"runtime"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 // RunInfo says which run an observer is made for.
 type RunInfo struct {
+	Context  context.Context // the run's; nil if it is not known
 	Name     string // as Config.Name says, or empty
 	Function string // the function's name, as the runtime has it
 	Total    int    // items; -1 of a stream
@@ -70,12 +72,12 @@ func (l *watchList) change(to func([]*watch) []*watch) {
 }
 
 // observed adds the observers of those who watch all runs.
-func (c *Config) observed(total int, stream bool) {
+func (c *Config) observed(ctx context.Context, total int, stream bool) {
 	all := watches.all.Load()
 	if all == nil {
 		return
 	}
-	info := RunInfo{Name: c.Name, Function: nameOf(c.code), Total: total, Started: time.Now()}
+	info := RunInfo{Context: ctx, Name: c.Name, Function: nameOf(c.code), Total: total, Started: time.Now()}
 	if stream {
 		info.Total = -1
 	}

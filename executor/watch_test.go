@@ -56,8 +56,9 @@ func TestWatch(t *testing.T) {
 
 		require.Len(t, infos, 3)
 		const name = "github.com/amorsize/amorsize/executor_test.squared"
-		require.Equal(t, executor.RunInfo{Name: "squares", Function: name, Total: 3, Started: infos[0].Started}, infos[0])
-		require.Equal(t, executor.RunInfo{Function: name, Total: -1, Started: infos[1].Started}, infos[1])
+		require.Equal(t, executor.RunInfo{Context: infos[0].Context, Name: "squares", Function: name, Total: 3, Started: infos[0].Started}, infos[0])
+		require.Equal(t, executor.RunInfo{Context: infos[1].Context, Function: name, Total: -1, Started: infos[1].Started}, infos[1])
+		require.NotNil(t, infos[0].Context)
 		require.Equal(t, "squares", infos[0].Title())
 		require.Equal(t, name, infos[1].Title())
 		require.Contains(t, infos[2].Function, "TestWatch")

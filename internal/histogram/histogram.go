@@ -159,6 +159,31 @@ func (h *Histogram) Since(before *Histogram) Histogram {
 	return out
 }
 
+// Merge adds what another one has counted.
+func (h *Histogram) Merge(other *Histogram) {
+	if other.n == 0 {
+		return
+	}
+	for k, octave := range other.counts {
+		if octave == nil {
+			continue
+		}
+		if h.counts[k] == nil {
+			h.counts[k] = new([perOctave]int64)
+		}
+		for j, n := range octave {
+			h.counts[k][j] += n
+		}
+	}
+	if h.n == 0 || other.min < h.min {
+		h.min = other.min
+	}
+	h.max = max(h.max, other.max)
+	h.n += other.n
+	h.sum += other.sum
+	h.squares += other.squares
+}
+
 // Clone returns a copy.
 func (h *Histogram) Clone() Histogram {
 	out := *h

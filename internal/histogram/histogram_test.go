@@ -76,6 +76,24 @@ func TestSince(t *testing.T) {
 	require.Zero(t, none.Quantile(0.5))
 }
 
+// What is merged is what both have counted.
+func TestMerge(t *testing.T) {
+	var one, other, both histogram.Histogram
+	one.Merge(&other)
+	require.Equal(t, one, both)
+	for i, d := range []time.Duration{time.Millisecond, time.Second, 1100 * time.Millisecond, time.Microsecond} {
+		[]*histogram.Histogram{&one, &other}[i%2].Add(d, i+1)
+		both.Add(d, i+1)
+	}
+	one.Merge(&other)
+	require.Equal(t, both, one)
+	var empty histogram.Histogram
+	empty.Merge(&both)
+	require.Equal(t, both, empty)
+	empty.Add(1, 1)
+	require.NotEqual(t, buckets(&both), buckets(&empty), "it is a copy")
+}
+
 func TestEnds(t *testing.T) {
 	var h histogram.Histogram
 	require.Zero(t, h.Quantile(0.5))
