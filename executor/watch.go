@@ -15,9 +15,9 @@ import (
 // RunInfo says which run an observer is made for.
 type RunInfo struct {
 	Context  context.Context // the run's; nil if it is not known
-	Name     string // as Config.Name says, or empty
-	Function string // the function's name, as the runtime has it
-	Total    int    // items; -1 of a stream
+	Name     string          // as Config.Name says, or empty
+	Function string          // the function's name, as the runtime has it
+	Total    int             // items; -1 of a stream
 	Started  time.Time
 }
 

@@ -1,6 +1,7 @@
 package amorsizeprom
 
 import (
+	"maps"
 	"math"
 	"time"
 
@@ -110,10 +111,7 @@ var classic = []float64{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 
 func (s scrape) histogram(d *prometheus.Desc, h *amorsize.Histogram, labels ...string) {
 	values := append([]string{s.run}, labels...)
-	native := map[int]int64{}
-	for i, n := range h.Buckets(schema) {
-		native[i] = n
-	}
+	native := maps.Collect(h.Buckets(schema))
 	sum := h.Sum().Seconds()
 	m, err := prometheus.NewConstNativeHistogram(d, uint64(h.Count()), sum, native, nil, 0, schema, 0, time.Time{}, values...)
 	if err != nil {

@@ -116,7 +116,7 @@ func server(t *testing.T, target string, native bool) (query func(expr string) i
 	require.NoError(t, err)
 	config := fmt.Sprintf("global: { scrape_interval: 500ms, evaluation_interval: 1s }\nrule_files: [%q]\nscrape_configs:\n  - job_name: amorsize\n    scrape_timeout: 400ms\n    static_configs: [{ targets: [%q] }]\n", rules, target)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600))
-	listen := freePort(t)
+	listen := freePort()
 	cmd := exec.Command(program, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+listen, "--log.level=warn")
 	if native {
@@ -162,7 +162,7 @@ func server(t *testing.T, target string, native bool) (query func(expr string) i
 	}
 }
 
-func freePort(t *testing.T) string {
+func freePort() string {
 	s := httptest.NewServer(nil)
 	defer s.Close()
 	return strings.TrimPrefix(s.URL, "http://")

@@ -1,11 +1,8 @@
 package htmlreport
 
 import (
-	"encoding/xml"
-	"errors"
 	"io"
 	"math"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -14,66 +11,6 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/usl"
 )
-
-// drawable reports that an SVG is well-formed, with every number within the drawing.
-func drawable(t *testing.T, svg string) {
-	t.Helper()
-	require.NotContains(t, svg, "NaN")
-	require.NotContains(t, svg, "Inf")
-	d := xml.NewDecoder(strings.NewReader(svg))
-	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			return
-		}
-		require.NoError(t, err)
-		start, ok := token.(xml.StartElement)
-		if !ok {
-			continue
-		}
-		for _, a := range start.Attr {
-			switch a.Name.Local {
-			case "x", "x1", "x2", "cx", "y", "y1", "y2", "cy", "width", "height":
-				n, err := strconv.ParseFloat(a.Value, 64)
-				require.NoError(t, err)
-				require.GreaterOrEqual(t, n, -100.0)
-				require.LessOrEqual(t, n, 700.0)
-			}
-		}
-	}
-}
-
-func TestChart(t *testing.T) {
-	for name, pts := range map[string][]point{
-		"none":      nil,
-		"one":       {{X: 3, Y: 7}},
-		"zero":      {{X: 0, Y: 0}},
-		"some":      {{X: 1, Y: 2}, {X: 2, Y: 0}, {X: 500, Y: 1e9}},
-		"from zero": {{X: 0, To: 0.001, Y: 4}, {X: 0.001, To: 0.002, Y: 9}},
-		"alike":     {{X: 5, To: 5, Y: 1}, {X: 5, To: 5, Y: 1}},
-	} {
-		for _, kind := range []string{"line", "step", "dots", "bars"} {
-			for _, log := range []bool{false, true} {
-				c := chart{Title: `<a & "b">`, XLabel: "x", YLabel: "y", X: plain, Y: plain, LogX: log, Series: []series{{"<s>", "s1", kind, pts}, {"t", "s2", kind, pts}}}
-				require.Equal(t, len(pts) == 0, c.empty(), name)
-				if len(pts) > 0 {
-					svg := string(c.SVG())
-					drawable(t, svg)
-					require.NotContains(t, svg, "<a &")
-				}
-			}
-		}
-	}
-}
-
-func TestTicks(t *testing.T) {
-	require.Equal(t, []float64{0, 50, 100}, ticks(0, 105, 4))
-	require.Equal(t, []float64{0, 0.5, 1}, ticks(0, 1.05, 4))
-	require.Equal(t, []float64{20, 30, 40}, ticks(15, 45, 4))
-	log := chart{LogX: true}
-	require.Equal(t, []float64{1, 2, 5, 10}, log.ticksX(1, 15))
-	require.Equal(t, []float64{6, 7}, log.ticksX(6, 7), "no round number is between them")
-}
 
 // The page has what the run has, and escapes what others wrote.
 func TestWrite(t *testing.T) {

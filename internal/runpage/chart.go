@@ -1,4 +1,4 @@
-package htmlreport
+package runpage
 
 import (
 	"fmt"
@@ -9,35 +9,38 @@ import (
 	"strings"
 )
 
-// chart is a drawing of a few series over a common axis, as SVG whose colors are
+// Chart is a drawing of a few series over a common axis, as SVG whose colors are
 // the page's.
-type chart struct {
+type Chart struct {
 	Title  string
 	XLabel string
 	YLabel string
 	X      func(float64) string // writes a value of the axis
 	Y      func(float64) string
 	LogX   bool
-	Series []series
+	Time   bool    // the axis is of time in seconds: it begins at 0, and its ticks are round
+	End    float64 // of a time axis, so that several are alike; 0 is that of the latest point
+	Series []Series
 }
 
-// series is a line, a cloud of dots, or bars.
-type series struct {
+// Series is a line, a cloud of dots, or bars.
+type Series struct {
 	Name  string
 	Class string // s1, s2, …: its color
 	Kind  string // "line", "step", "dots", "bars"
-	Pts   []point
+	Pts   []Point
 }
 
-type point struct{ X, Y, To float64 } // To is the end of a bar on the axis
+// Point is a point of a series.
+type Point struct{ X, Y, To float64 } // To is the end of a bar on the axis
 
 const (
 	width, height            = 640, 240
 	left, right, top, bottom = 64, 16, 28, 40
 )
 
-// empty reports whether there is nothing to draw.
-func (c chart) empty() bool {
+// Empty reports whether there is nothing to draw.
+func (c Chart) Empty() bool {
 	for _, s := range c.Series {
 		if len(s.Pts) > 0 {
 			return false
@@ -48,8 +51,11 @@ func (c chart) empty() bool {
 
 // bounds returns the ranges of the axes; y begins at 0. There is no 0 on a logarithmic
 // axis: what lies there is drawn at its beginning.
-func (c chart) bounds() (x0, x1, y1 float64) {
+func (c Chart) bounds() (x0, x1, y1 float64) {
 	x0, x1, y1 = c.extent()
+	if c.Time {
+		x0, x1 = 0, max(x1, c.End)
+	}
 	if c.LogX && x1 <= 0 {
 		x0, x1 = 1, 10
 	}
@@ -66,7 +72,7 @@ func (c chart) bounds() (x0, x1, y1 float64) {
 }
 
 // extent returns the ranges of what there is to draw.
-func (c chart) extent() (x0, x1, y1 float64) {
+func (c Chart) extent() (x0, x1, y1 float64) {
 	x0, x1 = math.Inf(1), math.Inf(-1)
 	for _, s := range c.Series {
 		for _, p := range s.Pts {
@@ -82,7 +88,7 @@ func (c chart) extent() (x0, x1, y1 float64) {
 }
 
 // SVG draws the chart.
-func (c chart) SVG() template.HTML {
+func (c Chart) SVG() template.HTML {
 	x0, x1, y1 := c.bounds()
 	scaleX := func(x float64) float64 {
 		if c.LogX {
@@ -111,7 +117,7 @@ func (c chart) SVG() template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // every text in it is escaped
 }
 
-func (c chart) legend(b *strings.Builder) {
+func (c Chart) legend(b *strings.Builder) {
 	if len(c.Series) < 2 {
 		return
 	}
@@ -123,7 +129,7 @@ func (c chart) legend(b *strings.Builder) {
 	}
 }
 
-func (s series) draw(b *strings.Builder, scaleX, scaleY func(float64) float64) {
+func (s Series) draw(b *strings.Builder, scaleX, scaleY func(float64) float64) {
 	switch s.Kind {
 	case "dots":
 		for _, p := range s.Pts {
@@ -150,7 +156,10 @@ func (s series) draw(b *strings.Builder, scaleX, scaleY func(float64) float64) {
 	}
 }
 
-func (c chart) ticksX(x0, x1 float64) []float64 {
+func (c Chart) ticksX(x0, x1 float64) []float64 {
+	if c.Time && x1 > 90 {
+		return timeTicks(x1)
+	}
 	if !c.LogX {
 		return ticks(x0, x1, 6)
 	}
@@ -164,6 +173,24 @@ func (c chart) ticksX(x0, x1 float64) []float64 {
 	}
 	if len(list) < 2 {
 		return []float64{x0, x1}
+	}
+	return list
+}
+
+// timeTicks returns round times up to end, five at most and the beginning.
+func timeTicks(end float64) (list []float64) {
+	step := 86400.0
+	for _, s := range []float64{30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200} {
+		if end/s <= 5 {
+			step = s
+			break
+		}
+	}
+	for end/step > 6 { // of days
+		step *= 2
+	}
+	for i := 0.0; i*step <= end; i++ {
+		list = append(list, i*step)
 	}
 	return list
 }
