@@ -50,7 +50,7 @@
 //	config     config, timeout, function, itempolicy, itemcost, keeper, labels, watch
 //	session    session
 //	tally      tally
-//	public     report, moment, explain, advice, progress, events, hooks, errors, span
+//	public     report, reportjson, html, moment, explain, advice, progress, events, hooks, errors, span
 //
 // Below them are packages of their own, which know nothing of a run: internal/source
 // (what is left to run), internal/sizing (how many items at a time), internal/flight

@@ -273,13 +273,17 @@ func TestReportString(t *testing.T) {
 		}}, sequence(300), executor.Config{Report: &report, MaxWorkers: 10})
 		require.Error(t, err)
 		text := report.String()
-		for _, want := range []string{"of 300 items in", "1 failed", "not run", "plan ", "workers ", "10 at the most", "error     item 150: odd"} {
+		for _, want := range []string{"of 300 items in", "1 failed", "not run", "bound by  the caller: a bound that was set", "calls ", "10 at the most", "failed    calls: 1 with other errors; 0 retried", "error     item 150: odd"} {
 			require.Contains(t, text, want)
 		}
 		require.InDelta(t, float64(report.Succeeded)/report.Elapsed.Seconds(), report.Goodput(), 1)
 		require.Greater(t, report.Speedup, 4.0)
 		require.LessOrEqual(t, report.MeanWorkers, 10.0)
 		require.False(t, strings.Contains(text, "NaN"))
+		require.LessOrEqual(t, strings.Count(text, "\n"), 10)
+		for _, want := range []string{text, "\n  plan      parallel", "\n  time      calls", "\n  latency   ", "\n  over time\n"} {
+			require.Contains(t, report.Explain(), want)
+		}
 	})
 	require.NotPanics(t, func() { _ = new(executor.Report).String() })
 }

@@ -236,7 +236,7 @@ func TestSlowListeners(t *testing.T) {
 		report := seen.of(executor.Finished)[0].Report
 		require.Equal(t, dropped, report.Dropped)
 		require.LessOrEqual(t, 4000-len(seen.of(executor.ChunkDone)), dropped, "how it went is dropped as well")
-		require.Contains(t, report.String(), "dropped")
+		require.Contains(t, report.Explain(), "dropped")
 	})
 }
 

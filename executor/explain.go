@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -8,38 +9,78 @@ import (
 	"time"
 )
 
-// String tells on a few lines what a person wants to read at the end of a run. It is a method of
-// the value, so that fmt.Print(report) prints that, too.
+// String tells in a few lines, ten at most, what a person wants to know at the end of a run: what
+// was done, what bound it and what would change that, what went wrong. It is a method of the
+// value, so that fmt.Print(report) prints that, too. See [Report.Explain] for the details.
 func (r Report) String() string {
 	var b strings.Builder
 	r.writeCounts(&b)
-	fmt.Fprintf(&b, "\n  plan      %s\n", r.Plan)
-	r.writePrediction(&b)
-	fmt.Fprintf(&b, "  workers   %.3g on average, %d at the most, %s\n", r.MeanWorkers, r.PeakWorkers, plural(r.Chunks, "chunk"))
-	fmt.Fprintf(&b, "  time      calls %s in all, %.3g running on average", short(r.Busy), r.Speedup)
-	if r.CPUTime > 0 && r.Elapsed > 0 {
-		cores := float64(r.CPUTime) / float64(r.Elapsed)
-		fmt.Fprintf(&b, "; %.3g cores used", cores)
-	}
 	b.WriteByte('\n')
-	fmt.Fprintf(&b, "  bound by  %s\n", r.Bound)
-	if l := r.Latency; l.Max > 0 {
-		fmt.Fprintf(&b, "  latency   %s unloaded; median %s, 90 %% within %s, 99 %% within %s, longest %s\n",
-			short(l.Base), short(l.P50), short(l.P90), short(l.P99), short(l.Max))
-	}
-	for _, c := range r.Changes {
-		fmt.Fprintf(&b, "  at %-7s %s: %s\n", short(c.At), plural(c.Workers, "worker"), c.Reason)
-	}
-	if r.Dropped > 0 {
-		fmt.Fprintf(&b, "  dropped   %s: the listeners were too slow for them\n", plural(r.Dropped, "event"))
-	}
-	for _, w := range r.Warnings {
-		fmt.Fprintf(&b, "  warning   %s\n", w)
+	means, change := r.bound()
+	fmt.Fprintf(&b, "  bound by  %s: %s\n  to change %s\n", r.Bound, lower(means), lower(change))
+	r.writeCalls(&b)
+	r.writePrediction(&b)
+	r.writeFailures(&b)
+	r.writeWaits(&b)
+	switch n := len(r.Warnings); {
+	case n > 1:
+		fmt.Fprintf(&b, "  warning   %s (and %d more)\n", firstOf(r.Warnings[0]), n-1)
+	case n == 1:
+		fmt.Fprintf(&b, "  warning   %s\n", firstOf(r.Warnings[0]))
 	}
 	if r.Err != nil {
 		fmt.Fprintf(&b, "  error     %v\n", firstLine(r.Err))
 	}
 	return b.String()
+}
+
+// bound says what bound the run, and what would change that.
+func (r *Report) bound() (means, change string) {
+	p := Progress{Now: Moment{Bound: r.Bound}, Calls: &Calls{Waits: r.Calls.Waits}}
+	return p.Explain()
+}
+
+// writeCalls writes how many calls ran at a time, and how long they took.
+func (r *Report) writeCalls(b *strings.Builder) {
+	fmt.Fprintf(b, "  calls     %.3g running on average, workers %.3g, %d at the most", r.Speedup, r.MeanWorkers, r.PeakWorkers)
+	if l := r.Latency; l.Max > 0 {
+		fmt.Fprintf(b, "; median %s, 99 %% within %s", short(l.P50), short(l.P99))
+	} else if n := r.Succeeded + r.Failed; n > 0 && r.Busy > 0 {
+		fmt.Fprintf(b, "; %s each", short(r.Busy/time.Duration(n)))
+	}
+	b.WriteByte('\n')
+}
+
+// writeFailures writes what calls failed of, if they did.
+func (r *Report) writeFailures(b *strings.Builder) {
+	var parts []string
+	f := r.Calls.Failed
+	for _, of := range []struct {
+		n    int64
+		what string
+	}{
+		{f.Overloaded, "refused by the service"}, {f.TimedOut, "timed out"}, {f.Refused, "refused by a policy within the function"},
+		{f.Panicked, "panicked"}, {f.Other, "with other errors"}, {r.Calls.NotMade, "never made, since a policy refused"},
+	} {
+		if of.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", of.n, of.what))
+		}
+	}
+	if len(parts) > 0 {
+		fmt.Fprintf(b, "  failed    calls: %s; %d retried\n", strings.Join(parts, ", "), r.Calls.Retried)
+	}
+}
+
+// writeWaits writes which policies made calls wait, the longest first.
+func (r *Report) writeWaits(b *strings.Builder) {
+	waits := slices.SortedFunc(slices.Values(r.Calls.Waits), func(a, b Wait) int { return cmp.Compare(b.Total, a.Total) })
+	var parts []string
+	for _, w := range waits[:min(3, len(waits))] {
+		parts = append(parts, fmt.Sprintf("%s for the %s", short(w.Total), named(w.Kind, w.Name)))
+	}
+	if len(parts) > 0 {
+		fmt.Fprintf(b, "  waited    %s, over all calls\n", strings.Join(parts, ", "))
+	}
 }
 
 // writeCounts writes what became of the items.
@@ -108,17 +149,42 @@ func (r *Report) why(longer bool) string {
 	return "the throughput rose faster than the plan assumed"
 }
 
-// Explain tells what String tells and, of calls that wait, how the run went
-// over time.
+// Explain tells all that String tells, and the plan, each change of the number of workers, all
+// warnings, and of calls that wait how the run went over time.
 func (r *Report) Explain() string {
-	const rows = 16
 	var b strings.Builder
 	b.WriteString(r.String())
+	fmt.Fprintf(&b, "  plan      %s\n", r.Plan)
+	fmt.Fprintf(&b, "  time      calls %s in all, in %s", short(r.Busy), plural(r.Chunks, "chunk"))
+	if r.CPUTime > 0 && r.Elapsed > 0 {
+		fmt.Fprintf(&b, "; %.3g cores used", float64(r.CPUTime)/float64(r.Elapsed))
+	}
+	b.WriteByte('\n')
+	if l := r.Latency; l.Max > 0 {
+		fmt.Fprintf(&b, "  latency   %s unloaded; median %s, 90 %% within %s, 99 %% within %s, longest %s\n",
+			short(l.Base), short(l.P50), short(l.P90), short(l.P99), short(l.Max))
+	}
+	for _, c := range r.Changes {
+		fmt.Fprintf(&b, "  at %-7s %s: %s\n", short(c.At), plural(c.Workers, "worker"), c.Reason)
+	}
+	if r.Dropped > 0 {
+		fmt.Fprintf(&b, "  dropped   %s: the listeners were too slow for them\n", plural(r.Dropped, "event"))
+	}
+	for _, w := range r.Warnings[min(1, len(r.Warnings)):] {
+		fmt.Fprintf(&b, "  warning   %s\n", w)
+	}
+	r.writeTimeline(&b)
+	return b.String()
+}
+
+// writeTimeline writes how a run of calls that wait went over time.
+func (r *Report) writeTimeline(b *strings.Builder) {
+	const rows = 16
 	if len(r.Timeline) == 0 {
-		return b.String()
+		return
 	}
 	b.WriteString("  over time\n")
-	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(table, "\tat\tlimit\tin flight\twaiting for policies\tcalls/s\tlatency\tunloaded\tbound by\t\n")
 	step := max(1, (len(r.Timeline)+rows-1)/rows)
 	for i := range slices.Chunk(r.Timeline, step) {
@@ -127,7 +193,6 @@ func (r *Report) Explain() string {
 			m.Rate, short(m.Latency), short(m.Base), m.Bound)
 	}
 	_ = table.Flush() // a strings.Builder takes all
-	return b.String()
 }
 
 // usual returns how many calls were in flight for most of the time that something
@@ -146,8 +211,15 @@ func (r *Report) usual() int {
 	return max(1, in[len(in)/2])
 }
 
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
+func firstLine(err error) string { return firstOf(err.Error()) }
+
+// lower returns a sentence as it goes on behind a colon.
+func lower(sentence string) string {
+	return strings.ToLower(sentence[:min(1, len(sentence))]) + strings.TrimSuffix(sentence[min(1, len(sentence)):], ".")
+}
+
+func firstOf(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
 	return line
 }
 

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"slices"
+	"time"
 
 	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/sampling"
@@ -63,7 +64,7 @@ func (r *run) report(notRun []span, err error) *Report {
 	plan := &r.planner.plan
 	*out = Report{
 		Plan: *plan, Err: err,
-		Elapsed: r.ended - r.start, Busy: r.done.busy,
+		Started: time.Now().Add(r.start - clock.Now()), Elapsed: r.ended - r.start, Busy: r.done.busy,
 		PredictedDuration: plan.PredictedDuration,
 		PeakWorkers:       r.crew.count.peak, Chunks: r.done.chunks,
 		Changes: r.record.changes, Warnings: slices.Concat(r.cfg.past.warn(), plan.Warnings, r.room.warnings()),

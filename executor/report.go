@@ -21,7 +21,8 @@ type Report struct {
 	// of them in an earlier run. Those are among Succeeded and Failed.
 	Known int
 
-	// Elapsed is the wall time of the run.
+	// Started is when the run began, Elapsed its wall time.
+	Started time.Time
 	Elapsed time.Duration
 	// Busy is the time of all calls added up, over all workers.
 	Busy time.Duration

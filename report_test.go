@@ -1,0 +1,132 @@
+package amorsize_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/circuitbreaker"
+	"github.com/amorsize/amorsize/ratelimit"
+	"github.com/amorsize/amorsize/retry"
+)
+
+// busy answers that a service has no room.
+type busy struct{}
+
+func (busy) Error() string   { return "<busy>" }
+func (busy) StatusCode() int { return 503 }
+
+// reportOf is the report of a run in which all that a report tells of has happened.
+func reportOf(t *testing.T) *amorsize.Report {
+	var report amorsize.Report
+	synctest.Test(t, func(t *testing.T) {
+		limiter := ratelimit.MustNew(ratelimit.Policy{Name: "search", RequestsPerSecond: 100, BurstSize: 1})
+		breaker := circuitbreaker.MustNew(circuitbreaker.Policy{Name: "search", FailureThreshold: 1000, WhenOpen: circuitbreaker.Wait})
+		again := retry.MustNew(retry.Policy{MaxRetries: 1, InitialDelay: time.Millisecond, Jitter: retry.JitterNone})
+		_, err := amorsize.ExecuteContext(t.Context(), func(_ context.Context, i int) (int, error) {
+			time.Sleep(50 * time.Millisecond)
+			switch {
+			case i%50 == 7:
+				return 0, busy{}
+			case i == 20:
+				return 0, errors.New("odd")
+			}
+			return i, nil
+		}, sequence(500), amorsize.WithErrors(amorsize.Collect), amorsize.WithReport(&report), amorsize.WithPolicies(limiter, again, breaker))
+		require.Error(t, err)
+	})
+	return &report
+}
+
+func sequence(n int) []int {
+	items := make([]int, n)
+	for i := range items {
+		items[i] = i
+	}
+	return items
+}
+
+// What a person is told first is what was done, what bound it, and what would change that, in ten
+// lines at most.
+func TestReportForAPerson(t *testing.T) {
+	text := reportOf(t).String()
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	require.LessOrEqual(t, len(lines), 10)
+	require.Regexp(t, `^489 of 500 items in .*s, 11 failed \(9\d\.?\d? items/s\)$`, lines[0])
+	require.Regexp(t, `^  bound by  policies: calls wait for the rate limiter "search": \d+ms each on average$`, lines[1])
+	require.Equal(t, "  to change a higher rate, if the service allows it; or an end of its refusals", lines[2])
+	require.Contains(t, text, "  failed    calls: 20 refused by the service, 2 with other errors; 11 retried\n")
+	require.Regexp(t, `\n  waited    .*s for the rate limiter "search", 11ms for the retrier, over all calls\n`, text)
+}
+
+// The JSON of a report is what the schema of the command's summary says, and nothing else.
+func TestReportJSON(t *testing.T) {
+	compiler := jsonschema.NewCompiler()
+	schema, err := compiler.Compile("cmd/amorsize/schema/summary.schema.json")
+	if errors.Is(err, os.ErrNotExist) {
+		t.Skip("the command is not here")
+	}
+	require.NoError(t, err)
+	for _, report := range []*amorsize.Report{reportOf(t), {}} {
+		raw, err := json.Marshal(report)
+		require.NoError(t, err)
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+		require.NoError(t, err)
+		require.NoError(t, schema.Validate(value), "%s", raw)
+		for name := range value.(map[string]any) {
+			require.Contains(t, schema.Properties, name)
+		}
+	}
+	var s struct {
+		Total, OK, Failed, Retried, Throttled int
+		Job                                   struct{ Tries int }
+		Reasons                               []struct {
+			Why   string
+			Items int
+		}
+		Failures []struct{ N, Tries int }
+	}
+	raw, err := json.Marshal(reportOf(t))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(raw, &s))
+	require.Equal(t, []int{500, 489, 11, 11, 20, 511}, []int{s.Total, s.OK, s.Failed, s.Retried, s.Throttled, s.Job.Tries})
+	require.Equal(t, 8, s.Failures[0].N)
+	require.Equal(t, 2, s.Failures[0].Tries)
+	require.Equal(t, "overloaded", s.Reasons[0].Why)
+	require.Equal(t, 10, s.Reasons[0].Items)
+}
+
+// The page has the same, and escapes what the function says.
+func TestReportHTML(t *testing.T) {
+	var page bytes.Buffer
+	require.NoError(t, reportOf(t).WriteHTML(&page))
+	text := page.String()
+	for _, want := range []string{"489 of 500 items in", "Calls wait for the rate limiter &#34;search&#34;", "item 7", "&lt;busy&gt;", "overloaded", "10 items"} {
+		require.Contains(t, text, want)
+	}
+	require.Equal(t, 5, strings.Count(text, "<svg"))
+	for _, never := range []string{"<busy>", "<script", "http://", "https://", "NaN"} {
+		require.NotContains(t, text, never)
+	}
+	require.NoError(t, new(amorsize.Report).WriteHTML(&page))
+}
+
+func ExampleReport_WriteHTML() {
+	var report amorsize.Report
+	_, _ = amorsize.Execute(double, []int{1, 2, 3}, amorsize.WithReport(&report))
+	var page bytes.Buffer // a file
+	if err := report.WriteHTML(&page); err != nil {
+		panic(err)
+	}
+	// Output:
+}
