@@ -47,6 +47,7 @@ var suites = []suite{
 	{"policies", policiesSuite},
 	{"limits", limitsSuite},
 	{"journal", journalSuite},
+	{"observed", observedSuite},
 	{"command", commandSuite},
 }
 

@@ -29,7 +29,11 @@ func (r Report) String() string {
 		fmt.Fprintf(&b, "  warning   %s\n", firstOf(r.Warnings[0]))
 	}
 	if r.Err != nil {
-		fmt.Fprintf(&b, "  error     %v\n", firstLine(r.Err))
+		text := []rune(firstLine(r.Err))
+		if len(text) > mostError {
+			text = append(text[:mostError], '…')
+		}
+		fmt.Fprintf(&b, "  error     %s\n", string(text))
 	}
 	return b.String()
 }
@@ -212,6 +216,9 @@ func (r *Report) usual() int {
 }
 
 func firstLine(err error) string { return firstOf(err.Error()) }
+
+// mostError is how much of an error is told at the end of a run.
+const mostError = 200
 
 // lower returns a sentence as it goes on behind a colon.
 func lower(sentence string) string {
