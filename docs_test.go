@@ -21,6 +21,7 @@ func TestGuidesAreCompiled(t *testing.T) {
 		"docs/http.md":          {"transport/guide_test.go", 2},
 		"docs/model-apis.md":    {"guide_test.go", 2},
 		"docs/journal.md":       {"journal_guide_test.go", 4},
+		"docs/observability.md": {"observability_guide_test.go", 5},
 	} {
 		text, err := os.ReadFile(guide)
 		require.NoError(t, err)

@@ -17,11 +17,11 @@ func (b Bound) Explain() (means, change string) {
 	case BoundByMemory:
 		return "Memory has no room for more calls in flight.", "A higher memory limit, or calls that hold less."
 	case BoundByPolicies:
-		return "A policy holds calls back.", "A higher rate, if the service allows it; or an end of its refusals."
+		return "A policy holds calls back.", "A higher rate, if the service allows it, or an end of the refusals."
 	case BoundByService:
 		return "The service achieves no more with more calls in flight, or refuses them.", "A larger quota, or a faster service."
 	case BoundByItems:
-		return "There are too few items, or they come too slowly.", "Nothing needs to: or items that come faster."
+		return "There are too few items, or they come too slowly.", "Items that come faster, or more of them at once."
 	case BoundByCaller:
 		return "A bound that was set: a number of workers, or the most of them.", "A higher bound, or none: then it is found."
 	}

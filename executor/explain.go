@@ -17,7 +17,7 @@ func (r Report) String() string {
 	r.writeCounts(&b)
 	b.WriteByte('\n')
 	means, change := r.bound()
-	fmt.Fprintf(&b, "  bound by  %s: %s\n  to change %s\n", r.Bound, lower(means), lower(change))
+	fmt.Fprintf(&b, "  bound by  %s: %s\n  faster by %s\n", r.Bound, lower(means), lower(change))
 	r.writeCalls(&b)
 	r.writePrediction(&b)
 	r.writeFailures(&b)

@@ -45,7 +45,11 @@ for part in source sizing flight; do
 done
 forbid executor/internal/source internal/adaptive internal/hillclimb
 forbid journal "" executor optimizer sampling ratelimit retry circuitbreaker concurrency transport
-forbid executor journal
+forbid executor journal live progress
+for shows in live progress internal/runtotals; do
+  forbid "$shows" ratelimit retry circuitbreaker concurrency transport
+done
+forbid "" live progress internal/runtotals
 forbid amorsizetest "" executor optimizer sampling ratelimit retry circuitbreaker transport
 
 # Within the command: what runs jobs of a kind does not know the run, nor the run what runs them.

@@ -101,7 +101,7 @@ function showDetail(r) {
   if (r.state !== "running") state += ", " + r.state + " after " + span(r.elapsed_s);
   set("far", state);
   set("means", (r.state === "running" ? "Bound now: " : "Bound for most of its time: ") + r.means);
-  set("change", "What would change it: " + r.change);
+  set("change", "Faster by: " + r.change);
   facts(r);
   calls(r);
   policies(r);
