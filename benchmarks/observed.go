@@ -113,7 +113,7 @@ func observedByViewers(o options) {
 	}
 	alone := func() { run() }
 	var ctx context.Context
-	leave := func() {}
+	var leave context.CancelFunc
 	var viewers sync.WaitGroup
 	looked := func() { run(amorsize.WithObserver(page.Observer(amorsize.RunInfo{Name: "looked at"}))) }
 	var alones, lookeds []float64
