@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strconv"
 	"time"
 
 	"gonum.org/v1/plot"
@@ -50,8 +51,11 @@ type figure struct {
 func (f figure) write(path string) error {
 	panels := [][]*plot.Plot{{f.flight()}, {f.goodput()}, {f.latency()}}
 	canvas := vgsvg.New(18*vg.Centimeter, 16*vg.Centimeter)
-	tiles := draw.Tiles{Rows: 3, Cols: 1, PadY: vg.Millimeter * 3, PadTop: vg.Millimeter, PadBottom: vg.Millimeter, PadRight: vg.Millimeter * 3}
-	canvases := plot.Align(panels, tiles, draw.New(canvas))
+	tiles := draw.Tiles{Rows: 3, Cols: 1, PadY: vg.Millimeter * 3, PadTop: vg.Millimeter, PadBottom: vg.Millimeter, PadLeft: vg.Millimeter, PadRight: vg.Millimeter * 3}
+	whole := draw.New(canvas)
+	whole.SetColor(color.White) // one box behind all: panels differ in what stands left of their axes
+	whole.Fill(whole.Rectangle.Path())
+	canvases := plot.Align(panels, tiles, whole)
 	for i := range panels {
 		panels[i][0].Draw(canvases[i][0])
 	}
@@ -74,11 +78,31 @@ func (f figure) panel(title, y string) *plot.Plot {
 	p.Legend.Top, p.Legend.Left = true, false
 	p.Legend.ThumbnailWidth, p.Legend.Padding, p.Legend.XOffs = vg.Points(12), vg.Millimeter, -vg.Millimeter
 	p.Legend.TextStyle.Font.Size = vg.Points(8)
-	p.BackgroundColor = color.White
+	p.BackgroundColor = color.Transparent
+	p.X.Tick.Marker, p.Y.Tick.Marker = round{6}, round{4}
 	grid := plotter.NewGrid()
 	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{0xe4}, color.Gray{0xe4}
 	p.Add(grid)
 	return p
+}
+
+// round marks round numbers, about so many.
+type round struct{ n float64 }
+
+// Ticks implements [plot.Ticker].
+func (r round) Ticks(low, high float64) (marks []plot.Tick) {
+	raw := (high - low) / r.n
+	step := math.Pow(10, math.Floor(math.Log10(raw)))
+	for _, m := range []float64{1, 2, 5, 10} {
+		if m*step >= raw {
+			step *= m
+			break
+		}
+	}
+	for i := math.Ceil(low / step); i*step <= high*(1+1e-9); i++ {
+		marks = append(marks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'g', 6, 64)})
+	}
+	return marks
 }
 
 func (f figure) flight() *plot.Plot {
@@ -167,7 +191,7 @@ func add(p *plot.Plot, name string, xys plotter.XYs, c color.Color, steps bool) 
 		line.StepStyle = plotter.PostStep
 	}
 	p.Add(line)
-	p.Legend.Add(name, line)
+	p.Legend.Add(name+"  ", line) // fonts differ in width: the line is not to strike through it
 	for _, v := range xys {
 		p.Y.Max = max(p.Y.Max, v.Y*1.4) // room for the legend
 	}
