@@ -116,7 +116,6 @@ func TestEventsOfPolicies(t *testing.T) {
 				}
 				require.Equal(t, 400, progressed[len(progressed)-1].Progress.Completed)
 				require.Equal(t, amorsize.Finished, seen.events[len(seen.events)-1].Kind)
-				require.Equal(t, name != "batches", len(seen.of(amorsize.LimitChanged)) > 0, "of those the size is fixed, and the first window is enough")
 			})
 		})
 	}
@@ -130,6 +129,26 @@ func seqOf(items []int) func(func(int) bool) {
 			}
 		}
 	}
+}
+
+// Each change of the limit is told, with its reason, as the report has it.
+func TestLimitChangesAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var seen witness
+		var report amorsize.Report
+		_, err := amorsize.ExecuteContext(t.Context(), func(_ context.Context, i int) (int, error) {
+			time.Sleep(20 * time.Millisecond)
+			return i, nil
+		}, make([]int, 1000), amorsize.WithObserver(&seen), amorsize.WithReport(&report))
+		require.NoError(t, err)
+		changes := seen.of(amorsize.LimitChanged)
+		require.NotEmpty(t, changes)
+		require.Len(t, changes, len(report.Changes))
+		for i, e := range changes {
+			require.Equal(t, report.Changes[i], *e.Change)
+			require.NotEmpty(t, e.Change.Reason)
+		}
+	})
 }
 
 // What is left of a pause is part of what a run is said to take yet, and it is said that it is one.
