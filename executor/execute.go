@@ -157,6 +157,7 @@ func (o *solo) measured() error {
 // execute runs total items of r.
 func execute(ctx context.Context, r runner, total int, cfg Config, batches *batching) (err error) {
 	defer holdOuter(ctx, cfg.Session).End()
+	cfg.observed(ctx, total)
 	ctx, unmark := cfg.mark(ctx)
 	defer unmark()
 	o := newSolo(ctx, r, total, cfg, batches, nil)

@@ -61,7 +61,6 @@ var spare atomic.Pointer[solo]
 // newSolo begins a run.
 func newSolo(ctx context.Context, r runner, total int, cfg Config, batches *batching, arrivals *source.Arrivals) *solo {
 	cfg.learned = cfg.learn()
-	cfg.observed(ctx, total, arrivals != nil)
 	// What a fixed number or an earlier plan has decided needs no sample. But a few items
 	// that are known to be cheap are done before several workers would be.
 	skip := cfg.Workers > 0 || cfg.Plan != nil || cfg.learned.worthSharing(total)

@@ -251,6 +251,7 @@ func executeArrivals(ctx context.Context, r runner, arrivals *source.Arrivals, c
 	var err error
 	defer func() { *left = err }() // also after a Goexit
 	defer holdOuter(ctx, cfg.Session).End()
+	cfg.observed(ctx, -1)
 	ctx, unmark := cfg.mark(ctx)
 	defer unmark()
 	o := newSolo(ctx, r, source.Many, cfg, nil, arrivals)

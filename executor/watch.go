@@ -71,16 +71,14 @@ func (l *watchList) change(to func([]*watch) []*watch) {
 	}
 }
 
-// observed adds the observers of those who watch all runs.
-func (c *Config) observed(ctx context.Context, total int, stream bool) {
+// observed adds the observers of those who watch all runs. A measurement is none: it has no end to
+// be told.
+func (c *Config) observed(ctx context.Context, total int) {
 	all := watches.all.Load()
 	if all == nil {
 		return
 	}
 	info := RunInfo{Context: ctx, Name: c.Name, Function: nameOf(c.code), Total: total, Started: time.Now()}
-	if stream {
-		info.Total = -1
-	}
 	c.Observers = slices.Clip(c.Observers)
 	for _, w := range *all {
 		callback.Run(func() {

@@ -47,6 +47,8 @@ func TestWatch(t *testing.T) {
 		}
 		_, err = executor.RunBatches(t.Context(), func(_ context.Context, b []int) ([]int, error) { return b, nil }, sequence(2), executor.Config{})
 		require.NoError(t, err)
+		_, err = executor.Measure(t.Context(), fn, sequence(3), executor.Config{})
+		require.NoError(t, err, "it is no run: nobody is asked")
 		quiet()
 		broken()
 		stop()

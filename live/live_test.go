@@ -249,6 +249,10 @@ func TestEvents(t *testing.T) {
 	require.NoError(t, r.Body.Close())
 
 	r = first()
+	head, err := http.Head(server.URL + "/events")
+	require.NoError(t, err)
+	require.Equal(t, "text/event-stream", head.Header.Get("Content-Type"))
+	require.NoError(t, head.Body.Close())
 	p.Close()
 	p.Close()
 	for lines := bufio.NewScanner(r.Body); lines.Scan(); {

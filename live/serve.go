@@ -21,6 +21,8 @@ var assets embed.FS
 const (
 	tick = 500 * time.Millisecond
 	beat = 15 * time.Second
+	// slowest is how long a viewer may take to read what it is sent at a time.
+	slowest = 10 * time.Second
 )
 
 // policyOfContent lets the page load nothing but what is its own, and nobody frame it.
@@ -118,6 +120,10 @@ type viewer struct {
 
 // events sends what is new, every half second, until who looks goes away.
 func (p *Page) events(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodHead {
+		w.Header().Set("Content-Type", "text/event-stream")
+		return // else it would have no end
+	}
 	if !p.enter() {
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "too many look", http.StatusServiceUnavailable)
@@ -127,12 +133,13 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	v := viewer{page: p, run: p.chosen(r), seen: map[int]int64{}}
 	flush := http.NewResponseController(w)
-	_ = flush.SetWriteDeadline(time.Time{}) // a server's own would end it
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	for {
 		text := v.next(time.Now())
 		if text != "" {
+			// Instead of a server's own, which would end the stream: who reads nothing leaves.
+			_ = flush.SetWriteDeadline(time.Now().Add(slowest))
 			if _, err := fmt.Fprint(w, text); err != nil || flush.Flush() != nil {
 				return
 			}
