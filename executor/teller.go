@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/clock"
@@ -35,7 +36,7 @@ type teller struct {
 	timer    *time.Timer   // starts a goroutine that tells what is due
 	alarm    time.Duration // for when it is set, never if it is not
 	telling  bool          // somebody calls listeners
-	began    time.Duration // the call under way, or the latest
+	began    atomic.Int64  // when the call under way was begun, or the latest
 	closing  bool          // the run is over: what is left is told at the end of it
 	given    bool          // up: a listener does not return, and nobody is told any more
 	quiet    sync.Cond     // the goroutine has ended
@@ -132,12 +133,12 @@ func (e *events) await(done func() bool) {
 	if done() || t.given {
 		return
 	}
-	t.began = clock.Now()
+	t.began.Store(int64(clock.Now()))
 	var watch *time.Timer
 	watch = time.AfterFunc(Patience, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		if left := Patience - (clock.Now() - t.began); left > 0 {
+		if left := Patience - (clock.Now() - time.Duration(t.began.Load())); left > 0 {
 			watch.Reset(left)
 			return
 		}
@@ -276,7 +277,6 @@ func (e *events) lookAround(now time.Duration, calls *Calls) Progress {
 // call calls listeners, guarded, without the lock, and takes it again, whatever happens.
 func (e *events) call(listener func()) {
 	began := clock.Now()
-	e.teller.began = began
 	e.mu.Unlock()
 	defer func() {
 		e.mu.Lock()

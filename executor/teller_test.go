@@ -314,7 +314,7 @@ func TestListenerFails(t *testing.T) {
 		require.Empty(t, e.finish(&report))
 		require.Equal(t, []EventKind{Started, ChunkDone, Planned, Progressed, Finished}, seen)
 		require.Equal(t, []EventKind{Started, Progressed, Finished}, second, "what ends the goroutine is told nobody else")
-		require.Equal(t, []string{"listeners panicked once: at Started", "listeners called runtime.Goexit 2 times"}, report.Warnings)
+		require.Equal(t, []string{"listeners panicked once; the log has the first panic", "listeners called runtime.Goexit 2 times"}, report.Warnings)
 	})
 }
 

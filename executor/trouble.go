@@ -4,19 +4,22 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+
+	"github.com/amorsize/amorsize/internal/callback"
+	"github.com/amorsize/amorsize/internal/clock"
 )
 
 // trouble is what listeners have done that is no business of the run's.
 type trouble struct {
 	panics int
-	first  any // what the first one panicked with
 	exits  int // calls of runtime.Goexit
 }
 
 // warnings tells of it.
 func (t *trouble) warnings() (all []string) {
 	if t.panics > 0 {
-		all = append(all, fmt.Sprintf("listeners panicked %s: %v", times(t.panics), t.first))
+		// With what, it does not say: that may have items in it, and reports are shown.
+		all = append(all, "listeners panicked "+times(t.panics)+"; the log has the first panic")
 	}
 	if t.exits > 0 {
 		all = append(all, fmt.Sprintf("listeners called runtime.Goexit %s", times(t.exits)))
@@ -39,18 +42,26 @@ func (e *events) guarded(listener func()) {
 		if returned {
 			return
 		}
-		v := recover()
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if v == nil {
+		if v := recover(); v != nil && e.panicked() {
+			stack := string(debug.Stack())
+			callback.Run(func() { // the default logger may be the listener that panicked
+				slog.Default().Error("a listener of a run panicked; the next panics are only counted", "panic", v, "stack", stack)
+			})
+		} else if v == nil {
+			e.mu.Lock()
+			defer e.mu.Unlock()
 			e.trouble.exits++
-			return
-		}
-		if e.trouble.panics++; e.trouble.panics == 1 {
-			e.trouble.first = v
-			slog.Default().Error("a listener of a run panicked; the next panics are only counted", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
+	e.teller.began.Store(int64(clock.Now()))
 	listener()
 	returned = true
+}
+
+// panicked counts a panic, and reports whether it is the first.
+func (e *events) panicked() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.trouble.panics++
+	return e.trouble.panics == 1
 }
