@@ -44,7 +44,8 @@ type Breaker struct {
 	usual    usual
 	panics   callback.Panics
 
-	p Policy
+	p     Policy
+	keyed bool // one of a Keyed
 
 	mu        sync.Mutex
 	openedAt  time.Time

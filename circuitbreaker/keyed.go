@@ -44,7 +44,11 @@ func NewKeyed[K comparable](p Policy, maxKeys int) (*Keyed[K], error) {
 	if _, err := p.validate(); err != nil {
 		return nil, err
 	}
-	create := func(K) *keyedBreaker { return &keyedBreaker{Breaker: MustNew(p)} } // valid, as just seen
+	create := func(K) *keyedBreaker {
+		b := MustNew(p) // valid, as just seen
+		b.keyed = true
+		return &keyedBreaker{Breaker: b}
+	}
 	closed := func(b *keyedBreaker) bool { return b.term.Load().state == Closed && !b.term.Load().bypassed }
 	old := func(b *keyedBreaker) bool { return clock.Now()-time.Duration(b.used.Load()) > forgotten }
 	idle := func(b *keyedBreaker) bool { return closed(b) && old(b) }

@@ -28,12 +28,18 @@ func (t *told) Name() string { return t.p.Name }
 // State implements [waiting.Policy].
 func (t *told) State() (state string, left time.Duration) {
 	b := (*Breaker)(t)
+	if b.keyed { // one of many: the others let calls pass
+		return "", 0
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch state := b.term.Load().state; state {
 	case Closed:
 		return "", 0
 	case Open:
+		if b.reopens == never {
+			return state.String(), 0 // nobody knows
+		}
 		return state.String(), max(0, until(clock.Now(), b.reopens))
 	default:
 		return state.String(), 0

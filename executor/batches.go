@@ -106,7 +106,7 @@ func (b *batches[T, R]) runPart(ctx context.Context, s span) error {
 	b.keepPart(ctx, since, err)
 	b.whole, b.next, b.last = false, nil, nil
 	if err != nil {
-		b.w.refused(s.Len())
+		b.w.refused(s.Len(), err)
 		b.note(err)
 	}
 	b.w.at = s.Hi

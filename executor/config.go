@@ -115,7 +115,8 @@ type Config struct {
 	Name string
 	// Labels marks what the run does in CPU profiles, by the labels amorsize_run and
 	// amorsize_function of its goroutines, and in execution traces, by a task for the run and a
-	// region for each claim. A claim costs some 20 ns more, and 1 µs while a trace is taken.
+	// region for each claim. A claim costs some 20 ns more, and 1 µs while a trace is taken. After the
+	// run the goroutine has the labels of its context, as after [pprof.Do].
 	Labels bool
 
 	// Report, if not nil, is written before the run returns or panics.

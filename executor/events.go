@@ -57,8 +57,7 @@ type Event struct {
 //
 // What an event points to must not be changed. A panic in an observer, or a
 // [runtime.Goexit], is no business of the run's: the report has a warning, and the first
-// panic is logged with [slog.Default]. What ends the goroutine is told to none of the
-// observers behind it.
+// panic is logged with [slog.Default].
 type Observer interface {
 	Observe(Event)
 }

@@ -29,6 +29,7 @@ func (r *run) finish() (err error) {
 	late := r.events.finish(report)
 	if r.cfg.Report != nil && r.events != nil { // a listener may keep its own
 		*r.cfg.Report = *report
+		r.cfg.Report.Calls = report.Calls.clone()
 		r.cfg.Report.Warnings = slices.Concat(report.Warnings, late)
 	}
 	if r.outcome.panicked != nil {
@@ -73,7 +74,7 @@ func (r *run) report(notRun []span, err error) *Report {
 	if r.scheduler.waits() {
 		out.Latency = r.record.tally.summary(r.record.last.Base)
 	}
-	out.Calls = *r.record.tally.total(r.done.items)
+	out.Calls = r.record.tally.close()
 	if r.cpuStart > 0 {
 		if cpu, ok := sampling.ProcessCPU(); ok {
 			out.CPUTime = cpu - r.cpuStart

@@ -84,7 +84,7 @@ func (g *guarded[T, R]) run(ctx context.Context, w *worker, s span) error {
 			g.keep(i, since, err)
 		}
 		if err != nil {
-			w.refused(1)
+			w.refused(1, err)
 			w.returned = true
 			return err
 		}

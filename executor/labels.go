@@ -51,7 +51,11 @@ func (l *labels) enter() {
 
 // claim begins the region of a claim, if a trace is being taken, and returns what ends it.
 func (l *labels) claim() (end func()) {
-	if l == nil || !trace.IsEnabled() {
+	if l == nil {
+		return nothing
+	}
+	l.enter() // an item may have put others there, as a run within it does
+	if !trace.IsEnabled() {
 		return nothing
 	}
 	return trace.StartRegion(l.marked, "amorsize claim: "+l.title).End

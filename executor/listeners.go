@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/internal/callback"
 	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/optimizer"
 )
@@ -58,6 +59,7 @@ func newEvents(cfg *Config, total int, start time.Duration) *events {
 	}
 	e.running.Store(1)
 	e.pace.at = start
+	e.synced = askSynced(e.syncer) // a keeper may have served other runs
 	e.teller.alarm, e.teller.progress, e.teller.turn = never, start, start
 	e.teller.quiet.L = &e.mu
 	if e.tally != nil && (e.log != nil || len(e.observers) > 0) {
@@ -175,6 +177,9 @@ func (e *events) put(n notice) {
 
 // add is put with mu held.
 func (e *events) add(n notice, now time.Duration) {
+	if e.teller.over {
+		return
+	}
 	n.event.Total = e.items()
 	n.event.Completed = int(e.completed.Load())
 	n.event.Elapsed = now - e.start
@@ -196,7 +201,7 @@ func (e *events) state(now time.Duration, calls *Calls, policies []PolicyState) 
 		Workers: int(e.running.Load()), Now: e.moment, Calls: calls,
 	}
 	if calls == nil {
-		p.Calls = e.tally.snapshot(p.Completed)
+		p.Calls = e.tally.snapshot()
 	}
 	p.Calls.Policies = policies
 	p.Failed = e.tally.failures()
@@ -205,11 +210,11 @@ func (e *events) state(now time.Duration, calls *Calls, policies []PolicyState) 
 	}
 	pause := time.Duration(0)
 	for _, s := range policies {
-		pause = max(pause, s.Left)
+		pause = max(pause, min(s.Left, longestLeft))
 	}
 	e.pace.follow(now, p.Completed, pause > 0)
 	if rate := e.pace.rate; rate > 0 && p.Total > p.Completed {
-		p.Remaining = pause + time.Duration(min(float64(p.Total-p.Completed)/rate*float64(time.Second), math.MaxInt64/4))
+		p.Remaining = pause + time.Duration(min(float64(p.Total-p.Completed)/rate*float64(time.Second), float64(longestLeft)))
 	}
 	return p
 }
@@ -223,6 +228,9 @@ type pace struct {
 }
 
 const paceMemory = 5 * time.Second
+
+// longestLeft bounds what a run is said to take yet, and a pause of it: centuries.
+const longestLeft = math.MaxInt64 / 4 * time.Nanosecond
 
 // follow takes how many items are completed now. What was completed in a pause says nothing.
 func (p *pace) follow(now time.Duration, completed int, paused bool) {
@@ -245,15 +253,22 @@ type synced struct {
 	took         time.Duration
 }
 
+// askSynced asks a keeper, whose panic is no business of the run's.
+func askSynced(k syncer) (s synced) {
+	if k != nil {
+		callback.Run(func() { s.lines, s.syncs, s.took = k.Synced() })
+	}
+	return s
+}
+
 // lookAtKeeper tells of what has been synced since it last looked. mu is held, but not while the
 // keeper is asked.
 func (e *events) lookAtKeeper(now time.Duration) {
 	if e.syncer == nil || e.log == nil && len(e.observers) == 0 {
 		return
 	}
-	var s synced
 	e.mu.Unlock()
-	s.lines, s.syncs, s.took = e.syncer.Synced()
+	s := askSynced(e.syncer)
 	e.mu.Lock()
 	if before := e.synced; s.syncs > before.syncs {
 		e.synced = s
@@ -261,12 +276,17 @@ func (e *events) lookAtKeeper(now time.Duration) {
 	}
 }
 
-// deliver tells one notice to the observers and the logger.
-func (e *events) deliver(n *notice) {
-	for _, o := range e.observers {
+// deliver tells the notice under way to the observers and the logger that have not been told: to
+// those behind one that ends the goroutine, the next goroutine tells it.
+func (e *events) deliver() {
+	t := &e.teller
+	n := t.notice
+	for t.listener < len(e.observers) {
+		o := e.observers[t.listener]
+		t.listener++
 		e.guarded(func() { o.Observe(n.event) })
 	}
-	if e.log != nil && n.message != "" {
+	if t.listener++; t.listener == len(e.observers)+1 && e.log != nil && n.message != "" {
 		e.guarded(func() { logEvent(e.log, n) })
 	}
 }

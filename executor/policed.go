@@ -69,8 +69,14 @@ func (w *worker) enter(items int, cost float64) (now time.Duration) {
 }
 
 func (w *worker) leave(entered time.Duration, items int, err error) {
-	if err != nil && (w.call == nil || w.call.Err() == nil) { // else it may be the end of the run that ended it
-		w.tally.failed(err, items)
+	switch {
+	case err == nil:
+		w.called += items
+	case !w.cutOff(err):
+		w.tally.ended(items, err)
+	}
+	if w.attempts > 1 {
+		w.tally.retried(items)
 	}
 	p := &w.policed
 	if !p.measured {
@@ -80,6 +86,10 @@ func (w *worker) leave(entered time.Duration, items int, err error) {
 	now := clock.Now()
 	p.inside.Store(false)
 	p.own += now - entered - held
+	if w.tracker == nil {
+		w.tally.record(now-entered-held, items)
+		w.timed = true
+	}
 	w.heldBack += held
 	w.leaveAttempt(now, items, err)
 }

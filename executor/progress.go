@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"slices"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/histogram"
@@ -27,7 +28,7 @@ type Calls struct {
 	Ended   int64    // whatever came of them
 	Failed  Failures // of those, by outcome; the others went well
 	NotMade int64    // items that a policy refused to have called: an open breaker, a limiter that rejects
-	Retried int64    // calls that were another attempt, by a retrier of this module
+	Retried int64    // of those that ended, how many were another attempt; of a retrier within the function, Waits tells
 
 	// Latency is how long calls took, without what policies made them wait. Where several
 	// items are claimed at a time and none is timed by itself, it has their mean.
@@ -37,6 +38,17 @@ type Calls struct {
 	Waits []Wait
 	// Policies are those that are in a state out of the ordinary.
 	Policies []PolicyState
+}
+
+// clone returns a copy that shares nothing.
+func (c *Calls) clone() Calls {
+	out := *c
+	out.Waits, out.Policies = slices.Clone(c.Waits), slices.Clone(c.Policies)
+	for i := range out.Waits {
+		out.Waits[i].Times = out.Waits[i].Times.Clone()
+	}
+	out.Latency = c.Latency.Clone()
+	return out
 }
 
 // OK returns how many calls went well.

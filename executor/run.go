@@ -150,6 +150,7 @@ func (r *run) takeOver(s span, err error, began time.Duration) {
 	ran, took := lost.Hi-s.Lo, clock.Now()-began
 	r.done.add(&totals{items: ran, busy: took})
 	r.done.chunks = max(1, r.done.chunks)
+	r.caller.tellCalls(ran, took)
 	if ran > 0 {
 		r.events.chunk(ran, took)
 	}

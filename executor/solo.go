@@ -137,10 +137,15 @@ type callerContext struct {
 func (o *solo) runBlock() error {
 	o.w.to = o.span.Hi
 	defer o.cfg.labels.claim()()
+	ctx := o.ctx
 	if o.w.call != nil {
-		return o.runner.run(o.w.call, &o.w, o.span)
+		ctx = o.w.call
 	}
-	return o.runner.run(o.ctx, &o.w, o.span)
+	err := o.runner.run(ctx, &o.w, o.span)
+	if !o.runner.tellsAttempts() {
+		o.w.called += o.w.at - o.span.Lo
+	}
+	return err
 }
 
 // begin tells that the run begins.
@@ -215,7 +220,7 @@ func (o *solo) record(err error) bool {
 	if o.events != nil {
 		o.events.chunk(size, o.sampler.Latest())
 	}
-	o.cfg.tally.record(o.sampler.Latest(), size)
+	o.w.tellCalls(size, o.sampler.Latest())
 	return true
 }
 

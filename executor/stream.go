@@ -49,6 +49,7 @@ type Result[T, R any] struct {
 // waits, so it should watch the same context.
 func Stream[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq[T], cfg Config) iter.Seq[Result[T, R]] {
 	return func(yield func(Result[T, R]) bool) {
+		cfg := cfg // a sequence may be ranged over by several
 		if err := checkStream(ctx, fn, items == nil, &cfg); err != nil {
 			yield(Result[T, R]{Index: -1, Err: err})
 			return
@@ -70,6 +71,7 @@ func StreamSeq2[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq2[T,
 // called once, with a context that ends when no further item is wanted.
 func StreamFrom[T, R any](ctx context.Context, fn Func[T, R], items func(ctx context.Context) iter.Seq2[T, error], cfg Config) iter.Seq[Result[T, R]] {
 	return func(yield func(Result[T, R]) bool) {
+		cfg := cfg // a sequence may be ranged over by several
 		if err := checkStream(ctx, fn, items == nil, &cfg); err != nil {
 			yield(Result[T, R]{Index: -1, Err: err})
 			return

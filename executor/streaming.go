@@ -211,7 +211,8 @@ func (r *streaming[T, R]) runMany(ctx context.Context, w *worker, s span) (err e
 // runCheap is runMany without policies, for items that would feel anything but
 // a call of the function.
 func (r *streaming[T, R]) runCheap(ctx context.Context, w *worker, s span) (err error) {
-	from := s.Lo
+	from, failed := s.Lo, 0
+	defer func() { w.called += max(0, w.at-s.Lo-failed) }() // also of a claim that a panic ends
 	if w.tracker != nil {
 		w.enterAttempt(r.since, s.Len(), float64(s.Len()))
 		defer func() { w.leaveAttempt(clock.Now(), max(0, w.at-from), nil) }()
@@ -237,10 +238,13 @@ func (r *streaming[T, R]) runCheap(ctx context.Context, w *worker, s span) (err 
 			from = i + 1
 			w.enterAttempt(clock.Now(), s.Hi-from, float64(s.Hi-from))
 		}
-		w.tally.failed(err, 1)
+		if !isContextError(ctx, err) {
+			w.tally.ended(1, err)
+		}
 		if !r.survives(ctx, w, err) {
 			return err
 		}
+		failed++
 	}
 	w.at = i
 	return nil
@@ -261,7 +265,7 @@ func (r *streaming[T, R]) runOne(ctx context.Context, w *worker, i int) error {
 		r.keep(i, err)
 	}
 	if err != nil {
-		w.refused(1)
+		w.refused(1, err)
 		if !r.survives(ctx, w, err) {
 			return err
 		}

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,7 +19,8 @@ type tally struct {
 	lost atomic.Int64 // items that failed
 
 	mu       sync.Mutex
-	calls    Calls // but for Ended
+	closed   bool // the run is over: who is left behind counts no more
+	calls    Calls
 	latency  histogram.Histogram
 	policies map[waiting.Policy]string // that were seen: in what state
 	tell     func(PolicyState)         // of changes; nil if nobody listens
@@ -47,35 +47,60 @@ func (t *tally) record(took time.Duration, calls int) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.latency.Add(took/time.Duration(calls), calls)
+	if !t.closed {
+		t.latency.Add(took/time.Duration(calls), calls)
+	}
 }
 
-// failed counts so many calls that ended with err; of a batch that tells which of its items
-// failed, those.
-func (t *tally) failed(err error, calls int) {
-	if t == nil {
+// ended counts so many calls that ended with err, which may be nil. Of a batch that tells which of
+// its items failed, the others went well.
+func (t *tally) ended(calls int, err error) {
+	if t == nil || calls <= 0 {
 		return
 	}
-	if partial, ok := errors.AsType[*PartialError](err); ok {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return
+	}
+	t.calls.Ended += int64(calls)
+	partial, ok := err.(*PartialError) //nolint:errorlint // only the batch function's own tells of its items
+	if ok && len(partial.Failed) <= calls {
 		for _, err := range partial.Failed {
-			t.failed(err, 1)
+			t.calls.Failed.add(err, 1)
 		}
 		return
 	}
+	t.calls.Failed.add(err, calls)
+}
+
+// add counts so many calls that ended with err.
+func (f *Failures) add(err error, calls int) {
+	if err == nil {
+		return
+	}
+	of := &f.Other
 	lost, _ := answer.Lost(err)
-	_, refused := answer.Refused(err)
+	if _, refused := answer.Refused(err); refused { // by a policy within the function
+		of = &f.Refused
+	} else if _, panicked := err.(*PanicError); panicked { //nolint:errorlint // of a nested run it is an error like others
+		of = &f.Panicked
+	} else if answer.TimedOut(err) {
+		of = &f.TimedOut
+	} else if lost {
+		of = &f.Overloaded
+	}
+	*of += int64(calls)
+}
+
+// retried counts calls that were another attempt.
+func (t *tally) retried(calls int) {
+	if t == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	switch {
-	case refused: // by a policy within the function
-		t.calls.Failed.Refused += int64(calls)
-	case answer.TimedOut(err):
-		t.calls.Failed.TimedOut += int64(calls)
-	case lost:
-		t.calls.Failed.Overloaded += int64(calls)
-	default:
-		t.calls.Failed.Other += int64(calls)
-	}
+	t.calls.Retried += int64(calls)
 }
 
 // unmade counts so many items that policies refused to call the function for.
@@ -86,16 +111,6 @@ func (t *tally) unmade(items int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.calls.NotMade += int64(items)
-}
-
-// panicked counts a call that did not return.
-func (t *tally) panicked() {
-	if t == nil {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.calls.Failed.Panicked++
 }
 
 // lose counts items that failed.
@@ -121,8 +136,8 @@ func (t *tally) waited(by waiting.Policy, took time.Duration) {
 	kind, name := by.Kind(), cmp.Or(by.Name(), by.Kind())
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if kind == "retry" {
-		t.calls.Retried++
+	if t.closed {
+		return
 	}
 	at := slices.IndexFunc(t.calls.Waits, func(w Wait) bool { return w.Kind == kind && w.Name == name })
 	switch {
@@ -161,7 +176,7 @@ func (t *tally) look(p waiting.Policy) {
 	state, left := p.State()
 	t.mu.Lock()
 	before, known := t.policies[p]
-	if !known && len(t.policies) == maxPolicies || known && state == before {
+	if t.closed || !known && len(t.policies) == maxPolicies || known && state == before {
 		t.mu.Unlock()
 		return
 	}
@@ -198,31 +213,30 @@ func (t *tally) lookAll() (states []PolicyState) {
 	return states
 }
 
-// snapshot returns what the calls of so many items have come to.
-func (t *tally) snapshot(items int) *Calls {
-	if t == nil {
-		return t.total(items)
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	calls := t.total(items)
-	calls.Waits = slices.Clone(calls.Waits)
-	for i := range calls.Waits {
-		calls.Waits[i].Times = calls.Waits[i].Times.Clone()
-	}
-	calls.Latency = calls.Latency.Clone()
-	return calls
-}
-
-// total is snapshot once no call is left, or with mu held: it shares what it returns.
-func (t *tally) total(items int) *Calls {
+// snapshot returns what the calls have come to.
+func (t *tally) snapshot() *Calls {
 	if t == nil {
 		return &Calls{}
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	calls := t.calls
-	calls.Ended = int64(items) + calls.Retried - calls.NotMade
 	calls.Latency = t.latency
-	return &calls
+	copied := calls.clone()
+	return &copied
+}
+
+// close returns what the calls have come to in the end: nothing is counted any more.
+func (t *tally) close() Calls {
+	if t == nil {
+		return Calls{}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = true
+	calls := t.calls
+	calls.Latency = t.latency
+	return calls
 }
 
 // variation returns the coefficient of variation of the calls so far, 0 if unknown.

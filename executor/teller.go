@@ -39,6 +39,11 @@ type teller struct {
 	began    atomic.Int64  // when the call under way was begun, or the latest
 	closing  bool          // the run is over: what is left is told at the end of it
 	given    bool          // up: a listener does not return, and nobody is told any more
+	awaited  bool          // somebody waits for the telling
+	over     bool          // the end is among what is to be told: nothing comes behind it
+	last     bool          // the progress function has been told it
+	notice   *notice       // being told, to the listeners from that one on: one may end the goroutine
+	listener int
 	quiet    sync.Cond     // the goroutine has ended
 	progress time.Duration // when progress was last told
 	turn     time.Duration // of the notices, until then
@@ -61,6 +66,8 @@ func (e *events) due(now time.Duration) time.Duration {
 	at := never
 	switch waiting := e.backlog.len(); {
 	case waiting >= tellAtOnce:
+		return now
+	case e.teller.notice != nil: // a listener has ended the goroutine in the midst of it
 		return now
 	case waiting > 0:
 		at = now + tellAfter
@@ -134,10 +141,15 @@ func (e *events) await(done func() bool) {
 		return
 	}
 	t.began.Store(int64(clock.Now()))
+	t.awaited = true
+	defer func() { t.awaited = false }()
 	var watch *time.Timer
 	watch = time.AfterFunc(Patience, func() {
 		e.mu.Lock()
 		defer e.mu.Unlock()
+		if !t.awaited || done() {
+			return
+		}
 		if left := Patience - (clock.Now() - time.Duration(t.began.Load())); left > 0 {
 			watch.Reset(left)
 			return
@@ -216,12 +228,14 @@ func (e *events) end(r *Report, p *Progress) {
 	if e.log != nil || len(e.observers) > 0 {
 		e.add(notice{event: Event{Kind: Finished, Plan: &r.Plan, Report: r}, message: "done"}, now)
 	}
+	e.teller.over = true // a goroutine that the function has left behind may have news still
 }
 
 // tellLast tells the progress function the end, once. mu is held.
 func (e *events) tellLast(p *Progress) {
 	tell := e.progress
-	if e.progress = nil; tell != nil {
+	if tell != nil && !e.teller.last {
+		e.teller.last = true
 		last := *p
 		last.Elapsed = clock.Now() - e.start
 		e.call(func() { e.guarded(func() { tell(last) }) })
@@ -241,15 +255,31 @@ func (e *events) tellDue(enough func(now time.Duration) bool) {
 		if !e.teller.closing && e.progressDue() <= now && (e.teller.turn <= now || e.backlog.len() == 0) {
 			e.tellProgress(now)
 			e.teller.turn = 2*clock.Now() - now // as long as that took: neither starves the other
-		} else if n, ok := e.backlog.next(); ok {
-			n.event.Dropped = n.number - e.backlog.latest - 1
-			e.backlog.told, e.backlog.latest = e.backlog.told+1, n.number
-			e.call(func() { e.deliver(&n) })
+		} else if e.nextNotice() {
+			e.call(e.deliver)
+			e.teller.notice = nil
 		} else {
 			return
 		}
 		now = clock.Now()
 	}
+}
+
+// nextNotice reports whether there is a notice to be told: one that was not told to all, or the
+// next. mu is held.
+func (e *events) nextNotice() bool {
+	t := &e.teller
+	if t.notice != nil {
+		return true
+	}
+	n, ok := e.backlog.next()
+	if !ok {
+		return false
+	}
+	n.event.Dropped = n.number - e.backlog.latest - 1
+	e.backlog.told, e.backlog.latest = e.backlog.told+1, n.number
+	t.notice, t.listener = &n, 0
+	return true
 }
 
 // tellProgress tells the state of things. mu is held.

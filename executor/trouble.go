@@ -53,8 +53,9 @@ func (e *events) guarded(listener func()) {
 			e.trouble.exits++
 		}
 	}()
-	e.teller.began.Store(int64(clock.Now()))
-	listener()
+	if e.teller.began.Store(int64(clock.Now())); !e.gaveUp() {
+		listener()
+	}
 	returned = true
 }
 
@@ -64,4 +65,11 @@ func (e *events) panicked() bool {
 	defer e.mu.Unlock()
 	e.trouble.panics++
 	return e.trouble.panics == 1
+}
+
+// gaveUp reports whether nobody is to be told any more.
+func (e *events) gaveUp() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.teller.given
 }

@@ -34,8 +34,8 @@ func (r RunInfo) Title() string {
 // metrics, and is the one thing here that reaches runs that were not told of it: who watches a
 // program can't change all its calls. Where nobody watches, it costs a run one load of a pointer.
 //
-// observe is called by the run's goroutine before the first item: it must be quick. It is called
-// by several at once. A panic of it is no business of the run's.
+// observe is called before the first item, by a goroutine for which the run waits: it must be quick.
+// It is called by several at once. A panic of it is no business of the run's.
 func Watch(observe func(RunInfo) Observer) (stop func()) {
 	w := &watch{observe}
 	watches.change(func(all []*watch) []*watch { return append(slices.Clip(all), w) })
@@ -80,13 +80,18 @@ func (c *Config) observed(ctx context.Context, total int) {
 	}
 	info := RunInfo{Context: ctx, Name: c.Name, Function: nameOf(c.code), Total: total, Started: time.Now()}
 	c.Observers = slices.Clip(c.Observers)
-	for _, w := range *all {
-		callback.Run(func() {
-			if o := w.observe(info); o != nil {
-				c.Observers = append(c.Observers, o)
-			}
-		})
-	}
+	asked := make(chan struct{})
+	go func() { // which may end it
+		defer close(asked)
+		for _, w := range *all {
+			callback.Run(func() {
+				if o := w.observe(info); o != nil {
+					c.Observers = append(c.Observers, o)
+				}
+			})
+		}
+	}()
+	<-asked
 }
 
 // codeOf returns where a function begins, by which nameOf finds its name.

@@ -139,6 +139,7 @@ func (r *run) runClaim(w *worker, s span, now time.Duration) error {
 	}
 	w.enterAttempt(now, s.Len(), float64(s.Len()))
 	err := w.runner.run(ctx, w, s)
+	w.called += w.at - s.Lo
 	w.heldBack += w.call.settle()
 	if w.tracker != nil {
 		ran := w.at - s.Lo
@@ -155,11 +156,9 @@ func (r *run) finishClaim(w *worker, began time.Duration, items int) (now time.D
 	now = clock.Now()
 	took := now - began - w.keeping // that is neither the items' time, nor says that they wait
 	counts := w.end(r.scheduler.epoch.number.Load(), items, took, w.heldBack)
+	w.tellCalls(items, took-w.heldBack)
 	if items > 0 {
 		r.room.ended.Add(int64(items))
-		if w.tracker == nil { // else each attempt was recorded
-			w.tally.record(took-w.heldBack, items)
-		}
 		r.scheduler.sizer.Record(items, took)
 		r.events.chunk(items, took)
 	}
@@ -195,7 +194,7 @@ func (r *run) settle(w *worker, s span, err error) (lost span, more bool) {
 	switch {
 	case w.panicked != nil || !w.returned: // the latter is a panic(nil) under GODEBUG=panicnil=1
 		lost = w.runner.failed(w.at, s)
-		w.tally.panicked()
+		w.panickedCalls(lost.Len())
 		r.outcome.panics(w.panicked, lost)
 		w.returned = true
 	case err == nil && w.signal.Load() == goOn: // the caller's context has ended
@@ -234,10 +233,15 @@ func (r *run) goexit(w *worker) {
 	r.noteFaults(w)
 	w.did()
 	lost := w.runner.failed(w.at, w.claimed)
+	if !w.runner.tellsAttempts() {
+		w.called += w.at - w.claimed.Lo
+	}
+	w.tally.ended(lost.Len(), ErrGoexit)
 	r.outcome.fail(r.runner.fail(w, lost, ErrGoexit), lost)
 	r.source.Return(span{Lo: lost.Hi, Hi: w.endOf(w.claimed).Hi})
 	ran, took := lost.Hi-w.claimed.Lo, clock.Now()-time.Duration(w.began.Load())
 	w.end(-1, ran, took, 0)
+	w.tellCalls(ran, took)
 	defer r.outcome.catch()
 	r.events.chunk(ran, took)
 }

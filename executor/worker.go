@@ -31,6 +31,8 @@ type worker struct {
 	call     *callContext  // what its calls are given, nil if they are given none
 	heldBack time.Duration // how long the calls of the claim were, from within the function
 	keeping  time.Duration // how long the keeper had the claim wait, as for a disk
+	called   int           // calls of the claim that went well, and are not told yet
+	timed    bool          // the calls of the claim have been told of how long they took
 	claimed  span          // the range being run
 	lanes    *source.Lanes // to be told that nothing holds back an item; nil where nobody waits for that
 
@@ -135,16 +137,38 @@ func (w *worker) shorten() (rest span, shortened bool) {
 // failedClaim takes note that an item failed, where attempts are not told one by one.
 func (w *worker) failedClaim(err error) {
 	if !w.runner.tellsAttempts() {
-		w.tally.failed(err, 1)
+		w.tally.ended(1, err)
 	}
 }
 
-// refused takes note that so many items failed: without a call, if there was none.
-func (w *worker) refused(items int) {
-	if w.attempts == 0 && (w.call == nil || w.call.Err() == nil) {
+// panickedCalls takes note that so many calls panicked, unless it was a policy that did.
+func (w *worker) panickedCalls(calls int) {
+	if w.attempts > 0 || !w.runner.tellsAttempts() {
+		w.tally.ended(calls, &PanicError{})
+	}
+}
+
+// tellCalls tells of the calls of a claim that went well, and how long they took, unless each has
+// been told.
+func (w *worker) tellCalls(items int, took time.Duration) {
+	w.tally.ended(w.called, nil)
+	// Of calls through policies that were not measured, what they waited is not known, unless there
+	// was no time to.
+	if w.tracker == nil && !w.timed && (!w.runner.tellsAttempts() || took <= leastWait*time.Duration(items)) {
+		w.tally.record(took, items)
+	}
+	w.called, w.timed = 0, false
+}
+
+// refused takes note that so many items failed with err: without a call, if there was none.
+func (w *worker) refused(items int, err error) {
+	if w.attempts == 0 && !w.cutOff(err) {
 		w.tally.unmade(items)
 	}
 }
+
+// cutOff reports whether err says that the run is over, and nothing else.
+func (w *worker) cutOff(err error) bool { return w.call != nil && isContextError(w.call, err) }
 
 // inPolicies reports whether a policy around the function has the call, as far as that is
 // known.

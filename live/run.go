@@ -21,8 +21,7 @@ type run struct {
 	done    time.Duration // how long the run took, once it has ended
 	plan    string
 	last    amorsize.Progress
-	report  *amorsize.Report
-	known   int // items, by a journal, once the run has ended
+	over    *outcome // once the run has ended
 	changes []amorsize.Change
 	told    []string // what has happened, for the ear
 }
@@ -80,13 +79,25 @@ func (r *run) Observe(e amorsize.Event) {
 	}
 }
 
+// outcome is what is kept of a run's report: all of it may have much in it.
+type outcome struct {
+	known    int // items, by a journal
+	goodput  float64
+	bound    amorsize.Bound
+	warnings []string
+	err      string // empty if it is not to be shown
+}
+
 // end takes that the run has ended. mu is held.
 func (r *run) end(e amorsize.Event) {
-	r.state, r.done, r.report = ok, e.Report.Elapsed, e.Report
+	r.state, r.done = ok, e.Report.Elapsed
+	r.over = &outcome{known: e.Report.Known, goodput: e.Report.Goodput(), bound: e.Report.Bound, warnings: slices.Clone(e.Report.Warnings)}
 	if e.Report.Err != nil {
 		r.state = failed
+		if r.errors {
+			r.over.err = e.Report.Err.Error()
+		}
 	}
-	r.known = e.Report.Known
 	r.last.Completed, r.last.Total = e.Completed, e.Report.Items
 	r.last.Failed, r.last.Elapsed, r.last.Remaining = e.Report.Failed, e.Report.Elapsed, 0
 	calls := e.Report.Calls

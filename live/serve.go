@@ -98,8 +98,8 @@ func writeJSON(w http.ResponseWriter, v any) {
 
 // news is what those who look are told.
 type news struct {
-	Runs    []summary `json:"runs"`  // that are new, or have changed
-	First   int       `json:"first"` // those with a lower number are kept no more
+	Runs    []summary `json:"runs"` // that are new, or have changed
+	Gone    []int     `json:"gone"` // that are kept no more
 	Run     *detail   `json:"run,omitempty"`
 	Process process   `json:"process"`
 }
@@ -157,11 +157,7 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 // next returns what is to be sent now, empty for nothing.
 func (v *viewer) next(now time.Time) string {
 	all := v.page.list()
-	v.forget(len(all))
-	n := news{Runs: []summary{}, Process: process{heapBytes(), runtime.NumGoroutine()}}
-	if len(all) > 0 {
-		n.First = all[0].id
-	}
+	n := news{Runs: []summary{}, Gone: v.gone(all), Process: process{heapBytes(), runtime.NumGoroutine()}}
 	for _, r := range all {
 		s, version := r.summary()
 		if v.seen[r.id] == version {
@@ -174,7 +170,7 @@ func (v *viewer) next(now time.Time) string {
 			n.Run = &d
 		}
 	}
-	if len(n.Runs) == 0 && now.Sub(v.spoke) < beat {
+	if len(n.Runs) == 0 && len(n.Gone) == 0 && now.Sub(v.spoke) < beat {
 		return ""
 	}
 	v.spoke = now
@@ -182,11 +178,23 @@ func (v *viewer) next(now time.Time) string {
 	return "data: " + string(raw) + "\n\n"
 }
 
-// forget drops what was seen of runs that are kept no more, from time to time: all are sent again.
-func (v *viewer) forget(kept int) {
-	if len(v.seen) > 2*kept+100 {
-		clear(v.seen)
+// gone returns the runs that were sent and are kept no more, and forgets them.
+func (v *viewer) gone(all []*run) []int {
+	gone := []int{}
+	if len(v.seen) == 0 {
+		return gone
 	}
+	kept := make(map[int]bool, len(all))
+	for _, r := range all {
+		kept[r.id] = true
+	}
+	for id := range v.seen {
+		if !kept[id] {
+			gone = append(gone, id)
+			delete(v.seen, id)
+		}
+	}
+	return gone
 }
 
 // heapBytes returns what the objects on the heap take.

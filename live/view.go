@@ -88,9 +88,13 @@ func (r *run) summary() (summary, int64) {
 
 // summaryNow is summary with mu held.
 func (r *run) summaryNow() summary {
+	known := 0
+	if r.over != nil {
+		known = r.over.known
+	}
 	return summary{
 		ID: r.id, Name: cmp.Or(r.info.Title(), "run"), State: r.state, Started: r.info.Started.UTC().Format(time.RFC3339Nano),
-		ElapsedS: cmp.Or(r.done, r.last.Elapsed).Seconds(), Total: r.last.Total, Completed: r.last.Completed, Failed: r.last.Failed, Known: r.known,
+		ElapsedS: cmp.Or(r.done, r.last.Elapsed).Seconds(), Total: r.last.Total, Completed: r.last.Completed, Failed: r.last.Failed, Known: known,
 	}
 }
 
@@ -113,21 +117,18 @@ func (r *run) detail() detail {
 	for _, c := range r.changes {
 		d.Changes = append(d.Changes, change{c.At.Seconds(), c.Workers, c.Reason})
 	}
-	if r.report != nil {
-		r.over(&d)
+	if r.over != nil {
+		r.over.show(&d)
 	}
 	return d
 }
 
-// over says what a run that has ended has come to. mu is held.
-func (r *run) over(d *detail) {
-	d.InFlight, d.Held, d.Workers, d.RatePerS = 0, 0, 0, r.report.Goodput()
-	d.Bound = string(r.report.Bound)
-	d.Means, d.Change = r.report.Bound.Explain()
-	d.Warnings = append(d.Warnings, r.report.Warnings...)
-	if r.report.Err != nil && r.errors {
-		d.Error = r.report.Err.Error()
-	}
+// show says what a run that has ended has come to.
+func (o *outcome) show(d *detail) {
+	d.InFlight, d.Held, d.Workers, d.RatePerS = 0, 0, 0, o.goodput
+	d.Bound, d.Error = string(o.bound), o.err
+	d.Means, d.Change = o.bound.Explain()
+	d.Warnings = append(d.Warnings, o.warnings...)
 }
 
 func viewCalls(c *amorsize.Calls) calls {

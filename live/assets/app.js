@@ -216,11 +216,10 @@ function take(event) {
   set("connection", "live");
   set("process", "heap " + bytes(n.process.heap_bytes) + ", " + count(n.process.goroutines) + " goroutines");
   for (const r of n.runs) showRun(r);
-  for (const [id, row] of rows)
-    if (id < n.first) {
-      row.item.remove();
-      rows.delete(id);
-    }
+  for (const id of n.gone) {
+    rows.get(id)?.item.remove();
+    rows.delete(id);
+  }
   if (n.run) showDetail(n.run);
   if (!chosen && n.runs.length > 0) choose(n.runs[n.runs.length - 1].id);
   mark();
@@ -235,7 +234,15 @@ function connect() {
   if (source) source.close();
   source = new EventSource("events" + (chosen ? "?run=" + chosen : ""));
   source.onmessage = take;
-  source.onerror = () => set("connection", "not connected: what is shown is old");
+  const mine = source;
+  mine.onerror = () => {
+    set("connection", "not connected: what is shown is old");
+    // What the server refuses, a browser does not ask for again.
+    if (mine.readyState === EventSource.CLOSED)
+      setTimeout(() => {
+        if (mine === source) connect();
+      }, 5000);
+  };
 }
 function follow() {
   const m = /^#run-(\d+)$/.exec(location.hash);
