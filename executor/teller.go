@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -114,131 +113,6 @@ func (e *events) ring() {
 	e.teller.quiet.Broadcast()
 	if !e.teller.telling && !e.teller.closing {
 		e.tellDue(func(time.Duration) bool { return e.teller.closing })
-	}
-}
-
-// close keeps the timer from starting anything, and waits for a listener's call
-// that is under way.
-func (e *events) close() {
-	if e == nil {
-		return
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	t := &e.teller
-	t.closing = true
-	if t.timer != nil && t.timer.Stop() {
-		t.alarm = never
-	}
-	e.await(func() bool { return !t.telling && t.alarm == never }) // the latter: the timer has started it
-}
-
-// await waits until done, or until a call of a listener has taken too long: then it is given up.
-// mu is held, but not while it waits.
-func (e *events) await(done func() bool) {
-	t := &e.teller
-	if done() || t.given {
-		return
-	}
-	t.began.Store(int64(clock.Now()))
-	t.awaited = true
-	defer func() { t.awaited = false }()
-	var watch *time.Timer
-	watch = time.AfterFunc(Patience, func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		if !t.awaited || done() {
-			return
-		}
-		if left := Patience - (clock.Now() - time.Duration(t.began.Load())); left > 0 {
-			watch.Reset(left)
-			return
-		}
-		t.given = true
-		t.quiet.Broadcast()
-	})
-	defer watch.Stop()
-	for !done() && !t.given {
-		t.quiet.Wait()
-	}
-}
-
-// finish tells what has not been told, but no more than fast listeners can be told in a moment
-// and the others must know; and then the end, if there is a report. It comes after close. It
-// returns what is to be added to the report, since a listener that does not return has that.
-//
-// It is done by a goroutine of its own, and by another one if a listener ends that.
-func (e *events) finish(r *Report) (late []string) {
-	if e == nil {
-		return nil
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	steps := []func(){e.drain}
-	if r != nil {
-		p := new(Progress)
-		steps = append(steps, func() { e.end(r, p) }, e.drainAll, func() { e.tellLast(p) })
-	}
-	for at := 0; at < len(steps) && !e.teller.given; {
-		ended := false
-		go func() {
-			e.mu.Lock()
-			defer e.mu.Unlock()
-			defer func() {
-				ended = true
-				e.teller.quiet.Broadcast()
-			}()
-			for ; at < len(steps) && !e.teller.given; at++ {
-				steps[at]()
-			}
-		}()
-		e.await(func() bool { return ended })
-	}
-	if e.teller.given {
-		late = []string{fmt.Sprintf("a listener has not returned for %v: nobody was told any more", Patience)}
-	}
-	return late
-}
-
-// drain tells what is left. mu is held.
-func (e *events) drain() {
-	began := clock.Now()
-	e.tellDue(func(now time.Duration) bool {
-		if e.teller.slow >= 2 || now-began > farewell {
-			e.backlog.trim()
-		}
-		return false
-	})
-}
-
-// drainAll tells all that is left. mu is held.
-func (e *events) drainAll() { e.tellDue(func(time.Duration) bool { return false }) }
-
-// end has the end be told: p is how the run went. mu is held.
-func (e *events) end(r *Report, p *Progress) {
-	r.Dropped = e.backlog.numbered - e.backlog.told
-	r.Warnings = append(r.Warnings, e.trouble.warnings()...)
-	now := clock.Now()
-	calls := r.Calls
-	*p = e.lookAround(now, &calls)
-	p.Over = true
-	if len(e.observers) > 0 && e.teller.slow < 2 { // the report says as much
-		e.add(notice{event: Event{Kind: Progressed, Progress: p}}, now)
-	}
-	if e.log != nil || len(e.observers) > 0 {
-		e.add(notice{event: Event{Kind: Finished, Plan: &r.Plan, Report: r}, message: "done"}, now)
-	}
-	e.teller.over = true // a goroutine that the function has left behind may have news still
-}
-
-// tellLast tells the progress function the end, once. mu is held.
-func (e *events) tellLast(p *Progress) {
-	tell := e.progress
-	if tell != nil && !e.teller.last {
-		e.teller.last = true
-		last := *p
-		last.Elapsed = clock.Now() - e.start
-		e.call(func() { e.guarded(func() { tell(last) }) })
 	}
 }
 
