@@ -37,7 +37,7 @@ echo "the program of docs/journal.md: killed 5 times, and its output is what it 
 said() {
   grep -q "$1" "$work/said" || { echo "not said: $1"; cat "$work/said"; exit 1; }
 }
-"$work/resume" "$work/busy.jsonl" < <(sleep 2) >/dev/null &
+"$work/resume" "$work/busy.jsonl" < <(sleep 5) >/dev/null &
 pid=$!
 sleep 0.5
 ! "$work/resume" "$work/busy.jsonl" <"$work/words" >/dev/null 2>"$work/said" || exit 1
