@@ -54,7 +54,7 @@ func (f figure) write(path string) error {
 	tiles := draw.Tiles{Rows: 3, Cols: 1, PadY: vg.Millimeter * 3, PadTop: vg.Millimeter, PadBottom: vg.Millimeter, PadLeft: vg.Millimeter, PadRight: vg.Millimeter * 3}
 	whole := draw.New(canvas)
 	whole.SetColor(color.White) // one box behind all: panels differ in what stands left of their axes
-	whole.Fill(whole.Rectangle.Path())
+	whole.Fill(whole.Path())
 	canvases := plot.Align(panels, tiles, whole)
 	for i := range panels {
 		panels[i][0].Draw(canvases[i][0])
