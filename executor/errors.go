@@ -182,14 +182,14 @@ func (e *CanceledError) Unwrap() []error { return []error{e.Err, e.Cause} }
 // PanicError is what a run panics with in its caller when the function
 // panicked, after everything that ran has ended.
 type PanicError struct {
-	Index int    // of the item; -1 if an observer, a progress function or a logger panicked
+	Index int    // of the item; -1 if it was none, as of the input of a stream or a keeper
 	Value any    // the value of the original panic
 	Stack []byte // the stack of the goroutine that panicked, at that time
 }
 
 func (e *PanicError) Error() string {
 	if e.Index < 0 {
-		return fmt.Sprintf("amorsize: panic in an observer: %v\n\n%s", e.Value, e.Stack)
+		return fmt.Sprintf("amorsize: panic beside the items: %v\n\n%s", e.Value, e.Stack)
 	}
 	return fmt.Sprintf("amorsize: item %d: panic: %v\n\n%s", e.Index, e.Value, e.Stack)
 }
