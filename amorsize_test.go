@@ -136,7 +136,7 @@ func TestReportHasThePlan(t *testing.T) {
 // Nothing at all is allocated for an item, and little for a run.
 func TestAllocations(t *testing.T) {
 	items := make([]int, 100)
-	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = amorsize.Execute(square, items) }), 8.0)
+	require.LessOrEqual(t, testing.AllocsPerRun(100, func() { _, _ = amorsize.Execute(square, items) }), 3.0)
 }
 
 // A configuration error of a run that an item makes is that item's error: it neither

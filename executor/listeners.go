@@ -280,7 +280,7 @@ func (e *events) lookAtKeeper(now time.Duration) {
 // those behind one that ends the goroutine, the next goroutine tells it.
 func (e *events) deliver() {
 	t := &e.teller
-	n := t.notice
+	n := &t.notice
 	for t.listener < len(e.observers) {
 		o := e.observers[t.listener]
 		t.listener++

@@ -41,8 +41,9 @@ type teller struct {
 	awaited  bool          // somebody waits for the telling
 	over     bool          // the end is among what is to be told: nothing comes behind it
 	last     bool          // the progress function has been told it
-	notice   *notice       // being told, to the listeners from that one on: one may end the goroutine
-	listener int
+	midway   bool          // in a notice: one that is told, or one that a listener has ended the goroutine at
+	notice   notice        // that one
+	listener int           // that is told of it next
 	quiet    sync.Cond     // the goroutine has ended
 	progress time.Duration // when progress was last told
 	turn     time.Duration // of the notices, until then
@@ -66,7 +67,7 @@ func (e *events) due(now time.Duration) time.Duration {
 	switch waiting := e.backlog.len(); {
 	case waiting >= tellAtOnce:
 		return now
-	case e.teller.notice != nil: // a listener has ended the goroutine in the midst of it
+	case e.teller.midway:
 		return now
 	case waiting > 0:
 		at = now + tellAfter
@@ -131,7 +132,7 @@ func (e *events) tellDue(enough func(now time.Duration) bool) {
 			e.teller.turn = 2*clock.Now() - now // as long as that took: neither starves the other
 		} else if e.nextNotice() {
 			e.call(e.deliver)
-			e.teller.notice = nil
+			e.teller.midway, e.teller.notice = false, notice{}
 		} else {
 			return
 		}
@@ -143,16 +144,16 @@ func (e *events) tellDue(enough func(now time.Duration) bool) {
 // next. mu is held.
 func (e *events) nextNotice() bool {
 	t := &e.teller
-	if t.notice != nil {
+	if t.midway {
 		return true
 	}
-	n, ok := e.backlog.next()
-	if !ok {
+	if t.notice, t.midway = e.backlog.next(); !t.midway {
 		return false
 	}
+	n := &t.notice
 	n.event.Dropped = n.number - e.backlog.latest - 1
 	e.backlog.told, e.backlog.latest = e.backlog.told+1, n.number
-	t.notice, t.listener = &n, 0
+	t.listener = 0
 	return true
 }
 

@@ -74,24 +74,28 @@ func (l *watchList) change(to func([]*watch) []*watch) {
 // observed adds the observers of those who watch all runs. A measurement is none: it has no end to
 // be told.
 func (c *Config) observed(ctx context.Context, total int) {
-	all := watches.all.Load()
-	if all == nil {
-		return
+	if all := watches.all.Load(); all != nil {
+		c.Observers = ask(*all, RunInfo{Context: ctx, Name: c.Name, Function: nameOf(c.code), Total: total, Started: time.Now()}, c.Observers)
 	}
-	info := RunInfo{Context: ctx, Name: c.Name, Function: nameOf(c.code), Total: total, Started: time.Now()}
-	c.Observers = slices.Clip(c.Observers)
+}
+
+// ask adds the observers of a run to others. It knows no Config, which would have to be on the heap
+// in each run, watched or not.
+func ask(all []*watch, info RunInfo, others []Observer) []Observer {
+	others = slices.Clip(others)
 	asked := make(chan struct{})
 	go func() { // which may end it
 		defer close(asked)
-		for _, w := range *all {
+		for _, w := range all {
 			callback.Run(func() {
 				if o := w.observe(info); o != nil {
-					c.Observers = append(c.Observers, o)
+					others = append(others, o)
 				}
 			})
 		}
 	}()
 	<-asked
+	return others
 }
 
 // codeOf returns where a function begins, by which nameOf finds its name.

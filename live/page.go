@@ -42,6 +42,7 @@ type Page struct {
 	mu      sync.Mutex
 	runs    []*run // in the order in which they began
 	next    int    // the number of the next one
+	dropped int    // runs that are kept no more
 	viewers int
 	over    bool
 }
@@ -104,6 +105,7 @@ func (p *Page) forget() {
 			return false
 		}
 		ended--
+		p.dropped++
 		return true
 	})
 }
@@ -119,11 +121,11 @@ func (p *Page) Close() {
 	}
 }
 
-// list returns the runs, and the first number that is kept.
-func (p *Page) list() []*run {
+// list returns the runs, and how many were dropped before.
+func (p *Page) list() (runs []*run, dropped int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.Clone(p.runs)
+	return slices.Clone(p.runs), p.dropped
 }
 
 // find returns the run of a number, nil if there is none.

@@ -3,6 +3,7 @@ package live
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/amorsize/amorsize"
@@ -14,9 +15,9 @@ type run struct {
 	info    amorsize.RunInfo
 	errors  bool
 	history history
+	version atomic.Int64 // of what is shown: grows with each change
 
 	mu      sync.Mutex
-	version int64 // of what is shown: grows with each change
 	state   string
 	done    time.Duration // how long the run took, once it has ended
 	plan    string
@@ -37,10 +38,12 @@ const (
 const maxChanges = 20
 
 func newRun(id int, info amorsize.RunInfo, errors bool) *run {
-	return &run{
-		id: id, info: info, errors: errors, state: running, version: 1,
+	r := &run{
+		id: id, info: info, errors: errors, state: running,
 		last: amorsize.Progress{Total: info.Total, Calls: &amorsize.Calls{}},
 	}
+	r.version.Store(1)
+	return r
 }
 
 func (r *run) ended() bool {
@@ -56,7 +59,7 @@ func (r *run) Observe(e amorsize.Event) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.version++
+	r.version.Add(1)
 	switch e.Kind {
 	case amorsize.Planned:
 		r.plan = e.Plan.String()

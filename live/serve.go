@@ -66,9 +66,9 @@ func (p *Page) index(w http.ResponseWriter) {
 
 func (p *Page) runsJSON(w http.ResponseWriter) {
 	all := []summary{}
-	for _, r := range p.list() {
-		s, _ := r.summary()
-		all = append(all, s)
+	runs, _ := p.list()
+	for _, r := range runs {
+		all = append(all, r.summary())
 	}
 	writeJSON(w, all)
 }
@@ -116,6 +116,8 @@ type viewer struct {
 	run   *run
 	seen  map[int]int64 // by run, the version that was sent
 	spoke time.Time
+
+	dropped int // runs, when it last looked for those that are gone
 }
 
 // events sends what is new, every half second, until who looks goes away.
@@ -156,15 +158,15 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 
 // next returns what is to be sent now, empty for nothing.
 func (v *viewer) next(now time.Time) string {
-	all := v.page.list()
-	n := news{Runs: []summary{}, Gone: v.gone(all), Process: process{heapBytes(), runtime.NumGoroutine()}}
+	all, dropped := v.page.list()
+	n := news{Runs: []summary{}, Gone: v.gone(all, dropped), Process: process{heapBytes(), runtime.NumGoroutine()}}
 	for _, r := range all {
-		s, version := r.summary()
+		version := r.version.Load() // before what it is the version of, which may be newer then
 		if v.seen[r.id] == version {
 			continue
 		}
 		v.seen[r.id] = version
-		n.Runs = append(n.Runs, s)
+		n.Runs = append(n.Runs, r.summary())
 		if r == v.run {
 			d := r.detail()
 			n.Run = &d
@@ -179,11 +181,12 @@ func (v *viewer) next(now time.Time) string {
 }
 
 // gone returns the runs that were sent and are kept no more, and forgets them.
-func (v *viewer) gone(all []*run) []int {
+func (v *viewer) gone(all []*run, dropped int) []int {
 	gone := []int{}
-	if len(v.seen) == 0 {
+	if v.dropped == dropped {
 		return gone
 	}
+	v.dropped = dropped
 	kept := make(map[int]bool, len(all))
 	for _, r := range all {
 		kept[r.id] = true

@@ -79,11 +79,11 @@ type change struct {
 	Reason string  `json:"reason"`
 }
 
-// summary returns the run as it is in the list, and the version of that.
-func (r *run) summary() (summary, int64) {
+// summary returns the run as it is in the list.
+func (r *run) summary() summary {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.summaryNow(), r.version
+	return r.summaryNow()
 }
 
 // summaryNow is summary with mu held.
