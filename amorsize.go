@@ -177,6 +177,9 @@ type (
 	// Observer is told the events of a run by its method Observe(Event). See
 	// [executor.Observer] for what it may do.
 	Observer = executor.Observer
+	// Coarse is an Observer that wants no [ChunkDone], which costs a run less: see
+	// [executor.Coarse].
+	Coarse = executor.Coarse
 	// ObserverFunc makes a func(Event) an Observer.
 	ObserverFunc = executor.ObserverFunc
 	// Event is what an Observer is told: Kind, Elapsed, Completed, Total, and by its kind

@@ -62,6 +62,13 @@ type Observer interface {
 	Observe(Event)
 }
 
+// Coarse is an [Observer] that wants no ChunkDone: its method does nothing. Where all observers of a
+// run are coarse, they are told ten times a second and at changes, and not a thousand times.
+type Coarse interface {
+	Observer
+	NoChunks()
+}
+
 // ObserverFunc makes a function an [Observer].
 type ObserverFunc func(Event)
 

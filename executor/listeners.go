@@ -3,6 +3,7 @@ package executor
 import (
 	"log/slog"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +27,7 @@ type events struct {
 	log       *slog.Logger
 	interval  time.Duration // least time between two tellings of progress
 	start     time.Duration
+	coarse    bool // nobody wants to be told of chunks
 	tally     *tally
 	syncer    syncer // nil for none
 
@@ -57,6 +59,10 @@ func newEvents(cfg *Config, total int, start time.Duration) *events {
 	if e.interval == 0 {
 		e.interval = DefaultProgressInterval
 	}
+	e.coarse = !slices.ContainsFunc(e.observers, func(o Observer) bool {
+		_, coarse := o.(Coarse)
+		return !coarse
+	})
 	e.running.Store(1)
 	e.pace.at = start
 	e.synced = askSynced(e.syncer) // a keeper may have served other runs
@@ -114,7 +120,9 @@ func (e *events) chunk(size int, took time.Duration) {
 		return
 	}
 	e.completed.Add(int64(size))
-	e.tell(Event{Kind: ChunkDone, Size: size, Duration: took})
+	if !e.coarse {
+		e.tell(Event{Kind: ChunkDone, Size: size, Duration: took})
+	}
 	e.freshen()
 }
 

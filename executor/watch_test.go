@@ -12,6 +12,26 @@ import (
 	"github.com/amorsize/amorsize/executor"
 )
 
+// quiet is an observer that wants no chunks.
+type quiet struct{ recorder }
+
+func (*quiet) NoChunks() {}
+
+// Chunks are told where somebody wants them.
+func TestCoarseObservers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, others := range [][]executor.Observer{nil, {&recorder{}}} {
+			o := &quiet{}
+			_, err := executor.Run(t.Context(), executor.Func[int, int]{Context: squared}, sequence(500), executor.Config{
+				Workers: 2, Observers: append([]executor.Observer{o}, others...)})
+			require.NoError(t, err)
+			require.Equal(t, len(others) > 0, len(o.of(executor.ChunkDone)) > 0)
+			require.NotEmpty(t, o.of(executor.Progressed))
+			require.Equal(t, 500, o.of(executor.Finished)[0].Completed)
+		}
+	})
+}
+
 // squared has a name to be shown.
 func squared(_ context.Context, i int) (int, error) {
 	time.Sleep(time.Millisecond)

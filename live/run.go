@@ -52,9 +52,12 @@ func (r *run) ended() bool {
 	return r.state != running
 }
 
+// NoChunks implements [amorsize.Coarse]: progress tells as much.
+func (r *run) NoChunks() {}
+
 // Observe implements [amorsize.Observer].
 func (r *run) Observe(e amorsize.Event) {
-	if e.Kind == amorsize.ChunkDone { // of these there are many, and progress tells as much
+	if e.Kind == amorsize.ChunkDone { // another observer of the run wants them
 		return
 	}
 	r.mu.Lock()

@@ -106,6 +106,9 @@ type run struct {
 	dropped int64
 }
 
+// NoChunks implements [amorsize.Coarse].
+func (r *run) NoChunks() {}
+
 // Observe implements [amorsize.Observer].
 func (r *run) Observe(e amorsize.Event) {
 	if e.Kind == amorsize.ChunkDone && e.Dropped == 0 {

@@ -54,6 +54,9 @@ func begin(ctx context.Context, tracer trace.Tracer, info amorsize.RunInfo, link
 	return ctx, &run{span}
 }
 
+// NoChunks implements [amorsize.Coarse].
+func (r *run) NoChunks() {}
+
 // Observe implements [amorsize.Observer].
 func (r *run) Observe(e amorsize.Event) {
 	switch e.Kind {
