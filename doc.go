@@ -45,7 +45,7 @@
 // # What it costs
 //
 // Some 0.5 µs a run for small inputs (5 to 20 µs in a process that was idle, up to 80 µs
-// where other work has driven it from the caches), and 8 to 20 µs more if it is watched (a
+// where other work has driven it from the caches), and 6 to 25 µs more if it is watched (a
 // report, progress, a logger, an observer); 1 to 2 ns an item. A stream costs 10 to 20 µs
 // and some 50 ns of CPU time an item. No allocation per item.
 //
