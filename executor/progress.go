@@ -63,6 +63,15 @@ type Failures struct {
 	Other      int64
 }
 
+// Merge adds other.
+func (f *Failures) Merge(other Failures) {
+	f.Overloaded += other.Overloaded
+	f.TimedOut += other.TimedOut
+	f.Refused += other.Refused
+	f.Panicked += other.Panicked
+	f.Other += other.Other
+}
+
 // All returns how many calls failed.
 func (f Failures) All() int64 {
 	return f.Overloaded + f.TimedOut + f.Refused + f.Panicked + f.Other

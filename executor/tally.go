@@ -58,20 +58,22 @@ func (t *tally) ended(calls int, err error) {
 	if t == nil || calls <= 0 {
 		return
 	}
+	var failed Failures                // without the lock: errors are asked, by methods of their own
+	partial, ok := err.(*PartialError) //nolint:errorlint // only the batch function's own tells of its items
+	if ok && len(partial.Failed) <= calls {
+		for _, err := range partial.Failed {
+			failed.add(err, 1)
+		}
+	} else {
+		failed.add(err, calls)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
 		return
 	}
 	t.calls.Ended += int64(calls)
-	partial, ok := err.(*PartialError) //nolint:errorlint // only the batch function's own tells of its items
-	if ok && len(partial.Failed) <= calls {
-		for _, err := range partial.Failed {
-			t.calls.Failed.add(err, 1)
-		}
-		return
-	}
-	t.calls.Failed.add(err, calls)
+	t.calls.Failed.Merge(failed)
 }
 
 // add counts so many calls that ended with err.

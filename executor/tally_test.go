@@ -87,6 +87,19 @@ type errTimeout struct{}
 func (errTimeout) Error() string { return "timeout" }
 func (errTimeout) Timeout() bool { return true }
 
+// asking is an error that asks how the calls go when it is asked what it is.
+type asking struct{ of *tally }
+
+func (asking) Error() string     { return "asking" }
+func (e asking) StatusCode() int { e.of.snapshot(); return 503 }
+
+// What an error says of itself is asked without a lock.
+func TestErrorsAreAskedWithoutALock(t *testing.T) {
+	var c tally
+	c.ended(1, asking{&c})
+	require.EqualValues(t, 1, c.snapshot().Failed.Overloaded)
+}
+
 type refusedHere struct{}
 
 func (refusedHere) Error() string          { return "refused" }

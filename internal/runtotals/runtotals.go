@@ -185,11 +185,7 @@ func merge(into, c *amorsize.Calls) {
 	into.Ended += c.Ended
 	into.NotMade += c.NotMade
 	into.Retried += c.Retried
-	into.Failed.Overloaded += c.Failed.Overloaded
-	into.Failed.TimedOut += c.Failed.TimedOut
-	into.Failed.Refused += c.Failed.Refused
-	into.Failed.Panicked += c.Failed.Panicked
-	into.Failed.Other += c.Failed.Other
+	into.Failed.Merge(c.Failed)
 	into.Latency.Merge(&c.Latency)
 	for i := range c.Waits {
 		w := &c.Waits[i]
