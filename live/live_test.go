@@ -153,6 +153,13 @@ func TestRunIsShown(t *testing.T) {
 	})
 }
 
+// A run that is over keeps nothing of the program's alive.
+func TestNothingIsKeptAlive(t *testing.T) {
+	p := newPage(t, Options{})
+	p.Observer(amorsize.RunInfo{Context: t.Context(), Name: "one"})
+	require.Nil(t, p.find(1).info.Context)
+}
+
 // The error of a run is shown to those who ask for it.
 func TestErrorsWhenAskedFor(t *testing.T) {
 	for _, errs := range []bool{false, true} {

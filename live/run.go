@@ -38,6 +38,7 @@ const (
 const maxChanges = 20
 
 func newRun(id int, info amorsize.RunInfo, errors bool) *run {
+	info.Context = nil // nothing of the program's is kept alive by a run that is over
 	r := &run{
 		id: id, info: info, errors: errors, state: running,
 		last: amorsize.Progress{Total: info.Total, Calls: &amorsize.Calls{}},
