@@ -217,11 +217,20 @@ func (o *solo) record(err error) bool {
 	o.sampler.Exclude(held + o.w.keeping)
 	o.w.keeping = 0
 	o.sampler.Record(size)
-	if o.events != nil {
-		o.events.chunk(size, o.sampler.Latest())
-	}
-	o.w.tellCalls(size, o.sampler.Latest())
+	o.tell(size)
 	return true
+}
+
+// tell tells of a block that was recorded. What that takes, cold as much as many items, is no time of
+// the next block.
+func (o *solo) tell(size int) {
+	if o.cfg.tally == nil {
+		return
+	}
+	took, began := o.sampler.Latest(), clock.Now()
+	o.events.chunk(size, took)
+	o.w.tellCalls(size, took)
+	o.sampler.Exclude(clock.Now() - began)
 }
 
 // join is called by the alarm: the caller has been alone for long. It makes the run,
