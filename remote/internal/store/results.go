@@ -1,0 +1,181 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Result is what became of the items of a chunk.
+type Result struct {
+	Start  int64
+	Count  int
+	Failed int
+	Data   []byte // outcomes
+}
+
+// Results returns results of a run from an item on, in order: at most so many rows and, but for the first, so many
+// bytes. It is one scan of the primary key.
+func (s *Store) Results(ctx context.Context, run string, from int64, limit int) (results []Result, err error) {
+	err = s.db.read(ctx, func(t tx) error {
+		return t.all(`SELECT start, count, failed, data FROM @result WHERE run = $1 AND start >= $2 ORDER BY start LIMIT $3`,
+			[]any{run, from, limit}, func(scan func(...any) error) error {
+				var r Result
+				err := scan(&r.Start, &r.Count, &r.Failed, &r.Data)
+				results = append(results, r)
+				return err
+			})
+	})
+	return results, err
+}
+
+// Span is where results are, without them.
+type Span struct {
+	Start int64
+	Count int
+}
+
+// Spans returns where there are results, from an item on.
+func (s *Store) Spans(ctx context.Context, run string, from int64, limit int) (spans []Span, err error) {
+	err = s.db.read(ctx, func(t tx) error {
+		return t.all(`SELECT start, count FROM @result WHERE run = $1 AND start >= $2 ORDER BY start LIMIT $3`,
+			[]any{run, from, limit}, func(scan func(...any) error) error {
+				var span Span
+				err := scan(&span.Start, &span.Count)
+				spans = append(spans, span)
+				return err
+			})
+	})
+	return spans, err
+}
+
+// States of a failure.
+const (
+	Failed = "failed" // for good, unless it is run again
+	Again  = "again"  // it is being run again
+	Mended = "mended" // it was, and Value is the result
+)
+
+// Failure is an item that failed, or had.
+type Failure struct {
+	Item     int64
+	Attempts int
+	Error    string
+	Payload  []byte
+	State    string
+	Value    []byte
+	At       time.Time
+}
+
+// insertFailures adds the failures of a chunk, or says what became of those that were run again.
+func (s *Store) insertFailures(t tx, d *Done) error {
+	if len(d.Failures) == 0 {
+		return nil
+	}
+	rows := make([][]any, len(d.Failures))
+	if d.Round == 0 {
+		for i, f := range d.Failures {
+			rows[i] = []any{d.Run, f.Item, f.Attempts, f.Error, f.Payload}
+		}
+		_, err := t.each(`INSERT INTO @failure (run, item, attempts, error, payload, state, at)
+			VALUES ($1, $2, $3, $4, $5, 'failed', `+s.db.now()+`)`, rows)
+		return err
+	}
+	for i, f := range d.Failures {
+		rows[i] = []any{d.Run, f.Item, f.Attempts, f.Error, f.State, f.Value}
+	}
+	_, err := t.each(`UPDATE @failure SET attempts = attempts + $3, error = $4, state = $5, value = $6, at = `+s.db.now()+`
+		WHERE run = $1 AND item = $2`, rows)
+	return err
+}
+
+// Failures returns failures of items from an item on, in order; those of one state, or with "" all.
+func (s *Store) Failures(ctx context.Context, run string, from int64, state string, limit int) (failures []Failure, err error) {
+	err = s.db.read(ctx, func(t tx) error {
+		failures, err = s.failures(t, run, from, state, limit)
+		return err
+	})
+	return failures, err
+}
+
+func (s *Store) failures(t tx, run string, from int64, state string, limit int) (failures []Failure, err error) {
+	err = t.all(`SELECT item, attempts, error, payload, state, value, at FROM @failure
+		WHERE run = $1 AND item >= $2 AND (state = $3 OR $3 = '') ORDER BY item LIMIT $4`,
+		[]any{run, from, state, limit}, func(scan func(...any) error) error {
+			var f Failure
+			var at int64
+			err := scan(&f.Item, &f.Attempts, &f.Error, &f.Payload, &f.State, &f.Value, &at)
+			f.At = time.UnixMicro(at)
+			failures = append(failures, f)
+			return err
+		})
+	return failures, err
+}
+
+// perRetry is how many failures a transaction puts back to work.
+const perRetry = 1000
+
+// Retry has failures run again, as chunks that pack makes of them, and returns how many there are. It begins a
+// new round, in transactions of a bounded size: if it is ended in the middle, it may be called again.
+func (s *Store) Retry(ctx context.Context, id string, pack func(run string, round int, start int64, failures []Failure) []Chunk) (count int, err error) {
+	round := 0
+	err = s.db.write(ctx, func(t tx) error {
+		if _, err := s.run(t, id); err != nil {
+			return err
+		}
+		return t.one(`UPDATE @run SET round = round + 1, finished = 0 WHERE id = $1 AND sealed AND state <> 'canceled' RETURNING round`, []any{id}, &round)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("run %s is canceled, or not all of its items were submitted", id)
+	}
+	for start, more := int64(0), err == nil; more; {
+		more, err = false, s.db.write(ctx, func(t tx) error {
+			failures, err := s.failures(t, id, 0, Failed, perRetry)
+			if err != nil || len(failures) == 0 {
+				return err
+			}
+			chunks := pack(id, round, start, failures)
+			rows := make([][]any, len(failures))
+			for i, f := range failures {
+				rows[i] = []any{id, f.Item}
+			}
+			if _, err := t.each(`UPDATE @failure SET state = 'again' WHERE run = $1 AND item = $2`, rows); err != nil {
+				return err
+			}
+			start += int64(len(chunks))
+			count += len(failures)
+			more = true
+			return s.insertChunks(t, chunks, QueueOf(id))
+		})
+		if err != nil {
+			break
+		}
+	}
+	return count, err
+}
+
+// Tally is how far a run is.
+type Tally struct {
+	Done   int64 // items that have an outcome
+	Failed int64 // of those, items that failed, and were not mended
+	Chunks int64 // not done
+}
+
+// Tally counts. It reads an index of all results of the run.
+func (s *Store) Tally(ctx context.Context, run string) (n Tally, err error) {
+	err = s.db.read(ctx, func(t tx) error {
+		if err := t.one(`SELECT CAST(coalesce(sum(count), 0) AS bigint) FROM @result WHERE run = $1`, []any{run}, &n.Done); err != nil {
+			return err
+		}
+		var again int64
+		if err := t.one(`SELECT CAST(coalesce(sum(CASE WHEN state = 'failed' THEN 1 ELSE 0 END), 0) AS bigint),
+			CAST(coalesce(sum(CASE WHEN state = 'again' THEN 1 ELSE 0 END), 0) AS bigint) FROM @failure WHERE run = $1`, []any{run}, &n.Failed, &again); err != nil {
+			return err
+		}
+		n.Done -= again
+		return t.one(`SELECT count(*) FROM @chunk WHERE run = $1`, []any{run}, &n.Chunks)
+	})
+	return n, err
+}

@@ -1,0 +1,148 @@
+// Package store keeps runs, their chunks and what became of them in a database, beside the jobs of River that
+// work them: the same statements for PostgreSQL and SQLite.
+//
+// A row of the table chunk is a chunk that is not done. Whoever has its result deletes that row and inserts one
+// in result, in one transaction: so a chunk has one result, and a run is complete when it is sealed and has no
+// chunk left.
+//
+// Times are microseconds since 1970 by one clock, the database's: that of the server for PostgreSQL, that of
+// the machine for SQLite. So clocks of workers that are wrong change nothing.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Errors for errors.Is.
+var (
+	ErrNoRun   = errors.New("no such run")
+	ErrCursor  = errors.New("somebody else has submitted further items")
+	ErrVersion = errors.New("the database is of another version")
+	ErrURL     = errors.New("not the address of a database")
+)
+
+// Key names a chunk: a run, which round of it (0, and one more for each time that failures are retried), and its
+// first item; in rounds above 0, the chunk's number.
+type Key struct {
+	Run   string
+	Round int
+	Start int64
+}
+
+// Chunk is so many items of a run that are worked together.
+type Chunk struct {
+	Key
+	Count   int
+	Items   []byte // frames
+	Fence   int    // raised when the chunk is taken away from a worker: what that still says of it is refused
+	Crashes int    // how many workers ended while they had it
+	Alone   bool   // in quarantine
+}
+
+// Job is what River carries: where the chunk is.
+type Job struct {
+	Run   string `json:"run"`
+	Round int    `json:"round"`
+	Start int64  `json:"start"`
+}
+
+// Kind names the one kind of job.
+func (Job) Kind() string { return "amorsize_chunk" }
+
+// Key is that of the job's chunk.
+func (j Job) Key() Key { return Key(j) }
+
+// Quarantine is the queue of chunks that have ended a process, twice.
+const Quarantine = "amorsize_quarantine"
+
+// Options are how to open a store.
+type Options struct {
+	URL    string
+	Schema string // PostgreSQL: where the tables are
+	Full   bool   // SQLite: synchronous=FULL
+	Pool   int    // connections at most; PostgreSQL
+	Log    *slog.Logger
+}
+
+// Store is a database that runs are kept in. It is safe for concurrent use.
+type Store struct {
+	db database
+}
+
+// Open connects to the database that o.URL names. It looks at no table; see [Store.Check].
+func Open(ctx context.Context, o Options) (*Store, error) {
+	scheme, rest, found := strings.Cut(o.URL, ":")
+	var db database
+	var err error
+	switch {
+	case found && scheme == "sqlite":
+		db, err = openSQLite(ctx, rest, o)
+	case found && (scheme == "postgres" || scheme == "postgresql"):
+		db, err = openPostgres(ctx, o)
+	default:
+		return nil, fmt.Errorf("%w: it begins with neither sqlite: nor postgres://", ErrURL)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Store{db: db}, nil
+}
+
+// Close ends all connections.
+func (s *Store) Close() { s.db.close() }
+
+// Durability says what the database keeps when the power goes.
+func (s *Store) Durability() string { return s.db.durability() }
+
+// Capacity is how many chunks per second the database takes, as measured on two cores: docs/remote.md.
+func (s *Store) Capacity() float64 { return s.db.capacity() }
+
+// Ping asks the database for its time.
+func (s *Store) Ping(ctx context.Context) (time.Time, error) {
+	var micros int64
+	err := s.db.read(ctx, func(t tx) error { return t.one("SELECT "+s.db.now(), nil, &micros) })
+	return time.UnixMicro(micros), err
+}
+
+// database is what differs between the two.
+type database interface {
+	// write runs fn in a transaction, read in one that writes nothing. An error of fn rolls back.
+	write(ctx context.Context, fn func(tx) error) error
+	read(ctx context.Context, fn func(tx) error) error
+	now() string                                     // an SQL expression
+	lastWorker() string                              // another: of a job, who runs it
+	runnable() string                                // assignments to a job: it waits to be run, from now on
+	text(column string) string                       // a column of JSON as text
+	tables() []string                                // the statements that make version 1 of the tables
+	lock(t tx) error                                 // one migration at a time
+	exists(t tx, table string) (bool, error)         // if there is such a table
+	stuckVacuum(t tx) (string, error)                // what doctor says of old transactions, "" for nothing
+	migrateJobs(ctx context.Context) error           // River's own tables
+	checkJobs(ctx context.Context) ([]string, error) // what is wrong with those
+	insertJobs(ctx context.Context, t tx, jobs []queued) error
+	client() jobs
+	work(ctx context.Context, w Working) (working, error)
+	durability() string
+	capacity() float64
+	close()
+}
+
+// queued is a job, and its queue.
+type queued struct {
+	queue string
+	job   Job
+}
+
+// tx is a transaction. Tables are written as @table.
+type tx interface {
+	exec(sql string, args ...any) (affected int64, err error)
+	each(sql string, args [][]any) (affected []int64, err error) // in one trip, where there are trips
+	one(sql string, args []any, into ...any) error               // sql.ErrNoRows if there is none
+	relaxed()                                                    // this transaction need not outlive the server
+	all(sql string, args []any, row func(scan func(...any) error) error) error
+}
