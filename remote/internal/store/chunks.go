@@ -99,9 +99,26 @@ func (s *Store) Shed(ctx context.Context, c Chunk, pieces []Chunk) (shed bool, e
 		if shed = changed == 1; err != nil || !shed {
 			return err
 		}
-		return s.insertChunks(t, pieces, QueueOf(c.Run))
+		if c.Round > 0 {
+			next, err := s.number(t, c.Key)
+			if err != nil {
+				return err
+			}
+			for i := range pieces {
+				pieces[i].Start = next + int64(i)
+			}
+		}
+		return s.insertChunks(t, pieces, queueOf(c), first)
 	})
 	return shed, err
+}
+
+// queueOf is the queue of what is shed of a chunk.
+func queueOf(c Chunk) string {
+	if c.Alone {
+		return Quarantine
+	}
+	return QueueOf(c.Run)
 }
 
 // learn keeps how fast workers are.
@@ -137,4 +154,13 @@ func (s *Store) Rate(ctx context.Context, function string) (rate float64, worker
 		})
 	})
 	return rate, workers, err
+}
+
+// ItemsPerChunk is how many items the next chunks of a run have, on average; 0 if there are none.
+func (s *Store) ItemsPerChunk(ctx context.Context, run string) (items float64, err error) {
+	err = s.db.read(ctx, func(t tx) error {
+		return t.one(`SELECT CAST(coalesce(avg(count), 0) AS double precision) FROM
+			(SELECT count FROM @chunk WHERE run = $1 ORDER BY round, start LIMIT 20) AS soon`, []any{run}, &items)
+	})
+	return items, err
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -16,12 +17,28 @@ type Result struct {
 	Data   []byte // outcomes
 }
 
-// Results returns results of a run from an item on, in order: at most so many rows and, but for the first, so many
-// bytes. It is one scan of the primary key.
-func (s *Store) Results(ctx context.Context, run string, from int64, limit int) (results []Result, err error) {
+// Span is a part of a run: so many items from Start on, or all if Count is 0. Within takes in the chunk too that
+// Start is in the middle of.
+type Span struct {
+	Start  int64
+	Count  int
+	Within bool
+}
+
+// Results returns results of a part of a run, in order, so many rows at most. It is one scan of the primary key.
+func (s *Store) Results(ctx context.Context, run string, of Span, limit int) (results []Result, err error) {
+	end := of.Start + int64(of.Count)
+	if of.Count == 0 {
+		end = math.MaxInt64
+	}
+	from := `$2`
+	if of.Within {
+		from = `coalesce((SELECT max(start) FROM @result WHERE run = $1 AND start <= $2 AND start + count > $2), $2)`
+	}
 	err = s.db.read(ctx, func(t tx) error {
-		return t.all(`SELECT start, count, failed, data FROM @result WHERE run = $1 AND start >= $2 ORDER BY start LIMIT $3`,
-			[]any{run, from, limit}, func(scan func(...any) error) error {
+		results = nil
+		return t.all(`SELECT start, count, failed, data FROM @result WHERE run = $1 AND start >= `+from+` AND start < $3 ORDER BY start LIMIT $4`,
+			[]any{run, of.Start, end, limit}, func(scan func(...any) error) error {
 				var r Result
 				err := scan(&r.Start, &r.Count, &r.Failed, &r.Data)
 				results = append(results, r)
@@ -29,26 +46,6 @@ func (s *Store) Results(ctx context.Context, run string, from int64, limit int) 
 			})
 	})
 	return results, err
-}
-
-// Span is where results are, without them.
-type Span struct {
-	Start int64
-	Count int
-}
-
-// Spans returns where there are results, from an item on.
-func (s *Store) Spans(ctx context.Context, run string, from int64, limit int) (spans []Span, err error) {
-	err = s.db.read(ctx, func(t tx) error {
-		return t.all(`SELECT start, count FROM @result WHERE run = $1 AND start >= $2 ORDER BY start LIMIT $3`,
-			[]any{run, from, limit}, func(scan func(...any) error) error {
-				var span Span
-				err := scan(&span.Start, &span.Count)
-				spans = append(spans, span)
-				return err
-			})
-	})
-	return spans, err
 }
 
 // States of a failure.
@@ -147,7 +144,7 @@ func (s *Store) Retry(ctx context.Context, id string, pack func(run string, roun
 			start += int64(len(chunks))
 			count += len(failures)
 			more = true
-			return s.insertChunks(t, chunks, QueueOf(id))
+			return s.insertChunks(t, chunks, QueueOf(id), inTurn)
 		})
 		if err != nil {
 			break

@@ -93,7 +93,7 @@ func (e *engine[TTx]) check(ctx context.Context, log *slog.Logger) ([]string, er
 func (e *engine[TTx]) insert(ctx context.Context, tx TTx, jobs []queued) error {
 	params := make([]river.InsertManyParams, len(jobs))
 	for i, q := range jobs {
-		params[i] = river.InsertManyParams{Args: q.job, InsertOpts: &river.InsertOpts{Queue: q.queue, MaxAttempts: attempts}}
+		params[i] = river.InsertManyParams{Args: q.job, InsertOpts: &river.InsertOpts{Queue: q.queue, Priority: q.when, MaxAttempts: attempts}}
 	}
 	_, err := e.river.InsertManyFastTx(ctx, tx, params)
 	return err

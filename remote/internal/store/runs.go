@@ -133,7 +133,7 @@ func (s *Store) Append(ctx context.Context, run Run, chunks []Chunk, digest []by
 			return ErrCursor
 		}
 		next.Items, next.Digest, next.Sealed = end, digest, seal
-		return s.insertChunks(t, chunks, run.Queue)
+		return s.insertChunks(t, chunks, run.Queue, inTurn)
 	})
 	if errors.Is(err, ErrCursor) && next.Items == run.Items && bytes.Equal(next.Digest, run.Digest) {
 		next, _ = s.Run(ctx, run.ID)
@@ -142,14 +142,14 @@ func (s *Store) Append(ctx context.Context, run Run, chunks []Chunk, digest []by
 }
 
 // insertChunks adds rows and jobs.
-func (s *Store) insertChunks(t tx, chunks []Chunk, queue string) error {
+func (s *Store) insertChunks(t tx, chunks []Chunk, queue string, when int) error {
 	if len(chunks) == 0 {
 		return nil
 	}
 	rows, jobs := make([][]any, len(chunks)), make([]queued, len(chunks))
 	for i, c := range chunks {
 		rows[i] = []any{c.Run, c.Round, c.Start, c.Count, c.Items, c.Fence, c.Crashes, c.Alone}
-		jobs[i] = queued{queue, Job(c.Key)}
+		jobs[i] = queued{queue, when, Job(c.Key)}
 		if c.Alone {
 			jobs[i].queue = Quarantine
 		}
@@ -175,8 +175,11 @@ func contextOf(t tx) context.Context {
 	return context.Background()
 }
 
-// SetState pauses, resumes or cancels a run. One that is canceled stays so.
+// SetState pauses, resumes or cancels a run. One that is canceled stays so, and one that is complete is not canceled.
 func (s *Store) SetState(ctx context.Context, id, state string) error {
+	if complete, err := s.Finish(ctx, id); err != nil || complete {
+		return err
+	}
 	var queue string
 	err := s.db.write(ctx, func(t tx) error {
 		run, err := s.run(t, id)
@@ -260,7 +263,7 @@ func (s *Store) deleteRows(ctx context.Context, table, key, run string) error {
 // Finish marks runs that are complete, and returns whether this one is.
 func (s *Store) Finish(ctx context.Context, id string) (complete bool, err error) {
 	err = s.db.read(ctx, func(t tx) error {
-		return t.one(`SELECT sealed AND NOT EXISTS (SELECT 1 FROM @chunk WHERE chunk_run.id = run) FROM @run AS chunk_run WHERE id = $1`, []any{id}, &complete)
+		return t.one(`SELECT sealed AND state <> 'canceled' AND NOT EXISTS (SELECT 1 FROM @chunk WHERE chunk_run.id = run) FROM @run AS chunk_run WHERE id = $1`, []any{id}, &complete)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, fmt.Errorf("%w: %s", ErrNoRun, id)
@@ -269,7 +272,7 @@ func (s *Store) Finish(ctx context.Context, id string) (complete bool, err error
 		return complete, err
 	}
 	return true, s.db.write(ctx, func(t tx) error {
-		_, err := t.exec(`UPDATE @run SET finished = `+s.db.now()+` WHERE id = $1 AND finished = 0 AND sealed
+		_, err := t.exec(`UPDATE @run SET finished = `+s.db.now()+` WHERE id = $1 AND finished = 0 AND sealed AND state <> 'canceled'
 			AND NOT EXISTS (SELECT 1 FROM @chunk WHERE run = $1)`, id)
 		return err
 	})

@@ -132,11 +132,18 @@ type database interface {
 	close()
 }
 
-// queued is a job, and its queue.
+// queued is a job, its queue, and its turn: what is taken up again goes first, since whoever reads in order waits
+// for it.
 type queued struct {
 	queue string
+	when  int // first or inTurn, priorities of River
 	job   Job
 }
+
+const (
+	first  = 1
+	inTurn = 2
+)
 
 // tx is a transaction. Tables are written as @table.
 type tx interface {

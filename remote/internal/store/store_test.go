@@ -141,7 +141,7 @@ func TestCommit(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, run.Finished.IsZero())
 
-		results, err := s.Results(t.Context(), "one", 0, 10)
+		results, err := s.Results(t.Context(), "one", Span{}, 10)
 		require.NoError(t, err)
 		require.Len(t, results, 3)
 		assert.Equal(t, []int64{0, 3, 5}, []int64{results[0].Start, results[1].Start, results[2].Start})

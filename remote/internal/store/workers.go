@@ -227,7 +227,7 @@ func (s *Store) bisect(t tx, o orphan, reaped *Reaped) error {
 		return err
 	}
 	reaped.Split++
-	return s.insertChunks(t, []Chunk{rest}, Quarantine)
+	return s.insertChunks(t, []Chunk{rest}, Quarantine, first)
 }
 
 // number is that of a further chunk of a round above 0.
@@ -333,7 +333,7 @@ func (s *Store) Sweep(ctx context.Context, run Run) (found int, err error) {
 		}
 		var jobs []queued
 		err := t.all(`SELECT round, start, alone FROM @chunk WHERE run = $1`, []any{run.ID}, func(scan func(...any) error) error {
-			q := queued{queue: run.Queue, job: Job{Run: run.ID}}
+			q := queued{queue: run.Queue, when: first, job: Job{Run: run.ID}}
 			alone := false
 			err := scan(&q.job.Round, &q.job.Start, &alone)
 			if alone {

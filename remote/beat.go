@@ -1,0 +1,79 @@
+package remote
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/amorsize/amorsize/remote/internal/store"
+)
+
+// When a chunk is taken for what ends processes.
+var crashes = store.Crashes{Quarantine: 2, Dead: 2}
+
+// strayEvery is how many heartbeats there are between two looks for jobs that nobody has.
+const strayEvery = 5
+
+// beat says that this worker is alive, and gives the chunks of others that are not to those who are.
+func (c *crew) beat(ctx context.Context) {
+	var suspects map[int64]bool
+	for n := 1; ; n++ {
+		wait := c.cfg.Heartbeat - c.cfg.Heartbeat/10 + rand.N(c.cfg.Heartbeat/5) // or all would come at once
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		tell, stop := context.WithTimeout(ctx, max(c.cfg.DeadAfter, time.Second))
+		if buried, err := c.store.Beat(tell, c.me); err != nil {
+			if ctx.Err() == nil {
+				c.log.WarnContext(ctx, "the database was not told that this worker is alive", "error", err)
+			}
+		} else if buried {
+			c.log.WarnContext(ctx, "this worker was taken for dead, and its chunks were given to others: it was silent for too long", "DeadAfter", c.cfg.DeadAfter)
+		} else {
+			c.reap(tell)
+			if n%strayEvery == 0 {
+				suspects = c.strays(tell, suspects)
+			}
+		}
+		stop()
+	}
+}
+
+func (c *Cluster) reap(ctx context.Context) {
+	log := c.cfg.Logger
+	reaped, err := c.store.Reap(ctx, c.cfg.DeadAfter, crashes)
+	switch {
+	case err != nil:
+		log.WarnContext(ctx, "workers that are silent could not be looked for", "error", err)
+	case len(reaped.Workers) > 0:
+		log.WarnContext(ctx, "workers were silent for too long and are taken for dead; their chunks go to others",
+			"workers", reaped.Workers, "chunks", reaped.Chunks, "quarantined", reaped.Alone, "halved", reaped.Split, "failed items", reaped.Items)
+	}
+}
+
+// strays looks for jobs that got lost: those that River takes for running here, twice in a row, and chunks without
+// a job. Neither happens unless the database was away for long.
+func (c *crew) strays(ctx context.Context, suspects map[int64]bool) map[int64]bool {
+	now := map[int64]bool{}
+	freed, err := c.store.Strays(ctx, c.me.ID, func(id int64) bool {
+		c.lock.Lock()
+		defer c.lock.Unlock()
+		if c.busy[id] {
+			return true
+		}
+		now[id] = true
+		return !suspects[id] // fetched a moment ago, perhaps
+	})
+	if err != nil || freed > 0 {
+		c.log.WarnContext(ctx, "jobs got lost and are run again", "jobs", freed, "error", err)
+	}
+	for _, q := range c.followed() {
+		found, err := c.store.Sweep(ctx, q.run)
+		if err != nil || found > 0 {
+			c.log.WarnContext(ctx, "chunks without a job have one again", "run", q.run.ID, "chunks", found, "error", err)
+		}
+	}
+	return now
+}

@@ -1,0 +1,69 @@
+package remote
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Codec turns items or results into bytes and back. It must be safe for concurrent use. Its Name is kept with the
+// run: a worker with another codec refuses it.
+type Codec[T any] struct {
+	Name   string
+	Encode func(T) ([]byte, error)
+	Decode func([]byte) (T, error)
+}
+
+// JSON is the codec of functions that name none: encoding/json.
+func JSON[T any]() Codec[T] {
+	return Codec[T]{
+		Name:   "json",
+		Encode: func(v T) ([]byte, error) { return json.Marshal(v) },
+		Decode: func(data []byte) (v T, err error) { return v, json.Unmarshal(data, &v) },
+	}
+}
+
+// signature describes types as far as it matters for what was encoded: a program whose types have changed since a
+// run was submitted would read its items wrongly, without an error.
+func signature[T, R any](in Codec[T], out Codec[R]) string {
+	return in.Name + " " + describe(reflect.TypeFor[T](), nil) + " → " + out.Name + " " + describe(reflect.TypeFor[R](), nil)
+}
+
+// describe spells a type out, but for those within itself.
+func describe(t reflect.Type, within []reflect.Type) string {
+	if slices.Contains(within, t) {
+		return t.String()
+	}
+	within = append(within[:len(within):len(within)], t)
+	switch t.Kind() {
+	case reflect.Struct:
+		fields := []string{}
+		for i := range t.NumField() {
+			f := t.Field(i)
+			if !f.IsExported() {
+				continue
+			}
+			tag := ""
+			if name := f.Tag.Get("json"); name != "" {
+				tag = fmt.Sprintf(" %q", name)
+			}
+			fields = append(fields, f.Name+" "+describe(f.Type, within)+tag)
+		}
+		if len(fields) == 0 { // as time.Time: what it is encoded as is its own affair
+			return t.String()
+		}
+		return "{" + strings.Join(fields, "; ") + "}"
+	case reflect.Pointer:
+		return "*" + describe(t.Elem(), within)
+	case reflect.Slice:
+		return "[]" + describe(t.Elem(), within)
+	case reflect.Array:
+		return fmt.Sprintf("[%d]%s", t.Len(), describe(t.Elem(), within))
+	case reflect.Map:
+		return "map[" + describe(t.Key(), within) + "]" + describe(t.Elem(), within)
+	default:
+		return t.Kind().String()
+	}
+}

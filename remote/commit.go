@@ -1,0 +1,109 @@
+package remote
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/amorsize/amorsize/remote/internal/store"
+)
+
+// committer writes results of chunks that end at about the same time in one transaction: a commit costs a wait for
+// the disk, whatever is in it. Whoever comes while one is under way waits for the next.
+type committer struct {
+	store *store.Store
+
+	lock    sync.Mutex
+	waiting []*pending
+	busy    bool
+}
+
+// pending is a result that waits to be written.
+type pending struct {
+	done     store.Done
+	accepted bool
+	err      error
+	ready    chan struct{} // written, or err
+	lead     chan struct{} // this one is to write what waits
+}
+
+// most is how many chunks a transaction has at most.
+const most = 256
+
+// put writes a result, and returns whether it counts.
+func (c *committer) put(ctx context.Context, done store.Done) (accepted bool, err error) {
+	p := &pending{done: done, ready: make(chan struct{}), lead: make(chan struct{}, 1)}
+	c.lock.Lock()
+	c.waiting = append(c.waiting, p)
+	if !c.busy {
+		c.busy = true
+		p.lead <- struct{}{}
+	}
+	c.lock.Unlock()
+	select {
+	case <-p.ready:
+	case <-p.lead:
+		c.write(ctx)
+		<-p.ready
+	}
+	return p.accepted, p.err
+}
+
+// write commits what waits, and has the next one do the rest.
+func (c *committer) write(ctx context.Context) {
+	c.lock.Lock()
+	group := c.waiting[:min(len(c.waiting), most)]
+	c.waiting = c.waiting[len(group):]
+	c.lock.Unlock()
+	all := make([]store.Done, len(group))
+	for i, p := range group {
+		all[i] = p.done
+	}
+	accepted, err := c.store.Commit(ctx, all)
+	for i, p := range group {
+		switch {
+		case err == nil:
+			p.accepted = accepted[i]
+		case len(group) > 1: // what is wrong with one is not the others' affair
+			var alone []bool
+			if alone, p.err = c.store.Commit(ctx, all[i:i+1]); p.err == nil {
+				p.accepted = alone[0]
+			}
+		default:
+			p.err = err
+		}
+		close(p.ready)
+	}
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	if c.busy = len(c.waiting) > 0; c.busy {
+		c.waiting[0].lead <- struct{}{}
+	}
+}
+
+// patiently calls the database until it answers, or ctx ends: it may be away for a while, and everything that was
+// done would be done again.
+func patiently(ctx context.Context, log *slog.Logger, what string, call func() error) error {
+	const longest = 2 * time.Second
+	said := false
+	for wait := 20 * time.Millisecond; ; wait = min(2*wait, longest) {
+		err := call()
+		if err == nil || ctx.Err() != nil || lasting(err) {
+			if err == nil && said {
+				log.InfoContext(ctx, "the database is back", "for", what)
+			}
+			return err
+		}
+		if !said && wait > 100*time.Millisecond {
+			said = true
+			log.WarnContext(ctx, "the database does not do it; trying again", "what", what, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait/2 + rand.N(wait/2)):
+		}
+	}
+}

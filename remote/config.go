@@ -1,0 +1,176 @@
+package remote
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/amorsize/amorsize/remote/internal/store"
+)
+
+// Defaults of [Config].
+const (
+	DefaultHeartbeat   = 2 * time.Second
+	DefaultDeadAfter   = 6 * time.Second
+	DefaultChunkTime   = 250 * time.Millisecond
+	DefaultGrace       = 10 * time.Second
+	DefaultItemBytes   = 1 << 20
+	DefaultResultBytes = 1 << 20
+	DefaultConnections = 8
+)
+
+// Config is how to use a cluster. The zero value is useful, and is what [Open] uses; programs of one cluster
+// should have the same.
+type Config struct {
+	// Schema is where in a PostgreSQL the tables are; "amorsize" if it is empty.
+	Schema string
+	// Heartbeat is how often a worker says that it is alive, 100 ms at least; [DefaultHeartbeat] if 0. DeadAfter is
+	// when it is taken for dead, and its chunks are given to others: twice the heartbeat at least,
+	// [DefaultDeadAfter] if 0. Machines that are paused now and then, as virtual ones are, want 15 s.
+	Heartbeat, DeadAfter time.Duration
+	// ChunkTime is how long a worker should be busy with a chunk, 10 ms to 10 s; [DefaultChunkTime] if 0. With
+	// hundreds of workers it is more than that, as the database demands.
+	ChunkTime time.Duration
+	// Grace is how long items under way may take when a worker is stopped, until their contexts end;
+	// [DefaultGrace] if 0. Items that were not begun are given to others at once.
+	Grace time.Duration
+	// MaxItemBytes and MaxResultBytes bound what an item and a result take, encoded: [DefaultItemBytes] and
+	// [DefaultResultBytes] if 0, up to 64 MiB. A larger item is refused when it is submitted; a larger result is
+	// a failure of its item.
+	MaxItemBytes, MaxResultBytes int
+	// Connections is how many connections to a PostgreSQL a process has at most, 4 at least; [DefaultConnections]
+	// if 0.
+	Connections int
+	// Full has every commit to SQLite on the disk before it counts. Without it a process that is killed loses
+	// nothing; when the power goes, the last commits may be undone, and their items are run again.
+	Full bool
+	// Logger is told what a worker does about crashes and failures of the database; [slog.Default] if nil.
+	Logger *slog.Logger
+}
+
+// validated returns the settings with defaults in their places.
+func (c Config) validated() (Config, error) {
+	defaults(&c.Heartbeat, DefaultHeartbeat)
+	defaults(&c.DeadAfter, DefaultDeadAfter)
+	defaults(&c.ChunkTime, DefaultChunkTime)
+	defaults(&c.Grace, DefaultGrace)
+	defaults(&c.MaxItemBytes, DefaultItemBytes)
+	defaults(&c.MaxResultBytes, DefaultResultBytes)
+	defaults(&c.Connections, DefaultConnections)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	const most = 64 << 20
+	for _, rule := range []struct {
+		ok    bool
+		field string
+		value any
+		want  string
+	}{
+		{c.Heartbeat >= 100*time.Millisecond, "Heartbeat", c.Heartbeat, "at least 100ms"},
+		{c.DeadAfter >= 2*c.Heartbeat, "DeadAfter", c.DeadAfter, "at least twice the heartbeat, " + (2 * c.Heartbeat).String()},
+		{c.ChunkTime >= 10*time.Millisecond && c.ChunkTime <= 10*time.Second, "ChunkTime", c.ChunkTime, "10ms to 10s"},
+		{c.Grace > 0, "Grace", c.Grace, "above 0"},
+		{c.MaxItemBytes > 0 && c.MaxItemBytes <= most, "MaxItemBytes", c.MaxItemBytes, "1 to 67108864"},
+		{c.MaxResultBytes > 0 && c.MaxResultBytes <= most, "MaxResultBytes", c.MaxResultBytes, "1 to 67108864"},
+		{c.Connections >= 4, "Connections", c.Connections, "at least 4"},
+	} {
+		if !rule.ok {
+			return c, &ConfigError{rule.field, rule.value, rule.want}
+		}
+	}
+	return c, nil
+}
+
+func defaults[T comparable](setting *T, value T) {
+	var zero T
+	if *setting == zero {
+		*setting = value
+	}
+}
+
+// Cluster is a database that runs are kept in and that workers get their work from. It is safe for concurrent use.
+type Cluster struct {
+	cfg    Config
+	store  *store.Store
+	commit committer
+	news   news
+}
+
+// Open connects to a database with the default [Config]:
+//
+//	sqlite:runs.db                    a file, and no server; for the processes of one machine
+//	postgres://user@host/database     for any number of machines; a connection string of pgx
+//
+// It makes the tables if there are none. Those of another version it refuses, with [ErrVersion]; see [Migrate].
+func Open(ctx context.Context, url string) (*Cluster, error) { return Config{}.Open(ctx, url) }
+
+// Open connects to a database with these settings; see the function [Open].
+func (c Config) Open(ctx context.Context, url string) (*Cluster, error) {
+	cluster, err := c.connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if err := cluster.store.Check(ctx); err != nil {
+		cluster.Close()
+		return nil, failed("open", err)
+	}
+	return cluster, nil
+}
+
+// Migrate brings the tables of a database to the version that this program needs, and makes them where there are
+// none. Programs of the version before should be stopped.
+func Migrate(ctx context.Context, url string) error { return Config{}.Migrate(ctx, url) }
+
+// Migrate migrates with these settings; see the function [Migrate].
+func (c Config) Migrate(ctx context.Context, url string) error {
+	cluster, err := c.connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer cluster.Close()
+	return failed("migrate", cluster.store.Migrate(ctx))
+}
+
+func (c Config) connect(ctx context.Context, url string) (*Cluster, error) {
+	c, err := c.validated()
+	if err != nil {
+		return nil, err
+	}
+	s, err := store.Open(ctx, store.Options{URL: url, Schema: c.Schema, Full: c.Full, Pool: c.Connections, Log: quiet(c.Logger)})
+	if err != nil {
+		return nil, failed("open", err)
+	}
+	cluster := &Cluster{cfg: c, store: s}
+	cluster.commit.store = s
+	return cluster, nil
+}
+
+// Close ends the connections. Workers and loops over results must have ended.
+func (c *Cluster) Close() { c.store.Close() }
+
+// news tells those in this process who wait that something was committed.
+type news struct {
+	lock sync.Mutex
+	next chan struct{}
+}
+
+// wait returns a channel that is closed with the next commit.
+func (n *news) wait() <-chan struct{} {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	if n.next == nil {
+		n.next = make(chan struct{})
+	}
+	return n.next
+}
+
+func (n *news) tell() {
+	n.lock.Lock()
+	defer n.lock.Unlock()
+	if n.next != nil {
+		close(n.next)
+		n.next = nil
+	}
+}

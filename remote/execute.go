@@ -1,0 +1,95 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// FailedError says how many items of [Func.Execute] failed; it is the first of their errors too.
+type FailedError struct {
+	Run    string
+	Failed int
+	First  error // an [*ItemError]
+}
+
+func (e *FailedError) Error() string {
+	return fmt.Sprintf("remote: run %s: %d items failed, the first: %v", e.Run, e.Failed, e.First)
+}
+
+// Unwrap returns the first item's error.
+func (e *FailedError) Unwrap() error { return e.First }
+
+// Execute submits items, works them in this process along with all other workers of the cluster, and returns the
+// results in order, as the in-process call does. Items that failed have a zero value, and make a [*FailedError].
+//
+// With a [RunID] it goes on where an earlier call was ended, and the run's rows stay; without, they are removed at
+// the end. On one machine it cannot be faster than [amorsize.Execute]: an item costs some microseconds on its way
+// through the database.
+func (f *Func[T, R]) Execute(ctx context.Context, cluster *Cluster, items []T, opts ...SubmitOption) ([]R, error) {
+	how := submitting{}
+	for _, opt := range opts {
+		opt(&how)
+	}
+	keep := how.id != ""
+	if err := how.validate(); err != nil {
+		return nil, err
+	}
+	if f.invalid != nil {
+		return nil, f.invalid
+	}
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	var workers sync.WaitGroup
+	var problem atomic.Pointer[error]
+	workers.Go(func() {
+		if err := (Worker{only: how.id}).Work(working, cluster); err != nil {
+			problem.Store(&err)
+			stop()
+		}
+	})
+	defer workers.Wait()
+	defer stop()
+	run, err := f.Submit(working, cluster, slices.Values(items), append(slices.Clone(opts), RunID(how.id), Total(len(items)))...)
+	if err != nil {
+		if p := problem.Load(); p != nil {
+			err = *p
+		}
+		return nil, err
+	}
+	out, err := gather(working, run, len(items))
+	if p := problem.Load(); p != nil {
+		return out, *p
+	}
+	if !keep && ctx.Err() == nil {
+		stop()
+		workers.Wait()
+		if removed := run.Remove(ctx); removed != nil && err == nil {
+			err = removed
+		}
+	}
+	return out, err
+}
+
+func gather[R any](ctx context.Context, run *Run[R], items int) ([]R, error) {
+	out := make([]R, items)
+	var failed *FailedError
+	for r := range run.Results(ctx) {
+		switch {
+		case r.Index < 0:
+			return out, r.Err
+		case r.Err == nil:
+			out[r.Index] = r.Value
+		case failed == nil:
+			failed = &FailedError{Run: run.id, Failed: 1, First: r.Err}
+		default:
+			failed.Failed++
+		}
+	}
+	if failed != nil {
+		return out, failed
+	}
+	return out, nil
+}

@@ -1,0 +1,131 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"sync"
+
+	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/executor"
+	"github.com/amorsize/amorsize/retry"
+)
+
+// Func is a function that workers know by its name. Programs that submit items for it and programs that work them
+// register it under the same name; in most cases they are one program.
+type Func[T, R any] struct {
+	id      string
+	fn      func(context.Context, T) (R, error)
+	opts    []amorsize.Option
+	in      Codec[T]
+	out     Codec[R]
+	invalid error
+}
+
+// Register makes a function known to [Work] under a name: letters, digits, and . _ / - between them, up to 100. opts
+// are how a worker runs it, as for [amorsize.Execute]: policies first of all. A retry policy among them is the
+// run's: an item that still fails after it has failed for good. How many calls are in flight is found by
+// measurement, and kept from one chunk to the next.
+//
+// It is meant for variables of a package, and so it returns no error: an invalid name or option, or a name that is
+// taken, is returned by whatever the function is used for, and by [Work].
+func Register[T, R any](name string, fn func(T) (R, error), opts ...amorsize.Option) *Func[T, R] {
+	if fn == nil {
+		return RegisterContext[T, R](name, nil, opts...)
+	}
+	return RegisterContext(name, func(_ context.Context, item T) (R, error) { return fn(item) }, opts...)
+}
+
+// RegisterContext is [Register] for a function that takes a context: it ends when the worker is stopped and the
+// grace is over, and with the time-out of an item.
+func RegisterContext[T, R any](name string, fn func(context.Context, T) (R, error), opts ...amorsize.Option) *Func[T, R] {
+	return RegisterCodec(name, fn, JSON[T](), JSON[R](), opts...)
+}
+
+// RegisterEach is [RegisterContext] for a function that returns only an error, as [amorsize.ForEach] takes.
+func RegisterEach[T any](name string, fn func(context.Context, T) error, opts ...amorsize.Option) *Func[T, struct{}] {
+	if fn == nil {
+		return RegisterContext[T, struct{}](name, nil, opts...)
+	}
+	return RegisterContext(name, func(ctx context.Context, item T) (struct{}, error) { return struct{}{}, fn(ctx, item) }, opts...)
+}
+
+// RegisterCodec is [RegisterContext] for items and results that travel as other bytes than JSON.
+func RegisterCodec[T, R any](name string, fn func(context.Context, T) (R, error), in Codec[T], out Codec[R], opts ...amorsize.Option) *Func[T, R] {
+	f := &Func[T, R]{id: name, fn: fn, opts: opts, in: in, out: out}
+	f.invalid = f.validate()
+	f.invalid = errors.Join(f.invalid, registered.add(f))
+	return f
+}
+
+var functionName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._/-]{0,98}[A-Za-z0-9])?$`)
+
+func (f *Func[T, R]) validate() error {
+	if !functionName.MatchString(f.id) {
+		return &ConfigError{"Name", fmt.Sprintf("%q", f.id), "1 to 100 letters, digits, and . _ / - between them"}
+	}
+	if f.fn == nil {
+		return &ConfigError{"the function " + f.id, "nil", "a function"}
+	}
+	if f.in.Encode == nil || f.in.Decode == nil || f.out.Encode == nil || f.out.Decode == nil {
+		return &ConfigError{"the codec of " + f.id, "incomplete", "with Encode and Decode"}
+	}
+	_, err := amorsize.New(f.fn, f.opts...)
+	return err
+}
+
+// guarded has a panic be the item's failure: another item is not the worse for it, and it would be the same again.
+func (f *Func[T, R]) guarded(ctx context.Context, item T) (value R, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = retry.Permanent(&executor.PanicError{Value: p, Stack: debug.Stack()})
+		}
+	}()
+	return f.fn(ctx, item)
+}
+
+func (f *Func[T, R]) name() string      { return f.id }
+func (f *Func[T, R]) signature() string { return signature(f.in, f.out) }
+func (f *Func[T, R]) problem() error    { return f.invalid }
+
+// Name returns what the function was registered as.
+func (f *Func[T, R]) Name() string { return f.id }
+
+// function is a Func, whatever its types.
+type function interface {
+	name() string
+	signature() string
+	problem() error
+	open(ctx context.Context, limits limits) pipe
+}
+
+// registry is what a process has registered. It is the one piece of global state: a function is registered where it
+// is declared, as handlers of net/http and drivers of database/sql are, so that [Work] needs no list of them that
+// somebody forgets to extend.
+type registry struct {
+	lock      sync.Mutex
+	functions []function
+}
+
+var registered registry
+
+func (r *registry) add(f function) error {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	for _, other := range r.functions {
+		if other.name() == f.name() {
+			return &ConfigError{"Name", fmt.Sprintf("%q", f.name()), "a name that no other function has"}
+		}
+	}
+	r.functions = append(r.functions, f)
+	return nil
+}
+
+func (r *registry) all() []function {
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	return slices.Clone(r.functions)
+}

@@ -1,0 +1,298 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/amorsize/amorsize/remote/internal/frame"
+	"github.com/amorsize/amorsize/remote/internal/store"
+)
+
+// Result is what became of an item: Value, or Err, which is an [*ItemError]. With Index -1, Err is why there are no
+// further results.
+type Result[R any] struct {
+	Index int
+	Value R
+	Err   error
+}
+
+// Results yields what became of the items, in order, as it comes, from any process and as often as one likes. It
+// ends with the run. If ctx ends, or the run is canceled, the last result says so with Index -1.
+//
+// While the database is away it waits.
+func (r *Run[R]) Results(ctx context.Context) iter.Seq[Result[R]] { return r.ResultsFrom(ctx, 0) }
+
+// ResultsFrom is [Run.Results] from an item on.
+func (r *Run[R]) ResultsFrom(ctx context.Context, index int) iter.Seq[Result[R]] {
+	return func(yield func(Result[R]) bool) {
+		r.each(ctx, int64(max(index, 0)), true, func(index int64, data []byte, failed *store.Failure) bool {
+			return yield(r.result(index, data, failed))
+		}, func(err error) { yield(Result[R]{Index: -1, Err: err}) })
+	}
+}
+
+// Unordered yields what became of the items in no particular order, which is about that in which they end: for a
+// run whose slowest item should not hold up the others.
+func (r *Run[R]) Unordered(ctx context.Context) iter.Seq[Result[R]] {
+	return func(yield func(Result[R]) bool) {
+		r.each(ctx, 0, false, func(index int64, data []byte, failed *store.Failure) bool {
+			return yield(r.result(index, data, failed))
+		}, func(err error) { yield(Result[R]{Index: -1, Err: err}) })
+	}
+}
+
+// RawResults yields results as they were encoded, in order: for programs that do not know the run's function.
+func (h *Handle) RawResults(ctx context.Context) iter.Seq[Result[[]byte]] {
+	return func(yield func(Result[[]byte]) bool) {
+		h.each(ctx, 0, true, func(index int64, data []byte, failed *store.Failure) bool {
+			if failed != nil {
+				return yield(Result[[]byte]{Index: int(index), Err: h.itemError(failed)})
+			}
+			return yield(Result[[]byte]{Index: int(index), Value: data})
+		}, func(err error) { yield(Result[[]byte]{Index: -1, Err: err}) })
+	}
+}
+
+func (r *Run[R]) result(index int64, data []byte, failed *store.Failure) Result[R] {
+	if failed != nil {
+		return Result[R]{Index: int(index), Err: r.itemError(failed)}
+	}
+	value, err := r.out.Decode(data)
+	if err != nil {
+		return Result[R]{Index: int(index), Err: &RunError{r.id, fmt.Errorf("the result of item %d cannot be decoded: %w", index, err)}}
+	}
+	return Result[R]{Index: int(index), Value: value}
+}
+
+func (h *Handle) itemError(f *store.Failure) error {
+	return &ItemError{Run: h.id, Index: int(f.Item), Attempts: f.Attempts, Message: f.Error}
+}
+
+// visit is given an item's outcome, and returns false to hear no more.
+type visit func(index int64, data []byte, failed *store.Failure) bool
+
+// page bounds how many chunks' results are in memory.
+const page = 16
+
+// each visits outcomes until the run is over, and calls stopped if it ends before that.
+func (h *Handle) each(ctx context.Context, from int64, ordered bool, visit visit, stopped func(error)) {
+	wait := h.cluster.waiting()
+	seen := &gaps{next: from, from: from, ordered: ordered}
+	for {
+		news := h.cluster.news.wait()
+		found, left, err := h.visitNew(ctx, seen, visit)
+		if left {
+			return
+		}
+		if err == nil && found {
+			wait.reset()
+			continue
+		}
+		if err == nil {
+			var over bool
+			if over, err = h.over(ctx, seen); over || errors.Is(err, ErrCanceled) {
+				if err != nil {
+					stopped(&RunError{h.id, err})
+				}
+				return
+			}
+		}
+		if ctx.Err() != nil || errors.Is(err, store.ErrNoRun) {
+			stopped(&RunError{h.id, cmpErr(context.Cause(ctx), err)})
+			return
+		}
+		wait.next(ctx, news, err != nil)
+	}
+}
+
+// over says whether all outcomes were visited.
+func (h *Handle) over(ctx context.Context, seen *gaps) (bool, error) {
+	run, err := h.cluster.store.Run(ctx, h.id)
+	if err != nil {
+		return false, err
+	}
+	if run.Sealed && seen.complete(run.Items) {
+		_, err := h.cluster.store.Finish(ctx, h.id)
+		return err == nil, err
+	}
+	if run.State == store.RunCanceled {
+		return false, ErrCanceled
+	}
+	return false, nil
+}
+
+// visitNew visits what is there and was not visited.
+func (h *Handle) visitNew(ctx context.Context, seen *gaps, visit visit) (found, left bool, err error) {
+	for _, span := range seen.spans() {
+		results, err := h.cluster.store.Results(ctx, h.id, span, page)
+		if err != nil {
+			return found, false, err
+		}
+		for _, r := range results {
+			if !seen.takes(r.Start) {
+				break
+			}
+			ok, err := h.visitChunk(ctx, seen, r, visit)
+			if err != nil || !ok {
+				return found, err == nil, err
+			}
+			found = true
+			seen.add(r.Start, r.Count)
+		}
+	}
+	return found, false, nil
+}
+
+// visitChunk visits the outcomes of a chunk.
+func (h *Handle) visitChunk(ctx context.Context, seen *gaps, r store.Result, visit visit) (more bool, err error) {
+	failures, err := h.failures(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	rest := r.Data
+	for i := range r.Count {
+		data, failed, next, err := frame.NextOutcome(rest)
+		if err != nil {
+			return false, err
+		}
+		rest = next
+		index := r.Start + int64(i)
+		if index < seen.from {
+			continue
+		}
+		if !failed {
+			if !visit(index, data, nil) {
+				return false, nil
+			}
+			continue
+		}
+		f := failures[index]
+		switch {
+		case f == nil:
+			return false, fmt.Errorf("item %d failed, and there is no word of it", index)
+		case f.State == store.Mended && !visit(index, f.Value, nil), f.State != store.Mended && !visit(index, nil, f):
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// failures returns those of a chunk, once none of them is being run again.
+func (h *Handle) failures(ctx context.Context, r store.Result) (map[int64]*store.Failure, error) {
+	if r.Failed == 0 {
+		return nil, nil
+	}
+	wait := h.cluster.waiting()
+	for {
+		news := h.cluster.news.wait()
+		all, err := h.cluster.store.Failures(ctx, h.id, r.Start, "", r.Count)
+		if err != nil {
+			return nil, err
+		}
+		found, again := map[int64]*store.Failure{}, false
+		for i := range all {
+			if f := &all[i]; f.Item < r.Start+int64(r.Count) {
+				found[f.Item] = f
+				again = again || f.State == store.Again
+			}
+		}
+		if !again {
+			return found, nil
+		}
+		wait.next(ctx, news, false)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// gaps are the items whose outcomes were not visited: all from next on, and, if order does not matter, those that
+// were jumped over.
+type gaps struct {
+	ordered bool
+	from    int64 // the first that is wanted
+	next    int64
+	jumped  []store.Span
+}
+
+// spans is where to look.
+func (g *gaps) spans() []store.Span {
+	const most = 64
+	last := store.Span{Start: g.next, Within: g.next == g.from && g.from > 0}
+	return append(slices.Clone(g.jumped[:min(len(g.jumped), most)]), last)
+}
+
+// takes says whether a chunk's outcomes are wanted now.
+func (g *gaps) takes(start int64) bool { return !g.ordered || start <= g.next }
+
+func (g *gaps) add(start int64, count int) {
+	end := start + int64(count)
+	if start >= g.next {
+		if start > g.next {
+			g.jumped = append(g.jumped, store.Span{Start: g.next, Count: int(start - g.next)})
+		}
+		g.next = end
+		return
+	}
+	for i, gap := range g.jumped {
+		gapEnd := gap.Start + int64(gap.Count)
+		if start < gap.Start || start >= gapEnd {
+			continue
+		}
+		rest := []store.Span{}
+		if start > gap.Start {
+			rest = append(rest, store.Span{Start: gap.Start, Count: int(start - gap.Start)})
+		}
+		if end < gapEnd {
+			rest = append(rest, store.Span{Start: end, Count: int(gapEnd - end)})
+		}
+		g.jumped = append(g.jumped[:i], append(rest, g.jumped[i+1:]...)...)
+		return
+	}
+	g.next = max(g.next, end)
+}
+
+func (g *gaps) complete(items int64) bool { return g.next >= items && len(g.jumped) == 0 }
+
+// waiting is a wait for what others do: news of this process, or a look at the database now and then. While it goes
+// on somebody looks for workers that have died.
+type waiting struct {
+	cluster *Cluster
+	pause   time.Duration
+	reaped  time.Time
+}
+
+func (c *Cluster) waiting() *waiting {
+	return &waiting{cluster: c, pause: shortest, reaped: time.Now()}
+}
+
+const (
+	shortest = 5 * time.Millisecond
+	longest  = 250 * time.Millisecond
+	away     = 2 * time.Second // while the database is
+)
+
+func (w *waiting) reset() { w.pause = shortest }
+
+func (w *waiting) next(ctx context.Context, news <-chan struct{}, lost bool) {
+	most := longest
+	if lost {
+		most = away
+	}
+	timer := time.NewTimer(w.pause)
+	defer timer.Stop()
+	w.pause = min(w.pause*3/2, most)
+	select {
+	case <-ctx.Done():
+	case <-news:
+	case <-timer.C:
+	}
+	if ctx.Err() == nil && time.Since(w.reaped) >= w.cluster.cfg.Heartbeat {
+		w.reaped = time.Now()
+		w.cluster.reap(ctx)
+	}
+}
