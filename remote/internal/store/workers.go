@@ -309,16 +309,19 @@ func (s *Store) Strays(ctx context.Context, worker string, busy func(job int64) 
 	return freed, err
 }
 
+// lost is whether a run has chunks and no job. A chunk in quarantine has its job in another queue.
+const lost = `SELECT EXISTS (SELECT 1 FROM @chunk WHERE run = $1)
+	AND NOT EXISTS (SELECT 1 FROM @river_job WHERE queue IN ($2, '` + Quarantine + `') AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))`
+
+// Lost says whether a run has chunks and no job.
+func (s *Store) Lost(ctx context.Context, run Run) (is bool, err error) {
+	err = s.db.read(ctx, func(t tx) error { return t.one(lost, []any{run.ID, run.Queue}, &is) })
+	return is, err
+}
+
 // Sweep gives new jobs to the chunks of a run that has chunks and no job: a net under everything else.
 func (s *Store) Sweep(ctx context.Context, run Run) (found int, err error) {
-	const live = `('available', 'pending', 'retryable', 'running', 'scheduled')`
-	lost := `EXISTS (SELECT 1 FROM @chunk WHERE run = $1)
-		AND NOT EXISTS (SELECT 1 FROM @river_job WHERE queue = $2 AND state IN ` + live + `)
-		AND NOT EXISTS (SELECT 1 FROM @river_job WHERE queue = '` + Quarantine + `' AND state IN ` + live + `)`
-	suspicious := false
-	err = s.db.read(ctx, func(t tx) error {
-		return t.one(`SELECT `+lost, []any{run.ID, run.Queue}, &suspicious)
-	})
+	suspicious, err := s.Lost(ctx, run)
 	if err != nil || !suspicious {
 		return 0, err
 	}
@@ -328,7 +331,7 @@ func (s *Store) Sweep(ctx context.Context, run Run) (found int, err error) {
 		if _, err := t.exec(`UPDATE @run SET problem = problem WHERE id = $1`, run.ID); err != nil {
 			return err
 		}
-		if err := t.one(`SELECT `+lost, []any{run.ID, run.Queue}, &suspicious); err != nil || !suspicious {
+		if err := t.one(lost, []any{run.ID, run.Queue}, &suspicious); err != nil || !suspicious {
 			return err
 		}
 		var jobs []queued
@@ -349,4 +352,13 @@ func (s *Store) Sweep(ctx context.Context, run Run) (found int, err error) {
 		return s.insertJobs(t, jobs)
 	})
 	return found, err
+}
+
+// Vacuum says what keeps the database from cleaning up behind us; "" for nothing.
+func (s *Store) Vacuum(ctx context.Context) (problem string, err error) {
+	err = s.db.read(ctx, func(t tx) error {
+		problem, err = s.db.stuckVacuum(t)
+		return err
+	})
+	return problem, err
 }
