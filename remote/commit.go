@@ -83,13 +83,19 @@ func (c *committer) write(ctx context.Context) {
 	}
 }
 
+// answers is how long the database may take for a question: a server that hangs, or a network that was cut, says
+// nothing at all.
+const answers = 30 * time.Second
+
 // patiently calls the database until it answers, or ctx ends: it may be away for a while, and everything that was
 // done would be done again.
-func patiently(ctx context.Context, log *slog.Logger, what string, call func() error) error {
+func patiently(ctx context.Context, log *slog.Logger, what string, call func(context.Context) error) error {
 	const longest = 2 * time.Second
 	said := false
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, longest) {
-		err := call()
+		trip, stop := context.WithTimeout(ctx, answers)
+		err := call(trip)
+		stop()
 		if err == nil || ctx.Err() != nil || lasting(err) {
 			if err == nil && said {
 				log.InfoContext(ctx, "the database is back", "for", what)

@@ -80,7 +80,7 @@ const page = 16
 
 // each visits outcomes until the run is over, and calls stopped if it ends before that.
 func (h *Handle) each(ctx context.Context, from int64, ordered bool, visit visit, stopped func(error)) {
-	wait := h.cluster.waiting()
+	wait := h.cluster.lookout()
 	seen := &gaps{next: from, from: from, ordered: ordered}
 	for {
 		news := h.cluster.news.wait()
@@ -186,7 +186,7 @@ func (h *Handle) failures(ctx context.Context, r store.Result) (map[int64]*store
 	if r.Failed == 0 {
 		return nil, nil
 	}
-	wait := h.cluster.waiting()
+	wait := h.cluster.lookout()
 	for {
 		news := h.cluster.news.wait()
 		all, err := h.cluster.store.Failures(ctx, h.id, r.Start, "", r.Count)
@@ -258,16 +258,16 @@ func (g *gaps) add(start int64, count int) {
 
 func (g *gaps) complete(items int64) bool { return g.next >= items && len(g.jumped) == 0 }
 
-// waiting is a wait for what others do: news of this process, or a look at the database now and then. While it goes
+// lookout is a wait for what others do: news of this process, or a look at the database now and then. While it goes
 // on somebody looks for workers that have died.
-type waiting struct {
+type lookout struct {
 	cluster *Cluster
 	pause   time.Duration
 	reaped  time.Time
 }
 
-func (c *Cluster) waiting() *waiting {
-	return &waiting{cluster: c, pause: shortest, reaped: time.Now()}
+func (c *Cluster) lookout() *lookout {
+	return &lookout{cluster: c, pause: shortest, reaped: time.Now()}
 }
 
 const (
@@ -276,9 +276,9 @@ const (
 	away     = 2 * time.Second // while the database is
 )
 
-func (w *waiting) reset() { w.pause = shortest }
+func (w *lookout) reset() { w.pause = shortest }
 
-func (w *waiting) next(ctx context.Context, news <-chan struct{}, lost bool) {
+func (w *lookout) next(ctx context.Context, news <-chan struct{}, lost bool) {
 	most := longest
 	if lost {
 		most = away

@@ -170,7 +170,7 @@ func (c *Cluster) Prune(ctx context.Context, before time.Time) (removed []string
 // canceled, or when ctx ends. It needs no worker in this process, but if there is none anywhere it waits for one.
 // While it waits it looks for workers that have died.
 func (h *Handle) Wait(ctx context.Context) (Info, error) {
-	wait := h.cluster.waiting()
+	wait := h.cluster.lookout()
 	for {
 		news := h.cluster.news.wait()
 		complete, err := h.cluster.store.Finish(ctx, h.id)

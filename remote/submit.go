@@ -106,7 +106,7 @@ const (
 )
 
 func (s *submission[T, R]) submit(ctx context.Context, items iter.Seq[T]) error {
-	err := patiently(ctx, s.cluster.cfg.Logger, "begin a run", func() (err error) {
+	err := patiently(ctx, s.cluster.cfg.Logger, "begin a run", func(ctx context.Context) (err error) {
 		s.run, err = s.cluster.store.Create(ctx, s.how.id, s.fn.id, s.fn.signature())
 		return err
 	})
@@ -180,7 +180,7 @@ func (s *submission[T, R]) flush(ctx context.Context, last bool) error {
 		}
 		chunks := s.cut(last)
 		taken, digest := s.digest(chunks)
-		err := patiently(ctx, s.cluster.cfg.Logger, "submit items", func() (err error) {
+		err := patiently(ctx, s.cluster.cfg.Logger, "submit items", func(ctx context.Context) (err error) {
 			var next store.Run
 			next, err = s.cluster.store.Append(ctx, s.run, chunks, digest, last)
 			if err == nil || errors.Is(err, store.ErrCursor) {

@@ -141,7 +141,7 @@ func (c *crew) do(ctx context.Context, job store.Job, id int64) (done bool, agai
 	defer c.mark(id, false)
 	var chunk store.Chunk
 	there := false
-	err := patiently(ctx, c.log, "read a chunk", func() (err error) {
+	err := patiently(ctx, c.log, "read a chunk", func(ctx context.Context) (err error) {
 		chunk, there, err = c.store.Chunk(ctx, job.Key())
 		return err
 	})
@@ -178,7 +178,7 @@ func (c *crew) keep(ctx context.Context, result store.Done) (done bool, again ti
 	defer stop()
 	defer context.AfterFunc(c.items, func() { time.AfterFunc(c.cfg.Grace, stop) })()
 	accepted := false
-	err := patiently(ctx, c.log, "write a result", func() (err error) {
+	err := patiently(ctx, c.log, "write a result", func(ctx context.Context) (err error) {
 		accepted, err = c.commit.put(ctx, result)
 		return err
 	})
@@ -253,7 +253,7 @@ func (c *crew) suits(r store.Run) error {
 }
 
 func (c *crew) shed(ctx context.Context, kept store.Chunk, pieces []store.Chunk) (shed bool, err error) {
-	err = patiently(ctx, c.log, "give items to other workers", func() error {
+	err = patiently(ctx, c.log, "give items to other workers", func(ctx context.Context) error {
 		shed, err = c.store.Shed(ctx, kept, pieces)
 		return err
 	})

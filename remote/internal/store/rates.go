@@ -6,7 +6,7 @@ import (
 )
 
 // Lease is a part of a limit that all machines share: so many tokens, the first of them due after Wait, and the
-// others one Interval after the other. Paused is how long everybody is held back, from now on.
+// others one interval after the other. Wait is negative where a burst is there: those were due in the past. Paused is how long everybody is held back, from now on.
 type Lease struct {
 	Tokens int
 	Wait   time.Duration
@@ -28,7 +28,7 @@ func (s *Store) Reserve(ctx context.Context, name string, tokens int, interval t
 			ON CONFLICT (name) DO UPDATE SET due =
 				CASE WHEN r.due < `+now+` * 1000 - CAST($3 AS bigint) THEN `+now+` * 1000 - CAST($3 AS bigint) ELSE r.due END + CAST($2 AS bigint)
 			RETURNING due, paused, `+now, []any{name, step, credit}, &due, &paused, &instant)
-		lease.Wait = max(0, time.Duration(due-step-instant*1000))
+		lease.Wait = time.Duration(due - step - instant*1000)
 		lease.Paused = max(0, time.Duration(paused-instant)*time.Microsecond)
 		return err
 	})
