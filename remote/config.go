@@ -103,7 +103,9 @@ type Cluster struct {
 //	sqlite:runs.db                    a file, and no server; for the processes of one machine
 //	postgres://user@host/database     for any number of machines; a connection string of pgx
 //
-// It makes the tables if there are none. Those of another version it refuses, with [ErrVersion]; see [Migrate].
+// It makes the tables if there are none. Those of another version it refuses, with [ErrVersion]; see [Migrate]. While
+// the database cannot be reached it waits, and says so to the logger, until ctx ends; an address, a user or a database that
+// does not exist is an error at once.
 func Open(ctx context.Context, url string) (*Cluster, error) { return Config{}.Open(ctx, url) }
 
 // Open connects to a database with these settings; see the function [Open].
@@ -112,7 +114,7 @@ func (c Config) Open(ctx context.Context, url string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := cluster.store.Check(ctx); err != nil {
+	if err := patiently(ctx, cluster.cfg.Logger, "open the database", cluster.store.Check); err != nil {
 		cluster.Close()
 		return nil, failed("open", err)
 	}

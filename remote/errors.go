@@ -88,5 +88,10 @@ func (h warnings) WithGroup(name string) slog.Handler { return warnings{h.Handle
 
 // lasting says that to try again would not help.
 func lasting(err error) bool {
-	return errors.Is(err, store.ErrNoRun) || errors.Is(err, store.ErrCursor) || errors.Is(err, store.ErrVersion) || errors.Is(err, store.ErrURL)
+	for _, known := range []error{store.ErrNoRun, store.ErrCursor, store.ErrVersion, store.ErrURL, ErrConfig} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return store.Lasting(err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/amorsize/amorsize/internal/answer"
@@ -44,6 +45,8 @@ type SharedLimiter struct {
 	next time.Time     // when its next token is due: before that, if a burst was there
 	left int           // how many there are
 	size int           // of the next lease
+
+	tokens, trips atomic.Int64
 
 	lock   sync.Mutex
 	paused time.Time // until when everybody is held back
@@ -148,11 +151,15 @@ func (l *SharedLimiter) Wait(ctx context.Context) error {
 			return err
 		}
 		if !l.held() {
+			l.tokens.Add(1)
 			return nil
 		}
 		// A pause has begun since. All tokens of before are void: or those who have them would go at once when it ends.
 	}
 }
+
+// Spent returns how many tokens this process has spent, and how often it has asked the database for some.
+func (l *SharedLimiter) Spent() (tokens, trips int64) { return l.tokens.Load(), l.trips.Load() }
 
 // take returns when the next token is due.
 func (l *SharedLimiter) take(ctx context.Context, w *sharedWait) (due time.Time, err error) {
@@ -236,6 +243,7 @@ func (l *SharedLimiter) lease(ctx context.Context, w *sharedWait) error {
 	}
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
 		trip, stop := context.WithTimeout(ctx, tripTime)
+		l.trips.Add(1)
 		lease, err := l.rows.Reserve(trip, l.name, min(l.size, most), l.interval, l.policy.BurstSize)
 		stop()
 		now := time.Now()

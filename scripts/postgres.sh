@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # Starts or stops a PostgreSQL of its own on a socket in DIR, with so many
 # connections allowed, and prints how to connect to it. Installs it where it may.
-#   scripts/postgres.sh start DIR CONNECTIONS | stop DIR
+#   scripts/postgres.sh start DIR CONNECTIONS [ADDRESS NETWORK] | again DIR | stop DIR
+# With ADDRESS it listens there too, for NETWORK; "again" starts one anew that was
+# stopped. With PG_FSYNC=on commits wait for the disk, as they do in earnest.
 set -euo pipefail
 what=$1 dir=$2
 find_bin() {
@@ -32,16 +34,27 @@ fi
 case $what in
 start)
   as "$bin/initdb" -D "$dir/data" -U amorsize -A trust --no-sync >/dev/null
-  as "$bin/pg_ctl" -D "$dir/data" -w -s -l "$dir/log" \
-    -o "-c listen_addresses='' -k $dir -c max_connections=$3 -c superuser_reserved_connections=0 -c fsync=off -c max_wal_senders=0" start >/dev/null
+  cat >>"$dir/data/postgresql.conf" <<CONF
+listen_addresses = '${4:-}'
+unix_socket_directories = '$dir'
+max_connections = $3
+superuser_reserved_connections = 0
+fsync = ${PG_FSYNC:-off}
+max_wal_senders = 0
+CONF
+  [ -z "${5:-}" ] || echo "host all all $5 trust" >>"$dir/data/pg_hba.conf"
+  as "$bin/pg_ctl" -D "$dir/data" -w -s -l "$dir/log" start >/dev/null
   chmod 755 "$dir"
   echo "host=$dir user=amorsize dbname=postgres sslmode=disable"
+  ;;
+again)
+  as "$bin/pg_ctl" -D "$dir/data" -w -s -l "$dir/log" start >/dev/null
   ;;
 stop)
   as "$bin/pg_ctl" -D "$dir/data" -m immediate -s stop >/dev/null
   ;;
 *)
-  echo "usage: $0 start DIR CONNECTIONS | stop DIR" >&2
+  echo "usage: $0 start DIR CONNECTIONS [ADDRESS NETWORK] | again DIR | stop DIR" >&2
   exit 2
   ;;
 esac

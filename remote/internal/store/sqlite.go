@@ -57,7 +57,7 @@ func openSQLite(ctx context.Context, path string, o Options) (database, error) {
 		return nil, err
 	}
 	s.writer.SetMaxOpenConns(1)
-	if err := s.writer.PingContext(ctx); err != nil {
+	if err := s.writer.PingContext(ctx); err != nil { // so a file that cannot be opened is told of at once
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), s.writer.Close())
 	}
 	if s.reader, err = open("deferred", "query_only(true)"); err != nil {
