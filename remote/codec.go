@@ -40,8 +40,7 @@ func describe(t reflect.Type, within []reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Struct:
 		fields := []string{}
-		for i := range t.NumField() {
-			f := t.Field(i)
+		for f := range t.Fields() {
 			if !f.IsExported() {
 				continue
 			}

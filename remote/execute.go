@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 )
 
 // FailedError says how many items of [Func.Execute] failed; it is the first of their errors too.
@@ -40,37 +39,35 @@ func (f *Func[T, R]) Execute(ctx context.Context, cluster *Cluster, items []T, o
 	if f.invalid != nil {
 		return nil, f.invalid
 	}
-	working, stop := context.WithCancel(ctx)
-	defer stop()
-	var workers sync.WaitGroup
-	var problem atomic.Pointer[error]
-	workers.Go(func() {
+	working, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var worker sync.WaitGroup
+	worker.Go(func() {
 		if err := (Worker{only: how.id}).Work(working, cluster); err != nil {
-			problem.Store(&err)
-			stop()
+			stop(err)
 		}
 	})
-	defer workers.Wait()
-	defer stop()
-	run, err := f.Submit(working, cluster, slices.Values(items), append(slices.Clone(opts), RunID(how.id), Total(len(items)))...)
-	if err != nil {
-		if p := problem.Load(); p != nil {
-			err = *p
-		}
-		return nil, err
+	out, err := f.through(working, cluster, items, append(slices.Clone(opts), RunID(how.id), Total(len(items))))
+	if problem := context.Cause(working); err != nil && problem != nil {
+		err = problem // the worker's, or why ctx ended
 	}
-	out, err := gather(working, run, len(items))
-	if p := problem.Load(); p != nil {
-		return out, *p
-	}
+	stop(nil)
+	worker.Wait()
 	if !keep && ctx.Err() == nil {
-		stop()
-		workers.Wait()
-		if removed := run.Remove(ctx); removed != nil && err == nil {
-			err = removed
+		if run, is := cluster.Run(ctx, how.id); is == nil {
+			err = cmpErr(err, run.Remove(ctx))
 		}
 	}
 	return out, err
+}
+
+// through submits items and gathers their results.
+func (f *Func[T, R]) through(ctx context.Context, cluster *Cluster, items []T, opts []SubmitOption) ([]R, error) {
+	run, err := f.Submit(ctx, cluster, slices.Values(items), opts...)
+	if err != nil {
+		return nil, err
+	}
+	return gather(ctx, run, len(items))
 }
 
 func gather[R any](ctx context.Context, run *Run[R], items int) ([]R, error) {

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/amorsize/amorsize/remote/internal/chunking"
@@ -74,11 +75,7 @@ func (c *crew) adjust(ctx context.Context, runs []store.Run) {
 func (c *crew) followed() map[string]*queue {
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	all := make(map[string]*queue, len(c.queues))
-	for id, q := range c.queues {
-		all[id] = q
-	}
-	return all
+	return maps.Clone(c.queues)
 }
 
 // change is how far off the number of slots must be before it is worth to wait for the chunks under way.

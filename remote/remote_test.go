@@ -15,11 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
-	"github.com/amorsize/amorsize/ratelimit"
+	"github.com/amorsize/amorsize"
 	"github.com/amorsize/amorsize/remote/internal/pgtest"
 	"github.com/amorsize/amorsize/retry"
-
-	"github.com/amorsize/amorsize"
 )
 
 func TestMain(m *testing.M) {
@@ -33,8 +31,8 @@ func TestMain(m *testing.M) {
 }
 
 // both runs a test on either database.
-func both(t *testing.T, cfg Config, test func(t *testing.T, c *Cluster)) {
-	cfg.Logger = slog.New(slog.DiscardHandler)
+func both(t *testing.T, test func(t *testing.T, c *Cluster)) {
+	cfg := Config{Logger: slog.New(slog.DiscardHandler)}
 	t.Run("sqlite", func(t *testing.T) {
 		test(t, opened(t, cfg, "sqlite:"+filepath.Join(t.TempDir(), "runs.db")))
 	})
@@ -87,7 +85,6 @@ var (
 		}
 		return n, nil
 	})
-	_ = ratelimit.Policy{}
 )
 
 func ints(n int) []int {
@@ -99,7 +96,7 @@ func ints(n int) []int {
 }
 
 func TestExecute(t *testing.T) {
-	both(t, Config{}, func(t *testing.T, c *Cluster) {
+	both(t, func(t *testing.T, c *Cluster) {
 		out, err := triple.Execute(t.Context(), c, ints(5000))
 		require.NoError(t, err)
 		require.Len(t, out, 5000)
@@ -113,7 +110,7 @@ func TestExecute(t *testing.T) {
 }
 
 func TestSubmitWorkResults(t *testing.T) {
-	both(t, Config{}, func(t *testing.T, c *Cluster) {
+	both(t, func(t *testing.T, c *Cluster) {
 		run, err := triple.Submit(t.Context(), c, slices.Values(ints(1000)), RunID("Night of 26/11"))
 		require.NoError(t, err)
 		info, err := run.Info(t.Context())
@@ -174,7 +171,7 @@ func TestSubmitWorkResults(t *testing.T) {
 }
 
 func TestFailures(t *testing.T) {
-	both(t, Config{}, func(t *testing.T, c *Cluster) {
+	both(t, func(t *testing.T, c *Cluster) {
 		works(t, c)
 		run, err := picky.Submit(t.Context(), c, slices.Values(ints(100)))
 		require.NoError(t, err)
@@ -225,7 +222,7 @@ func TestFailures(t *testing.T) {
 }
 
 func TestStates(t *testing.T) {
-	both(t, Config{}, func(t *testing.T, c *Cluster) {
+	both(t, func(t *testing.T, c *Cluster) {
 		run, err := triple.Submit(t.Context(), c, slices.Values(ints(100)), RunID("p"))
 		require.NoError(t, err)
 		require.NoError(t, run.Pause(t.Context()))

@@ -153,22 +153,22 @@ func (c *crew) do(ctx context.Context, job store.Job, id int64) (done bool, agai
 	}
 	pipe, err := c.pipe(ctx, job.Run)
 	if err != nil {
-		return c.decline(ctx, job, err)
+		return false, c.decline(ctx, job, err)
 	}
 	result, err := pipe.work(c.items, chunk)
 	if err != nil {
-		return c.decline(ctx, job, err)
+		return false, c.decline(ctx, job, err)
 	}
 	return c.keep(context.WithoutCancel(ctx), result)
 }
 
 // decline leaves a chunk to others, at once if this worker is being stopped.
-func (c *crew) decline(ctx context.Context, job store.Job, err error) (done bool, again time.Duration) {
+func (c *crew) decline(ctx context.Context, job store.Job, err error) (again time.Duration) {
 	if errors.Is(err, errGivenBack) {
-		return false, 0
+		return 0
 	}
 	c.log.WarnContext(ctx, "a chunk is left to other workers", "run", job.Run, "from", job.Start, "error", err)
-	return false, soon
+	return soon
 }
 
 // keep writes a result down.

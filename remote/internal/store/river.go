@@ -179,7 +179,7 @@ type Fetch struct{ w working }
 func (s *Store) Work(ctx context.Context, w Working) (*Fetch, error) {
 	working, err := s.db.work(ctx, w)
 	if err != nil {
-		return nil, fmt.Errorf("River: %w", err)
+		return nil, fmt.Errorf("start River: %w", err)
 	}
 	return &Fetch{working}, nil
 }

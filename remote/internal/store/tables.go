@@ -121,7 +121,7 @@ func (s *Store) known(ctx context.Context, found int) error {
 // Migrate brings the tables to this program's version. It may be called by several at once.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.db.migrateJobs(ctx); err != nil {
-		return fmt.Errorf("River's tables: %w", err)
+		return fmt.Errorf("make River's tables: %w", err)
 	}
 	return s.db.write(ctx, func(t tx) error {
 		if err := s.db.lock(t); err != nil {
