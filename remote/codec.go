@@ -14,6 +14,9 @@ type Codec[T any] struct {
 	Name   string
 	Encode func(T) ([]byte, error)
 	Decode func([]byte) (T, error)
+	// DecodeAll decodes many at once, where that takes less time than one after the other; nil if it doesn't. If it
+	// fails they are decoded one after the other.
+	DecodeAll func([][]byte) ([]T, error)
 }
 
 // JSON is the codec of functions that name none: encoding/json.
@@ -22,7 +25,46 @@ func JSON[T any]() Codec[T] {
 		Name:   "json",
 		Encode: func(v T) ([]byte, error) { return json.Marshal(v) },
 		Decode: func(data []byte) (v T, err error) { return v, json.Unmarshal(data, &v) },
+		DecodeAll: func(all [][]byte) (values []T, err error) {
+			array := make([]byte, 1, 2+total(all))
+			array[0] = '['
+			for i, data := range all {
+				if i > 0 {
+					array = append(array, ',')
+				}
+				array = append(array, data...)
+			}
+			values = make([]T, 0, len(all))
+			return values, json.Unmarshal(append(array, ']'), &values)
+		},
 	}
+}
+
+func total(all [][]byte) (bytes int) {
+	for _, data := range all {
+		bytes += len(data) + 1
+	}
+	return bytes
+}
+
+// all decodes; wrong says what is wrong with those that cannot be.
+func (c Codec[T]) all(encoded [][]byte) (values []T, wrong map[int]error) {
+	if c.DecodeAll != nil {
+		if values, err := c.DecodeAll(encoded); err == nil && len(values) == len(encoded) {
+			return values, nil
+		}
+	}
+	values = make([]T, len(encoded))
+	for i, data := range encoded {
+		var err error
+		if values[i], err = c.Decode(data); err != nil {
+			if wrong == nil {
+				wrong = map[int]error{}
+			}
+			wrong[i] = fmt.Errorf("it cannot be decoded: %w", err)
+		}
+	}
+	return values, wrong
 }
 
 // signature describes types as far as it matters for what was encoded: a program whose types have changed since a

@@ -40,23 +40,17 @@ func newLoad[T, R any](f *Func[T, R], c store.Chunk) (*load[T, R], error) {
 		return nil, err
 	}
 	l := &load[T, R]{chunk: c, items: items, done: make(chan struct{}), keep: len(items), limit: len(items)}
-	l.decoded, l.values, l.errs = make([]T, len(items)), make([]R, len(items)), make([]error, len(items))
+	l.values, l.errs = make([]R, len(items)), make([]error, len(items))
+	payloads := items
 	if c.Round > 0 {
-		l.indices = make([]int64, len(items))
-	}
-	for i, item := range items {
-		if c.Round > 0 {
-			if l.indices[i], item, err = store.Unindexed(item); err != nil {
+		payloads, l.indices = make([][]byte, len(items)), make([]int64, len(items))
+		for i, item := range items {
+			if l.indices[i], payloads[i], err = store.Unindexed(item); err != nil {
 				return nil, err
 			}
 		}
-		if l.decoded[i], err = f.in.Decode(item); err != nil {
-			if l.wrong == nil {
-				l.wrong = map[int]error{}
-			}
-			l.wrong[i] = fmt.Errorf("it cannot be decoded: %w", err)
-		}
 	}
+	l.decoded, l.wrong = f.in.all(payloads)
 	if l.wrong != nil {
 		for i := range items {
 			if l.wrong[i] == nil {

@@ -28,52 +28,62 @@ func (r *Run[R]) Results(ctx context.Context) iter.Seq[Result[R]] { return r.Res
 
 // ResultsFrom is [Run.Results] from an item on.
 func (r *Run[R]) ResultsFrom(ctx context.Context, index int) iter.Seq[Result[R]] {
-	return func(yield func(Result[R]) bool) {
-		r.each(ctx, int64(max(index, 0)), true, func(index int64, data []byte, failed *store.Failure) bool {
-			return yield(r.result(index, data, failed))
-		}, func(err error) { yield(Result[R]{Index: -1, Err: err}) })
-	}
+	return r.results(ctx, index, true)
 }
 
 // Unordered yields what became of the items in no particular order, which is about that in which they end: for a
 // run whose slowest item should not hold up the others.
-func (r *Run[R]) Unordered(ctx context.Context) iter.Seq[Result[R]] {
+func (r *Run[R]) Unordered(ctx context.Context) iter.Seq[Result[R]] { return r.results(ctx, 0, false) }
+
+func (r *Run[R]) results(ctx context.Context, from int, ordered bool) iter.Seq[Result[R]] {
 	return func(yield func(Result[R]) bool) {
-		r.each(ctx, 0, false, func(index int64, data []byte, failed *store.Failure) bool {
-			return yield(r.result(index, data, failed))
-		}, func(err error) { yield(Result[R]{Index: -1, Err: err}) })
+		decoded(ctx, &r.Handle, r.out, int64(max(from, 0)), ordered, yield)
 	}
 }
 
 // RawResults yields results as they were encoded, in order: for programs that do not know the run's function.
 func (h *Handle) RawResults(ctx context.Context) iter.Seq[Result[[]byte]] {
 	return func(yield func(Result[[]byte]) bool) {
-		h.each(ctx, 0, true, func(index int64, data []byte, failed *store.Failure) bool {
-			if failed != nil {
-				return yield(Result[[]byte]{Index: int(index), Err: h.itemError(failed)})
-			}
-			return yield(Result[[]byte]{Index: int(index), Value: data})
-		}, func(err error) { yield(Result[[]byte]{Index: -1, Err: err}) })
+		asTheyAre := Codec[[]byte]{
+			Decode:    func(data []byte) ([]byte, error) { return data, nil },
+			DecodeAll: func(all [][]byte) ([][]byte, error) { return all, nil },
+		}
+		decoded(ctx, h, asTheyAre, 0, true, yield)
 	}
 }
 
-func (r *Run[R]) result(index int64, data []byte, failed *store.Failure) Result[R] {
-	if failed != nil {
-		return Result[R]{Index: int(index), Err: r.itemError(failed)}
-	}
-	value, err := r.out.Decode(data)
-	if err != nil {
-		return Result[R]{Index: int(index), Err: &RunError{r.id, fmt.Errorf("the result of item %d cannot be decoded: %w", index, err)}}
-	}
-	return Result[R]{Index: int(index), Value: value}
+// decoded yields results from an item on.
+func decoded[R any](ctx context.Context, h *Handle, out Codec[R], from int64, ordered bool, yield func(Result[R]) bool) {
+	h.each(ctx, from, ordered, func(o outcomes, from int64) bool {
+		values, wrong := out.all(o.data)
+		for i, value := range values {
+			r := Result[R]{Index: int(o.start) + i, Value: value}
+			if f := o.failed[i]; f != nil {
+				r = Result[R]{Index: r.Index, Err: h.itemError(f)}
+			} else if err := wrong[i]; err != nil {
+				r = Result[R]{Index: r.Index, Err: &RunError{h.id, fmt.Errorf("the result of item %d: %w", r.Index, err)}}
+			}
+			if int64(r.Index) >= from && !yield(r) {
+				return false
+			}
+		}
+		return true
+	}, func(err error) { yield(Result[R]{Index: -1, Err: err}) })
 }
 
 func (h *Handle) itemError(f *store.Failure) error {
 	return &ItemError{Run: h.id, Index: int(f.Item), Attempts: f.Attempts, Message: f.Error}
 }
 
-// visit is given an item's outcome, and returns false to hear no more.
-type visit func(index int64, data []byte, failed *store.Failure) bool
+// outcomes are those of a chunk: the encoded results, "null" for an item that failed.
+type outcomes struct {
+	start  int64
+	data   [][]byte
+	failed map[int]*store.Failure
+}
+
+// visit is given outcomes, of which those before an item are not wanted, and returns false to hear no more.
+type visit func(o outcomes, from int64) bool
 
 // page bounds how many chunks' results are in memory.
 const page = 16
@@ -153,33 +163,31 @@ func (h *Handle) visitChunk(ctx context.Context, seen *gaps, r store.Result, vis
 	if err != nil {
 		return false, err
 	}
+	o := outcomes{start: r.Start, data: make([][]byte, r.Count), failed: map[int]*store.Failure{}}
 	rest := r.Data
-	for i := range r.Count {
-		data, failed, next, err := frame.NextOutcome(rest)
-		if err != nil {
+	for i := range o.data {
+		var failed bool
+		if o.data[i], failed, rest, err = frame.NextOutcome(rest); err != nil {
 			return false, err
 		}
-		rest = next
-		index := r.Start + int64(i)
-		if index < seen.from {
-			continue
-		}
 		if !failed {
-			if !visit(index, data, nil) {
-				return false, nil
-			}
 			continue
 		}
-		f := failures[index]
+		f := failures[r.Start+int64(i)]
 		switch {
 		case f == nil:
-			return false, fmt.Errorf("item %d failed, and there is no word of it", index)
-		case f.State == store.Mended && !visit(index, f.Value, nil), f.State != store.Mended && !visit(index, nil, f):
-			return false, nil
+			return false, fmt.Errorf("item %d failed, and there is no word of it", r.Start+int64(i))
+		case f.State == store.Mended:
+			o.data[i] = f.Value
+		default:
+			o.data[i], o.failed[i] = nothing, f
 		}
 	}
-	return true, nil
+	return visit(o, seen.from), nil
 }
+
+// nothing stands for the result of an item that failed.
+var nothing = []byte("null")
 
 // failures returns those of a chunk, once none of them is being run again.
 func (h *Handle) failures(ctx context.Context, r store.Result) (map[int64]*store.Failure, error) {

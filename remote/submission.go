@@ -23,8 +23,8 @@ type submission[T, R any] struct {
 	hash    hash.Hash // of all items before at
 	at      int64     // how many items were hashed
 
-	waiting [][]byte // encoded, from at on
-	bytes   int      // of those
+	packed []byte // encoded items from at on, in frames
+	ends   []int  // where in packed each of them ends
 	since   time.Time
 	size    int // items of the next chunks
 	batches int
@@ -80,39 +80,43 @@ func (s *submission[T, R]) same() error {
 
 func (s *submission[T, R]) add(item T) error {
 	data, err := s.fn.in.Encode(item)
-	index := s.at + int64(len(s.waiting))
+	index := s.at + int64(len(s.ends))
 	if err != nil {
 		return fmt.Errorf("item %d cannot be encoded: %w", index, err)
 	}
 	if most := s.cluster.cfg.MaxItemBytes; len(data) > most {
 		return fmt.Errorf("item %d is %w: %d bytes, MaxItemBytes is %d", index, ErrTooLarge, len(data), most)
 	}
-	if len(s.waiting) == 0 {
+	if len(s.ends) == 0 {
 		s.since = time.Now()
 	}
-	s.waiting = append(s.waiting, data)
-	s.bytes += len(data)
+	s.packed = frame.Append(s.packed, data)
+	s.ends = append(s.ends, len(s.packed))
 	return nil
 }
 
 func (s *submission[T, R]) full() bool {
-	return len(s.waiting) >= batchChunks*s.size || s.bytes >= batchBytes ||
-		len(s.waiting) >= s.size && time.Since(s.since) >= batchTime
+	return len(s.ends) >= batchChunks*s.size || len(s.packed) >= batchBytes ||
+		len(s.ends) >= s.size && time.Since(s.since) >= batchTime
 }
 
 // flush writes what waits, and seals the run if that is all. Items that the run has already are only compared:
 // of an earlier submission, or of another coordinator that is ahead.
 func (s *submission[T, R]) flush(ctx context.Context, last bool) error {
 	for {
-		if err := s.skip(last); err != nil || s.run.Sealed || len(s.waiting) == 0 && !last {
+		if err := s.skip(last); err != nil || s.run.Sealed || len(s.ends) == 0 && !last {
 			return err
 		}
 		if s.at < s.run.Items { // all of this is there, and more
 			return nil
 		}
 		chunks := s.cut(last)
-		taken, digest := s.digest(chunks)
-		err := patiently(ctx, s.cluster.cfg.Logger, "submit items", func(ctx context.Context) (err error) {
+		taken, ahead, err := s.ahead(chunks)
+		if err != nil {
+			return err
+		}
+		digest := ahead.Sum(nil)
+		err = patiently(ctx, s.cluster.cfg.Logger, "submit items", func(ctx context.Context) (err error) {
 			var next store.Run
 			next, err = s.cluster.store.Append(ctx, s.run, chunks, digest, last)
 			if err == nil || errors.Is(err, store.ErrCursor) {
@@ -122,7 +126,8 @@ func (s *submission[T, R]) flush(ctx context.Context, last bool) error {
 		})
 		switch {
 		case err == nil:
-			s.drop(taken)
+			s.hash = ahead
+			s.forget(taken)
 			s.measure(ctx)
 			s.cluster.news.tell()
 			return nil
@@ -136,12 +141,12 @@ func (s *submission[T, R]) flush(ctx context.Context, last bool) error {
 
 // skip goes past items that the run has, and compares them with those it has.
 func (s *submission[T, R]) skip(last bool) error {
-	if n := min(s.run.Items-s.at, int64(len(s.waiting))); n > 0 {
+	if n := min(s.run.Items-s.at, int64(len(s.ends))); n > 0 {
 		s.drop(int(n))
 	}
 	behind := s.at < s.run.Items
 	switch {
-	case behind && last, s.run.Sealed && len(s.waiting) > 0 && !behind:
+	case behind && last, s.run.Sealed && len(s.ends) > 0 && !behind:
 		return fmt.Errorf("%w: it has %d, and these are %s", ErrOtherItems, s.run.Items, s.howMany(last))
 	case !behind && s.at == s.run.Items && s.run.Items > 0 && !bytes.Equal(s.hash.Sum(nil), s.run.Digest):
 		return fmt.Errorf("%w: one of the first %d is another one", ErrOtherItems, s.run.Items)
@@ -151,61 +156,62 @@ func (s *submission[T, R]) skip(last bool) error {
 
 func (s *submission[T, R]) howMany(last bool) string {
 	if last {
-		return fmt.Sprint(s.at + int64(len(s.waiting)))
+		return fmt.Sprint(s.at + int64(len(s.ends)))
 	}
 	return "more"
 }
 
 // drop hashes the first items that wait, and forgets them.
 func (s *submission[T, R]) drop(n int) {
-	for _, item := range s.waiting[:n] {
-		s.hash.Write(frame.Append(nil, item))
-		s.bytes -= len(item)
+	s.hash.Write(s.packed[:s.ends[n-1]])
+	s.forget(n)
+}
+
+// forget takes the first items away that wait.
+func (s *submission[T, R]) forget(n int) {
+	if n == 0 {
+		return
+	}
+	cut := s.ends[n-1]
+	s.packed = append(s.packed[:0], s.packed[cut:]...)
+	s.ends = append(s.ends[:0], s.ends[n:]...)
+	for i := range s.ends {
+		s.ends[i] -= cut
 	}
 	s.at += int64(n)
-	s.waiting = append(s.waiting[:0:0], s.waiting[n:]...)
 	s.since = time.Now()
 }
 
 // cut makes chunks of what waits; but for the last time, whole ones.
 func (s *submission[T, R]) cut(last bool) []store.Chunk {
 	var chunks []store.Chunk
-	start := s.at
-	for rest := s.waiting; len(rest) > 0; {
-		n, size := 0, 0
-		for n < len(rest) && n < s.size && (n == 0 || size+len(rest[n]) <= chunking.MaxBytes) {
-			size += len(rest[n])
+	for from, begin := 0, 0; from < len(s.ends); {
+		n := 1
+		for from+n < len(s.ends) && n < s.size && s.ends[from+n]-begin <= chunking.MaxBytes {
 			n++
 		}
-		if n == len(rest) && n < s.size && !last && len(chunks) > 0 {
+		if from+n == len(s.ends) && n < s.size && !last && len(chunks) > 0 {
 			break
 		}
-		chunks = append(chunks, store.Chunk{Key: store.Key{Run: s.run.ID, Start: start}, Count: n, Items: pack(rest[:n])})
-		start += int64(n)
-		rest = rest[n:]
+		end := s.ends[from+n-1]
+		chunks = append(chunks, store.Chunk{Key: store.Key{Run: s.run.ID, Start: s.at + int64(from)}, Count: n, Items: s.packed[begin:end]})
+		from, begin = from+n, end
 	}
 	return chunks
 }
 
-// digest returns how many items chunks have, and the hash of everything up to their end.
-func (s *submission[T, R]) digest(chunks []store.Chunk) (items int, digest []byte) {
-	ahead, err := cloned(s.hash)
-	if err != nil {
-		panic(err) // crypto/sha256 documents that it can be cloned
+// ahead returns how many items chunks have, and the hash of everything up to their end.
+func (s *submission[T, R]) ahead(chunks []store.Chunk) (items int, ahead hash.Hash, err error) {
+	cloner, ok := s.hash.(hash.Cloner)
+	if !ok {
+		return 0, nil, errors.New("crypto/sha256 cannot be cloned any more")
 	}
+	ahead, err = cloner.Clone()
 	for _, c := range chunks {
 		ahead.Write(c.Items)
 		items += c.Count
 	}
-	return items, ahead.Sum(nil)
-}
-
-func cloned(h hash.Hash) (hash.Hash, error) {
-	c, ok := h.(hash.Cloner)
-	if !ok {
-		return nil, errors.New("a hash that cannot be cloned")
-	}
-	return c.Clone()
+	return items, ahead, err
 }
 
 // probes is how many batches there are of small chunks, from which workers find out how long an item takes.
