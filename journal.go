@@ -35,6 +35,12 @@ func WithJournal(j *journal.Journal, how ...journal.Mode) Option {
 	})
 }
 
+// WithoutJournal takes a [WithJournal] back that came before it: for code that is given options, and keeps
+// outcomes itself, as package remote does.
+func WithoutJournal() Option {
+	return func(c *settings) error { c.journal = nil; return nil }
+}
+
 // WithKey has items be known by a key in a journal, as a URL, the number of a row, a path:
 // what else an item has may change. T is the type of the run's items; for any other one the
 // run returns a [*ConfigError].

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"runtime/debug"
 	"slices"
 	"strings"
+
+	"github.com/amorsize/amorsize/executor"
 )
 
 // Codec turns items or results into bytes and back. It must be safe for concurrent use. Its Name is kept with the
@@ -50,14 +53,15 @@ func total(all [][]byte) (bytes int) {
 // all decodes; wrong says what is wrong with those that cannot be.
 func (c Codec[T]) all(encoded [][]byte) (values []T, wrong map[int]error) {
 	if c.DecodeAll != nil {
-		if values, err := c.DecodeAll(encoded); err == nil && len(values) == len(encoded) {
+		values, err := guard(func() ([]T, error) { return c.DecodeAll(encoded) })
+		if err == nil && len(values) == len(encoded) {
 			return values, nil
 		}
 	}
 	values = make([]T, len(encoded))
 	for i, data := range encoded {
 		var err error
-		if values[i], err = c.Decode(data); err != nil {
+		if values[i], err = guard(func() (T, error) { return c.Decode(data) }); err != nil {
 			if wrong == nil {
 				wrong = map[int]error{}
 			}
@@ -65,6 +69,16 @@ func (c Codec[T]) all(encoded [][]byte) (values []T, wrong map[int]error) {
 		}
 	}
 	return values, wrong
+}
+
+// guard has a panic of code that is not ours be an error.
+func guard[V any](call func() (V, error)) (v V, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &executor.PanicError{Value: p, Stack: debug.Stack()}
+		}
+	}()
+	return call()
 }
 
 // signature describes types as far as it matters for what was encoded: a program whose types have changed since a

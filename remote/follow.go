@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"time"
 
@@ -15,6 +14,9 @@ type queue struct {
 	run      store.Run
 	function string
 	slots    int
+	leaving  bool      // no further chunk is fetched; others are under way
+	seen     time.Time // when a chunk of it was last begun or ended
+	under    int       // chunks under way
 }
 
 // lookAgain is how often a worker looks for runs that have come or gone.
@@ -25,13 +27,13 @@ const lookAgain = time.Second
 func (c *crew) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		news := c.news.wait() // before the look, or it would be missed
-		runs, err := c.store.Runs(ctx, true)
-		if err != nil {
-			if ctx.Err() == nil {
-				c.log.WarnContext(ctx, "the runs cannot be read; trying again", "error", err)
-			}
-		} else {
+		trip, stop := context.WithTimeout(ctx, answers)
+		runs, err := c.store.Runs(trip, true)
+		stop()
+		if err == nil {
 			c.adjust(ctx, runs)
+		} else if ctx.Err() == nil {
+			c.log.WarnContext(ctx, "the runs cannot be read; trying again", "error", err)
 		}
 		timer := time.NewTimer(lookAgain)
 		select {
@@ -47,26 +49,26 @@ func (c *crew) follow(ctx context.Context) {
 	}
 }
 
-// adjust begins with runs that are new, leaves those that are over, and has as many chunks at once of the others
-// as keep this worker busy.
+// adjust begins with runs that are new, leaves those that are over or paused, and has as many chunks at once of the
+// others as keep this worker busy.
 func (c *crew) adjust(ctx context.Context, runs []store.Run) {
 	open := map[string]bool{}
 	for _, r := range runs {
-		if c.settings.only != "" && r.ID != c.settings.only || c.functions[r.Function] == nil {
+		if c.settings.only != "" && r.ID != c.settings.only || c.functions[r.Function] == nil || r.State != store.RunOpen {
 			continue
 		}
 		if err := c.suits(r); err != nil {
 			if r.Problem == "" {
 				c.log.ErrorContext(ctx, "a run is left to other workers", "run", r.ID, "error", err)
-				_ = c.store.SetProblem(ctx, r.ID, err.Error()) // told again with the next look
+				_ = c.store.SetProblem(ctx, r.Key, err.Error()) // told again with the next look
 			}
 			continue
 		}
-		open[r.ID] = true
+		open[r.Key] = true
 		c.begin(ctx, r)
 	}
-	for id, q := range c.followed() {
-		if !open[id] {
+	for key, q := range c.followed() {
+		if !open[key] || q.leaving {
 			c.leave(ctx, q)
 		}
 	}
@@ -78,58 +80,78 @@ func (c *crew) followed() map[string]*queue {
 	return maps.Clone(c.queues)
 }
 
-// change is how far off the number of slots must be before it is worth to wait for the chunks under way.
-const change = 2
+const (
+	// change is how far off the number of slots must be before it is worth to change it: the queue must run dry.
+	change = 2
+	// stale is when a queue that has chunks, and of which nothing was worked, is taken for broken and begun anew.
+	stale = 30 * time.Second
+)
 
 func (c *crew) begin(ctx context.Context, r store.Run) {
-	q := c.followed()[r.ID]
-	slots := c.slots(ctx, r)
+	q := c.followed()[r.Key]
+	slots, dry, some := c.slots(ctx, r)
 	if q != nil {
-		if slots <= q.slots*change && slots >= q.slots/(2*change) {
+		if q.leaving || slots <= q.slots*change && slots >= q.slots/(2*change) && !(some && c.silent(q)) {
 			return
 		}
-		if !c.leave(ctx, q) {
-			return
+		if dry < lookAgain {
+			c.leave(ctx, q)
 		}
-	}
-	if err := c.fetch.Add(r.Queue, slots); err != nil {
-		c.log.WarnContext(ctx, "a run cannot be worked; trying again", "run", r.ID, "error", err)
 		return
+	}
+	q = &queue{run: r, function: r.Function, slots: slots, seen: time.Now()}
+	if err := c.fetch.Add(r.Key, slots); err != nil {
+		c.log.WarnContext(ctx, "a run cannot be worked; trying again", "run", r.ID, "error", err)
+		q.leaving = true // River knows the queue by now, and does not fetch of it
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	c.queues[r.ID] = &queue{r, r.Function, slots}
+	c.queues[r.Key] = q
 }
 
-// slots is how many chunks of a run this worker should have at once.
-func (c *crew) slots(ctx context.Context, r store.Run) int {
+// silent says that nothing has come of a queue for long.
+func (c *crew) silent(q *queue) bool {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	return q.under == 0 && time.Since(q.seen) > stale
+}
+
+// slots is how many chunks of a run this worker should have at once, how long one takes, and whether there are some.
+func (c *crew) slots(ctx context.Context, r store.Run) (slots int, dry time.Duration, some bool) {
 	c.lock.Lock()
 	p := c.pipes[r.Function]
 	c.lock.Unlock()
+	trip, stop := context.WithTimeout(ctx, answers)
+	defer stop()
 	rate := 0.0
 	if p != nil {
 		rate = p.rate()
 	}
 	if rate == 0 {
-		rate, _, _ = c.store.Rate(ctx, r.Function)
+		rate, _, _ = c.store.Rate(trip, r.Function)
 	}
-	items, err := c.store.ItemsPerChunk(ctx, r.ID)
+	items, err := c.store.ItemsPerChunk(trip, r.Key)
 	if err != nil {
 		items = 0
 	}
-	return chunking.Slots(rate, items, c.cfg.ChunkTime, c.settings.MaxChunks)
+	if rate > 0 {
+		dry = time.Duration(items / rate * float64(time.Second))
+	}
+	return chunking.Slots(rate, items, c.cfg.ChunkTime, c.settings.MaxChunks), dry, items > 0
 }
 
-// leave fetches of a queue no more, once its chunks under way are done.
-func (c *crew) leave(ctx context.Context, q *queue) bool {
-	if err := c.fetch.Remove(ctx, q.run.Queue); err != nil {
-		if !errors.Is(err, context.Canceled) {
-			c.log.WarnContext(ctx, "a queue cannot be left; trying again", "run", q.run.ID, "error", err)
-		}
-		return false
+// leave fetches of a queue no more. It does not wait for chunks under way, which may take long, and looks again with
+// the next look at all runs.
+func (c *crew) leave(ctx context.Context, q *queue) {
+	soon, stop := context.WithTimeout(ctx, lookAgain/10)
+	defer stop()
+	gone, err := c.fetch.Remove(soon, q.run.Key)
+	if err != nil && soon.Err() == nil {
+		c.log.WarnContext(ctx, "a queue cannot be left; trying again", "run", q.run.ID, "error", err)
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	delete(c.queues, q.run.ID)
-	return true
+	if q.leaving = true; gone {
+		delete(c.queues, q.run.Key)
+	}
 }

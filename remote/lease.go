@@ -20,8 +20,8 @@ func (l *SharedLimiter) take(ctx context.Context, w *sharedWait) (due time.Time,
 	if l.left > 0 && l.idle() > LeaseTime {
 		l.left, l.size = 0, 1 // nobody wanted them when they were due
 	}
-	if l.left == 0 && l.policy.OnLimit == ratelimit.Reject && l.next.After(time.Now().Add(lead)) {
-		return due, &ratelimit.ExceededError{RetryAfter: time.Until(l.next)}
+	if next := l.after(l.next); l.left == 0 && l.policy.OnLimit == ratelimit.Reject && next.After(time.Now().Add(lead)) {
+		return due, &ratelimit.ExceededError{RetryAfter: time.Until(next)}
 	}
 	if l.left == 0 {
 		if err := l.lease(ctx, w); err != nil {

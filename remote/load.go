@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -92,16 +91,22 @@ func (l *load[T, R]) ended(r amorsize.Result[T, R], cut bool) (last bool) {
 	i := l.at(r.Index - l.base)
 	l.values[i], l.errs[i] = r.Value, r.Err
 	l.under--
-	if r.Err != nil && (cut || errors.Is(r.Err, amorsize.ErrNotRun) && errors.Is(r.Err, context.Canceled)) {
-		l.spoilt = true
+	if r.Err != nil && (cut || notRun(r.Err)) {
+		l.spoilt, l.limit = true, l.fed
 	}
 	l.finish()
 	return l.closed
 }
 
+// notRun says that the stream has ended before it came to the item: what the function says itself has attempts.
+func notRun(err error) bool {
+	var item *amorsize.ItemError
+	return errors.As(err, &item) && item.Attempts == 0 && errors.Is(item, amorsize.ErrNotRun)
+}
+
 // finish closes done when nothing is left to run and nothing is under way.
 func (l *load[T, R]) finish() {
-	if l.under == 0 && (l.fed >= l.limit || l.spoilt) && !l.closed {
+	if l.under == 0 && l.fed >= l.limit && !l.closed {
 		l.closed = true
 		close(l.done)
 	}
@@ -111,7 +116,7 @@ func (l *load[T, R]) finish() {
 func (l *load[T, R]) spoil() {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	l.spoilt = true
+	l.spoilt, l.limit = true, l.fed
 	l.finish()
 }
 
@@ -182,7 +187,7 @@ func (l *load[T, R]) outcome(f *Func[T, R], i, most int) (data []byte, attempts 
 		}
 		return nil, attempts, err
 	}
-	if data, err = f.out.Encode(l.values[i]); err != nil {
+	if data, err = guard(func() ([]byte, error) { return f.out.Encode(l.values[i]) }); err != nil {
 		return nil, attempts, fmt.Errorf("its result cannot be encoded: %w", err)
 	}
 	if len(data) > most {

@@ -15,6 +15,9 @@ import (
 // errGivenBack is a chunk whose worker is stopped before an item of it was begun, or that ended in the middle.
 var errGivenBack = errors.New("remote: the worker is stopped")
 
+// errEnough is a chunk that the worker has no use for now.
+var errEnough = errors.New("remote: the worker has enough to do")
+
 // limits are what a pipe must know of the cluster.
 type limits struct {
 	resultBytes int
@@ -29,10 +32,12 @@ type pipe interface {
 	work(ctx context.Context, c store.Chunk) (store.Done, error)
 	// give has chunks under way end with the items that were begun; the others are for other workers.
 	give()
-	// close ends the stream, once no chunk is under way.
+	// close waits for the stream to end, once no chunk is under way and the context of items has ended.
 	close()
 	// rate is how many items per second the function does here; 0 if that is not known yet.
 	rate() float64
+	// ended says that the stream has: it runs nothing any more.
+	ended() bool
 }
 
 // flow is the pipe of a function.
@@ -60,9 +65,8 @@ func (f *Func[T, R]) open(ctx context.Context, limits limits) pipe {
 // run is the stream, from when the worker starts until it has stopped.
 func (p *flow[T, R]) run(ctx context.Context) {
 	defer close(p.over)
-	// last, they outweigh those of the function: a failure is the item's alone, and chunks end as they may
-	opts := append(slices.Clone(p.fn.opts), amorsize.WithErrors(amorsize.Collect), amorsize.WithUnordered())
-	for r := range amorsize.Stream(ctx, p.fn.guarded, p.feed, opts...) {
+	items := func(yield func(T) bool) { p.feed(ctx, yield) }
+	for r := range amorsize.Stream(ctx, p.fn.guarded, items, p.fn.options()...) {
 		if r.Index < 0 {
 			p.lock.Lock()
 			p.err = r.Err
@@ -75,9 +79,13 @@ func (p *flow[T, R]) run(ctx context.Context) {
 	}
 }
 
-// feed yields the items of one chunk after the other.
-func (p *flow[T, R]) feed(yield func(T) bool) {
-	for l := range p.chunks {
+// feed yields the items of one chunk after the other. When ctx ends so must it: the stream waits for it.
+func (p *flow[T, R]) feed(ctx context.Context, yield func(T) bool) {
+	for {
+		l := p.wait(ctx)
+		if l == nil {
+			return
+		}
 		p.lock.Lock()
 		l.base = p.next
 		p.loads = append(p.loads, l)
@@ -99,6 +107,16 @@ func (p *flow[T, R]) feed(yield func(T) bool) {
 		p.lock.Lock()
 		p.next = l.base + l.fed // nobody else writes it
 		p.lock.Unlock()
+	}
+}
+
+// wait returns the next chunk, nil if there will be none.
+func (p *flow[T, R]) wait(ctx context.Context) *load[T, R] {
+	select {
+	case l := <-p.chunks:
+		return l
+	case <-ctx.Done():
+		return nil
 	}
 }
 
@@ -125,6 +143,15 @@ func (p *flow[T, R]) forget(l *load[T, R]) {
 	}
 }
 
+func (p *flow[T, R]) ended() bool {
+	select {
+	case <-p.over:
+		return true
+	default:
+		return false
+	}
+}
+
 func (p *flow[T, R]) rate() float64 { return p.pace.rate() }
 
 func (p *flow[T, R]) give() {
@@ -136,10 +163,7 @@ func (p *flow[T, R]) give() {
 	}
 }
 
-func (p *flow[T, R]) close() {
-	close(p.chunks)
-	<-p.over
-}
+func (p *flow[T, R]) close() { <-p.over }
 
 // work decodes, has the stream run the items, and encodes: the two in the goroutine of the chunk, so that many
 // chunks share the cores.
@@ -148,14 +172,8 @@ func (p *flow[T, R]) work(ctx context.Context, c store.Chunk) (store.Done, error
 	if err != nil {
 		return store.Done{}, err
 	}
-	select {
-	case p.chunks <- l:
-	case <-p.giving:
-		return store.Done{}, errGivenBack
-	case <-p.over:
-		return store.Done{}, p.broken()
-	case <-ctx.Done():
-		return store.Done{}, errGivenBack
+	if err := p.enter(ctx, l); err != nil {
+		return store.Done{}, err
 	}
 	if err := p.await(ctx, l); err != nil {
 		return store.Done{}, err
@@ -167,10 +185,30 @@ func (p *flow[T, R]) work(ctx context.Context, c store.Chunk) (store.Done, error
 	return done, nil
 }
 
+// patience is how long a chunk may take, in what it should take, until what was not begun of it goes to others.
+const patience = 4
+
+// enter hands a chunk to the stream. If the stream has enough to do, others may have it.
+func (p *flow[T, R]) enter(ctx context.Context, l *load[T, R]) error {
+	late := time.NewTimer(patience * p.limits.chunkTime)
+	defer late.Stop()
+	select {
+	case p.chunks <- l:
+		return nil
+	case <-late.C:
+		return errEnough
+	case <-p.giving:
+		return errGivenBack
+	case <-p.over:
+		return p.broken()
+	case <-ctx.Done():
+		return errGivenBack
+	}
+}
+
 // await waits for a chunk. One that takes long, or whose worker is stopped, keeps the items that were begun, and
 // the others go to other workers: so it does not matter much if a chunk is too large.
 func (p *flow[T, R]) await(ctx context.Context, l *load[T, R]) error {
-	const patience = 4 // times what a chunk should take
 	late := time.NewTimer(patience * p.limits.chunkTime)
 	defer late.Stop()
 	giving := p.giving
@@ -205,7 +243,7 @@ func (p *flow[T, R]) shed(ctx context.Context, l *load[T, R]) error {
 	}
 	if from == 0 { // nothing was begun: all of it goes back as it is
 		l.spoil()
-		return errGivenBack
+		return errEnough
 	}
 	kept := l.chunk
 	kept.Count, kept.Items = from, pack(l.items[:from])
@@ -223,8 +261,11 @@ func pieces(c store.Chunk, rest [][]byte, from int, size float64) []store.Chunk 
 		n := min(each, len(rest))
 		chunks = append(chunks, store.Chunk{
 			Key:   store.Key{Run: c.Run, Round: c.Round, Start: c.Start + int64(from)},
-			Count: n, Items: pack(rest[:n]),
+			Count: n, Items: pack(rest[:n]), Alone: c.Alone,
 		})
+		if last := &chunks[len(chunks)-1]; c.Round > 0 {
+			last.Start, _, _ = store.Unindexed(rest[0]) // it was read when the chunk was
+		}
 		rest, from = rest[n:], from+n
 	}
 	return chunks

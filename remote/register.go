@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"runtime/debug"
 	"slices"
 	"sync"
 
 	"github.com/amorsize/amorsize"
-	"github.com/amorsize/amorsize/executor"
 	"github.com/amorsize/amorsize/retry"
 )
 
@@ -79,17 +77,39 @@ func (f *Func[T, R]) validate() error {
 
 // guarded has a panic be the item's failure: another item is not the worse for it, and it would be the same again.
 func (f *Func[T, R]) guarded(ctx context.Context, item T) (value R, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = retry.Permanent(&executor.PanicError{Value: p, Stack: debug.Stack()})
-		}
-	}()
-	return f.fn(ctx, item)
+	panicked := true
+	value, err = guard(func() (R, error) {
+		value, err := f.fn(ctx, item)
+		panicked = false
+		return value, err
+	})
+	if panicked {
+		err = retry.Permanent(err)
+	}
+	return value, err
 }
 
 func (f *Func[T, R]) name() string      { return f.id }
 func (f *Func[T, R]) signature() string { return signature(f.in, f.out) }
-func (f *Func[T, R]) problem() error    { return f.invalid }
+
+// problem is what is wrong with the function; some options are found wrong only by a stream of its types.
+func (f *Func[T, R]) problem(ctx context.Context) error {
+	if f.invalid != nil {
+		return f.invalid
+	}
+	for r := range amorsize.Stream(ctx, f.guarded, func(func(T) bool) {}, f.options()...) {
+		if r.Err != nil && ctx.Err() == nil {
+			return fmt.Errorf("function %s: %w", f.id, r.Err)
+		}
+	}
+	return nil
+}
+
+// options are the function's, and ours, which are last and outweigh them: a failure is the item's alone, chunks end
+// as they may, and what becomes of items is written down by the run.
+func (f *Func[T, R]) options() []amorsize.Option {
+	return append(slices.Clone(f.opts), amorsize.WithErrors(amorsize.Collect), amorsize.WithUnordered(), amorsize.WithoutJournal())
+}
 
 // Name returns what the function was registered as.
 func (f *Func[T, R]) Name() string { return f.id }
@@ -98,7 +118,7 @@ func (f *Func[T, R]) Name() string { return f.id }
 type function interface {
 	name() string
 	signature() string
-	problem() error
+	problem(ctx context.Context) error
 	open(ctx context.Context, limits limits) pipe
 }
 

@@ -121,12 +121,12 @@ func (h *Handle) each(ctx context.Context, from int64, ordered bool, visit visit
 
 // over says whether all outcomes were visited.
 func (h *Handle) over(ctx context.Context, seen *gaps) (bool, error) {
-	run, err := h.cluster.store.Run(ctx, h.id)
+	run, err := h.cluster.store.Run(ctx, h.key)
 	if err != nil {
 		return false, err
 	}
 	if run.Sealed && seen.complete(run.Items) {
-		_, err := h.cluster.store.Finish(ctx, h.id)
+		_, err := h.cluster.store.Finish(ctx, h.key)
 		return err == nil, err
 	}
 	if run.State == store.RunCanceled {
@@ -138,7 +138,7 @@ func (h *Handle) over(ctx context.Context, seen *gaps) (bool, error) {
 // visitNew visits what is there and was not visited.
 func (h *Handle) visitNew(ctx context.Context, seen *gaps, visit visit) (found, left bool, err error) {
 	for _, span := range seen.spans() {
-		results, err := h.cluster.store.Results(ctx, h.id, span, page)
+		results, err := h.cluster.store.Results(ctx, h.key, span, page)
 		if err != nil {
 			return found, false, err
 		}
@@ -197,7 +197,7 @@ func (h *Handle) failures(ctx context.Context, r store.Result) (map[int64]*store
 	wait := h.cluster.lookout()
 	for {
 		news := h.cluster.news.wait()
-		all, err := h.cluster.store.Failures(ctx, h.id, r.Start, "", r.Count)
+		all, err := h.cluster.store.Failures(ctx, h.key, r.Start, "", r.Count)
 		if err != nil {
 			return nil, err
 		}

@@ -16,6 +16,7 @@ import (
 type Handle struct {
 	cluster *Cluster
 	id      string
+	key     string // of this run: one made anew under its name is another
 }
 
 // Run is a run whose results are known to be of type R.
@@ -49,10 +50,11 @@ type Info struct {
 
 // Run returns the run of that name, or [ErrNoRun].
 func (c *Cluster) Run(ctx context.Context, id string) (*Handle, error) {
-	if _, err := c.store.Run(ctx, id); err != nil {
+	run, err := c.store.Find(ctx, id)
+	if err != nil {
 		return nil, &RunError{id, err}
 	}
-	return &Handle{cluster: c, id: id}, nil
+	return &Handle{c, id, run.Key}, nil
 }
 
 // Runs returns all runs, the newest first.
@@ -77,14 +79,14 @@ func (f *Func[T, R]) Attach(ctx context.Context, cluster *Cluster, id string) (*
 	if f.invalid != nil {
 		return nil, f.invalid
 	}
-	run, err := cluster.store.Run(ctx, id)
+	run, err := cluster.store.Find(ctx, id)
 	if err != nil {
 		return nil, &RunError{id, err}
 	}
 	if run.Function != f.id || run.Signature != f.signature() {
 		return nil, &RunError{id, fmt.Errorf("%w: it was submitted for %s with %s, and this is %s with %s", ErrOtherTypes, run.Function, run.Signature, f.id, f.signature())}
 	}
-	return &Run[R]{Handle{cluster: cluster, id: id}, f.out}, nil
+	return &Run[R]{Handle{cluster, id, run.Key}, f.out}, nil
 }
 
 // ID returns the run's name.
@@ -92,7 +94,7 @@ func (h *Handle) ID() string { return h.id }
 
 // Info says how far the run is. It counts: with millions of items that takes the database some tens of milliseconds.
 func (h *Handle) Info(ctx context.Context) (Info, error) {
-	run, err := h.cluster.store.Run(ctx, h.id)
+	run, err := h.cluster.store.Run(ctx, h.key)
 	if err != nil {
 		return Info{}, &RunError{h.id, err}
 	}
@@ -104,7 +106,7 @@ func (h *Handle) Info(ctx context.Context) (Info, error) {
 }
 
 func (c *Cluster) info(ctx context.Context, r store.Run) (Info, error) {
-	n, err := c.store.Tally(ctx, r.ID)
+	n, err := c.store.Tally(ctx, r.Key)
 	info := Info{ID: r.ID, Function: r.Function, State: Running, Items: r.Items, Done: n.Done, Failed: n.Failed, Chunks: n.Chunks,
 		Created: r.Created, Finished: r.Finished, Problem: r.Problem}
 	switch {
@@ -131,7 +133,7 @@ func (h *Handle) Resume(ctx context.Context) error { return h.state(ctx, store.R
 func (h *Handle) Cancel(ctx context.Context) error { return h.state(ctx, store.RunCanceled) }
 
 func (h *Handle) state(ctx context.Context, state string) error {
-	if err := h.cluster.store.SetState(ctx, h.id, state); err != nil {
+	if err := h.cluster.store.SetState(ctx, h.key, state); err != nil {
 		return &RunError{h.id, err}
 	}
 	h.cluster.news.tell()
@@ -141,7 +143,7 @@ func (h *Handle) state(ctx context.Context, state string) error {
 // Remove deletes all there is of the run, and cancels it first if it is not complete. It deletes a bounded number of
 // rows at a time, so that workers are not held up.
 func (h *Handle) Remove(ctx context.Context) error {
-	if err := h.cluster.store.Remove(ctx, h.id); err != nil {
+	if err := h.cluster.store.Remove(ctx, h.key); err != nil {
 		return &RunError{h.id, err}
 	}
 	return nil
@@ -158,7 +160,7 @@ func (c *Cluster) Prune(ctx context.Context, before time.Time) (removed []string
 		if !over {
 			continue
 		}
-		if err := c.store.Remove(ctx, r.ID); err != nil {
+		if err := c.store.Remove(ctx, r.Key); err != nil {
 			return removed, &RunError{r.ID, err}
 		}
 		removed = append(removed, r.ID)
@@ -173,7 +175,7 @@ func (h *Handle) Wait(ctx context.Context) (Info, error) {
 	wait := h.cluster.lookout()
 	for {
 		news := h.cluster.news.wait()
-		complete, err := h.cluster.store.Finish(ctx, h.id)
+		complete, err := h.cluster.store.Finish(ctx, h.key)
 		if errors.Is(err, store.ErrNoRun) || ctx.Err() != nil {
 			return Info{}, &RunError{h.id, cmpErr(context.Cause(ctx), err)}
 		}
@@ -181,7 +183,7 @@ func (h *Handle) Wait(ctx context.Context) (Info, error) {
 			return h.Info(ctx)
 		}
 		if err == nil {
-			if run, err := h.cluster.store.Run(ctx, h.id); err == nil && run.State == store.RunCanceled {
+			if run, err := h.cluster.store.Run(ctx, h.key); err == nil && run.State == store.RunCanceled {
 				return Info{}, &RunError{h.id, ErrCanceled}
 			}
 		}
@@ -210,7 +212,7 @@ func (h *Handle) Failures(ctx context.Context) iter.Seq2[Failure, error] {
 	return func(yield func(Failure, error) bool) {
 		const page = 500
 		for from := int64(0); ; {
-			failures, err := h.cluster.store.Failures(ctx, h.id, from, store.Failed, page)
+			failures, err := h.cluster.store.Failures(ctx, h.key, from, store.Failed, page)
 			if err != nil {
 				yield(Failure{}, &RunError{h.id, err})
 				return
@@ -231,11 +233,11 @@ func (h *Handle) Failures(ctx context.Context) iter.Seq2[Failure, error] {
 // RetryFailed has the items that failed run again, and returns how many there are. Their results take the place of
 // the failures: loops over results that come by one from now on wait for it.
 func (h *Handle) RetryFailed(ctx context.Context) (items int, err error) {
-	items, err = h.cluster.store.Retry(ctx, h.id, func(run string, round int, start int64, failures []store.Failure) []store.Chunk {
+	items, err = h.cluster.store.Retry(ctx, h.key, func(key string, round int, failures []store.Failure) []store.Chunk {
 		var chunks []store.Chunk
 		for len(failures) > 0 {
 			n := min(len(failures), chunking.Probe)
-			c := store.Chunk{Key: store.Key{Run: run, Round: round, Start: start + int64(len(chunks))}, Count: n}
+			c := store.Chunk{Key: store.Key{Run: key, Round: round, Start: failures[0].Item}, Count: n}
 			for _, f := range failures[:n] {
 				c.Items = frame.Append(c.Items, store.Indexed(f.Item, f.Payload))
 			}

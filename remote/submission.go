@@ -23,8 +23,8 @@ type submission[T, R any] struct {
 	hash    hash.Hash // of all items before at
 	at      int64     // how many items were hashed
 
-	packed []byte // encoded items from at on, in frames
-	ends   []int  // where in packed each of them ends
+	packed  []byte // encoded items from at on, in frames
+	ends    []int  // where in packed each of them ends
 	since   time.Time
 	size    int // items of the next chunks
 	batches int
@@ -127,8 +127,9 @@ func (s *submission[T, R]) flush(ctx context.Context, last bool) error {
 		switch {
 		case err == nil:
 			s.hash = ahead
-			s.forget(taken)
-			s.measure(ctx)
+			if s.forget(taken); !last {
+				s.measure(ctx)
+			}
 			s.cluster.news.tell()
 			return nil
 		case !errors.Is(err, store.ErrCursor):
@@ -194,7 +195,7 @@ func (s *submission[T, R]) cut(last bool) []store.Chunk {
 			break
 		}
 		end := s.ends[from+n-1]
-		chunks = append(chunks, store.Chunk{Key: store.Key{Run: s.run.ID, Start: s.at + int64(from)}, Count: n, Items: s.packed[begin:end]})
+		chunks = append(chunks, store.Chunk{Key: store.Key{Run: s.run.Key, Start: s.at + int64(from)}, Count: n, Items: s.packed[begin:end]})
 		from, begin = from+n, end
 	}
 	return chunks

@@ -74,5 +74,5 @@ func (f *Func[T, R]) Submit(ctx context.Context, cluster *Cluster, items iter.Se
 	if err := s.submit(ctx, items); err != nil {
 		return nil, &RunError{how.id, err}
 	}
-	return &Run[R]{Handle{cluster: cluster, id: how.id}, f.out}, nil
+	return &Run[R]{Handle{cluster, how.id, s.run.Key}, f.out}, nil
 }

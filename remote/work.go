@@ -34,6 +34,9 @@ func Work(ctx context.Context, cluster *Cluster) error { return Worker{}.Work(ct
 
 // Work works with these settings; see the function [Work].
 func (w Worker) Work(ctx context.Context, cluster *Cluster) error {
+	if ctx.Err() != nil {
+		return nil
+	}
 	defaults(&w.MaxChunks, 256)
 	if w.MaxChunks < 2 || w.MaxChunks > 1000 {
 		return &ConfigError{"MaxChunks", w.MaxChunks, "2 to 1000"}
@@ -47,8 +50,8 @@ func (w Worker) Work(ctx context.Context, cluster *Cluster) error {
 		pipes: map[string]pipe{}, queues: map[string]*queue{}, busy: map[int64]bool{}, log: cluster.cfg.Logger,
 	}
 	for _, f := range functions {
-		if f.problem() != nil {
-			return f.problem()
+		if err := f.problem(ctx); err != nil {
+			return err
 		}
 		crew.functions[f.name()] = f
 		crew.me.Functions = append(crew.me.Functions, f.name())
@@ -109,6 +112,7 @@ func (c *crew) work(ctx context.Context) error {
 	grace := time.AfterFunc(c.cfg.Grace, cut)
 	err = fetch.Stop(running)
 	grace.Stop()
+	cut()
 	for _, p := range c.pipes {
 		p.close()
 	}
@@ -137,11 +141,17 @@ const soon = 5 * time.Second
 
 // do works the chunk of a job.
 func (c *crew) do(ctx context.Context, job store.Job, id int64) (done bool, again time.Duration) {
-	c.mark(id, true)
-	defer c.mark(id, false)
+	c.mark(id, job.Run, true)
+	defer c.mark(id, job.Run, false)
+	defer func() {
+		if p := recover(); p != nil { // a mistake of ours, and not the job's
+			c.log.ErrorContext(ctx, "a chunk could not be worked", "run", job.Run, "panic", p, "stack", string(debug.Stack()))
+			done, again = false, soon
+		}
+	}()
 	var chunk store.Chunk
 	there := false
-	err := patiently(ctx, c.log, "read a chunk", func(ctx context.Context) (err error) {
+	err := patiently(c.items, c.log, "read a chunk", func(ctx context.Context) (err error) {
 		chunk, there, err = c.store.Chunk(ctx, job.Key())
 		return err
 	})
@@ -151,7 +161,7 @@ func (c *crew) do(ctx context.Context, job store.Job, id int64) (done bool, agai
 	if !there { // it is done, or its run was canceled
 		return true, 0
 	}
-	pipe, err := c.pipe(ctx, job.Run)
+	pipe, err := c.pipe(c.items, job.Run)
 	if err != nil {
 		return false, c.decline(ctx, job, err)
 	}
@@ -164,8 +174,11 @@ func (c *crew) do(ctx context.Context, job store.Job, id int64) (done bool, agai
 
 // decline leaves a chunk to others, at once if this worker is being stopped.
 func (c *crew) decline(ctx context.Context, job store.Job, err error) (again time.Duration) {
-	if errors.Is(err, errGivenBack) {
+	switch {
+	case errors.Is(err, errGivenBack):
 		return 0
+	case errors.Is(err, errEnough):
+		return rand.N(time.Second) // or this worker would have it again at once
 	}
 	c.log.WarnContext(ctx, "a chunk is left to other workers", "run", job.Run, "from", job.Start, "error", err)
 	return soon
@@ -195,9 +208,16 @@ func (c *crew) keep(ctx context.Context, result store.Done) (done bool, again ti
 	return true, 0
 }
 
-func (c *crew) mark(id int64, busy bool) {
+func (c *crew) mark(id int64, run string, busy bool) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
+	if q := c.queues[run]; q != nil {
+		if q.seen = time.Now(); busy {
+			q.under++
+		} else {
+			q.under = max(0, q.under-1) // it may have been begun anew meanwhile
+		}
+	}
 	if busy {
 		c.busy[id] = true
 	} else {
@@ -209,9 +229,14 @@ func (c *crew) mark(id int64, busy bool) {
 func (c *crew) pipe(ctx context.Context, run string) (pipe, error) {
 	name, known := c.functionOf(run)
 	if !known { // a chunk in quarantine, of a run that is not followed yet
-		r, err := c.store.Run(ctx, run)
+		trip, stop := context.WithTimeout(ctx, answers)
+		defer stop()
+		r, err := c.store.Run(trip, run)
 		if err != nil {
 			return nil, err
+		}
+		if r.State == store.RunPaused {
+			return nil, errors.New("its run is paused")
 		}
 		if err := c.suits(r); err != nil {
 			return nil, err
@@ -224,7 +249,7 @@ func (c *crew) pipe(ctx context.Context, run string) (pipe, error) {
 		return nil, errGivenBack
 	}
 	p := c.pipes[name]
-	if p == nil {
+	if p == nil || p.ended() {
 		p = c.functions[name].open(c.items, limits{c.cfg.MaxResultBytes, c.cfg.ChunkTime, c.shed})
 		c.pipes[name] = p
 	}

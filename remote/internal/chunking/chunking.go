@@ -51,10 +51,11 @@ func (c Conditions) Items() int {
 // so that one is there when another is done, and no more than that, since others might have them.
 func Slots(rate, items float64, time time.Duration, most int) int {
 	if rate <= 0 || items <= 0 {
-		return min(unknown, most)
+		return min(int(max(unknown, math.Ceil(Blind/max(items, 1)))), most)
 	}
 	return int(min(max(math.Ceil(2*rate*time.Seconds()/items)+1, 2), float64(most)))
 }
 
-// unknown is how many chunks a worker has at once of a function that it knows nothing of.
+// unknown is how many chunks a worker has at once of a function that it knows nothing of, or more, as long as they
+// have few items: each may take an hour, and the service may take hundreds.
 const unknown = 16

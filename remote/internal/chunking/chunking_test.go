@@ -32,6 +32,7 @@ func TestSlots(t *testing.T) {
 	assert.Equal(t, 3, Slots(1000, 250, 250*time.Millisecond, 256), "two chunks' time, and one more")
 	assert.Equal(t, 2, Slots(1000, 100_000, 250*time.Millisecond, 256))
 	assert.Equal(t, 256, Slots(1e6, 1, 250*time.Millisecond, 256))
-	assert.Equal(t, 16, Slots(0, 0, 250*time.Millisecond, 256))
+	assert.Equal(t, 16, Slots(0, 100, 250*time.Millisecond, 256))
+	assert.Equal(t, 256, Slots(0, 1, 250*time.Millisecond, 256))
 	assert.Equal(t, 4, Slots(0, 0, 250*time.Millisecond, 4))
 }

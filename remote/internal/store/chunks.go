@@ -94,31 +94,20 @@ func (s *Store) Chunk(ctx context.Context, key Key) (c Chunk, there bool, err er
 // returns false if the chunk is the worker's no more.
 func (s *Store) Shed(ctx context.Context, c Chunk, pieces []Chunk) (shed bool, err error) {
 	err = s.db.write(ctx, func(t tx) error {
+		if err := s.hold(t, c.Run); err != nil {
+			return err
+		}
 		changed, err := t.exec(`UPDATE @chunk SET count = $1, items = $2 WHERE run = $3 AND round = $4 AND start = $5 AND fence = $6 AND count > $1`,
 			c.Count, c.Items, c.Run, c.Round, c.Start, c.Fence)
 		if shed = changed == 1; err != nil || !shed {
 			return err
 		}
-		if c.Round > 0 {
-			next, err := s.number(t, c.Key)
-			if err != nil {
-				return err
-			}
-			for i := range pieces {
-				pieces[i].Start = next + int64(i)
-			}
-		}
-		return s.insertChunks(t, pieces, queueOf(c), first)
+		return s.insertChunks(t, pieces, first)
 	})
-	return shed, err
-}
-
-// queueOf is the queue of what is shed of a chunk.
-func queueOf(c Chunk) string {
-	if c.Alone {
-		return Quarantine
+	if errors.Is(err, ErrNoRun) {
+		return false, nil
 	}
-	return QueueOf(c.Run)
+	return shed, err
 }
 
 // learn keeps how fast workers are.

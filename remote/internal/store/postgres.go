@@ -71,6 +71,10 @@ func (p *postgres) runnable() string { return `state = 'available', scheduled_at
 
 func (p *postgres) text(column string) string { return column + `::text` }
 
+func (p *postgres) runOf() string { return `args->>'run'` }
+
+func (p *postgres) forUpdate() string { return ` FOR UPDATE` }
+
 func (p *postgres) tables() []string {
 	all := []string{}
 	for _, statement := range common {

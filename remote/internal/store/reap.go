@@ -105,7 +105,7 @@ func (s *Store) orphans(t tx, worker string) ([]orphan, error) {
 	orphans := make([]orphan, len(ids))
 	for i, id := range ids {
 		o := orphan{id: id, chunk: Chunk{Key: jobs[i].Key()}}
-		err := t.all(`SELECT count, fence, crashes, alone FROM @chunk WHERE run = $1 AND round = $2 AND start = $3`,
+		err := t.all(`SELECT count, fence, crashes, alone FROM @chunk WHERE run = $1 AND round = $2 AND start = $3`+s.db.forUpdate(),
 			[]any{o.chunk.Run, o.chunk.Round, o.chunk.Start}, func(scan func(...any) error) error {
 				return scan(&o.chunk.Count, &o.chunk.Fence, &o.chunk.Crashes, &o.chunk.Alone)
 			})
@@ -141,10 +141,10 @@ func (s *Store) bisect(t tx, o orphan, reaped *Reaped) error {
 	}
 	half := len(items) / 2
 	rest := Chunk{Key: o.chunk.Key, Count: len(items) - half, Items: pack(items[half:]), Fence: o.chunk.Fence, Alone: true}
-	if o.chunk.Round == 0 {
-		rest.Start += int64(half)
-	} else if rest.Start, err = s.number(t, o.chunk.Key); err != nil {
-		return err
+	if rest.Start += int64(half); o.chunk.Round > 0 {
+		if rest.Start, _, err = Unindexed(items[half]); err != nil {
+			return err
+		}
 	}
 	o.chunk.Crashes = 0 // each half has its own
 	if err := s.free(t, o, Quarantine); err != nil {
@@ -156,13 +156,7 @@ func (s *Store) bisect(t tx, o orphan, reaped *Reaped) error {
 		return err
 	}
 	reaped.Split++
-	return s.insertChunks(t, []Chunk{rest}, Quarantine, first)
-}
-
-// number is that of a further chunk of a round above 0.
-func (s *Store) number(t tx, key Key) (next int64, err error) {
-	err = t.one(`SELECT max(start) + 1 FROM @chunk WHERE run = $1 AND round = $2`, []any{key.Run, key.Round}, &next)
-	return next, err
+	return s.insertChunks(t, []Chunk{rest}, first)
 }
 
 func (s *Store) items(t tx, c Chunk) ([][]byte, error) {

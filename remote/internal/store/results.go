@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"math"
 	"time"
 )
@@ -114,41 +113,37 @@ func (s *Store) failures(t tx, run string, from int64, state string, limit int) 
 // perRetry is how many failures a transaction puts back to work.
 const perRetry = 1000
 
-// Retry has failures run again, as chunks that pack makes of them, and returns how many there are. It begins a
-// new round, in transactions of a bounded size: if it is ended in the middle, it may be called again.
-func (s *Store) Retry(ctx context.Context, id string, pack func(run string, round int, start int64, failures []Failure) []Chunk) (count int, err error) {
+// Retry has the failures run again that there are, as chunks that pack makes of them, and returns how many. It begins
+// a new round, in transactions of a bounded size: if it is ended in the middle, it may be called again.
+func (s *Store) Retry(ctx context.Context, key string, pack func(key string, round int, failures []Failure) []Chunk) (count int, err error) {
 	round := 0
 	err = s.db.write(ctx, func(t tx) error {
-		if _, err := s.run(t, id); err != nil {
-			return err
-		}
-		return t.one(`UPDATE @run SET round = round + 1, finished = 0 WHERE id = $1 AND sealed AND state <> 'canceled' RETURNING round`, []any{id}, &round)
+		return t.one(`UPDATE @run SET round = round + 1 WHERE key = $1 AND sealed AND state <> 'canceled' RETURNING round`, []any{key}, &round)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("run %s is canceled, or not all of its items were submitted", id)
+		return 0, errors.New("it is canceled, or not all of its items were submitted")
 	}
-	for start, more := int64(0), err == nil; more; {
-		more, err = false, s.db.write(ctx, func(t tx) error {
-			failures, err := s.failures(t, id, 0, Failed, perRetry)
+	// from item to item: one that fails again meanwhile is not taken twice
+	for from, more := int64(0), true; more && err == nil; {
+		more = false
+		err = s.db.write(ctx, func(t tx) error {
+			if err := s.hold(t, key); err != nil {
+				return err
+			}
+			failures, err := s.failures(t, key, from, Failed, perRetry)
 			if err != nil || len(failures) == 0 {
 				return err
 			}
-			chunks := pack(id, round, start, failures)
 			rows := make([][]any, len(failures))
 			for i, f := range failures {
-				rows[i] = []any{id, f.Item}
+				rows[i] = []any{key, f.Item}
 			}
 			if _, err := t.each(`UPDATE @failure SET state = 'again' WHERE run = $1 AND item = $2`, rows); err != nil {
 				return err
 			}
-			start += int64(len(chunks))
-			count += len(failures)
-			more = true
-			return s.insertChunks(t, chunks, QueueOf(id), inTurn)
+			more, from, count = true, failures[len(failures)-1].Item+1, count+len(failures)
+			return s.insertChunks(t, pack(key, round, failures), inTurn)
 		})
-		if err != nil {
-			break
-		}
 	}
 	return count, err
 }

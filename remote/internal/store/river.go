@@ -193,5 +193,12 @@ func (f *Fetch) Stop(ctx context.Context) error { return f.w.stop(ctx) }
 // Add fetches of a queue too, so many jobs at once.
 func (f *Fetch) Add(queue string, at int) error { return f.w.add(queue, at) }
 
-// Remove fetches no more of a queue, and waits for its jobs under way until ctx ends.
-func (f *Fetch) Remove(ctx context.Context, queue string) error { return f.w.remove(ctx, queue) }
+// Remove fetches no more of a queue, and waits for its jobs under way until ctx ends. It returns true if there are none.
+func (f *Fetch) Remove(ctx context.Context, queue string) (gone bool, err error) {
+	err = f.w.remove(ctx, queue)
+	var unknown *river.QueueNotFoundError
+	if err == nil || errors.As(err, &unknown) {
+		return true, nil
+	}
+	return false, err
+}

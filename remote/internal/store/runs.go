@@ -1,9 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
+	"crypto/rand"
 	"database/sql"
 	"encoding/hex"
 	"errors"
@@ -20,10 +19,10 @@ const (
 
 // Run is a run as its row has it.
 type Run struct {
-	ID        string
+	ID        string // as its user calls it
+	Key       string // that of this run and no other, also its queue: a run that is removed, and one made anew under its name, share nothing
 	Function  string
 	Signature string // of the function's types
-	Queue     string
 	State     string
 	Items     int64  // submitted so far
 	Digest    []byte // of those
@@ -34,12 +33,12 @@ type Run struct {
 	Finished  time.Time // when it was seen to be complete
 }
 
-const runColumns = `id, function, signature, queue, state, items, digest, sealed, round, problem, created, finished`
+const runColumns = `id, key, function, signature, state, items, digest, sealed, round, problem, created, finished`
 
 func scanRun(scan func(...any) error) (Run, error) {
 	var r Run
 	var created, finished int64
-	err := scan(&r.ID, &r.Function, &r.Signature, &r.Queue, &r.State, &r.Items, &r.Digest, &r.Sealed, &r.Round, &r.Problem, &created, &finished)
+	err := scan(&r.ID, &r.Key, &r.Function, &r.Signature, &r.State, &r.Items, &r.Digest, &r.Sealed, &r.Round, &r.Problem, &created, &finished)
 	r.Created = time.UnixMicro(created)
 	if finished != 0 {
 		r.Finished = time.UnixMicro(finished)
@@ -47,48 +46,58 @@ func scanRun(scan func(...any) error) (Run, error) {
 	return r, err
 }
 
-// QueueOf is the queue of a run: River's names are narrower than ours.
-func QueueOf(run string) string {
-	sum := sha256.Sum256([]byte(run))
-	return "run_" + hex.EncodeToString(sum[:16])
-}
-
 // Create makes a run that is open and empty, unless there is one of that name, and returns what there is.
 func (s *Store) Create(ctx context.Context, id, function, signature string) (Run, error) {
+	random := make([]byte, 16)
+	_, _ = rand.Read(random) // never fails
 	var run Run
 	err := s.db.write(ctx, func(t tx) error {
-		_, err := t.exec(`INSERT INTO @run (id, function, signature, queue, state, created)
-			VALUES ($1, $2, $3, $4, 'open', `+s.db.now()+`) ON CONFLICT (id) DO NOTHING`, id, function, signature, QueueOf(id))
+		_, err := t.exec(`INSERT INTO @run (id, key, function, signature, state, created)
+			VALUES ($1, $2, $3, $4, 'open', `+s.db.now()+`) ON CONFLICT (id) DO NOTHING`, id, "run_"+hex.EncodeToString(random), function, signature)
 		if err != nil {
 			return err
 		}
-		run, err = s.run(t, id)
+		run, err = s.run(t, "id", id)
 		return err
 	})
 	return run, err
 }
 
-// Run returns a run, or [ErrNoRun].
-func (s *Store) Run(ctx context.Context, id string) (run Run, err error) {
+// Find returns the run that its user calls so, or [ErrNoRun].
+func (s *Store) Find(ctx context.Context, id string) (Run, error) { return s.get(ctx, "id", id) }
+
+// Run returns the run of a key, or [ErrNoRun].
+func (s *Store) Run(ctx context.Context, key string) (Run, error) { return s.get(ctx, "key", key) }
+
+func (s *Store) get(ctx context.Context, column, value string) (run Run, err error) {
 	err = s.db.read(ctx, func(t tx) error {
-		run, err = s.run(t, id)
+		run, err = s.run(t, column, value)
 		return err
 	})
 	return run, err
 }
 
-func (s *Store) run(t tx, id string) (run Run, err error) {
-	err = sql.ErrNoRows
-	if all := t.all(`SELECT `+runColumns+` FROM @run WHERE id = $1`, []any{id}, func(scan func(...any) error) error {
+func (s *Store) run(t tx, column, value string) (run Run, err error) {
+	found := false
+	err = t.all(`SELECT `+runColumns+` FROM @run WHERE `+column+` = $1`, []any{value}, func(scan func(...any) error) error {
+		found = true
 		run, err = scanRun(scan)
 		return err
-	}); all != nil {
-		return run, all
-	}
-	if errors.Is(err, sql.ErrNoRows) {
-		return run, fmt.Errorf("%w: %s", ErrNoRun, id)
+	})
+	if err == nil && !found {
+		err = ErrNoRun
 	}
 	return run, err
+}
+
+// hold locks the row of a run that others may not cancel, finish or remove meanwhile, and has it count as not
+// finished. It returns [ErrNoRun] if it is canceled or gone.
+func (s *Store) hold(t tx, key string) error {
+	held, err := t.exec(`UPDATE @run SET finished = 0 WHERE key = $1 AND state <> 'canceled'`, key)
+	if err == nil && held == 0 {
+		err = ErrNoRun
+	}
+	return err
 }
 
 // Runs returns all runs, or those that may have something to work; the newest first.
@@ -107,49 +116,45 @@ func (s *Store) Runs(ctx context.Context, working bool) (runs []Run, err error) 
 	return runs, err
 }
 
-// Append adds chunks to a run whose cursor is at from, with their jobs, and moves the cursor behind them: all of
-// that or nothing. If the cursor is elsewhere, it adds nothing and returns the run as it is, and [ErrCursor].
-func (s *Store) Append(ctx context.Context, run Run, chunks []Chunk, digest []byte, seal bool) (Run, error) {
-	next := run
-	err := s.db.write(ctx, func(t tx) error {
-		now, err := s.run(t, run.ID)
-		if err != nil {
-			return err
-		}
-		if now.Items != run.Items || now.Sealed || now.State == RunCanceled {
-			next = now
-			return ErrCursor
-		}
-		end := run.Items
-		if len(chunks) > 0 {
-			end = chunks[len(chunks)-1].Start + int64(chunks[len(chunks)-1].Count)
-		}
-		moved, err := t.exec(`UPDATE @run SET items = $1, digest = $2, sealed = $3, finished = 0 WHERE id = $4 AND items = $5 AND NOT sealed AND state <> 'canceled'`,
-			end, digest, seal, run.ID, run.Items)
-		if err != nil {
-			return err
-		}
-		if moved == 0 { // between the two statements, and not committed
-			return ErrCursor
-		}
+// Append adds chunks to a run whose cursor is where run has it, with their jobs, and moves the cursor behind them: all
+// of that or nothing. If the cursor is elsewhere, it adds nothing and returns the run as it is, and [ErrCursor].
+func (s *Store) Append(ctx context.Context, run Run, chunks []Chunk, digest []byte, seal bool) (next Run, err error) {
+	end := run.Items
+	if len(chunks) > 0 {
+		end = chunks[len(chunks)-1].Start + int64(chunks[len(chunks)-1].Count)
+	}
+	err = s.db.write(ctx, func(t tx) error {
+		next = run
 		next.Items, next.Digest, next.Sealed = end, digest, seal
-		return s.insertChunks(t, chunks, run.Queue, inTurn)
+		moved, err := t.exec(`UPDATE @run SET items = $1, digest = $2, sealed = $3, finished = 0
+			WHERE key = $4 AND items = $5 AND NOT sealed AND state <> 'canceled'`, end, digest, seal, run.Key, run.Items)
+		if err != nil {
+			return err
+		}
+		if moved == 0 {
+			return ErrCursor
+		}
+		return s.insertChunks(t, chunks, inTurn)
 	})
-	if errors.Is(err, ErrCursor) && next.Items == run.Items && bytes.Equal(next.Digest, run.Digest) {
-		next, _ = s.Run(ctx, run.ID)
+	if errors.Is(err, ErrCursor) {
+		if now, lost := s.Run(ctx, run.Key); lost == nil {
+			return now, err
+		} else {
+			return run, lost
+		}
 	}
 	return next, err
 }
 
 // insertChunks adds rows and jobs.
-func (s *Store) insertChunks(t tx, chunks []Chunk, queue string, when int) error {
+func (s *Store) insertChunks(t tx, chunks []Chunk, when int) error {
 	if len(chunks) == 0 {
 		return nil
 	}
 	rows, jobs := make([][]any, len(chunks)), make([]queued, len(chunks))
 	for i, c := range chunks {
 		rows[i] = []any{c.Run, c.Round, c.Start, c.Count, c.Items, c.Fence, c.Crashes, c.Alone}
-		jobs[i] = queued{queue, when, Job(c.Key)}
+		jobs[i] = queued{c.Run, when, Job(c.Key)}
 		if c.Alone {
 			jobs[i].queue = Quarantine
 		}
@@ -175,38 +180,38 @@ func contextOf(t tx) context.Context {
 	return context.Background()
 }
 
-// SetState pauses, resumes or cancels a run. One that is canceled stays so, and one that is complete is not canceled.
-func (s *Store) SetState(ctx context.Context, id, state string) error {
-	if complete, err := s.Finish(ctx, id); err != nil || complete {
-		return err
-	}
-	var queue string
-	err := s.db.write(ctx, func(t tx) error {
-		run, err := s.run(t, id)
-		if err != nil {
+// SetState pauses, resumes or cancels a run. One that is canceled stays so, and one that is complete is neither
+// paused nor canceled.
+func (s *Store) SetState(ctx context.Context, key, state string) error {
+	if state != RunOpen {
+		if complete, err := s.Finish(ctx, key); err != nil || complete {
 			return err
 		}
-		queue = run.Queue
-		_, err = t.exec(`UPDATE @run SET state = $1 WHERE id = $2 AND state <> 'canceled'`, state, id)
+	}
+	err := s.db.write(ctx, func(t tx) error {
+		_, err := t.exec(`UPDATE @run SET state = $1 WHERE key = $2 AND state <> 'canceled'`, state, key)
+		if err == nil && state == RunCanceled {
+			_, err = t.exec(`UPDATE @failure SET state = 'failed' WHERE run = $1 AND state = 'again'`, key)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	switch state {
+	switch state { // River tells workers at once; they look for themselves too
 	case RunPaused:
-		return s.db.client().pause(ctx, queue)
+		return s.db.client().pause(ctx, key)
 	case RunOpen:
-		return s.db.client().resume(ctx, queue)
+		return s.db.client().resume(ctx, key)
 	default:
-		return s.drop(ctx, id, queue)
+		return s.drop(ctx, key)
 	}
 }
 
 // SetProblem tells, or with "" takes back, why a run is not worked.
-func (s *Store) SetProblem(ctx context.Context, id, problem string) error {
+func (s *Store) SetProblem(ctx context.Context, key, problem string) error {
 	return s.db.write(ctx, func(t tx) error {
-		_, err := t.exec(`UPDATE @run SET problem = $1 WHERE id = $2 AND problem <> $1`, problem, id)
+		_, err := t.exec(`UPDATE @run SET problem = $1 WHERE key = $2 AND problem <> $1`, problem, key)
 		return err
 	})
 }
@@ -214,33 +219,39 @@ func (s *Store) SetProblem(ctx context.Context, id, problem string) error {
 // perDelete is how many rows a transaction deletes at most: a longer one would hold up whoever works.
 const perDelete = 1000
 
-// drop deletes the jobs and chunks of a run.
-func (s *Store) drop(ctx context.Context, id, queue string) error {
+// drop deletes the jobs and chunks of a run that is canceled: nobody adds any.
+func (s *Store) drop(ctx context.Context, key string) error {
 	for more := true; more; {
 		var err error
-		if more, err = s.db.client().drop(ctx, queue); err != nil {
+		if more, err = s.db.client().drop(ctx, key); err != nil {
 			return err
 		}
 	}
-	return s.deleteRows(ctx, "chunk", "round, start", id)
+	return s.deleteRows(ctx, "chunk", "round, start", key)
 }
 
 // Remove deletes all there is of a run, a bounded number of rows at a time.
-func (s *Store) Remove(ctx context.Context, id string) error {
-	run, err := s.Run(ctx, id)
+func (s *Store) Remove(ctx context.Context, key string) error {
+	err := s.db.write(ctx, func(t tx) error {
+		there, err := t.exec(`UPDATE @run SET state = 'canceled' WHERE key = $1`, key)
+		if err == nil && there == 0 {
+			err = ErrNoRun
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	if err := s.SetState(ctx, id, RunCanceled); err != nil {
+	if err := s.drop(ctx, key); err != nil {
 		return err
 	}
 	for _, table := range [][2]string{{"result", "start"}, {"failure", "item"}} {
-		if err := s.deleteRows(ctx, table[0], table[1], run.ID); err != nil {
+		if err := s.deleteRows(ctx, table[0], table[1], key); err != nil {
 			return err
 		}
 	}
 	return s.db.write(ctx, func(t tx) error {
-		_, err := t.exec(`DELETE FROM @run WHERE id = $1`, id)
+		_, err := t.exec(`DELETE FROM @run WHERE key = $1`, key)
 		return err
 	})
 }
@@ -260,20 +271,26 @@ func (s *Store) deleteRows(ctx context.Context, table, key, run string) error {
 	return nil
 }
 
-// Finish marks runs that are complete, and returns whether this one is.
-func (s *Store) Finish(ctx context.Context, id string) (complete bool, err error) {
+// Finish marks a run that is complete, and returns whether it is.
+func (s *Store) Finish(ctx context.Context, key string) (complete bool, err error) {
+	const bare = `NOT EXISTS (SELECT 1 FROM @chunk WHERE run = $1)`
+	marked := false
 	err = s.db.read(ctx, func(t tx) error {
-		return t.one(`SELECT sealed AND state <> 'canceled' AND NOT EXISTS (SELECT 1 FROM @chunk WHERE chunk_run.id = run) FROM @run AS chunk_run WHERE id = $1`, []any{id}, &complete)
+		return t.one(`SELECT sealed AND state <> 'canceled' AND `+bare+`, finished > 0 FROM @run WHERE key = $1`, []any{key}, &complete, &marked)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		return false, fmt.Errorf("%w: %s", ErrNoRun, id)
+		return false, ErrNoRun
 	}
-	if err != nil || !complete {
+	if err != nil || !complete || marked {
 		return complete, err
 	}
-	return true, s.db.write(ctx, func(t tx) error {
-		_, err := t.exec(`UPDATE @run SET finished = `+s.db.now()+` WHERE id = $1 AND finished = 0 AND sealed AND state <> 'canceled'
-			AND NOT EXISTS (SELECT 1 FROM @chunk WHERE run = $1)`, id)
+	return complete, s.db.write(ctx, func(t tx) error {
+		// Two statements: the first waits for whoever adds chunks, and the second sees them.
+		held, err := t.exec(`UPDATE @run SET finished = finished WHERE key = $1 AND finished = 0 AND sealed AND state <> 'canceled'`, key)
+		if err != nil || held == 0 {
+			return err
+		}
+		_, err = t.exec(`UPDATE @run SET finished = `+s.db.now()+` WHERE key = $1 AND `+bare, key)
 		return err
 	})
 }

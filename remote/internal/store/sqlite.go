@@ -98,6 +98,10 @@ func (s *sqlite) runnable() string {
 
 func (s *sqlite) text(column string) string { return `json(` + column + `)` }
 
+func (s *sqlite) runOf() string { return `json_extract(args, '$.run')` }
+
+func (s *sqlite) forUpdate() string { return `` }
+
 func (s *sqlite) tables() []string {
 	all := []string{}
 	for _, statement := range common {

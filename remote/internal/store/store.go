@@ -26,8 +26,8 @@ var (
 	ErrURL     = errors.New("not the address of a database")
 )
 
-// Key names a chunk: a run, which round of it (0, and one more for each time that failures are retried), and its
-// first item; in rounds above 0, the chunk's number.
+// Key names a chunk: a run's key, which round of it (0, and one more for each time that failures are retried), and its
+// first item.
 type Key struct {
 	Run   string
 	Round int
@@ -118,6 +118,8 @@ type database interface {
 	lastWorker() string                              // another: of a job, who runs it
 	runnable() string                                // assignments to a job: it waits to be run, from now on
 	text(column string) string                       // a column of JSON as text
+	runOf() string                                   // the run of a job\'s arguments
+	forUpdate() string                               // that rows which are read are locked, where not everything is
 	tables() []string                                // the statements that make version 1 of the tables
 	lock(t tx) error                                 // one migration at a time
 	exists(t tx, table string) (bool, error)         // if there is such a table

@@ -48,10 +48,10 @@ func opened(t *testing.T, o Options) *Store {
 }
 
 // chunks makes chunks of a run, of so many items each, that say what number they have.
-func chunks(run string, from int64, sizes ...int) []Chunk {
+func chunks(key string, from int64, sizes ...int) []Chunk {
 	all := []Chunk{}
 	for _, size := range sizes {
-		c := Chunk{Key: Key{Run: run, Start: from}, Count: size}
+		c := Chunk{Key: Key{Run: key, Start: from}, Count: size}
 		for i := range size {
 			c.Items = frame.Append(c.Items, strconv.AppendInt(nil, from+int64(i), 10))
 		}
@@ -64,7 +64,7 @@ func chunks(run string, from int64, sizes ...int) []Chunk {
 func submitted(t *testing.T, s *Store, id string, sizes ...int) (Run, []Chunk) {
 	run, err := s.Create(t.Context(), id, "f", "int → int")
 	require.NoError(t, err)
-	all := chunks(id, 0, sizes...)
+	all := chunks(run.Key, 0, sizes...)
 	run, err = s.Append(t.Context(), run, all, []byte("digest"), true)
 	require.NoError(t, err)
 	return run, all
@@ -87,12 +87,12 @@ func TestSubmission(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, run, again, "what there is")
 
-		next, err := s.Append(t.Context(), run, chunks("one", 0, 3, 2), []byte("d5"), false)
+		next, err := s.Append(t.Context(), run, chunks(run.Key, 0, 3, 2), []byte("d5"), false)
 		require.NoError(t, err)
 		assert.EqualValues(t, 5, next.Items)
 
 		// another coordinator, that knows nothing of it
-		behind, err := s.Append(t.Context(), run, chunks("one", 0, 4), []byte("d4"), true)
+		behind, err := s.Append(t.Context(), run, chunks(run.Key, 0, 4), []byte("d4"), true)
 		require.ErrorIs(t, err, ErrCursor)
 		assert.EqualValues(t, 5, behind.Items)
 		assert.Equal(t, []byte("d5"), behind.Digest)
@@ -100,12 +100,12 @@ func TestSubmission(t *testing.T) {
 		next, err = s.Append(t.Context(), next, nil, []byte("d5"), true)
 		require.NoError(t, err)
 		assert.True(t, next.Sealed)
-		_, err = s.Append(t.Context(), next, chunks("one", 5, 1), nil, false)
+		_, err = s.Append(t.Context(), next, chunks(run.Key, 5, 1), nil, false)
 		require.ErrorIs(t, err, ErrCursor, "it is sealed")
 
-		_, err = s.Run(t.Context(), "none")
+		_, err = s.Find(t.Context(), "none")
 		require.ErrorIs(t, err, ErrNoRun)
-		n, err := s.Tally(t.Context(), "one")
+		n, err := s.Tally(t.Context(), run.Key)
 		require.NoError(t, err)
 		assert.Equal(t, Tally{Chunks: 2}, n)
 	})
@@ -113,7 +113,7 @@ func TestSubmission(t *testing.T) {
 
 func TestCommit(t *testing.T) {
 	both(t, func(t *testing.T, s *Store) {
-		_, all := submitted(t, s, "one", 3, 2, 1)
+		run, all := submitted(t, s, "one", 3, 2, 1)
 		stale := done(all[1])
 		stale.Fence = 7
 		failed := done(all[0])
@@ -127,25 +127,25 @@ func TestCommit(t *testing.T) {
 		accepted, err = s.Commit(t.Context(), []Done{done(all[2])})
 		require.NoError(t, err)
 		assert.Equal(t, []bool{false}, accepted, "it has a result")
-		complete, err := s.Finish(t.Context(), "one")
+		complete, err := s.Finish(t.Context(), run.Key)
 		require.NoError(t, err)
 		assert.False(t, complete)
 
 		accepted, err = s.Commit(t.Context(), []Done{done(all[1])})
 		require.NoError(t, err)
 		assert.Equal(t, []bool{true}, accepted)
-		complete, err = s.Finish(t.Context(), "one")
+		complete, err = s.Finish(t.Context(), run.Key)
 		require.NoError(t, err)
 		assert.True(t, complete)
-		run, err := s.Run(t.Context(), "one")
+		run, err = s.Run(t.Context(), run.Key)
 		require.NoError(t, err)
 		assert.False(t, run.Finished.IsZero())
 
-		results, err := s.Results(t.Context(), "one", Span{}, 10)
+		results, err := s.Results(t.Context(), run.Key, Span{}, 10)
 		require.NoError(t, err)
 		require.Len(t, results, 3)
 		assert.Equal(t, []int64{0, 3, 5}, []int64{results[0].Start, results[1].Start, results[2].Start})
-		n, err := s.Tally(t.Context(), "one")
+		n, err := s.Tally(t.Context(), run.Key)
 		require.NoError(t, err)
 		assert.Equal(t, Tally{Done: 6, Failed: 1}, n)
 		rate, workers, err := s.Rate(t.Context(), "f")
@@ -160,14 +160,14 @@ func TestCommit(t *testing.T) {
 
 func TestRetry(t *testing.T) {
 	both(t, func(t *testing.T, s *Store) {
-		_, all := submitted(t, s, "one", 2)
+		run, all := submitted(t, s, "one", 2)
 		d := done(all[0])
 		d.Failed = 2
 		d.Failures = []Failure{{Item: 0, Attempts: 1, Error: "no", Payload: []byte("a")}, {Item: 1, Attempts: 1, Error: "no", Payload: []byte("b")}}
 		_, err := s.Commit(t.Context(), []Done{d})
 		require.NoError(t, err)
-		count, err := s.Retry(t.Context(), "one", func(run string, round int, start int64, failures []Failure) []Chunk {
-			c := Chunk{Key: Key{run, round, start}, Count: len(failures)}
+		count, err := s.Retry(t.Context(), run.Key, func(key string, round int, failures []Failure) []Chunk {
+			c := Chunk{Key: Key{key, round, failures[0].Item}, Count: len(failures)}
 			for _, f := range failures {
 				c.Items = frame.Append(c.Items, Indexed(f.Item, f.Payload))
 			}
@@ -175,11 +175,11 @@ func TestRetry(t *testing.T) {
 		})
 		require.NoError(t, err)
 		assert.Equal(t, 2, count)
-		n, err := s.Tally(t.Context(), "one")
+		n, err := s.Tally(t.Context(), run.Key)
 		require.NoError(t, err)
 		assert.Equal(t, Tally{Chunks: 1}, n)
 
-		c, there, err := s.Chunk(t.Context(), Key{"one", 1, 0})
+		c, there, err := s.Chunk(t.Context(), Key{run.Key, 1, 0})
 		require.NoError(t, err)
 		require.True(t, there)
 		items, err := frame.Split(c.Items, c.Count)
@@ -194,13 +194,13 @@ func TestRetry(t *testing.T) {
 		accepted, err := s.Commit(t.Context(), []Done{again})
 		require.NoError(t, err)
 		assert.Equal(t, []bool{true}, accepted)
-		failures, err := s.Failures(t.Context(), "one", 0, "", 10)
+		failures, err := s.Failures(t.Context(), run.Key, 0, "", 10)
 		require.NoError(t, err)
 		require.Len(t, failures, 2)
 		assert.Equal(t, "A", string(failures[0].Value))
 		assert.Equal(t, 3, failures[1].Attempts)
 		assert.Equal(t, "still no", failures[1].Error)
-		n, err = s.Tally(t.Context(), "one")
+		n, err = s.Tally(t.Context(), run.Key)
 		require.NoError(t, err)
 		assert.Equal(t, Tally{Done: 2, Failed: 1}, n)
 	})
@@ -222,7 +222,7 @@ func claim(t *testing.T, s *Store, worker string) {
 // quarantine and is halved until the item is alone, and the other items lose nothing.
 func TestReap(t *testing.T) {
 	both(t, func(t *testing.T, s *Store) {
-		submitted(t, s, "one", 3, 4, 1)
+		run, _ := submitted(t, s, "one", 3, 4, 1)
 		limits := Crashes{Quarantine: 2, Dead: 2}
 		var total Reaped
 		deaths := 0
@@ -250,17 +250,17 @@ func TestReap(t *testing.T) {
 				break
 			}
 		}
-		complete, err := s.Finish(t.Context(), "one")
+		complete, err := s.Finish(t.Context(), run.Key)
 		require.NoError(t, err)
 		require.True(t, complete)
 		assert.Equal(t, Reaped{Alone: 3, Split: 2, Items: 1}, total)
-		failures, err := s.Failures(t.Context(), "one", 0, Failed, 10)
+		failures, err := s.Failures(t.Context(), run.Key, 0, Failed, 10)
 		require.NoError(t, err)
 		require.Len(t, failures, 1)
 		assert.EqualValues(t, 4, failures[0].Item)
 		assert.Equal(t, "4", string(failures[0].Payload))
 		assert.Contains(t, failures[0].Error, "the process that worked it ended")
-		n, err := s.Tally(t.Context(), "one")
+		n, err := s.Tally(t.Context(), run.Key)
 		require.NoError(t, err)
 		assert.Equal(t, Tally{Done: 8, Failed: 1}, n)
 	})
@@ -322,20 +322,20 @@ func TestSweepAndStrays(t *testing.T) {
 
 func TestShed(t *testing.T) {
 	both(t, func(t *testing.T, s *Store) {
-		_, all := submitted(t, s, "one", 5)
-		kept := chunks("one", 0, 2)[0]
-		shed, err := s.Shed(t.Context(), kept, chunks("one", 2, 2, 1))
+		run, all := submitted(t, s, "one", 5)
+		kept := chunks(run.Key, 0, 2)[0]
+		shed, err := s.Shed(t.Context(), kept, chunks(run.Key, 2, 2, 1))
 		require.NoError(t, err)
 		assert.True(t, shed)
 		accepted, err := s.Commit(t.Context(), []Done{done(all[0])})
 		require.NoError(t, err)
 		assert.Equal(t, []bool{false}, accepted, "its count is another one")
-		for _, c := range append(chunks("one", 2, 2, 1), kept) {
+		for _, c := range append(chunks(run.Key, 2, 2, 1), kept) {
 			accepted, err := s.Commit(t.Context(), []Done{done(c)})
 			require.NoError(t, err)
 			assert.Equal(t, []bool{true}, accepted)
 		}
-		complete, err := s.Finish(t.Context(), "one")
+		complete, err := s.Finish(t.Context(), run.Key)
 		require.NoError(t, err)
 		assert.True(t, complete)
 	})
@@ -347,12 +347,12 @@ func TestRemove(t *testing.T) {
 		for i := range sizes {
 			sizes[i] = 1
 		}
-		_, all := submitted(t, s, "one", sizes...)
+		run, all := submitted(t, s, "one", sizes...)
 		_, err := s.Commit(t.Context(), []Done{done(all[0])})
 		require.NoError(t, err)
 		submitted(t, s, "two", 1)
-		require.NoError(t, s.Remove(t.Context(), "one"))
-		_, err = s.Run(t.Context(), "one")
+		require.NoError(t, s.Remove(t.Context(), run.Key))
+		_, err = s.Find(t.Context(), "one")
 		require.ErrorIs(t, err, ErrNoRun)
 		count := 0
 		require.NoError(t, s.db.read(t.Context(), func(t tx) error { return t.one(`SELECT count(*) FROM @river_job`, nil, &count) }))

@@ -49,12 +49,16 @@ func (s *Store) Strays(ctx context.Context, worker string, busy func(job int64) 
 }
 
 // lost is whether a run has chunks and no job. A chunk in quarantine has its job in another queue.
-const lost = `SELECT EXISTS (SELECT 1 FROM @chunk WHERE run = $1)
-	AND NOT EXISTS (SELECT 1 FROM @river_job WHERE queue IN ($2, '` + Quarantine + `') AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled'))`
+func (s *Store) lost() string {
+	const live = ` AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled')`
+	return `SELECT EXISTS (SELECT 1 FROM @chunk WHERE run = $1)
+		AND NOT EXISTS (SELECT 1 FROM @river_job WHERE queue = $1` + live + `)
+		AND NOT EXISTS (SELECT 1 FROM @river_job WHERE queue = '` + Quarantine + `' AND ` + s.db.runOf() + ` = $1` + live + `)`
+}
 
 // Lost says whether a run has chunks and no job.
 func (s *Store) Lost(ctx context.Context, run Run) (is bool, err error) {
-	err = s.db.read(ctx, func(t tx) error { return t.one(lost, []any{run.ID, run.Queue}, &is) })
+	err = s.db.read(ctx, func(t tx) error { return t.one(s.lost(), []any{run.Key}, &is) })
 	return is, err
 }
 
@@ -67,15 +71,15 @@ func (s *Store) Sweep(ctx context.Context, run Run) (found int, err error) {
 	err = s.db.write(ctx, func(t tx) error {
 		found = 0
 		// one of several that sweep, the others wait here and find nothing
-		if _, err := t.exec(`UPDATE @run SET problem = problem WHERE id = $1`, run.ID); err != nil {
+		if _, err := t.exec(`UPDATE @run SET problem = problem WHERE key = $1`, run.Key); err != nil {
 			return err
 		}
-		if err := t.one(lost, []any{run.ID, run.Queue}, &suspicious); err != nil || !suspicious {
+		if err := t.one(s.lost(), []any{run.Key}, &suspicious); err != nil || !suspicious {
 			return err
 		}
 		var jobs []queued
-		err := t.all(`SELECT round, start, alone FROM @chunk WHERE run = $1`, []any{run.ID}, func(scan func(...any) error) error {
-			q := queued{queue: run.Queue, when: first, job: Job{Run: run.ID}}
+		err := t.all(`SELECT round, start, alone FROM @chunk WHERE run = $1`, []any{run.Key}, func(scan func(...any) error) error {
+			q := queued{queue: run.Key, when: first, job: Job{Run: run.Key}}
 			alone := false
 			err := scan(&q.job.Round, &q.job.Start, &alone)
 			if alone {

@@ -14,9 +14,9 @@ var common = []string{
 	`CREATE TABLE @version (version bigint NOT NULL)`,
 	`CREATE TABLE @run (
 		id text PRIMARY KEY,
+		key text NOT NULL UNIQUE,
 		function text NOT NULL,
 		signature text NOT NULL,
-		queue text NOT NULL,
 		state text NOT NULL CHECK (state IN ('open', 'paused', 'canceled')),
 		items bigint NOT NULL DEFAULT 0,
 		digest BYTES,
