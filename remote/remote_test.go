@@ -32,7 +32,10 @@ func TestMain(m *testing.M) {
 
 // both runs a test on either database.
 func both(t *testing.T, test func(t *testing.T, c *Cluster)) {
-	cfg := Config{Logger: slog.New(slog.DiscardHandler)}
+	bothWith(t, Config{Logger: slog.New(slog.DiscardHandler)}, test)
+}
+
+func bothWith(t *testing.T, cfg Config, test func(t *testing.T, c *Cluster)) {
 	t.Run("sqlite", func(t *testing.T) {
 		test(t, opened(t, cfg, "sqlite:"+filepath.Join(t.TempDir(), "runs.db")))
 	})
