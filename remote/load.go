@@ -142,13 +142,25 @@ func (l *load[T, R]) count() int {
 func (l *load[T, R]) cut() (rest [][]byte, from int) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	if l.fed >= l.limit {
+	if l.fed == 0 || l.fed >= l.limit { // one that is next to be begun is not late
 		return nil, l.keep
 	}
 	from = l.at(l.fed)
 	rest = l.items[from:l.keep]
 	l.limit, l.keep = l.fed, from
 	return rest, from
+}
+
+// untouched ends the chunk if nothing of it was begun, and says so: then all of it goes back as it is.
+func (l *load[T, R]) untouched() bool {
+	l.lock.Lock()
+	defer l.lock.Unlock()
+	if l.fed > 0 || l.limit == 0 {
+		return false
+	}
+	l.spoilt, l.limit = true, 0
+	l.finish()
+	return true
 }
 
 // packed is what became of the items.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/amorsize/amorsize"
@@ -48,6 +49,8 @@ type flow[T, R any] struct {
 	giving chan struct{} // closed by give
 	over   chan struct{} // closed when the stream has ended
 	pace   pace
+
+	entering atomic.Int64 // chunks that wait for their turn
 
 	lock  sync.Mutex
 	loads []*load[T, R] // that have begun and have items under way, by their first item in the stream
@@ -188,21 +191,38 @@ func (p *flow[T, R]) work(ctx context.Context, c store.Chunk) (store.Done, error
 // patience is how long a chunk may take, in what it should take, until what was not begun of it goes to others.
 const patience = 4
 
+// reserve is how many chunks wait in any case, so that one is there when the stream wants one.
+const reserve = 2
+
+// goneFor is how long a chunk is away, about, that was given back, until it is fetched again.
+const goneFor = 1500 * time.Millisecond
+
+// wanted is how many chunks should wait: what is run before one comes back that was given away.
+func (p *flow[T, R]) wanted(items int) int64 {
+	return reserve + int64(p.pace.rate()*goneFor.Seconds())/int64(max(items, 1))
+}
+
 // enter hands a chunk to the stream. If the stream has enough to do, others may have it.
 func (p *flow[T, R]) enter(ctx context.Context, l *load[T, R]) error {
-	late := time.NewTimer(patience * p.limits.chunkTime)
+	late := time.NewTicker(patience * p.limits.chunkTime)
 	defer late.Stop()
-	select {
-	case p.chunks <- l:
-		return nil
-	case <-late.C:
-		return errEnough
-	case <-p.giving:
-		return errGivenBack
-	case <-p.over:
-		return p.broken()
-	case <-ctx.Done():
-		return errGivenBack
+	p.entering.Add(1)
+	defer p.entering.Add(-1)
+	for {
+		select {
+		case p.chunks <- l:
+			return nil
+		case <-late.C:
+			if p.entering.Load() > p.wanted(len(l.items)) {
+				return errEnough
+			}
+		case <-p.giving:
+			return errGivenBack
+		case <-p.over:
+			return p.broken()
+		case <-ctx.Done():
+			return errGivenBack
+		}
 	}
 }
 
@@ -226,6 +246,9 @@ func (p *flow[T, R]) await(ctx context.Context, l *load[T, R]) error {
 			return p.broken()
 		case <-giving:
 			giving = nil
+			if l.untouched() {
+				return errGivenBack
+			}
 		case <-late.C:
 			late.Reset(patience * p.limits.chunkTime)
 		}
@@ -240,10 +263,6 @@ func (p *flow[T, R]) shed(ctx context.Context, l *load[T, R]) error {
 	rest, from := l.cut()
 	if len(rest) == 0 {
 		return nil
-	}
-	if from == 0 { // nothing was begun: all of it goes back as it is
-		l.spoil()
-		return errEnough
 	}
 	kept := l.chunk
 	kept.Count, kept.Items = from, pack(l.items[:from])

@@ -178,7 +178,7 @@ func (c *crew) decline(ctx context.Context, job store.Job, err error) (again tim
 	case errors.Is(err, errGivenBack):
 		return 0
 	case errors.Is(err, errEnough):
-		return rand.N(time.Second) // or this worker would have it again at once
+		return goneFor/3 + rand.N(goneFor/3) // or this worker would have it again at once
 	}
 	c.log.WarnContext(ctx, "a chunk is left to other workers", "run", job.Run, "from", job.Start, "error", err)
 	return soon
