@@ -91,10 +91,8 @@ func (c *crew) begin(ctx context.Context, r store.Run) {
 	q := c.followed()[r.Key]
 	slots, dry, some := c.slots(ctx, r)
 	if q != nil {
-		if q.leaving || slots <= q.slots*change && slots >= q.slots/(2*change) && !(some && c.silent(q)) {
-			return
-		}
-		if dry < lookAgain {
+		off := slots > q.slots*change || slots < q.slots/(2*change)
+		if !q.leaving && (off && dry < lookAgain || some && c.silent(q)) {
 			c.leave(ctx, q)
 		}
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -57,11 +58,7 @@ func counted(fn func(n int)) (often func() map[int]int) {
 	return func() map[int]int {
 		lock.Lock()
 		defer lock.Unlock()
-		all := map[int]int{}
-		for n, t := range times {
-			all[n] = t
-		}
-		return all
+		return maps.Clone(times)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize"
-	"github.com/amorsize/amorsize/remote/internal/frame"
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
@@ -186,116 +185,6 @@ func (p *flow[T, R]) work(ctx context.Context, c store.Chunk) (store.Done, error
 		done.Rate, done.Function = rate, p.fn.id
 	}
 	return done, nil
-}
-
-// patience is how long a chunk may take, in what it should take, until what was not begun of it goes to others.
-const patience = 4
-
-// reserve is how many chunks wait in any case, so that one is there when the stream wants one.
-const reserve = 2
-
-// goneFor is how long a chunk is away, about, that was given back, until it is fetched again.
-const goneFor = 1500 * time.Millisecond
-
-// wanted is how many chunks should wait: what is run before one comes back that was given away.
-func (p *flow[T, R]) wanted(items int) int64 {
-	return reserve + int64(p.pace.rate()*goneFor.Seconds())/int64(max(items, 1))
-}
-
-// enter hands a chunk to the stream. If the stream has enough to do, others may have it.
-func (p *flow[T, R]) enter(ctx context.Context, l *load[T, R]) error {
-	late := time.NewTicker(patience * p.limits.chunkTime)
-	defer late.Stop()
-	p.entering.Add(1)
-	defer p.entering.Add(-1)
-	for {
-		select {
-		case p.chunks <- l:
-			return nil
-		case <-late.C:
-			if p.entering.Load() > p.wanted(len(l.items)) {
-				return errEnough
-			}
-		case <-p.giving:
-			return errGivenBack
-		case <-p.over:
-			return p.broken()
-		case <-ctx.Done():
-			return errGivenBack
-		}
-	}
-}
-
-// await waits for a chunk. One that takes long, or whose worker is stopped, keeps the items that were begun, and
-// the others go to other workers: so it does not matter much if a chunk is too large.
-func (p *flow[T, R]) await(ctx context.Context, l *load[T, R]) error {
-	late := time.NewTimer(patience * p.limits.chunkTime)
-	defer late.Stop()
-	giving := p.giving
-	for {
-		select {
-		case <-l.done:
-			if l.spoiled() {
-				return errGivenBack
-			}
-			return nil
-		case <-p.over:
-			if l.complete() {
-				continue
-			}
-			return p.broken()
-		case <-giving:
-			giving = nil
-			if l.untouched() {
-				return errGivenBack
-			}
-		case <-late.C:
-			late.Reset(patience * p.limits.chunkTime)
-		}
-		if err := p.shed(ctx, l); err != nil {
-			return err
-		}
-	}
-}
-
-// shed gives away what was not begun of a chunk.
-func (p *flow[T, R]) shed(ctx context.Context, l *load[T, R]) error {
-	rest, from := l.cut()
-	if len(rest) == 0 {
-		return nil
-	}
-	kept := l.chunk
-	kept.Count, kept.Items = from, pack(l.items[:from])
-	// if it is somebody else's by now, the result will be refused
-	_, err := p.limits.shed(ctx, kept, pieces(l.chunk, rest, from, p.pace.rate()*p.limits.chunkTime.Seconds()))
-	return err
-}
-
-// pieces are chunks of what is given away: of so many items each, or a hundredth if that is more.
-func pieces(c store.Chunk, rest [][]byte, from int, size float64) []store.Chunk {
-	const most = 100
-	each := max(int(size), (len(rest)+most-1)/most, 1)
-	var chunks []store.Chunk
-	for len(rest) > 0 {
-		n := min(each, len(rest))
-		chunks = append(chunks, store.Chunk{
-			Key:   store.Key{Run: c.Run, Round: c.Round, Start: c.Start + int64(from)},
-			Count: n, Items: pack(rest[:n]), Alone: c.Alone,
-		})
-		if last := &chunks[len(chunks)-1]; c.Round > 0 {
-			last.Start, _, _ = store.Unindexed(rest[0]) // it was read when the chunk was
-		}
-		rest, from = rest[n:], from+n
-	}
-	return chunks
-}
-
-func pack(items [][]byte) []byte {
-	var packed []byte
-	for _, item := range items {
-		packed = frame.Append(packed, item)
-	}
-	return packed
 }
 
 // broken is why the stream has ended, which it should not while there are chunks.

@@ -110,34 +110,40 @@ func (s *submission[T, R]) flush(ctx context.Context, last bool) error {
 		if s.at < s.run.Items { // all of this is there, and more
 			return nil
 		}
-		chunks := s.cut(last)
-		taken, ahead, err := s.ahead(chunks)
-		if err != nil {
+		err := s.write(ctx, last)
+		if !errors.Is(err, store.ErrCursor) {
 			return err
 		}
-		digest := ahead.Sum(nil)
-		err = patiently(ctx, s.cluster.cfg.Logger, "submit items", func(ctx context.Context) (err error) {
-			var next store.Run
-			next, err = s.cluster.store.Append(ctx, s.run, chunks, digest, last)
-			if err == nil || errors.Is(err, store.ErrCursor) {
-				s.run = next
-			}
-			return err
-		})
-		switch {
-		case err == nil:
-			s.hash = ahead
-			if s.forget(taken); !last {
-				s.measure(ctx)
-			}
-			s.cluster.news.tell()
-			return nil
-		case !errors.Is(err, store.ErrCursor):
-			return err
-		case s.run.State == store.RunCanceled:
+		if s.run.State == store.RunCanceled {
 			return ErrCanceled
 		}
 	}
+}
+
+// write adds chunks of what waits to the run; [store.ErrCursor] if another coordinator was faster.
+func (s *submission[T, R]) write(ctx context.Context, last bool) error {
+	chunks := s.cut(last)
+	taken, ahead, err := s.ahead(chunks)
+	if err != nil {
+		return err
+	}
+	err = patiently(ctx, s.cluster.cfg.Logger, "submit items", func(ctx context.Context) (err error) {
+		var next store.Run
+		next, err = s.cluster.store.Append(ctx, s.run, chunks, ahead.Sum(nil), last)
+		if err == nil || errors.Is(err, store.ErrCursor) {
+			s.run = next
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.hash = ahead
+	if s.forget(taken); !last {
+		s.measure(ctx)
+	}
+	s.cluster.news.tell()
+	return nil
 }
 
 // skip goes past items that the run has, and compares them with those it has.

@@ -26,20 +26,7 @@ func onAsynq(ctx context.Context, address string, n, chunk int) (time.Duration, 
 		return 0, err
 	}
 	server := asynq.NewServer(opt, asynq.Config{Concurrency: 200, TaskCheckInterval: 50 * time.Millisecond, LogLevel: asynq.FatalLevel})
-	err := server.Start(asynq.HandlerFunc(func(ctx context.Context, t *asynq.Task) error {
-		var c chunkTask
-		if err := json.Unmarshal(t.Payload(), &c); err != nil {
-			return err
-		}
-		for i := range c.Items {
-			c.Items[i] *= 3
-		}
-		data, err := json.Marshal(c.Items)
-		if err != nil {
-			return err
-		}
-		return rdb.HSetNX(ctx, "results", fmt.Sprint(c.Index), data).Err()
-	}))
+	err := server.Start(handler(rdb))
 	if err != nil {
 		return 0, err
 	}
@@ -67,6 +54,24 @@ func onAsynq(ctx context.Context, address string, n, chunk int) (time.Duration, 
 		next++
 	}
 	return time.Since(begun), nil
+}
+
+// handler does what [triple] does to the items of a task.
+func handler(rdb *goredis.Client) asynq.HandlerFunc {
+	return func(ctx context.Context, t *asynq.Task) error {
+		var c chunkTask
+		if err := json.Unmarshal(t.Payload(), &c); err != nil {
+			return err
+		}
+		for i := range c.Items {
+			c.Items[i] *= 3
+		}
+		data, err := json.Marshal(c.Items)
+		if err != nil {
+			return err
+		}
+		return rdb.HSetNX(ctx, "results", fmt.Sprint(c.Index), data).Err()
+	}
 }
 
 // enqueue adds tasks from eight goroutines: asynq has no way to add many at once.

@@ -70,7 +70,7 @@ func chunks(ctx context.Context) error {
 			return err
 		}
 		for _, p := range all {
-			line := fmt.Sprintf("| %s | %s |", p.kind, w.name)
+			line := []string{fmt.Sprintf("| %s | %s |", p.kind, w.name)}
 			best := 0.0
 			for _, size := range sizes {
 				n := min(w.n, 20_000*size)
@@ -79,7 +79,7 @@ func chunks(ctx context.Context) error {
 					return err
 				}
 				best = max(best, rate(n, took))
-				line += fmt.Sprintf(" %.0f |", rate(n, took))
+				line = append(line, fmt.Sprintf("%.0f |", rate(n, took)))
 			}
 			var found []float64
 			for range 3 {
@@ -89,7 +89,7 @@ func chunks(ctx context.Context) error {
 				}
 				found = append(found, rate(w.n, took))
 			}
-			fmt.Printf("%s %s | %.2f |\n", line, strings.Split(spread(found), ".")[0], found[1]/best)
+			fmt.Printf("%s %s | %.2f |\n", strings.Join(line, " "), strings.Split(spread(found), ".")[0], found[1]/best)
 			p.remove()
 		}
 	}
