@@ -43,7 +43,7 @@ func run(ctx context.Context) error {
 	if *child != "" {
 		return map[string]func(context.Context) error{"work": childWork, "memory": childMemory}[*child](ctx)
 	}
-	for _, suite := range strings.SplitSeq(*suites, ",") {
+	for suite := range strings.SplitSeq(*suites, ",") {
 		do := map[string]func(context.Context) error{"peers": peers, "chunks": chunks, "workers": workers, "memory": memory}[suite]
 		if do == nil {
 			return fmt.Errorf("no suite %q", suite)

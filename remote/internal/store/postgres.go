@@ -10,8 +10,10 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
 )
 
 // DefaultSchema is where the tables are, of River and ours: apart from others, whose long transactions and names
@@ -92,7 +94,9 @@ func (p *postgres) lock(t tx) error {
 }
 
 func (p *postgres) exists(t tx, table string) (there bool, err error) {
-	err = t.one(`SELECT to_regclass($1) IS NOT NULL`, []any{p.schema + "." + table}, &there)
+	// to_regclass would answer from a cache that the wait for a lock does not refresh
+	err = t.one(`SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2)`,
+		[]any{p.schema, table}, &there)
 	return there, err
 }
 
@@ -119,13 +123,21 @@ func (p *postgres) migrateJobs(ctx context.Context) error {
 	defer func() {
 		_, _ = conn.Exec(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock(hashtext('amorsize jobs'), hashtext($1))`, p.schema)
 	}()
-	return p.migrate(ctx, p.log)
+	m, err := p.migrator(p.log)
+	if err == nil {
+		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	}
+	return err
 }
 
 func (p *postgres) checkJobs(ctx context.Context) ([]string, error) { return p.check(ctx, p.log) }
 
 func (p *postgres) insertJobs(ctx context.Context, t tx, jobs []queued) error {
-	return p.insert(ctx, t.(*pgTx).tx, jobs)
+	tx, ok := t.(*pgTx).on.(pgx.Tx)
+	if !ok {
+		return errors.New("jobs are inserted in a transaction")
+	}
+	return p.insert(ctx, tx, jobs)
 }
 
 func (p *postgres) work(_ context.Context, w Working) (working, error) { return p.engine.work(w) }
@@ -148,23 +160,32 @@ func (p *postgres) write(ctx context.Context, fn func(tx) error) error {
 	return pgx.BeginFunc(ctx, p.pool, func(t pgx.Tx) error { return fn(&pgTx{ctx, t, p.schema}) })
 }
 
+// read makes no transaction: that would be two trips more, and no reader needs two statements to see the same.
 func (p *postgres) read(ctx context.Context, fn func(tx) error) error {
-	return pgx.BeginTxFunc(ctx, p.pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(t pgx.Tx) error { return fn(&pgTx{ctx, t, p.schema}) })
+	return fn(&pgTx{ctx, p.pool, p.schema})
+}
+
+// session is a transaction or a pool.
+type session interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 }
 
 type pgTx struct {
 	ctx    context.Context //nolint:containedctx // lives as long as the function that it is made for
-	tx     pgx.Tx
+	on     session
 	schema string
 }
 
 func (t *pgTx) named(text string) string { return strings.ReplaceAll(text, "@", t.schema+".") }
 
 // relaxed spares a rate's row the wait for the disk: what is lost of it is lost with the server, and all leases.
-func (t *pgTx) relaxed() { _, _ = t.tx.Exec(t.ctx, `SET LOCAL synchronous_commit = off`) }
+func (t *pgTx) relaxed() { _, _ = t.on.Exec(t.ctx, `SET LOCAL synchronous_commit = off`) }
 
 func (t *pgTx) exec(text string, args ...any) (int64, error) {
-	tag, err := t.tx.Exec(t.ctx, t.named(text), args...)
+	tag, err := t.on.Exec(t.ctx, t.named(text), args...)
 	return tag.RowsAffected(), err
 }
 
@@ -174,7 +195,7 @@ func (t *pgTx) each(text string, args [][]any) ([]int64, error) {
 	for _, a := range args {
 		batch.Queue(text, a...)
 	}
-	sent := t.tx.SendBatch(t.ctx, &batch)
+	sent := t.on.SendBatch(t.ctx, &batch)
 	affected := make([]int64, len(args))
 	for i := range args {
 		tag, err := sent.Exec()
@@ -187,7 +208,7 @@ func (t *pgTx) each(text string, args [][]any) ([]int64, error) {
 }
 
 func (t *pgTx) one(text string, args []any, into ...any) error {
-	err := t.tx.QueryRow(t.ctx, t.named(text), args...).Scan(into...)
+	err := t.on.QueryRow(t.ctx, t.named(text), args...).Scan(into...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return sql.ErrNoRows
 	}
@@ -195,7 +216,7 @@ func (t *pgTx) one(text string, args []any, into ...any) error {
 }
 
 func (t *pgTx) all(text string, args []any, row func(func(...any) error) error) error {
-	rows, err := t.tx.Query(t.ctx, t.named(text), args...)
+	rows, err := t.on.Query(t.ctx, t.named(text), args...)
 	if err != nil {
 		return err
 	}

@@ -69,17 +69,12 @@ func newEngine[TTx any](driver riverdriver.Driver[TTx], schema string, log *slog
 // takes 80.
 const cooldown = 10 * time.Millisecond
 
-func (e *engine[TTx]) migrate(ctx context.Context, log *slog.Logger) error {
-	m, err := rivermigrate.New(e.driver, &rivermigrate.Config{Schema: e.schema, Logger: log})
-	if err != nil {
-		return err
-	}
-	_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
-	return err
+func (e *engine[TTx]) migrator(log *slog.Logger) (*rivermigrate.Migrator[TTx], error) {
+	return rivermigrate.New(e.driver, &rivermigrate.Config{Schema: e.schema, Logger: log})
 }
 
 func (e *engine[TTx]) check(ctx context.Context, log *slog.Logger) ([]string, error) {
-	m, err := rivermigrate.New(e.driver, &rivermigrate.Config{Schema: e.schema, Logger: log})
+	m, err := e.migrator(log)
 	if err != nil {
 		return nil, err
 	}

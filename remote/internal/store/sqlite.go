@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
 	_ "modernc.org/sqlite" // the driver, without C
 )
 
@@ -118,15 +119,14 @@ func (s *sqlite) exists(t tx, table string) (there bool, err error) {
 }
 
 func (s *sqlite) migrateJobs(ctx context.Context) error {
-	err := s.migrate(ctx, s.log)
-	if err == nil {
-		return nil
-	}
-	// River's migrator takes no lock: another process may have made the table that this one was about to.
-	if again := s.migrate(ctx, s.log); again != nil {
-		return errors.Join(err, again)
-	}
-	return nil
+	// In one transaction: River's migrator takes no lock, and another process may be at it.
+	return s.write(ctx, func(t tx) error {
+		m, err := s.migrator(s.log)
+		if err == nil {
+			_, err = m.MigrateTx(ctx, t.(*sqlTx).tx, rivermigrate.DirectionUp, nil)
+		}
+		return err
+	})
 }
 
 func (s *sqlite) checkJobs(ctx context.Context) ([]string, error) { return s.check(ctx, s.log) }

@@ -111,7 +111,7 @@ func (s *Store) Ping(ctx context.Context) (time.Time, error) {
 
 // database is what differs between the two.
 type database interface {
-	// write runs fn in a transaction, read in one that writes nothing. An error of fn rolls back.
+	// write runs fn in a transaction, which an error of it rolls back. read runs fn, which only reads, in none, perhaps.
 	write(ctx context.Context, fn func(tx) error) error
 	read(ctx context.Context, fn func(tx) error) error
 	now() string                                     // an SQL expression

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strconv"
@@ -394,4 +395,28 @@ func TestAddresses(t *testing.T) {
 	_, err := Open(context.Background(), Options{URL: "postgres://u:secret@h:port/x", Log: slog.New(slog.DiscardHandler)})
 	require.ErrorIs(t, err, ErrURL)
 	assert.NotContains(t, err.Error(), "secret")
+}
+
+// Several processes open an empty database at once: one makes the tables.
+func TestOpenedAtOnce(t *testing.T) {
+	url, schema := pgtest.URL(t)
+	path := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
+	for _, o := range []Options{{URL: url, Schema: schema}, {URL: path}} {
+		o.Log = slog.New(slog.DiscardHandler)
+		errs := make(chan error, 6)
+		for range cap(errs) {
+			go func() {
+				s, err := Open(t.Context(), o)
+				if err == nil {
+					_, err = s.Found(t.Context())
+					err = errors.Join(err, s.Check(t.Context()))
+					s.Close()
+				}
+				errs <- err
+			}()
+		}
+		for range cap(errs) {
+			require.NoError(t, <-errs)
+		}
+	}
 }

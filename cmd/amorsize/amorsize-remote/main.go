@@ -1,0 +1,112 @@
+// Amorsize-remote runs a command or a request over many items on many machines, durably: runs are kept in a SQLite
+// file or a PostgreSQL, and go on where they were.
+//
+//	go install github.com/amorsize/amorsize/cmd/amorsize/amorsize-remote@latest
+//
+// It is a command of its own so that amorsize needs no database driver.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/amorsize/amorsize/remote"
+)
+
+// Statuses, as those of amorsize.
+const (
+	statusFailed = 1 // items failed
+	statusUsage  = 2
+	statusBroken = 3 // the run could not be made, or was ended
+)
+
+// failure is an error with its status.
+type failure struct {
+	status int
+	error
+}
+
+func (f *failure) Unwrap() error { return f.error }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the command line, and returns the status to exit with.
+func run(ctx context.Context, args []string, in io.Reader, out, complaints io.Writer) int {
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(complaints)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	_, _ = fmt.Fprintln(complaints, "amorsize-remote:", err)
+	var known *failure
+	switch {
+	case errors.As(err, &known):
+		return known.status
+	case errors.Is(err, remote.ErrConfig), errors.Is(err, errUsage):
+		return statusUsage
+	}
+	return statusBroken
+}
+
+// errUsage is what is wrong with a command line.
+var errUsage = errors.New("usage")
+
+// place is where runs are kept, as flags say.
+type place struct{ url, schema string }
+
+func (p *place) flags(c *cobra.Command) {
+	c.Flags().StringVar(&p.url, "on", os.Getenv("AMORSIZE_ON"), "the database: sqlite:FILE or postgres://… (also AMORSIZE_ON)")
+	c.Flags().StringVar(&p.schema, "schema", "", "where in a PostgreSQL the tables are (default amorsize)")
+}
+
+func (p *place) config(c *cobra.Command) remote.Config {
+	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return remote.Config{Schema: p.schema, Logger: log}
+}
+
+func (p *place) open(c *cobra.Command) (*remote.Cluster, error) {
+	if p.url == "" {
+		return nil, fmt.Errorf("%w: --on says which database, such as --on sqlite:runs.db", errUsage)
+	}
+	return p.config(c).Open(c.Context(), p.url)
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "amorsize-remote",
+		Short: "Run a command or a request over many items on many machines, durably",
+		Long: `Run a command or a request over many items on many machines, durably. Runs are
+kept in a SQLite file, for one machine, or in a PostgreSQL, for any number.
+
+On each machine that works:
+
+  amorsize-remote worker --on postgres://host/db --name thumbs -- convert {} {.}.png
+
+On the one that has the items:
+
+  ls *.jpg | amorsize-remote run --on postgres://host/db --name thumbs --id 2026-11-26
+
+Without workers elsewhere, run works along by itself if it is given the command:
+
+  ls *.jpg | amorsize-remote run --on sqlite:runs.db --id 2026-11-26 -- convert {} {.}.png`,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.AddCommand(newWorker(), newRun(), newRuns(), newMigrate(), newDoctor())
+	return root
+}

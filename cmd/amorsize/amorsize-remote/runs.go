@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/amorsize/amorsize/remote"
+)
+
+func newRuns() *cobra.Command {
+	c := &cobra.Command{Use: "runs", Short: "List runs, show their results and failures, pause, cancel and remove them"}
+	c.AddCommand(
+		command("list", "All runs, the newest first", 0, func(c *cobra.Command, cluster *remote.Cluster, _ string) error { return list(c, cluster) }),
+		command("show ID", "How far a run is", 1, showRun),
+		command("results ID", "The results of a run, in order, as they come", 1, func(c *cobra.Command, cluster *remote.Cluster, id string) error {
+			return with(c, cluster, id, func(ctx context.Context, run *remote.Handle) error { return show(ctx, run, c.OutOrStdout(), "text") })
+		}),
+		command("failed ID", "The items of a run that failed, and why", 1, listFailed),
+		command("retry ID", "Run the items again that failed", 1, func(c *cobra.Command, cluster *remote.Cluster, id string) error {
+			return with(c, cluster, id, func(ctx context.Context, run *remote.Handle) error {
+				items, err := run.RetryFailed(ctx)
+				if err == nil {
+					_, err = fmt.Fprintf(c.OutOrStdout(), "%d items are run again\n", items)
+				}
+				return err
+			})
+		}),
+		act("pause ID", "Begin nothing further of a run", (*remote.Handle).Pause),
+		act("resume ID", "Go on with a run that was paused", (*remote.Handle).Resume),
+		act("cancel ID", "End a run for good; its results so far stay", (*remote.Handle).Cancel),
+		act("rm ID", "Remove all there is of a run", (*remote.Handle).Remove),
+	)
+	return c
+}
+
+// command is a sub-command that needs a database, and a run if args is 1.
+func command(use, short string, args int, do func(c *cobra.Command, cluster *remote.Cluster, id string) error) *cobra.Command {
+	var where place
+	c := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(args), RunE: func(c *cobra.Command, args []string) error {
+		cluster, err := where.open(c)
+		if err != nil {
+			return err
+		}
+		defer cluster.Close()
+		return do(c, cluster, strings.Join(args, ""))
+	}}
+	where.flags(c)
+	return c
+}
+
+func act(use, short string, do func(*remote.Handle, context.Context) error) *cobra.Command {
+	return command(use, short, 1, func(c *cobra.Command, cluster *remote.Cluster, id string) error {
+		return with(c, cluster, id, func(ctx context.Context, run *remote.Handle) error { return do(run, ctx) })
+	})
+}
+
+func with(c *cobra.Command, cluster *remote.Cluster, id string, do func(context.Context, *remote.Handle) error) error {
+	run, err := cluster.Run(c.Context(), id)
+	if err != nil {
+		return err
+	}
+	return do(c.Context(), run)
+}
+
+func list(c *cobra.Command, cluster *remote.Cluster) error {
+	runs, err := cluster.Runs(c.Context())
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "RUN\tJOB\tSTATE\tITEMS\tDONE\tFAILED\tSINCE")
+	for _, r := range runs {
+		_, _ = fmt.Fprintf(w, "%q\t%s\t%s\t%d\t%d\t%d\t%s\n", r.ID, r.Function, r.State, r.Items, r.Done, r.Failed, r.Created.Format(time.DateTime))
+	}
+	return w.Flush()
+}
+
+func showRun(c *cobra.Command, cluster *remote.Cluster, id string) error {
+	return with(c, cluster, id, func(ctx context.Context, run *remote.Handle) error {
+		r, err := run.Info(ctx)
+		if err != nil {
+			return err
+		}
+		out := c.OutOrStdout()
+		_, err = fmt.Fprintf(out, "run     %q\njob     %s\nstate   %s\nitems   %d\ndone    %d\nfailed  %d\nchunks  %d left\nsince   %s\n",
+			r.ID, r.Function, r.State, r.Items, r.Done, r.Failed, r.Chunks, r.Created.Format(time.DateTime))
+		if err == nil && r.Problem != "" {
+			_, err = fmt.Fprintf(out, "problem %q\n", r.Problem)
+		}
+		return err
+	})
+}
+
+// listFailed prints failures: what others wrote is quoted, so that it does nothing to a terminal.
+func listFailed(c *cobra.Command, cluster *remote.Cluster, id string) error {
+	return with(c, cluster, id, func(ctx context.Context, run *remote.Handle) error {
+		w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
+		_, _ = fmt.Fprintln(w, "ITEM\tATTEMPTS\tIS\tERROR")
+		for f, err := range run.Failures(ctx) {
+			if err != nil {
+				return err
+			}
+			_, _ = fmt.Fprintf(w, "%d\t%d\t%.80q\t%q\n", f.Index+1, f.Attempts, f.Item, f.Error)
+		}
+		return w.Flush()
+	})
+}
+
+func newMigrate() *cobra.Command {
+	var where place
+	c := &cobra.Command{
+		Use: "migrate", Short: "Bring a database's tables to this program's version", Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if where.url == "" {
+				return fmt.Errorf("%w: --on says which database", errUsage)
+			}
+			return where.config(c).Migrate(c.Context(), where.url)
+		},
+	}
+	where.flags(c)
+	return c
+}
+
+func newDoctor() *cobra.Command {
+	return command("doctor", "Look at the database, the workers and the runs", 0, func(c *cobra.Command, cluster *remote.Cluster, _ string) error {
+		found, err := cluster.Doctor(c.Context())
+		if err != nil {
+			return err
+		}
+		bad := 0
+		for _, f := range found {
+			mark := "ok  "
+			if !f.OK {
+				mark = "look"
+				bad++
+			}
+			if _, err := fmt.Fprintf(c.OutOrStdout(), "%s  %-10s %s\n", mark, f.What, f.Says); err != nil {
+				return err
+			}
+		}
+		if bad > 0 {
+			return &failure{statusFailed, fmt.Errorf("%d to look at", bad)}
+		}
+		return nil
+	})
+}

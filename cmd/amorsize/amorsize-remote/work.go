@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
+	"github.com/amorsize/amorsize/ratelimit"
+	"github.com/amorsize/amorsize/remote"
+	"github.com/amorsize/amorsize/retry"
+	"github.com/amorsize/amorsize/transport"
+)
+
+// job is what is done to an item: a command or a request. Items and results travel, the job does not: a worker does
+// what its own command line says, whoever may write to the database.
+type job struct {
+	name    string
+	url     string
+	rate    float64
+	retries int
+	timeout time.Duration
+	most    int
+	argv    []string
+}
+
+func (j *job) flags(c *cobra.Command) {
+	c.Flags().StringVar(&j.name, "name", "", "what the job is called; workers and runs of one name belong together (default the program's, or the host's)")
+	c.Flags().StringVar(&j.url, "url", "", "request this for each item, instead of a command; {} is the item")
+	c.Flags().Float64Var(&j.rate, "rate", 0, "starts per second at most, of all workers together")
+	c.Flags().IntVar(&j.retries, "retries", 0, "how often an item that fails is tried again at once; see also: runs retry")
+	c.Flags().DurationVar(&j.timeout, "timeout", 0, "of an item")
+	c.Flags().IntVarP(&j.most, "jobs", "j", 0, "how many at once at most in this process (default as many as pay)")
+}
+
+// given says whether there is something to do.
+func (j *job) given() bool { return j.url != "" || len(j.argv) > 0 }
+
+// maxOutput bounds a result: it travels through the database.
+const maxOutput = remote.DefaultResultBytes / 2
+
+// register makes the job known as a function.
+func (j *job) register(cluster *remote.Cluster) (*remote.Func[string, string], error) {
+	do, name, err := j.function()
+	if err != nil {
+		return nil, err
+	}
+	if j.name == "" {
+		j.name = name
+	}
+	var opts []amorsize.Option
+	if j.most > 0 {
+		opts = append(opts, amorsize.WithMaxWorkers(j.most))
+	}
+	if j.timeout > 0 {
+		opts = append(opts, amorsize.WithItemTimeout(j.timeout))
+	}
+	if j.retries > 0 {
+		r, err := retry.New(retry.Policy{MaxRetries: j.retries})
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, amorsize.WithPolicies(r))
+	}
+	if j.rate > 0 {
+		limit, err := remote.Limiter(cluster, j.name, ratelimit.Policy{RequestsPerSecond: j.rate})
+		if err != nil {
+			return nil, err
+		}
+		opts = append(opts, amorsize.WithPolicies(limit))
+	}
+	return remote.RegisterContext(j.name, do, opts...), nil
+}
+
+func (j *job) function() (do func(context.Context, string) (string, error), name string, err error) {
+	switch {
+	case j.url != "" && len(j.argv) > 0:
+		return nil, "", fmt.Errorf("%w: either --url or a command", errUsage)
+	case j.url != "":
+		t, err := template.Parse(j.url, template.Scope{})
+		if err != nil {
+			return nil, "", err
+		}
+		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1024}}
+		return func(ctx context.Context, item string) (string, error) { return get(ctx, client, t, item) }, "http", nil
+	case len(j.argv) > 0:
+		command, err := template.ParseCommand(j.argv, template.Scope{}, false)
+		if err != nil {
+			return nil, "", err
+		}
+		return func(ctx context.Context, item string) (string, error) { return execute(ctx, command, item) }, filepath.Base(j.argv[0]), nil
+	}
+	// nobody works here; the name says who does
+	return func(context.Context, string) (string, error) { return "", errors.New("no job here") }, "", nil
+}
+
+// execute runs the command for an item, and returns what it wrote.
+func execute(ctx context.Context, command template.Command, item string) (string, error) {
+	argv, err := command.Expand([]items.Item{items.Of(0, item)}, 1)
+	if err != nil {
+		return "", retry.Permanent(err)
+	}
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	var out, complaints bounded
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	err = cmd.Run()
+	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case out.over:
+		return "", retry.Permanent(fmt.Errorf("it wrote more than %d bytes: results travel through the database", maxOutput))
+	case err != nil:
+		words := strings.TrimSpace(complaints.String())
+		if len(words) > 500 {
+			words = "…" + words[len(words)-500:]
+		}
+		return "", fmt.Errorf("%w: %s", err, words)
+	}
+	return out.String(), nil
+}
+
+// bounded keeps what is written, up to a bound.
+type bounded struct {
+	bytes.Buffer
+	over bool
+}
+
+func (b *bounded) Write(data []byte) (int, error) {
+	if b.Len()+len(data) > maxOutput {
+		b.over = true
+		return len(data), nil // the command may go on
+	}
+	return b.Buffer.Write(data)
+}
+
+// get requests the URL for an item, and returns the body.
+func get(ctx context.Context, client *http.Client, url template.Template, item string) (string, error) {
+	address, err := url.Expand(items.Of(0, item), 1, pathEscape)
+	if err != nil {
+		return "", retry.Permanent(err)
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return "", retry.Permanent(err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := transport.Check(response); err != nil {
+		return "", err
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxOutput+1))
+	if err == nil && len(body) > maxOutput {
+		err = retry.Permanent(fmt.Errorf("the body has more than %d bytes: results travel through the database", maxOutput))
+	}
+	return string(body), err
+}
+
+func newWorker() *cobra.Command {
+	var where place
+	var what job
+	c := &cobra.Command{
+		Use:   "worker --on DATABASE --name NAME [flags] -- COMMAND [ARGUMENT...]",
+		Short: "Work the items of all runs of a name, until it is told to stop",
+		Long: `Work the items of all runs of a name, until it is told to stop. Any number of
+workers may do so, on any number of machines. A worker that dies is noticed
+within seconds, and its items are run again elsewhere: so an item is run at
+least once, and its result counts once.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if what.argv = args; !what.given() {
+				return fmt.Errorf("%w: a worker needs a command, or --url", errUsage)
+			}
+			cluster, err := where.open(c)
+			if err != nil {
+				return err
+			}
+			defer cluster.Close()
+			if _, err := what.register(cluster); err != nil {
+				return err
+			}
+			return remote.Work(c.Context(), cluster)
+		},
+	}
+	where.flags(c)
+	what.flags(c)
+	return c
+}
