@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command benchmarks measures remote runs: beside a program written by hand over River, beside asynq on a Redis, over
 // the sizes of chunks, over workers, and how much memory a coordinator takes.
 //

@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -113,8 +112,7 @@ func execute(ctx context.Context, command template.Command, item string) (string
 		return "", retry.Permanent(err)
 	}
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
+	alone(cmd)
 	cmd.WaitDelay = 5 * time.Second
 	var out, complaints bounded
 	cmd.Stdout, cmd.Stderr = &out, &complaints

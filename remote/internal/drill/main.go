@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command drill runs a program that works, again and again killed, and counts what became of its items.
 //
 //	drill -on URL -n 1000000 -workers 3 -kills 50

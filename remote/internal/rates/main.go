@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command rates has processes call under one shared limit, and counts: whether they keep to the rate, how often they
 // ask the database, and what that costs.
 //

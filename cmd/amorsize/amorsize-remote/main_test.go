@@ -1,0 +1,101 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// typed runs a command line, and returns what a user sees.
+func typed(t *testing.T, in string, args ...string) (status int, out, complaints string) {
+	var o, c bytes.Buffer
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	status = run(ctx, args, strings.NewReader(in), &o, &c)
+	return status, o.String(), c.String()
+}
+
+// A run prints its results in order, once more if it is asked again, and runs nothing twice for that.
+func TestRun(t *testing.T) {
+	dir := t.TempDir()
+	on := "sqlite:" + filepath.Join(dir, "runs.db")
+	t.Setenv("AMORSIZE_ON", on)
+	script := `echo "$1" >> ` + filepath.Join(dir, "ran") + `; test "$1" != b && echo "got $1"`
+	status, out, complaints := typed(t, "a\nb\nc\n", "run", "--id", "night", "--name", "first", "--", "sh", "-c", script, "sh", "{}")
+	assert.Equal(t, statusFailed, status, complaints)
+	assert.Equal(t, "got a\ngot c\n", out)
+	assert.Contains(t, complaints, "1 items failed")
+
+	status, out, complaints = typed(t, "", "runs", "failed", "night")
+	assert.Zero(t, status, complaints)
+	assert.Contains(t, out, `"\"b\""`)
+	assert.Contains(t, out, "exit status 1")
+	_, out, _ = typed(t, "", "runs", "list")
+	assert.Contains(t, out, "complete")
+	_, out, _ = typed(t, "", "runs", "show", "night")
+	assert.Contains(t, out, "failed  1")
+	_, out, _ = typed(t, "", "runs", "results", "night")
+	assert.Equal(t, "got a\ngot c\n", out)
+	_, out, _ = typed(t, "", "doctor")
+	assert.Contains(t, out, "durability")
+	ran, err := os.ReadFile(filepath.Join(dir, "ran"))
+	require.NoError(t, err)
+	assert.Len(t, strings.Fields(string(ran)), 3)
+
+	status, _, complaints = typed(t, "a\nx\nc\n", "run", "--id", "night", "--name", "second", "--", "true", "{}")
+	assert.Equal(t, statusBroken, status)
+	assert.Contains(t, complaints, "other types", "another job")
+	for _, act := range []string{"retry", "cancel", "rm"} {
+		status, _, complaints = typed(t, "", "runs", act, "night")
+		assert.Zero(t, status, complaints)
+	}
+	status, _, complaints = typed(t, "", "runs", "show", "night")
+	assert.Equal(t, statusBroken, status)
+	assert.Contains(t, complaints, "no such run")
+}
+
+// Requests keep to the rate of all, and are retried.
+func TestURL(t *testing.T) {
+	refused := false
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/2" && !refused {
+			refused = true
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("page " + r.URL.Path[1:]))
+	}))
+	defer service.Close()
+	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
+	status, out, complaints := typed(t, "1\n2\n3 4\n", "run", "--on", on, "--name", "pages", "--rate", "1000", "--retries", "2", "--out", "jsonl", "--url", service.URL+"/{}")
+	assert.Zero(t, status, complaints)
+	assert.Equal(t, `{"item":1,"value":"page 1"}
+{"item":2,"value":"page 2"}
+{"item":3,"value":"page 3 4"}
+`, out)
+}
+
+func TestUsage(t *testing.T) {
+	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
+	for _, line := range [][]string{
+		{"run", "--on", on}, {"worker", "--on", on}, {"run", "--on", on, "--name", "n", "--out", "xml"}, {"migrate"},
+		{"runs", "list"}, {"run", "--on", on, "--url", "http://x/{}", "--", "echo"},
+	} {
+		status, _, complaints := typed(t, "", line...)
+		assert.Equal(t, statusUsage, status, "%v: %s", line, complaints)
+	}
+	status, _, complaints := typed(t, "", "runs", "list", "--on", "mysql://x")
+	assert.Equal(t, statusBroken, status)
+	assert.Contains(t, complaints, "sqlite:")
+	status, _, _ = typed(t, "", "migrate", "--on", on)
+	assert.Zero(t, status)
+}

@@ -1,0 +1,2 @@
+// Command benchmarks measures remote runs: where there are signals.
+package main

@@ -1,0 +1,2 @@
+// Command rates measures a shared limit: where there are signals.
+package main
