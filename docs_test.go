@@ -22,6 +22,7 @@ func TestGuidesAreCompiled(t *testing.T) {
 		"docs/model-apis.md":    {"guide_test.go", 2},
 		"docs/journal.md":       {"journal_guide_test.go", 4},
 		"docs/observability.md": {"observability_guide_test.go", 5},
+		"docs/remote.md":        {"remote/example_test.go", 1},
 	} {
 		text, err := os.ReadFile(guide)
 		require.NoError(t, err)
@@ -47,6 +48,7 @@ func TestProgramsOfGuides(t *testing.T) {
 		"docs/http.md":       "examples/fetch/main.go",
 		"docs/model-apis.md": "examples/modelapi/main.go",
 		"docs/journal.md":    "examples/resume/main.go",
+		"docs/remote.md":     "remote/examples/durable/main.go",
 	} {
 		text, err := os.ReadFile(guide)
 		require.NoError(t, err)
