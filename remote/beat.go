@@ -32,6 +32,7 @@ func (c *crew) beat(ctx context.Context) {
 		} else if buried {
 			c.log.WarnContext(ctx, "this worker was taken for dead, and its chunks were given to others: it was silent for too long", "DeadAfter", c.cfg.DeadAfter)
 		} else {
+			_ = c.store.Sync(tell) // or with the next beat
 			c.reap(tell)
 			if n%strayEvery == 0 {
 				suspects = c.strays(tell, suspects)

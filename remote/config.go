@@ -47,6 +47,8 @@ type Config struct {
 	Full bool
 	// Logger is told what a worker does about crashes and failures of the database; [slog.Default] if nil.
 	Logger *slog.Logger
+
+	wall func() time.Time // this machine's clock, for tests; time.Now if nil
 }
 
 // validated returns the settings with defaults in their places.
@@ -140,7 +142,7 @@ func (c Config) connect(ctx context.Context, url string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := store.Open(ctx, store.Options{URL: url, Schema: c.Schema, Full: c.Full, Pool: c.Connections, Log: quiet(c.Logger)})
+	s, err := store.Open(ctx, store.Options{URL: url, Schema: c.Schema, Full: c.Full, Pool: c.Connections, Log: quiet(c.Logger), Wall: c.wall})
 	if err != nil {
 		return nil, failed("open", err)
 	}

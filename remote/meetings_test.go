@@ -143,6 +143,36 @@ func TestGrace(t *testing.T) {
 	})
 }
 
+// Workers whose clocks are ten minutes wrong, either way, work along and hand over.
+func TestWrongClocks(t *testing.T) {
+	for name, off := range map[string]time.Duration{"ahead": 10 * time.Minute, "behind": -10 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			wrong := Config{Logger: slog.New(slog.DiscardHandler), wall: func() time.Time { return time.Now().Add(off) }}
+			bothWith(t, wrong, func(t *testing.T, c *Cluster) {
+				begun := make(chan struct{}, 1)
+				often := counted(func(int) {
+					select {
+					case begun <- struct{}{}:
+					default:
+					}
+					time.Sleep(time.Millisecond)
+				})
+				stop := works(t, c)
+				run, err := scripted.Submit(t.Context(), c, slices.Values(ints(1000)), ChunkItems(100))
+				require.NoError(t, err)
+				<-begun
+				stop()
+				works(t, c)
+				assert.Equal(t, ints(1000), values(t, run))
+				once(t, 1000, often())
+				alive, err := c.Workers(t.Context())
+				require.NoError(t, err)
+				assert.InDelta(t, off.Minutes(), alive[0].Skew.Minutes(), 0.1)
+			})
+		})
+	}
+}
+
 // What is left of a run that was removed has nothing to do with one made anew under its name.
 func TestSameName(t *testing.T) {
 	both(t, func(t *testing.T, c *Cluster) {

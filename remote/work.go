@@ -91,6 +91,9 @@ func (c *crew) work(ctx context.Context) error {
 	if _, err := c.store.Beat(ctx, c.me); err != nil {
 		return failed("work", err)
 	}
+	if err := c.store.Sync(ctx); err != nil {
+		return failed("work", err)
+	}
 	running, end := context.WithCancel(context.WithoutCancel(ctx)) // of what goes on while items are completed
 	defer end()
 	items, cut := context.WithCancel(running)

@@ -29,7 +29,7 @@ type postgres struct {
 	log    *slog.Logger
 }
 
-func openPostgres(ctx context.Context, o Options) (database, error) {
+func openPostgres(ctx context.Context, o Options, c *clock) (database, error) {
 	cfg, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
 		// pgx's words have the address, and that the password
@@ -48,7 +48,7 @@ func openPostgres(ctx context.Context, o Options) (database, error) {
 	if p.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if p.engine, err = newEngine(riverpgxv5.New(p.pool), p.schema, o.Log); err != nil {
+	if p.engine, err = newEngine(riverpgxv5.New(p.pool), p.schema, o.Log, c); err != nil {
 		p.pool.Close()
 		return nil, err
 	}

@@ -54,15 +54,16 @@ const never = 10 * 365 * 24 * time.Hour
 type engine[TTx any] struct {
 	driver riverdriver.Driver[TTx]
 	schema string
+	clock  *clock
 	river  *river.Client[TTx] // inserts only
 }
 
-func newEngine[TTx any](driver riverdriver.Driver[TTx], schema string, log *slog.Logger) (*engine[TTx], error) {
-	client, err := river.NewClient(driver, &river.Config{Schema: schema, Logger: log, FetchCooldown: cooldown})
+func newEngine[TTx any](driver riverdriver.Driver[TTx], schema string, log *slog.Logger, c *clock) (*engine[TTx], error) {
+	client, err := river.NewClient(driver, &river.Config{Schema: schema, Logger: log, FetchCooldown: cooldown, Test: river.TestConfig{Time: c}})
 	if err != nil {
 		return nil, err
 	}
-	return &engine[TTx]{driver, schema, client}, nil
+	return &engine[TTx]{driver, schema, c, client}, nil
 }
 
 // cooldown bounds how often a queue is asked for jobs; at 10 ms a chunk's way takes 8 ms, at River's 100 ms it
@@ -135,6 +136,7 @@ func (e *engine[TTx]) work(w Working) (*client[TTx], error) {
 		RescueStuckJobsAfter:        never,
 		CompletedJobRetentionPeriod: retention,
 		SoftStopTimeout:             w.SoftStop,
+		Test:                        river.TestConfig{Time: e.clock}, // there is no other way to give it a clock
 	})
 	if err != nil {
 		return nil, err

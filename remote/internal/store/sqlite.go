@@ -32,7 +32,7 @@ type sqlite struct {
 	log    *slog.Logger
 }
 
-func openSQLite(ctx context.Context, path string, o Options) (database, error) {
+func openSQLite(ctx context.Context, path string, o Options, c *clock) (database, error) {
 	path = strings.TrimPrefix(path, "//")
 	if path == "" || strings.ContainsAny(path, "?\x00") {
 		return nil, fmt.Errorf("%w: sqlite: and a file's path, such as sqlite:runs.db", ErrURL)
@@ -65,7 +65,7 @@ func openSQLite(ctx context.Context, path string, o Options) (database, error) {
 		return nil, errors.Join(err, s.writer.Close())
 	}
 	s.reader.SetMaxOpenConns(readers)
-	if s.engine, err = newEngine(riversqlite.New(s.writer), "", o.Log); err != nil {
+	if s.engine, err = newEngine(riversqlite.New(s.writer), "", o.Log, c); err != nil {
 		s.close()
 		return nil, err
 	}

@@ -67,30 +67,36 @@ type Options struct {
 	Full   bool   // SQLite: synchronous=FULL
 	Pool   int    // connections at most; PostgreSQL
 	Log    *slog.Logger
+	Wall   func() time.Time // this machine's clock; time.Now if nil
 }
 
 // Store is a database that runs are kept in. It is safe for concurrent use.
 type Store struct {
-	db database
+	db    database
+	clock *clock
 }
 
 // Open connects to the database that o.URL names. It looks at no table; see [Store.Check].
 func Open(ctx context.Context, o Options) (*Store, error) {
+	c := &clock{wall: o.Wall}
+	if c.wall == nil {
+		c.wall = time.Now
+	}
 	scheme, rest, found := strings.Cut(o.URL, ":")
 	var db database
 	var err error
 	switch {
 	case found && scheme == "sqlite":
-		db, err = openSQLite(ctx, rest, o)
+		db, err = openSQLite(ctx, rest, o, c)
 	case found && (scheme == "postgres" || scheme == "postgresql"):
-		db, err = openPostgres(ctx, o)
+		db, err = openPostgres(ctx, o, c)
 	default:
 		return nil, fmt.Errorf("%w: it begins with neither sqlite: nor postgres://", ErrURL)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db}, nil
+	return &Store{db, c}, nil
 }
 
 // Close ends all connections.

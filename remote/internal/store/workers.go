@@ -23,13 +23,13 @@ type Worker struct {
 func (s *Store) Beat(ctx context.Context, w Worker) (buried bool, err error) {
 	err = s.db.write(ctx, func(t tx) error {
 		seen, err := t.exec(`UPDATE @worker SET seen = `+s.db.now()+`, clock = $1, functions = $2 WHERE id = $3`,
-			time.Now().UnixMicro(), strings.Join(w.Functions, " "), w.ID)
+			s.clock.wall().UnixMicro(), strings.Join(w.Functions, " "), w.ID)
 		if buried = seen == 0; err != nil || !buried {
 			return err
 		}
 		_, err = t.exec(`INSERT INTO @worker (id, host, pid, version, functions, clock, started, seen)
 			VALUES ($1, $2, $3, $4, $5, $6, `+s.db.now()+`, `+s.db.now()+`)`,
-			w.ID, w.Host, w.PID, w.Version, strings.Join(w.Functions, " "), time.Now().UnixMicro())
+			w.ID, w.Host, w.PID, w.Version, strings.Join(w.Functions, " "), s.clock.wall().UnixMicro())
 		return err
 	})
 	return buried, err
