@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Remote runs on SQLite and a PostgreSQL of their own: tests, a durable program that is
 # killed, items that end their process, a limit that processes share, and hosts of
-# their own. Three to four minutes.
+# their own. Four to five minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go test -C remote -count=1 -shuffle=on ./...
@@ -11,6 +11,8 @@ fi
 go test -C remote/internal/frame -run '^$' -fuzz '^FuzzFrames$' -fuzztime 40000x .
 go test -C cmd/amorsize/amorsize-remote -count=1 ./...
 bash scripts/durable.sh
+bash scripts/fulldisk.sh
+bash scripts/pgbouncer.sh
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
