@@ -2,8 +2,12 @@ package remote
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
 )
 
 // WorkerInfo is a worker that is taken for alive.
@@ -114,4 +118,10 @@ func (c *Cluster) ofRuns(ctx context.Context) (found []Finding, err error) {
 		}
 	}
 	return found, err
+}
+
+// River returns the client of the engine beneath, of whichever database this is, the other one nil: for River's own
+// tools, as its web interface is. It works no jobs. Jobs and queues are this package's: look, and leave them alone.
+func (c *Cluster) River() (postgresql *river.Client[pgx.Tx], sqlite *river.Client[*sql.Tx]) {
+	return c.store.Clients()
 }

@@ -108,7 +108,8 @@ func (f *Func[T, R]) problem(ctx context.Context) error {
 // options are the function's, and ours, which are last and outweigh them: a failure is the item's alone, chunks end
 // as they may, and what becomes of items is written down by the run.
 func (f *Func[T, R]) options() []amorsize.Option {
-	return append(slices.Clone(f.opts), amorsize.WithErrors(amorsize.Collect), amorsize.WithUnordered(), amorsize.WithoutJournal())
+	opts := append([]amorsize.Option{amorsize.WithName(f.id)}, f.opts...) // as the live page and metrics call it
+	return append(opts, amorsize.WithErrors(amorsize.Collect), amorsize.WithUnordered(), amorsize.WithoutJournal())
 }
 
 // Name returns what the function was registered as.

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -82,6 +84,32 @@ func TestURL(t *testing.T) {
 {"item":2,"value":"page 2"}
 {"item":3,"value":"page 3 4"}
 `, out)
+}
+
+// River's page is served over either kind of database.
+func TestUI(t *testing.T) {
+	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
+	status, _, complaints := typed(t, "a\n", "run", "--on", on, "--id", "n", "--name", "shown", "--", "echo", "{}")
+	require.Zero(t, status, complaints)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, w := io.Pipe()
+	ended := make(chan int)
+	go func() {
+		ended <- run(ctx, []string{"runs", "ui", "--on", on, "--listen", "127.0.0.1:0"}, nil, w, io.Discard)
+	}()
+	address, err := bufio.NewReader(r).ReadString('\n')
+	require.NoError(t, err)
+	for _, path := range []string{"/", "/api/queues?limit=10", "/api/jobs?limit=10"} {
+		response, err := http.Get(strings.TrimSpace(address) + path)
+		require.NoError(t, err)
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		assert.Equal(t, http.StatusOK, response.StatusCode, "%s: %s", path, body)
+	}
+	cancel()
+	assert.Zero(t, <-ended)
 }
 
 func TestUsage(t *testing.T) {

@@ -2,11 +2,13 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver"
 	"github.com/riverqueue/river/rivermigrate"
@@ -198,4 +200,15 @@ func (f *Fetch) Remove(ctx context.Context, queue string) (gone bool, err error)
 		return true, nil
 	}
 	return false, err
+}
+
+// Clients returns River's client, of whichever database this is: the other is nil.
+func (s *Store) Clients() (postgresql *river.Client[pgx.Tx], lite *river.Client[*sql.Tx]) {
+	switch db := s.db.(type) {
+	case *postgres:
+		return db.engine.river, nil
+	case *sqlite:
+		return nil, db.engine.river
+	}
+	return nil, nil
 }

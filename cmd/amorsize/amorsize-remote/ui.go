@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/spf13/cobra"
+	"riverqueue.com/riverui"
+	"riverqueue.com/riverui/uiendpoints"
+
+	"github.com/amorsize/amorsize/remote"
+)
+
+func newUI() *cobra.Command {
+	var where place
+	var listen string
+	c := &cobra.Command{
+		Use: "ui", Short: "River's web page of queues and jobs", Args: cobra.NoArgs,
+		Long: `River's web page of queues and jobs, in which a run is a queue and a chunk a job. It
+has no login, and lets whoever reaches it cancel and delete jobs: it listens on
+this machine alone unless --listen says otherwise.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cluster, err := where.open(c)
+			if err != nil {
+				return err
+			}
+			defer cluster.Close()
+			return ui(c, cluster, listen)
+		},
+	}
+	where.flags(c)
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "where; port 0 is any")
+	return c
+}
+
+func ui(c *cobra.Command, cluster *remote.Cluster, listen string) error {
+	var endpoints uiendpoints.Bundle
+	if postgres, sqlite := cluster.River(); postgres != nil {
+		endpoints = riverui.NewEndpoints(postgres, nil)
+	} else {
+		endpoints = riverui.NewEndpoints(sqlite, nil)
+	}
+	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	handler, err := riverui.NewHandler(&riverui.HandlerOpts{Endpoints: endpoints, Logger: log})
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(c.Context())
+	defer stop()
+	if err := handler.Start(ctx); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(c.OutOrStdout(), "http://%s\n", listener.Addr()); err != nil {
+		return err
+	}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
