@@ -206,9 +206,9 @@ func (f *Fetch) Remove(ctx context.Context, queue string) (gone bool, err error)
 func (s *Store) Clients() (postgresql *river.Client[pgx.Tx], lite *river.Client[*sql.Tx]) {
 	switch db := s.db.(type) {
 	case *postgres:
-		return db.engine.river, nil
+		return db.river, nil
 	case *sqlite:
-		return nil, db.engine.river
+		return nil, db.river
 	}
 	return nil, nil
 }

@@ -123,7 +123,7 @@ func (s *sqlite) migrateJobs(ctx context.Context) error {
 	return s.write(ctx, func(t tx) error {
 		m, err := s.migrator(s.log)
 		if err == nil {
-			_, err = m.MigrateTx(ctx, t.(*sqlTx).tx, rivermigrate.DirectionUp, nil)
+			_, err = m.MigrateTx(ctx, t.(*sqlTx).tx, rivermigrate.DirectionUp, nil) //nolint:staticcheck // deprecated for what PostgreSQL cannot do in one
 		}
 		return err
 	})
