@@ -27,10 +27,10 @@ func (c *crew) beat(ctx context.Context) {
 		tell, stop := context.WithTimeout(ctx, max(c.cfg.DeadAfter, time.Second))
 		if buried, err := c.store.Beat(tell, c.me); err != nil {
 			if ctx.Err() == nil {
-				c.log.WarnContext(ctx, "the database was not told that this worker is alive", "error", err)
+				c.log.WarnContext(ctx, "heartbeat failed", "error", err)
 			}
 		} else if buried {
-			c.log.WarnContext(ctx, "this worker was taken for dead, and its chunks were given to others: it was silent for too long", "DeadAfter", c.cfg.DeadAfter)
+			c.log.WarnContext(ctx, "this worker missed its heartbeats and was considered dead; its chunks were reassigned", "DeadAfter", c.cfg.DeadAfter)
 		} else {
 			_ = c.store.Sync(tell) // or with the next beat
 			c.reap(tell)
@@ -47,9 +47,9 @@ func (c *Cluster) reap(ctx context.Context) {
 	reaped, err := c.store.Reap(ctx, c.cfg.DeadAfter, crashes)
 	switch {
 	case err != nil:
-		log.WarnContext(ctx, "workers that are silent could not be looked for", "error", err)
+		log.WarnContext(ctx, "the search for dead workers failed", "error", err)
 	case len(reaped.Workers) > 0:
-		log.WarnContext(ctx, "workers were silent for too long and are taken for dead; their chunks go to others",
+		log.WarnContext(ctx, "workers missed their heartbeats and are considered dead; their chunks are reassigned",
 			"workers", reaped.Workers, "chunks", reaped.Chunks, "quarantined", reaped.Alone, "halved", reaped.Split, "failed items", reaped.Items)
 	}
 }
@@ -68,12 +68,12 @@ func (c *crew) strays(ctx context.Context, suspects map[int64]bool) map[int64]bo
 		return !suspects[id] // fetched a moment ago, perhaps
 	})
 	if err != nil || freed > 0 {
-		c.log.WarnContext(ctx, "jobs got lost and are run again", "jobs", freed, "error", err)
+		c.log.WarnContext(ctx, "lost jobs are run again", "jobs", freed, "error", err)
 	}
 	for _, q := range c.followed() {
 		found, err := c.store.Sweep(ctx, q.run)
 		if err != nil || found > 0 {
-			c.log.WarnContext(ctx, "chunks without a job have one again", "run", q.run.ID, "chunks", found, "error", err)
+			c.log.WarnContext(ctx, "chunks without a job were enqueued again", "run", q.run.ID, "chunks", found, "error", err)
 		}
 	}
 	return now

@@ -98,13 +98,13 @@ func patiently(ctx context.Context, log *slog.Logger, what string, call func(con
 		stop()
 		if err == nil || ctx.Err() != nil || lasting(err) {
 			if err == nil && said {
-				log.InfoContext(ctx, "the database is back", "for", what)
+				log.InfoContext(ctx, "database available again", "for", what)
 			}
 			return err
 		}
 		if !said && wait > 100*time.Millisecond {
 			said = true
-			log.WarnContext(ctx, "the database does not do it; trying again", "what", what, "error", err)
+			log.WarnContext(ctx, "database unavailable, retrying", "what", what, "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -26,7 +26,7 @@ type Config struct {
 	// Schema is where in a PostgreSQL the tables are; "amorsize" if it is empty.
 	Schema string
 	// Heartbeat is how often a worker says that it is alive, 100 ms at least; [DefaultHeartbeat] if 0. DeadAfter is
-	// when it is taken for dead, and its chunks are given to others: twice the heartbeat at least,
+	// when it is considered dead, and its chunks are given to others: twice the heartbeat at least,
 	// [DefaultDeadAfter] if 0. Machines that are paused now and then, as virtual ones are, want 15 s.
 	Heartbeat, DeadAfter time.Duration
 	// ChunkTime is how long a worker should be busy with a chunk, 10 ms to 10 s; [DefaultChunkTime] if 0. With

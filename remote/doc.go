@@ -27,7 +27,7 @@
 //
 // Every item of a run has one outcome, a result or a failure, and results come once each and in order, whatever
 // dies: chunks, their jobs and the cursor of the submission are one transaction, and so are the results of a chunk
-// and its end. A worker that was taken for dead and was not has its results refused.
+// and its end. A worker that was considered dead and was not has its results refused.
 //
 // A function may be called more than once for an item: by the policies it was registered with, and after a worker
 // died, for those of its items whose results were not written. An item that ends the process that works it, twice,

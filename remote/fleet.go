@@ -10,7 +10,7 @@ import (
 	"github.com/riverqueue/river"
 )
 
-// WorkerInfo is a worker that is taken for alive.
+// WorkerInfo is a worker that is considered alive.
 type WorkerInfo struct {
 	ID        string
 	Host      string
@@ -22,7 +22,7 @@ type WorkerInfo struct {
 	Skew      time.Duration // its clock less the database's; nothing depends on it
 }
 
-// Workers returns the workers that are taken for alive.
+// Workers returns the workers that are considered alive.
 func (c *Cluster) Workers(ctx context.Context) ([]WorkerInfo, error) {
 	workers, err := c.store.Workers(ctx)
 	if err != nil {
@@ -114,7 +114,7 @@ func (c *Cluster) ofRuns(ctx context.Context) (found []Finding, err error) {
 			return nil, err
 		}
 		if lost {
-			found = append(found, Finding{"run " + r.ID, false, "it has chunks and no job; a worker that follows it makes some within a minute"})
+			found = append(found, Finding{"run " + r.ID, false, "it has chunks without a job; a worker of it will enqueue them within a minute"})
 		}
 	}
 	return found, err

@@ -33,7 +33,7 @@ func (c *crew) follow(ctx context.Context) {
 		if err == nil {
 			c.adjust(ctx, runs)
 		} else if ctx.Err() == nil {
-			c.log.WarnContext(ctx, "the runs cannot be read; trying again", "error", err)
+			c.log.WarnContext(ctx, "cannot list runs, retrying", "error", err)
 		}
 		timer := time.NewTimer(lookAgain)
 		select {
@@ -59,7 +59,7 @@ func (c *crew) adjust(ctx context.Context, runs []store.Run) {
 		}
 		if err := c.suits(r); err != nil {
 			if r.Problem == "" {
-				c.log.ErrorContext(ctx, "a run is left to other workers", "run", r.ID, "error", err)
+				c.log.ErrorContext(ctx, "run not worked here, left to other workers", "run", r.ID, "error", err)
 				_ = c.store.SetProblem(ctx, r.Key, err.Error()) // told again with the next look
 			}
 			continue
@@ -99,7 +99,7 @@ func (c *crew) begin(ctx context.Context, r store.Run) {
 	}
 	q = &queue{run: r, function: r.Function, slots: slots, seen: time.Now()}
 	if err := c.fetch.Add(r.Key, slots); err != nil {
-		c.log.WarnContext(ctx, "a run cannot be worked; trying again", "run", r.ID, "error", err)
+		c.log.WarnContext(ctx, "cannot fetch from a run's queue, retrying", "run", r.ID, "error", err)
 		q.leaving = true // River knows the queue by now, and does not fetch of it
 	}
 	c.lock.Lock()
@@ -145,7 +145,7 @@ func (c *crew) leave(ctx context.Context, q *queue) {
 	defer stop()
 	gone, err := c.fetch.Remove(soon, q.run.Key)
 	if err != nil && soon.Err() == nil {
-		c.log.WarnContext(ctx, "a queue cannot be left; trying again", "run", q.run.ID, "error", err)
+		c.log.WarnContext(ctx, "cannot stop fetching from a queue, retrying", "run", q.run.ID, "error", err)
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()

@@ -124,7 +124,7 @@ func (c *crew) work(ctx context.Context) error {
 	leaving, stop := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Heartbeat)
 	defer stop()
 	if left := c.store.Leave(leaving, c.me.ID); left != nil && err == nil {
-		c.log.WarnContext(ctx, "the database was not told that the worker has ended; it will be missed", "error", left)
+		c.log.WarnContext(ctx, "the worker could not sign off; it will be considered dead after DeadAfter", "error", left)
 	}
 	return failed("stop", err)
 }
@@ -148,7 +148,7 @@ func (c *crew) do(ctx context.Context, job store.Job, id int64) (done bool, agai
 	defer c.mark(id, job.Run, false)
 	defer func() {
 		if p := recover(); p != nil { // a mistake of ours, and not the job's
-			c.log.ErrorContext(ctx, "a chunk could not be worked", "run", job.Run, "panic", p, "stack", string(debug.Stack()))
+			c.log.ErrorContext(ctx, "a chunk failed", "run", job.Run, "panic", p, "stack", string(debug.Stack()))
 			done, again = false, soon
 		}
 	}()
@@ -183,7 +183,7 @@ func (c *crew) decline(ctx context.Context, job store.Job, err error) (again tim
 	case errors.Is(err, errEnough):
 		return goneFor/3 + rand.N(goneFor/3) // or this worker would have it again at once
 	}
-	c.log.WarnContext(ctx, "a chunk is left to other workers", "run", job.Run, "from", job.Start, "error", err)
+	c.log.WarnContext(ctx, "chunk not run here, left to other workers", "run", job.Run, "from", job.Start, "error", err)
 	return soon
 }
 
@@ -202,9 +202,9 @@ func (c *crew) keep(ctx context.Context, result store.Done) (done bool, again ti
 	case err != nil:
 		return false, 0
 	case !accepted:
-		// Somebody else has the chunk, since this worker was taken for dead, or has done it. Should that one die
+		// Somebody else has the chunk, since this worker was considered dead, or has done it. Should that one die
 		// too, the job is needed still; if not, it is done by then.
-		c.log.WarnContext(ctx, "a result is refused: the chunk was given to another worker", "run", result.Run, "from", result.Start)
+		c.log.WarnContext(ctx, "result discarded: the chunk was reassigned to another worker", "run", result.Run, "from", result.Start)
 		return false, 2 * c.cfg.DeadAfter
 	}
 	c.news.tell()

@@ -24,11 +24,11 @@ truncate -s -120K "$work/disk/filler" # some of it fits
 "$work/durable" -on "sqlite:$work/disk/full.db" -run night >"$work/got" 2>"$work/said" &
 pid=$!
 for ((i = 0; i < 300; i++)); do
-  grep -q "database does not do it" "$work/said" && break
+  grep -q "database unavailable" "$work/said" && break
   kill -0 $pid 2>/dev/null || break
   sleep 0.1
 done
-if ! grep -q "database does not do it" "$work/said"; then
+if ! grep -q "database unavailable" "$work/said"; then
   cat "$work/said" >&2
   echo "it did not notice that the disk is full" >&2
   exit 1

@@ -129,7 +129,7 @@ func (d *fleet) pause(ctx context.Context, pause time.Duration) error {
 	return nil
 }
 
-// look notes when a dead worker is no longer taken for alive: from then on its chunks are others'.
+// look notes when a dead worker is no longer considered alive: from then on its chunks are others'.
 func (d *fleet) look(ctx context.Context) {
 	alive, err := d.cluster.Workers(ctx)
 	if err != nil {

@@ -15,7 +15,7 @@ type Crashes struct {
 	Dead       int // and an item that is alone, after so many, has failed
 }
 
-// Reaped is what became of workers that were taken for dead.
+// Reaped is what became of workers that were considered dead.
 type Reaped struct {
 	Workers []string
 	Chunks  int   // given to others
@@ -182,7 +182,7 @@ func (s *Store) condemn(t tx, o orphan, reaped *Reaped) error {
 	if err != nil {
 		return err
 	}
-	words := fmt.Sprintf("the process that worked it ended, %d times", o.chunk.Crashes)
+	words := fmt.Sprintf("the worker process died while running it, %d times", o.chunk.Crashes)
 	d := &Done{Key: o.chunk.Key, Count: 1, Failed: 1}
 	index, payload := o.chunk.Start, items[0]
 	if o.chunk.Round > 0 {

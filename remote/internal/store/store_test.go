@@ -260,7 +260,7 @@ func TestReap(t *testing.T) {
 		require.Len(t, failures, 1)
 		assert.EqualValues(t, 4, failures[0].Item)
 		assert.Equal(t, "4", string(failures[0].Payload))
-		assert.Contains(t, failures[0].Error, "the process that worked it ended")
+		assert.Contains(t, failures[0].Error, "the worker process died while running it")
 		n, err := s.Tally(t.Context(), run.Key)
 		require.NoError(t, err)
 		assert.Equal(t, Tally{Done: 8, Failed: 1}, n)

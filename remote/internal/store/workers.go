@@ -18,7 +18,7 @@ type Worker struct {
 	Skew      time.Duration // its clock, less the database's
 }
 
-// Beat says that a worker is alive. It returns true if it was taken for dead meanwhile, and its chunks given to
+// Beat says that a worker is alive. It returns true if it was considered dead meanwhile, and its chunks given to
 // others; it counts as alive again.
 func (s *Store) Beat(ctx context.Context, w Worker) (buried bool, err error) {
 	err = s.db.write(ctx, func(t tx) error {
@@ -43,7 +43,7 @@ func (s *Store) Leave(ctx context.Context, id string) error {
 	})
 }
 
-// Workers returns those that are taken for alive.
+// Workers returns those that are considered alive.
 func (s *Store) Workers(ctx context.Context) (workers []Worker, err error) {
 	err = s.db.read(ctx, func(t tx) error {
 		return t.all(`SELECT id, host, pid, version, functions, clock, started, seen FROM @worker ORDER BY id`, nil, func(scan func(...any) error) error {
