@@ -22,6 +22,7 @@ import (
 type account struct {
 	lock   sync.Mutex
 	times  map[int64]int
+	begun  map[int64]bool
 	pieces []store.Chunk
 }
 
@@ -53,7 +54,11 @@ func TestPipe(t *testing.T) {
 
 func playPipe(t *testing.T, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 7))
+	a := &account{times: map[int64]int{}, begun: map[int64]bool{}}
 	f := &Func[int, int]{id: "f", in: JSON[int](), out: JSON[int](), fn: func(ctx context.Context, n int) (int, error) {
+		a.lock.Lock()
+		a.begun[int64(n)] = true
+		a.lock.Unlock()
 		if n%3 == 0 {
 			select {
 			case <-time.After(time.Duration(1+n%50) * time.Millisecond):
@@ -66,7 +71,6 @@ func playPipe(t *testing.T, seed uint64) {
 		}
 		return -n, nil
 	}}
-	a := &account{times: map[int64]int{}}
 	ctx, cut := context.WithCancel(t.Context())
 	p := f.open(ctx, limits{DefaultResultBytes, 20 * time.Millisecond, a.shed})
 	var all sync.WaitGroup
@@ -96,6 +100,9 @@ func playPipe(t *testing.T, seed uint64) {
 	p.close()
 	for _, c := range a.pieces {
 		a.count(c.Start, c.Count)
+		for i := range c.Count {
+			assert.False(t, a.begun[c.Start+int64(i)], "an item that was begun was given away")
+		}
 	}
 	assert.Len(t, a.times, int(items))
 	for item, n := range a.times {
