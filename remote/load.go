@@ -85,7 +85,7 @@ func (l *load[T, R]) take() (item T, more bool) {
 
 // ended says what became of an item, and returns true if it was the last. When the worker was cut off, failures
 // are nobody's.
-func (l *load[T, R]) ended(r amorsize.Result[T, R], cut bool) (last bool) {
+func (l *load[T, R]) ended(r *amorsize.Result[T, R], cut bool) (last bool) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	i := l.at(r.Index - l.base)

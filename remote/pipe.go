@@ -75,7 +75,7 @@ func (p *flow[T, R]) run(ctx context.Context) {
 			p.lock.Unlock()
 			continue
 		}
-		if l := p.of(r.Index); l.ended(r, ctx.Err() != nil) {
+		if l := p.of(r.Index); l.ended(&r, ctx.Err() != nil) {
 			p.forget(l)
 		}
 	}
