@@ -13,7 +13,7 @@
 //
 // # Which
 //
-//   - [Register], [RegisterContext], [RegisterEach] and [RegisterCodec] make a function known, with its policies.
+//   - [Register], [RegisterContext], [RegisterEach], [RegisterBatches] and [RegisterCodec] make a function known, with its policies.
 //   - [Func.Submit] writes items down; [Func.Attach] and [Cluster.Run] find a run from any process.
 //   - [Work] works; [Func.Execute] submits, works along and gathers, as the in-process call.
 //   - [Run.Results], [Run.ResultsFrom], [Run.Unordered] and [Handle.RawResults] yield what became of items;

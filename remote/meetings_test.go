@@ -29,7 +29,19 @@ var (
 	kinds    = Register("kinds", func(v any) (any, error) { return v, nil })
 	pointers = Register("pointers", func(*int) (*int, error) { return nil, nil })
 	words    = Register("words", func(s string) (string, error) { return "", errors.New(s) })
-	awkward  = Register("awkward", func(n int) (unmarshalable, error) { return unmarshalable{n}, nil })
+	bulk     = RegisterBatches("bulk", func(_ context.Context, all []int) ([]int, error) {
+		out := make([]int, len(all))
+		for i, n := range all {
+			if out[i] = -n; n == 213 {
+				panic("213")
+			}
+			if n == 313 {
+				return nil, errors.New("313")
+			}
+		}
+		return out, nil
+	}, amorsize.WithMaxChunkSize(20))
+	awkward = Register("awkward", func(n int) (unmarshalable, error) { return unmarshalable{n}, nil })
 )
 
 // unmarshalable has a mistake in what encodes it.
@@ -307,6 +319,29 @@ func TestRetryOfMany(t *testing.T) {
 			last = r
 		}
 		require.Error(t, last.Err)
+	})
+}
+
+// A function of batches has them within chunks, and a batch that fails or panics is its items' failure.
+func TestBatches(t *testing.T) {
+	both(t, func(t *testing.T, c *Cluster) {
+		works(t, c)
+		run, err := bulk.Submit(t.Context(), c, slices.Values(ints(500)), ChunkItems(100))
+		require.NoError(t, err)
+		failed := 0
+		for r := range run.Results(t.Context()) {
+			if r.Err != nil {
+				failed++
+				assert.Contains(t, r.Err.Error(), "13")
+				continue
+			}
+			assert.Equal(t, -r.Index, r.Value)
+		}
+		assert.Positive(t, failed)
+		assert.Less(t, failed, 500)
+		out, err := bulk.Execute(t.Context(), c, ints(10))
+		require.NoError(t, err)
+		assert.Equal(t, -9, out[9])
 	})
 }
 

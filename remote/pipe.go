@@ -59,6 +59,9 @@ type flow[T, R any] struct {
 }
 
 func (f *Func[T, R]) open(ctx context.Context, limits limits) pipe {
+	if f.batch != nil {
+		return &batches[T, R]{fn: f, ctx: ctx, limits: limits, turn: make(chan struct{}, 1), giving: make(chan struct{})}
+	}
 	p := &flow[T, R]{fn: f, limits: limits, chunks: make(chan *load[T, R]), giving: make(chan struct{}), over: make(chan struct{})}
 	go p.run(ctx)
 	return p

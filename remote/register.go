@@ -17,6 +17,7 @@ import (
 type Func[T, R any] struct {
 	id      string
 	fn      func(context.Context, T) (R, error)
+	batch   func(context.Context, []T) ([]R, error) // of many items at once; nil if it takes one
 	opts    []amorsize.Option
 	in      Codec[T]
 	out     Codec[R]
