@@ -42,6 +42,14 @@ func openSQLite(ctx context.Context, path string, o Options, c *clock) (database
 			return nil, fmt.Errorf("the directory of %s: %w", path, err)
 		}
 	}
+	// It has items and results: a new one is its owner's. SQLite gives its other files the same mode.
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Close(); err != nil {
+		return nil, err
+	}
 	synchronous := "NORMAL"
 	if o.Full {
 		synchronous = "FULL"
@@ -53,7 +61,6 @@ func openSQLite(ctx context.Context, path string, o Options, c *clock) (database
 		return sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?"+query.Encode())
 	}
 	s := &sqlite{full: o.Full, log: o.Log}
-	var err error
 	if s.writer, err = open("immediate"); err != nil {
 		return nil, err
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -388,6 +390,13 @@ func TestReserve(t *testing.T) {
 }
 
 func TestAddresses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "own runs.db")
+	opened(t, Options{URL: "sqlite:" + path})
+	if runtime.GOOS != "windows" {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	}
 	for _, bad := range []string{"", "runs.db", "mysql://x", "sqlite:", "postgres://%%%", "sqlite:/no/such/directory/runs.db"} {
 		_, err := Open(context.Background(), Options{URL: bad, Log: slog.New(slog.DiscardHandler)})
 		require.Error(t, err, bad)
