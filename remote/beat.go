@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/amorsize/amorsize/remote/internal/store"
@@ -17,6 +18,7 @@ const strayEvery = 5
 // beat says that this worker is alive, and gives the chunks of others that are not to those who are.
 func (c *crew) beat(ctx context.Context) {
 	var suspects map[int64]bool
+	var ghosts []string
 	for n := 1; ; n++ {
 		wait := c.cfg.Heartbeat - c.cfg.Heartbeat/10 + rand.N(c.cfg.Heartbeat/5) // or all would come at once
 		select {
@@ -36,6 +38,7 @@ func (c *crew) beat(ctx context.Context) {
 			c.reap(tell)
 			if n%strayEvery == 0 {
 				suspects = c.strays(tell, suspects)
+				ghosts = c.ghosts(tell, ghosts)
 			}
 		}
 		stop()
@@ -52,6 +55,22 @@ func (c *Cluster) reap(ctx context.Context) {
 		log.WarnContext(ctx, "workers missed their heartbeats and are considered dead; their chunks are reassigned",
 			"workers", reaped.Workers, "chunks", reaped.Chunks, "quarantined", reaped.Alone, "halved", reaped.Split, "failed items", reaped.Items)
 	}
+}
+
+// ghosts buries workers that have jobs and are not known, twice in a row: they ended without being able to say so.
+func (c *crew) ghosts(ctx context.Context, before []string) []string {
+	now, err := c.store.Ghosts(ctx)
+	if err != nil {
+		return before
+	}
+	for _, id := range now {
+		if !slices.Contains(before, id) {
+			continue
+		}
+		reaped, err := c.store.Bury(ctx, id, crashes)
+		c.log.WarnContext(ctx, "chunks of a worker that nobody knows are reassigned", "worker", id, "chunks", reaped.Chunks, "error", err)
+	}
+	return now
 }
 
 // strays looks for jobs that got lost: those that River takes for running here, twice in a row, and chunks without

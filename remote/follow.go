@@ -64,6 +64,9 @@ func (c *crew) adjust(ctx context.Context, runs []store.Run) {
 			}
 			continue
 		}
+		if r.Problem != "" {
+			_ = c.store.SetProblem(ctx, r.Key, "") // or with the next look
+		}
 		open[r.Key] = true
 		c.begin(ctx, r)
 	}
@@ -90,6 +93,9 @@ const (
 func (c *crew) begin(ctx context.Context, r store.Run) {
 	q := c.followed()[r.Key]
 	slots, dry, some := c.slots(ctx, r)
+	if !some && r.Sealed {
+		_, _ = c.store.Finish(ctx, r.Key) // or with the next look: nobody may be waiting for it
+	}
 	if q != nil {
 		off := slots > q.slots*change || slots < q.slots/(2*change)
 		if !q.leaving && (off && dry < lookAgain || some && c.silent(q)) {

@@ -62,6 +62,9 @@ func (s *submission[T, R]) submit(ctx context.Context, items iter.Seq[T]) error 
 			return context.Cause(ctx)
 		}
 	}
+	if ctx.Err() != nil { // it may be why there are no more
+		return context.Cause(ctx)
+	}
 	return s.flush(ctx, true)
 }
 

@@ -22,4 +22,4 @@ echo "workers and coordinators killed, and an item that ends its process:"
 echo "| rate | granted | off | most in 1 s | in 100 ms | trips per token | CPU | a process | longest gap |"
 "$work/rates" -on "sqlite:$work/rates.db" -rate 100 -for 4s
 "$work/rates" -on "sqlite:$work/rates.db" -rate 5000 -for 4s
-bash scripts/hosts.sh 150000 8
+bash scripts/hosts.sh 600000 12

@@ -11,13 +11,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 	"github.com/amorsize/amorsize/remote"
 )
 
@@ -37,9 +40,23 @@ type failure struct {
 func (f *failure) Unwrap() error { return f.error }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	ended := 0
+	go func() {
+		if s, ok := (<-signals).(syscall.Signal); ok {
+			ended = 128 + int(s)
+		}
+		signal.Stop(signals) // a second one ends it at once
+		fmt.Fprintln(os.Stderr, "amorsize-remote: ending; what is under way has some seconds, a second signal ends it at once")
+		cancel()
+	}()
+	status := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	if ctx.Err() != nil && status == statusBroken {
+		status = ended
+	}
+	os.Exit(status)
 }
 
 // run is the command line, and returns the status to exit with.
@@ -58,7 +75,8 @@ func run(ctx context.Context, args []string, in io.Reader, out, complaints io.Wr
 	switch {
 	case errors.As(err, &known):
 		return known.status
-	case errors.Is(err, remote.ErrConfig), errors.Is(err, errUsage):
+	case errors.Is(err, remote.ErrConfig), errors.Is(err, remote.ErrURL), errors.Is(err, errUsage), errors.Is(err, template.ErrTemplate),
+		errors.Is(err, fs.ErrNotExist):
 		return statusUsage
 	}
 	return statusBroken
@@ -78,6 +96,16 @@ func (p *place) flags(c *cobra.Command) {
 func (p *place) config(c *cobra.Command) remote.Config {
 	log := slog.New(slog.NewTextHandler(c.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	return remote.Config{Schema: p.schema, Logger: log}
+}
+
+// existing opens a database that is there: a mistyped name makes no new one.
+func (p *place) existing(c *cobra.Command) (*remote.Cluster, error) {
+	if file, is := strings.CutPrefix(p.url, "sqlite:"); is {
+		if _, err := os.Stat(strings.TrimPrefix(file, "//")); err != nil {
+			return nil, err
+		}
+	}
+	return p.open(c)
 }
 
 func (p *place) open(c *cobra.Command) (*remote.Cluster, error) {
@@ -105,8 +133,27 @@ On the one that has the items:
 Without workers elsewhere, run works along by itself if it is given the command:
 
   ls *.jpg | amorsize-remote run --on sqlite:runs.db --id 2026-11-26 -- convert {} {.}.png`,
-		SilenceUsage: true, SilenceErrors: true,
+		SilenceUsage: true, SilenceErrors: true, RunE: unknown, Args: cobra.ArbitraryArgs,
 	}
 	root.AddCommand(newWorker(), newRun(), newRuns(), newMigrate(), newDoctor())
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	return root
+}
+
+// number has a wrong number of arguments be an error of usage.
+func number(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if err := cobra.ExactArgs(n)(c, args); err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		return nil
+	}
+}
+
+// unknown is what a command with sub-commands does by itself.
+func unknown(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return c.Help()
+	}
+	return fmt.Errorf("%w: %s has no %q", errUsage, c.CommandPath(), args[0])
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -35,11 +37,11 @@ func TestRun(t *testing.T) {
 	status, out, complaints := typed(t, "a\nb\nc\n", "run", "--id", "night", "--name", "first", "--", "sh", "-c", script, "sh", "{}")
 	assert.Equal(t, statusFailed, status, complaints)
 	assert.Equal(t, "got a\ngot c\n", out)
-	assert.Contains(t, complaints, "1 items failed")
+	assert.Contains(t, complaints, "failed items: 1")
 
 	status, out, complaints = typed(t, "", "runs", "failed", "night")
 	assert.Zero(t, status, complaints)
-	assert.Contains(t, out, `"\"b\""`)
+	assert.Contains(t, out, `"b"`)
 	assert.Contains(t, out, "exit status 1")
 	_, out, _ = typed(t, "", "runs", "list")
 	assert.Contains(t, out, "complete")
@@ -86,6 +88,20 @@ func TestURL(t *testing.T) {
 `, out)
 }
 
+// An input that breaks off does not count as all there is: with the right one the run goes on.
+func TestBrokenInput(t *testing.T) {
+	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
+	var out, complaints bytes.Buffer
+	in := io.MultiReader(strings.NewReader("a\nb\n"), iotest.ErrReader(errors.New("the disk is gone")))
+	status := run(t.Context(), []string{"run", "--on", on, "--id", "n", "--name", "broken", "--submit-only"}, in, &out, &complaints)
+	assert.Equal(t, statusBroken, status)
+	assert.Contains(t, complaints.String(), "the disk is gone")
+	status, text, said := typed(t, "a\nb\nc\n", "run", "--on", on, "--id", "n", "--name", "broken2", "--", "echo", "{}")
+	assert.Equal(t, statusBroken, status, "of another job: %s %s", text, said)
+	_, text, _ = typed(t, "", "runs", "show", "--on", on, "n")
+	assert.Contains(t, text, "submitting")
+}
+
 // River's page is served over either kind of database.
 func TestUI(t *testing.T) {
 	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
@@ -108,6 +124,13 @@ func TestUI(t *testing.T) {
 		require.NoError(t, response.Body.Close())
 		assert.Equal(t, http.StatusOK, response.StatusCode, "%s: %s", path, body)
 	}
+	request, err := http.NewRequest(http.MethodGet, strings.TrimSpace(address), nil)
+	require.NoError(t, err)
+	request.Host = "evil.example"
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	assert.Equal(t, http.StatusForbidden, response.StatusCode)
 	cancel()
 	assert.Zero(t, <-ended)
 }
@@ -116,13 +139,15 @@ func TestUsage(t *testing.T) {
 	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
 	for _, line := range [][]string{
 		{"run", "--on", on}, {"worker", "--on", on}, {"run", "--on", on, "--name", "n", "--out", "xml"}, {"migrate"},
-		{"runs", "list"}, {"run", "--on", on, "--url", "http://x/{}", "--", "echo"},
+		{"runs", "list"}, {"run", "--on", on, "--url", "http://x/{}", "--", "echo"}, {"runs", "bogus"}, {"bogus"}, {"run", "--bogus"},
+		{"runs", "show", "--on", on}, {"run", "--on", on, "-j", "-3", "--", "true"}, {"run", "--on", on, "--url", "ftp://x/{}"},
+		{"run", "--on", on, "--rate", "-1", "--", "true"}, {"runs", "list", "--on", "sqlite:/none/such"}, {"run", "--on", "foo", "--", "true"},
 	} {
 		status, _, complaints := typed(t, "", line...)
 		assert.Equal(t, statusUsage, status, "%v: %s", line, complaints)
 	}
 	status, _, complaints := typed(t, "", "runs", "list", "--on", "mysql://x")
-	assert.Equal(t, statusBroken, status)
+	assert.Equal(t, statusUsage, status)
 	assert.Contains(t, complaints, "sqlite:")
 	status, _, _ = typed(t, "", "migrate", "--on", on)
 	assert.Zero(t, status)

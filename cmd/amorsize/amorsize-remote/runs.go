@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -13,7 +14,7 @@ import (
 )
 
 func newRuns() *cobra.Command {
-	c := &cobra.Command{Use: "runs", Short: "List runs, show their results and failures, pause, cancel and remove them"}
+	c := &cobra.Command{Use: "runs", Short: "List runs, show their results and failures, pause, cancel and remove them", RunE: unknown}
 	c.AddCommand(
 		command("list", "All runs, the newest first", 0, func(c *cobra.Command, cluster *remote.Cluster, _ string) error { return list(c, cluster) }),
 		command("show ID", "How far a run is", 1, showRun),
@@ -42,8 +43,8 @@ func newRuns() *cobra.Command {
 // command is a sub-command that needs a database, and a run if args is 1.
 func command(use, short string, args int, do func(c *cobra.Command, cluster *remote.Cluster, id string) error) *cobra.Command {
 	var where place
-	c := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(args), RunE: func(c *cobra.Command, args []string) error {
-		cluster, err := where.open(c)
+	c := &cobra.Command{Use: use, Short: short, Args: number(args), RunE: func(c *cobra.Command, args []string) error {
+		cluster, err := where.existing(c)
 		if err != nil {
 			return err
 		}
@@ -106,16 +107,25 @@ func listFailed(c *cobra.Command, cluster *remote.Cluster, id string) error {
 			if err != nil {
 				return err
 			}
-			_, _ = fmt.Fprintf(w, "%d\t%d\t%.80q\t%q\n", f.Index+1, f.Attempts, f.Item, f.Error)
+			_, _ = fmt.Fprintf(w, "%d\t%d\t%.80q\t%q\n", f.Index+1, f.Attempts, item(f.Item), f.Error)
 		}
 		return w.Flush()
 	})
 }
 
+// item is what a payload is, if it is a text.
+func item(payload []byte) string {
+	text := ""
+	if json.Unmarshal(payload, &text) == nil {
+		return text
+	}
+	return string(payload)
+}
+
 func newMigrate() *cobra.Command {
 	var where place
 	c := &cobra.Command{
-		Use: "migrate", Short: "Bring a database's tables to this program's version", Args: cobra.NoArgs,
+		Use: "migrate", Short: "Bring a database's tables to this program's version", Args: number(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if where.url == "" {
 				return fmt.Errorf("%w: --on says which database", errUsage)

@@ -4,9 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,11 +78,9 @@ func submit(c *cobra.Command, cluster *remote.Cluster, what *job, id string, onl
 	if id != "" {
 		opts = append(opts, remote.RunID(id))
 	}
-	var broken error
-	run, err := f.Submit(ctx, cluster, lines(c.InOrStdin(), &broken), opts...)
-	if err == nil {
-		err = broken
-	}
+	submitting, broken := context.WithCancelCause(ctx)
+	run, err := f.Submit(submitting, cluster, lines(c.InOrStdin(), broken), opts...)
+	broken(nil)
 	if err != nil {
 		return err
 	}
@@ -87,16 +88,26 @@ func submit(c *cobra.Command, cluster *remote.Cluster, what *job, id string, onl
 		_, err := fmt.Fprintln(c.OutOrStdout(), run.ID())
 		return err
 	}
+	if !what.given() {
+		missed(ctx, c, cluster, what.name)
+	}
 	return show(ctx, &run.Handle, c.OutOrStdout(), form)
 }
 
-// lines yields the lines of a text. If it breaks off, what is submitted so far is not sealed: the sequence panics
-// nowhere, but says so.
-func lines(in io.Reader, broken *error) func(func(string) bool) {
+// missed says that nobody is there to do it, since a run waits for that without a word.
+func missed(ctx context.Context, c *cobra.Command, cluster *remote.Cluster, name string) {
+	workers, err := cluster.Workers(ctx)
+	if err == nil && !slices.ContainsFunc(workers, func(w remote.WorkerInfo) bool { return slices.Contains(w.Functions, name) }) {
+		_, _ = fmt.Fprintf(c.ErrOrStderr(), "amorsize-remote: no worker has the job %s yet: waiting for one\n", name)
+	}
+}
+
+// lines yields the lines of a text. If that breaks off, the submission is ended by its error, and not sealed.
+func lines(in io.Reader, broken context.CancelCauseFunc) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for line, err := range amorsize.Lines(in) {
 			if err != nil {
-				*broken = err
+				broken(err)
 				return
 			}
 			if !yield(line) {
@@ -110,7 +121,10 @@ func lines(in io.Reader, broken *error) func(func(string) bool) {
 func show(ctx context.Context, run *remote.Handle, out io.Writer, form string) error {
 	w := bufio.NewWriter(out)
 	failed := 0
-	for r := range run.RawResults(ctx) {
+	ctx, cancel := context.WithCancel(ctx)
+	next, stop := asTheyCome(run.RawResults(ctx), func() { _ = w.Flush() })
+	defer func() { cancel(); stop() }()
+	for r, more := next(); more; r, more = next() {
 		if r.Index < 0 {
 			_ = w.Flush()
 			return r.Err
@@ -126,9 +140,38 @@ func show(ctx context.Context, run *remote.Handle, out io.Writer, form string) e
 		return err
 	}
 	if failed > 0 {
-		return &failure{statusFailed, fmt.Errorf("%d items failed: amorsize-remote runs failed %s", failed, run.ID())}
+		return &failure{statusFailed, fmt.Errorf("failed items: %d; for more: amorsize-remote runs failed --on … %s", failed, run.ID())}
 	}
 	return nil
+}
+
+// asTheyCome returns results one by one, and calls idle before it waits for one: so what is there is shown.
+func asTheyCome(results iter.Seq[remote.Result[[]byte]], idle func()) (next func() (remote.Result[[]byte], bool), stop func()) {
+	ready, left := make(chan remote.Result[[]byte], 256), make(chan struct{})
+	go func() {
+		defer close(ready)
+		for r := range results {
+			select {
+			case ready <- r:
+			case <-left:
+				return
+			}
+		}
+	}()
+	next = func() (r remote.Result[[]byte], more bool) {
+		select {
+		case r, more = <-ready:
+		default:
+			idle()
+			r, more = <-ready
+		}
+		return r, more
+	}
+	return next, func() {
+		close(left)
+		for range ready {
+		}
+	}
 }
 
 // line is a result as JSON.
@@ -143,6 +186,10 @@ func write(w *bufio.Writer, r remote.Result[[]byte], form string) error {
 		l := line{Item: r.Index + 1, Value: r.Value}
 		if r.Err != nil {
 			l.Error = r.Err.Error()
+			var item *remote.ItemError
+			if errors.As(r.Err, &item) {
+				l.Error = item.Message
+			}
 		}
 		data, err := json.Marshal(l)
 		if err == nil {

@@ -20,12 +20,12 @@ func newUI() *cobra.Command {
 	var where place
 	var listen string
 	c := &cobra.Command{
-		Use: "ui", Short: "River's web page of queues and jobs", Args: cobra.NoArgs,
+		Use: "ui", Short: "River's web page of queues and jobs", Args: number(0),
 		Long: `River's web page of queues and jobs, in which a run is a queue and a chunk a job. It
 has no login, and lets whoever reaches it cancel and delete jobs: it listens on
 this machine alone unless --listen says otherwise.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			cluster, err := where.open(c)
+			cluster, err := where.existing(c)
 			if err != nil {
 				return err
 			}
@@ -36,6 +36,23 @@ this machine alone unless --listen says otherwise.`,
 	where.flags(c)
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "where; port 0 is any")
 	return c
+}
+
+// ours refuses requests for other hosts: a page of somebody else's, whose name leads here, must not cancel jobs.
+func ours(next http.Handler, listen string) http.Handler {
+	own, _, _ := net.SplitHostPort(listen)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		ip := net.ParseIP(host)
+		if host != "localhost" && host != own && (ip == nil || own != "" && !ip.IsLoopback() && !net.ParseIP(own).IsUnspecified()) {
+			http.Error(w, "this is not "+host, http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func ui(c *cobra.Command, cluster *remote.Cluster, listen string) error {
@@ -62,7 +79,7 @@ func ui(c *cobra.Command, cluster *remote.Cluster, listen string) error {
 	if _, err := fmt.Fprintf(c.OutOrStdout(), "http://%s\n", listener.Addr()); err != nil {
 		return err
 	}
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: ours(handler, listen), ReadHeaderTimeout: 10 * time.Second}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err

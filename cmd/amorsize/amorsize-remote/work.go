@@ -52,6 +52,9 @@ const maxOutput = remote.DefaultResultBytes / 2
 
 // register makes the job known as a function.
 func (j *job) register(cluster *remote.Cluster) (*remote.Func[string, string], error) {
+	if err := j.check(); err != nil {
+		return nil, err
+	}
 	do, name, err := j.function()
 	if err != nil {
 		return nil, err
@@ -81,6 +84,18 @@ func (j *job) register(cluster *remote.Cluster) (*remote.Func[string, string], e
 		opts = append(opts, amorsize.WithPolicies(limit))
 	}
 	return remote.RegisterContext(j.name, do, opts...), nil
+}
+
+func (j *job) check() error {
+	for flag, bad := range map[string]bool{"--jobs": j.most < 0, "--rate": j.rate < 0, "--retries": j.retries < 0, "--timeout": j.timeout < 0} {
+		if bad {
+			return fmt.Errorf("%w: %s is negative", errUsage, flag)
+		}
+	}
+	if j.url != "" && !strings.HasPrefix(j.url, "http://") && !strings.HasPrefix(j.url, "https://") {
+		return fmt.Errorf("%w: --url begins with neither http:// nor https://", errUsage)
+	}
+	return nil
 }
 
 func (j *job) function() (do func(context.Context, string) (string, error), name string, err error) {
@@ -126,6 +141,9 @@ func execute(ctx context.Context, command template.Command, item string) (string
 		words := strings.TrimSpace(complaints.String())
 		if len(words) > 500 {
 			words = "…" + words[len(words)-500:]
+		}
+		if words == "" {
+			return "", err
 		}
 		return "", fmt.Errorf("%w: %s", err, words)
 	}

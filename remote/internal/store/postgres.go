@@ -156,8 +156,18 @@ func (p *postgres) stuckVacuum(t tx) (string, error) {
 	return fmt.Sprintf("a transaction of process %d has been open for %d s: until it ends, deleted rows cannot be vacuumed", pid, seconds), nil
 }
 
-func (p *postgres) write(ctx context.Context, fn func(tx) error) error {
-	return pgx.BeginFunc(ctx, p.pool, func(t pgx.Tx) error { return fn(&pgTx{ctx, t, p.schema}) })
+// tries is how often a transaction is begun that the server rolled back since it met others: a deadlock ends one of
+// those that are in it, and that one may begin again.
+const tries = 5
+
+func (p *postgres) write(ctx context.Context, fn func(tx) error) (err error) {
+	for range tries {
+		err = pgx.BeginFunc(ctx, p.pool, func(t pgx.Tx) error { return fn(&pgTx{ctx, t, p.schema}) })
+		if pg, is := errors.AsType[*pgconn.PgError](err); !is || !strings.HasPrefix(pg.Code, "40") {
+			return err
+		}
+	}
+	return err
 }
 
 // read makes no transaction: that would be two trips more, and no reader needs two statements to see the same.

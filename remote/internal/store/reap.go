@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -48,6 +49,31 @@ func (s *Store) Reap(ctx context.Context, silent time.Duration, limits Crashes) 
 			}
 		}
 		return err
+	})
+	return reaped, err
+}
+
+// Ghosts returns workers that River takes for running jobs, and that are not considered alive. One may be about to
+// say that it is.
+func (s *Store) Ghosts(ctx context.Context) (ids []string, err error) {
+	err = s.db.read(ctx, func(t tx) error {
+		ids = nil
+		return t.all(`SELECT DISTINCT `+s.db.lastWorker()+` FROM @river_job WHERE state = 'running' AND kind = '`+Job{}.Kind()+`'
+			AND `+s.db.lastWorker()+` NOT IN (SELECT id FROM @worker)`, nil, func(scan func(...any) error) error {
+			var id string
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+	})
+	return ids, err
+}
+
+// Bury gives the chunks of a ghost to others.
+func (s *Store) Bury(ctx context.Context, id string, limits Crashes) (reaped Reaped, err error) {
+	err = s.db.write(ctx, func(t tx) error {
+		reaped = Reaped{Workers: []string{id}}
+		return s.bury(t, id, limits, &reaped)
 	})
 	return reaped, err
 }
@@ -105,6 +131,12 @@ func (s *Store) orphans(t tx, worker string) ([]orphan, error) {
 	orphans := make([]orphan, len(ids))
 	for i, id := range ids {
 		o := orphan{id: id, chunk: Chunk{Key: jobs[i].Key()}}
+		orphans[i] = o
+		if err := s.lock(t, o.chunk.Run, `state = state`); errors.Is(err, ErrNoRun) {
+			continue // its chunks are being deleted
+		} else if err != nil {
+			return nil, err
+		}
 		err := t.all(`SELECT count, fence, crashes, alone FROM @chunk WHERE run = $1 AND round = $2 AND start = $3`+s.db.forUpdate(),
 			[]any{o.chunk.Run, o.chunk.Round, o.chunk.Start}, func(scan func(...any) error) error {
 				return scan(&o.chunk.Count, &o.chunk.Fence, &o.chunk.Crashes, &o.chunk.Alone)

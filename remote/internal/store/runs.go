@@ -92,8 +92,11 @@ func (s *Store) run(t tx, column, value string) (run Run, err error) {
 
 // hold locks the row of a run that others may not cancel, finish or remove meanwhile, and has it count as not
 // finished. It returns [ErrNoRun] if it is canceled or gone.
-func (s *Store) hold(t tx, key string) error {
-	held, err := t.exec(`UPDATE @run SET finished = 0 WHERE key = $1 AND state <> 'canceled'`, key)
+func (s *Store) hold(t tx, key string) error { return s.lock(t, key, `finished = 0`) }
+
+// lock locks the row of a run, before any of its chunks is: everybody does so in that order.
+func (s *Store) lock(t tx, key, set string) error {
+	held, err := t.exec(`UPDATE @run SET `+set+` WHERE key = $1 AND state <> 'canceled'`, key)
 	if err == nil && held == 0 {
 		err = ErrNoRun
 	}
@@ -257,7 +260,8 @@ func (s *Store) Remove(ctx context.Context, key string) error {
 }
 
 func (s *Store) deleteRows(ctx context.Context, table, key, run string) error {
-	for deleted := int64(perDelete); deleted == perDelete; {
+	// until there are none: of those that a statement picks, others may have deleted some
+	for deleted := int64(1); deleted > 0; {
 		err := s.db.write(ctx, func(t tx) error {
 			var err error
 			deleted, err = t.exec(fmt.Sprintf(`DELETE FROM @%[1]s WHERE run = $1 AND (%[2]s) IN (SELECT %[2]s FROM @%[1]s WHERE run = $1 ORDER BY %[2]s LIMIT %[3]d)`,

@@ -42,12 +42,8 @@ func openSQLite(ctx context.Context, path string, o Options, c *clock) (database
 			return nil, fmt.Errorf("the directory of %s: %w", path, err)
 		}
 	}
-	// It has items and results: a new one is its owner's. SQLite gives its other files the same mode.
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	err := owned(path)
 	if err != nil {
-		return nil, err
-	}
-	if err := file.Close(); err != nil {
 		return nil, err
 	}
 	synchronous := "NORMAL"
@@ -77,6 +73,16 @@ func openSQLite(ctx context.Context, path string, o Options, c *clock) (database
 		return nil, err
 	}
 	return s, nil
+}
+
+// owned makes the file if there is none. It has items and results, and so is its owner's alone; SQLite gives its
+// other files the same mode.
+func owned(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 func (s *sqlite) close() {

@@ -323,6 +323,66 @@ func TestSweepAndStrays(t *testing.T) {
 	})
 }
 
+// A worker that ended without being able to say so, and whose row is gone, is found by its jobs.
+func TestGhosts(t *testing.T) {
+	both(t, func(t *testing.T, s *Store) {
+		_, all := submitted(t, s, "one", 3, 2)
+		_, err := s.Beat(t.Context(), Worker{ID: "me", Host: "h", Version: "v"})
+		require.NoError(t, err)
+		claim(t, s, "me")
+		require.NoError(t, s.Leave(t.Context(), "me"))
+		workers, err := s.Workers(t.Context())
+		require.NoError(t, err)
+		assert.Len(t, workers, 1, "it has jobs, and stays until it is buried")
+		ghosts, err := s.Ghosts(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, ghosts)
+		require.NoError(t, s.db.write(t.Context(), func(t tx) error {
+			_, err := t.exec(`DELETE FROM @worker`)
+			return err
+		}))
+		ghosts, err = s.Ghosts(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, []string{"me"}, ghosts)
+		reaped, err := s.Bury(t.Context(), "me", Crashes{2, 2})
+		require.NoError(t, err)
+		assert.Equal(t, 2, reaped.Chunks)
+		accepted, err := s.Commit(t.Context(), []Done{done(all[0])})
+		require.NoError(t, err)
+		assert.Equal(t, []bool{false}, accepted, "it was given to others")
+		ghosts, err = s.Ghosts(t.Context())
+		require.NoError(t, err)
+		assert.Empty(t, ghosts)
+	})
+}
+
+// A run that is removed while its results come in leaves nothing behind.
+func TestRemoveBesideCommits(t *testing.T) {
+	both(t, func(t *testing.T, s *Store) {
+		sizes := make([]int, 1500)
+		for i := range sizes {
+			sizes[i] = 1
+		}
+		run, all := submitted(t, s, "one", sizes...)
+		committed := make(chan struct{})
+		go func() {
+			defer close(committed)
+			for i := len(all) - 1; i >= 0; i -= 50 {
+				group := []Done{}
+				for _, c := range all[max(0, i-49) : i+1] {
+					group = append(group, done(c))
+				}
+				_, _ = s.Commit(t.Context(), group)
+			}
+		}()
+		require.NoError(t, s.Remove(t.Context(), run.Key))
+		<-committed
+		left := 0
+		require.NoError(t, s.db.read(t.Context(), func(t tx) error { return t.one(`SELECT count(*) FROM @chunk`, nil, &left) }))
+		assert.Zero(t, left)
+	})
+}
+
 func TestShed(t *testing.T) {
 	both(t, func(t *testing.T, s *Store) {
 		run, all := submitted(t, s, "one", 5)

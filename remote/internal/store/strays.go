@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 )
 
@@ -71,8 +72,8 @@ func (s *Store) Sweep(ctx context.Context, run Run) (found int, err error) {
 	err = s.db.write(ctx, func(t tx) error {
 		found = 0
 		// one of several that sweep, the others wait here and find nothing
-		if _, err := t.exec(`UPDATE @run SET problem = problem WHERE key = $1`, run.Key); err != nil {
-			return err
+		if err := s.lock(t, run.Key, `state = state`); err != nil {
+			return err // ErrNoRun: it is canceled, and has none because of that
 		}
 		if err := t.one(s.lost(), []any{run.Key}, &suspicious); err != nil || !suspicious {
 			return err
@@ -94,6 +95,9 @@ func (s *Store) Sweep(ctx context.Context, run Run) (found int, err error) {
 		found = len(jobs)
 		return s.insertJobs(t, jobs)
 	})
+	if errors.Is(err, ErrNoRun) {
+		return 0, nil
+	}
 	return found, err
 }
 

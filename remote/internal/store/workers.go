@@ -35,10 +35,10 @@ func (s *Store) Beat(ctx context.Context, w Worker) (buried bool, err error) {
 	return buried, err
 }
 
-// Leave says that a worker has ended, with nothing under way.
+// Leave says that a worker has ended. If River takes jobs for running on it still, it stays until it is buried.
 func (s *Store) Leave(ctx context.Context, id string) error {
 	return s.db.write(ctx, func(t tx) error {
-		_, err := t.exec(`DELETE FROM @worker WHERE id = $1`, id)
+		_, err := t.exec(`DELETE FROM @worker WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM @river_job WHERE state = 'running' AND `+s.db.lastWorker()+` = $1)`, id)
 		return err
 	})
 }
