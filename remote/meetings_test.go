@@ -285,19 +285,19 @@ func TestEndings(t *testing.T) {
 
 // Thousands of failures are run again, shared among workers, and one whose run is canceled meanwhile is a failure.
 func TestRetryOfMany(t *testing.T) {
-	bothWith(t, Config{ChunkTime: 10 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)}, func(t *testing.T, c *Cluster) {
+	bothWith(t, Config{ChunkTime: 10 * time.Millisecond, Grace: 50 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)}, func(t *testing.T, c *Cluster) {
 		down := func(context.Context, int) (int, error) { return 0, errors.New("down") }
 		does(down)
 		works(t, c)
-		run, err := scripted.Submit(t.Context(), c, slices.Values(ints(2500)))
+		run, err := scripted.Submit(t.Context(), c, slices.Values(ints(1200)))
 		require.NoError(t, err)
 		_, err = run.Wait(t.Context())
 		require.NoError(t, err)
 		does(func(_ context.Context, n int) (int, error) { time.Sleep(3 * time.Millisecond); return n, nil })
 		count, err := run.RetryFailed(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, 2500, count)
-		assert.Equal(t, ints(2500), values(t, run))
+		assert.Equal(t, 1200, count)
+		assert.Equal(t, ints(1200), values(t, run))
 
 		does(down)
 		run, err = scripted.Submit(t.Context(), c, slices.Values(ints(20)))
