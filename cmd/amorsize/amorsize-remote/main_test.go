@@ -10,7 +10,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -18,6 +20,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
+
+var names atomic.Int64
+
+// fresh is a name that no job of this process has, also when a test is run again.
+func fresh(name string) string { return name + strconv.FormatInt(names.Add(1), 10) }
 
 // typed runs a command line, and returns what a user sees.
 func typed(t *testing.T, in string, args ...string) (status int, out, complaints string) {
@@ -34,7 +41,7 @@ func TestRun(t *testing.T) {
 	on := "sqlite:" + filepath.Join(dir, "runs.db")
 	t.Setenv("AMORSIZE_ON", on)
 	script := `echo "$1" >> ` + filepath.Join(dir, "ran") + `; test "$1" != b && echo "got $1"`
-	status, out, complaints := typed(t, "a\nb\nc\n", "run", "--id", "night", "--name", "first", "--", "sh", "-c", script, "sh", "{}")
+	status, out, complaints := typed(t, "a\nb\nc\n", "run", "--id", "night", "--name", fresh("first"), "--", "sh", "-c", script, "sh", "{}")
 	assert.Equal(t, statusFailed, status, complaints)
 	assert.Equal(t, "got a\ngot c\n", out)
 	assert.Contains(t, complaints, "failed items: 1")
@@ -55,7 +62,7 @@ func TestRun(t *testing.T) {
 	require.NoError(t, err)
 	assert.Len(t, strings.Fields(string(ran)), 3)
 
-	status, _, complaints = typed(t, "a\nx\nc\n", "run", "--id", "night", "--name", "second", "--", "true", "{}")
+	status, _, complaints = typed(t, "a\nx\nc\n", "run", "--id", "night", "--name", fresh("second"), "--", "true", "{}")
 	assert.Equal(t, statusBroken, status)
 	assert.Contains(t, complaints, "other types", "another job")
 	for _, act := range []string{"retry", "cancel", "rm"} {
@@ -80,7 +87,7 @@ func TestURL(t *testing.T) {
 	}))
 	defer service.Close()
 	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
-	status, out, complaints := typed(t, "1\n2\n3 4\n", "run", "--on", on, "--name", "pages", "--rate", "1000", "--retries", "2", "--out", "jsonl", "--url", service.URL+"/{}")
+	status, out, complaints := typed(t, "1\n2\n3 4\n", "run", "--on", on, "--name", fresh("pages"), "--rate", "1000", "--retries", "2", "--out", "jsonl", "--url", service.URL+"/{}")
 	assert.Zero(t, status, complaints)
 	assert.Equal(t, `{"item":1,"value":"page 1"}
 {"item":2,"value":"page 2"}
@@ -93,10 +100,10 @@ func TestBrokenInput(t *testing.T) {
 	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
 	var out, complaints bytes.Buffer
 	in := io.MultiReader(strings.NewReader("a\nb\n"), iotest.ErrReader(errors.New("the disk is gone")))
-	status := run(t.Context(), []string{"run", "--on", on, "--id", "n", "--name", "broken", "--submit-only"}, in, &out, &complaints)
+	status := run(t.Context(), []string{"run", "--on", on, "--id", "n", "--name", fresh("broken"), "--submit-only"}, in, &out, &complaints)
 	assert.Equal(t, statusBroken, status)
 	assert.Contains(t, complaints.String(), "the disk is gone")
-	status, text, said := typed(t, "a\nb\nc\n", "run", "--on", on, "--id", "n", "--name", "broken2", "--", "echo", "{}")
+	status, text, said := typed(t, "a\nb\nc\n", "run", "--on", on, "--id", "n", "--name", fresh("broken2"), "--", "echo", "{}")
 	assert.Equal(t, statusBroken, status, "of another job: %s %s", text, said)
 	_, text, _ = typed(t, "", "runs", "show", "--on", on, "n")
 	assert.Contains(t, text, "submitting")
@@ -105,7 +112,7 @@ func TestBrokenInput(t *testing.T) {
 // River's page is served over either kind of database.
 func TestUI(t *testing.T) {
 	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
-	status, _, complaints := typed(t, "a\n", "run", "--on", on, "--id", "n", "--name", "shown", "--", "echo", "{}")
+	status, _, complaints := typed(t, "a\n", "run", "--on", on, "--id", "n", "--name", fresh("shown"), "--", "echo", "{}")
 	require.Zero(t, status, complaints)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
