@@ -20,6 +20,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 	"github.com/amorsize/amorsize/remote"
 )
@@ -75,7 +77,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, complaints io.Wr
 	switch {
 	case errors.As(err, &known):
 		return known.status
-	case errors.Is(err, remote.ErrConfig), errors.Is(err, remote.ErrURL), errors.Is(err, errUsage), errors.Is(err, template.ErrTemplate),
+	case errors.Is(err, remote.ErrConfig), errors.Is(err, remote.ErrURL), errors.Is(err, errUsage), errors.Is(err, template.ErrTemplate), errors.Is(err, policies.ErrFlag), errors.Is(err, gofunc.ErrTarget),
 		errors.Is(err, fs.ErrNotExist):
 		return statusUsage
 	}
@@ -118,9 +120,9 @@ func (p *place) open(c *cobra.Command) (*remote.Cluster, error) {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "amorsize-remote",
-		Short: "Run a command or a request over many items on many machines, durably",
-		Long: `Run a command or a request over many items on many machines, durably. Runs are
-kept in a SQLite file, for one machine, or in a PostgreSQL, for any number.
+		Short: "Run a command, a request or a Go function over many items on many machines, durably",
+		Long: `Run a command, a request or a Go function over many items on many machines,
+durably. Runs are kept in a SQLite file, for one machine, or in a PostgreSQL, for any number.
 
 On each machine that works:
 
@@ -135,7 +137,7 @@ Without workers elsewhere, run works along by itself if it is given the command:
   ls *.jpg | amorsize-remote run --on sqlite:runs.db --id 2026-11-26 -- convert {} {.}.png`,
 		SilenceUsage: true, SilenceErrors: true, RunE: unknown, Args: cobra.ArbitraryArgs,
 	}
-	root.AddCommand(newWorker(), newRun(), newRuns(), newMigrate(), newDoctor())
+	root.AddCommand(newWorker(), newRun(), newHTTP(), newExec(), newRuns(), newMigrate(), newDoctor())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
 	return root
 }

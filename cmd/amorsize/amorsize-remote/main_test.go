@@ -87,12 +87,48 @@ func TestURL(t *testing.T) {
 	}))
 	defer service.Close()
 	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
-	status, out, complaints := typed(t, "1\n2\n3 4\n", "run", "--on", on, "--name", fresh("pages"), "--rate", "1000", "--retries", "2", "--out", "jsonl", "--url", service.URL+"/{}")
+	status, out, complaints := typed(t, "1\n2\n3 4\n", "run", "--on", on, "--name", fresh("pages"), "--rate", "1000/s", "--retries", "2", "--out", "jsonl", "--url", service.URL+"/{}")
 	assert.Zero(t, status, complaints)
 	assert.Equal(t, `{"item":1,"value":"page 1"}
 {"item":2,"value":"page 2"}
 {"item":3,"value":"page 3 4"}
 `, out)
+	status, out, complaints = typed(t, "", "http", "--on", on, "--name", fresh("pages"), service.URL+"/{}", ":::", "5", "6")
+	assert.Zero(t, status, complaints)
+	assert.Equal(t, "page 5\npage 6\n", out)
+}
+
+// Items come from where they come from for amorsize, and a Go function is called with them.
+func TestExec(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module x\ngo 1.26\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "calc.go"), []byte(`package calc
+
+import "errors"
+
+func Half(n int) (int, error) {
+	if n%2 == 1 {
+		return 0, errors.New("odd")
+	}
+	return n / 2, nil
+}
+`), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "ids"), []byte("8\x006\x00"), 0o600))
+	t.Chdir(dir)
+	on := "sqlite:" + filepath.Join(dir, "runs.db")
+	status, out, complaints := typed(t, "", "exec", "--on", on, "--id", "n", "--name", fresh("half"), ".:Half", ":::", "4", "5", "6")
+	assert.Equal(t, statusFailed, status, complaints)
+	assert.Equal(t, "2\n3\n", out)
+	_, out, _ = typed(t, "", "runs", "failed", "--on", on, "n")
+	assert.Contains(t, out, "odd")
+	status, out, complaints = typed(t, "", "exec", "--on", on, "--name", fresh("half"), "-0", "-a", "ids", "./calc.go:Half")
+	assert.Zero(t, status, complaints)
+	assert.Equal(t, "4\n3\n", out)
+	status, out, complaints = typed(t, "", "run", "--on", on, "--name", fresh("half"), "--range", "2-4/2", "--go", ".:Half")
+	assert.Zero(t, status, complaints)
+	assert.Equal(t, "1\n2\n", out)
+	status, _, complaints = typed(t, "", "exec", "--on", on, ".:None", ":::", "4")
+	assert.Equal(t, statusUsage, status, complaints)
 }
 
 // An input that breaks off does not count as all there is: with the right one the run goes on.
@@ -149,6 +185,8 @@ func TestUsage(t *testing.T) {
 		{"runs", "list"}, {"run", "--on", on, "--url", "http://x/{}", "--", "echo"}, {"runs", "bogus"}, {"bogus"}, {"run", "--bogus"},
 		{"runs", "show", "--on", on}, {"run", "--on", on, "-j", "-3", "--", "true"}, {"run", "--on", on, "--url", "ftp://x/{}"},
 		{"run", "--on", on, "--rate", "-1", "--", "true"}, {"runs", "list", "--on", "sqlite:/none/such"}, {"run", "--on", "foo", "--", "true"},
+		{"run", "--on", on, "--rate", "auto", "--", "true"}, {"run", "--on", on, "--range", "x", "--", "true"}, {"http", "--on", on, "::: ", "1"},
+		{"exec", "--on", on}, {"run", "--on", on, "--range", "3", "--", "true", ":::", "1"}, {"run", "--on", on, "--url", "http://x", "--go", ".:F"},
 	} {
 		status, _, complaints := typed(t, "", line...)
 		assert.Equal(t, statusUsage, status, "%v: %s", line, complaints)

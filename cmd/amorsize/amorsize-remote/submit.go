@@ -14,51 +14,123 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/remote"
 )
 
 func pathEscape(text string) string { return url.PathEscape(text) }
 
+// submission is what a run is made of, as flags say.
+type submission struct {
+	where place
+	what  job
+	from  items.Source
+	id    string
+	only  bool
+	form  string
+}
+
+const ofRuns = ` Killed and started again with the same --id and the same items
+it goes on where it was, and prints all results. Status 1 says that items failed:
+see runs failed.`
+
 func newRun() *cobra.Command {
-	var where place
-	var what job
-	var id string
-	var only bool
-	var form string
+	var s submission
 	c := &cobra.Command{
-		Use:   "run --on DATABASE --id NAME [flags] [-- COMMAND [ARGUMENT...]] < ITEMS",
-		Short: "Run the lines of standard input, and print their results in order",
-		Long: `Run the lines of standard input, and print their results in order. Killed and
-started again with the same --id and the same lines it goes on where it was, and
-prints all results. With a command, or --url, it works along; without, there
-must be workers of that --name. Status 1 says that items failed, see: runs failed.`,
+		Use:   "run --on DATABASE --id NAME [flags] [-- COMMAND [ARGUMENT...]] [::: ITEM...] < ITEMS",
+		Short: "Run a command over the items, and print what it writes in their order",
+		Long: `Run a command over the items, and print what it writes in their order.` + ofRuns + `
+With a command it works along; without, there must be workers of that --name.`,
 		RunE: func(c *cobra.Command, args []string) error {
-			what.argv = args
-			if !what.given() && what.name == "" {
-				return fmt.Errorf("%w: a command, --url, or the --name of workers", errUsage)
-			}
-			if form != "text" && form != "jsonl" {
-				return fmt.Errorf("%w: --out is text or jsonl", errUsage)
-			}
-			cluster, err := where.open(c)
-			if err != nil {
-				return err
-			}
-			defer cluster.Close()
-			return submit(c, cluster, &what, id, only, form)
+			s.what.argv = s.items(args)
+			return s.run(c)
 		},
 	}
-	where.flags(c)
-	what.flags(c)
-	c.Flags().StringVar(&id, "id", "", "the run's name: the same one goes on where it was (default a new one)")
-	c.Flags().BoolVar(&only, "submit-only", false, "end when all items are there; see: runs results")
-	c.Flags().StringVar(&form, "out", "text", "results as text, or as jsonl with item numbers and errors")
+	s.flags(c)
+	s.what.kinds(c)
 	return c
 }
 
-func submit(c *cobra.Command, cluster *remote.Cluster, what *job, id string, only bool, form string) error {
-	f, err := what.register(cluster)
+func newHTTP() *cobra.Command {
+	var s submission
+	c := &cobra.Command{
+		Use:   "http --on DATABASE --id NAME [flags] URL [::: ITEM...] < ITEMS",
+		Short: "Request a URL for each item, and print the bodies in the items' order",
+		Long:  `Request a URL for each item, {} in it, and print the bodies in the items' order.` + ofRuns,
+		RunE:  func(c *cobra.Command, args []string) error { return s.one(c, args, &s.what.url, "URL") },
+	}
+	s.flags(c)
+	return c
+}
+
+func newExec() *cobra.Command {
+	var s submission
+	c := &cobra.Command{
+		Use:   "exec --on DATABASE --id NAME [flags] PKG.Func [::: ITEM...] < ITEMS",
+		Short: "Call a Go function with each item, and print the results in the items' order",
+		Long:  `Call a Go function with each item, and print the results, as JSON, in the items' order.` + ofRuns,
+		RunE:  func(c *cobra.Command, args []string) error { return s.one(c, args, &s.what.fn, "PKG.Func") },
+	}
+	s.flags(c)
+	return c
+}
+
+func (s *submission) flags(c *cobra.Command) {
+	s.where.flags(c)
+	s.what.flags(c)
+	c.Flags().StringVar(&s.id, "id", "", "the run's name: the same one goes on where it was (default a new one)")
+	c.Flags().BoolVar(&s.only, "submit-only", false, "end when all items are there; see: runs results")
+	c.Flags().StringVar(&s.form, "out", "text", "results as text, or as jsonl with item numbers and errors")
+	c.Flags().StringVarP(&s.from.File, "arg-file", "a", "", "read the items from this file (default standard input)")
+	c.Flags().BoolVarP(&s.from.NUL, "null", "0", false, "items end with a NUL byte, as find -print0 writes them")
+	c.Flags().StringVar(&s.from.Range, "range", "", "the items are numbers: 10 is 1 to 10, 5-10, 0-100/10")
+}
+
+// items takes what follows ":::" from the arguments.
+func (s *submission) items(args []string) []string {
+	at := slices.Index(args, ":::")
+	if at < 0 {
+		return args
+	}
+	s.from.Args, s.from.UseArgs = args[at+1:], true
+	return args[:at]
+}
+
+// one runs what has one argument besides items.
+func (s *submission) one(c *cobra.Command, args []string, to *string, what string) error {
+	if args = s.items(args); len(args) != 1 {
+		return fmt.Errorf("%w: one %s, and items behind :::", errUsage, what)
+	}
+	*to = args[0]
+	return s.run(c)
+}
+
+func (s *submission) run(c *cobra.Command) error {
+	if !s.what.given() && s.what.name == "" {
+		return fmt.Errorf("%w: a command, --url, --go, or the --name of workers", errUsage)
+	}
+	if s.form != "text" && s.form != "jsonl" {
+		return fmt.Errorf("%w: --out is text or jsonl", errUsage)
+	}
+	if s.from.UseArgs && s.from.Range != "" || s.from.File != "" && (s.from.UseArgs || s.from.Range != "") {
+		return fmt.Errorf("%w: items come from one place: :::, --range or --arg-file", errUsage)
+	}
+	input, err := s.from.Open(c.InOrStdin())
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	defer func() { _ = input.Close() }()
+	cluster, err := s.where.open(c)
+	if err != nil {
+		return err
+	}
+	defer cluster.Close()
+	defer s.what.close() // when it works no longer
+	return s.submit(c, cluster, input)
+}
+
+func (s *submission) submit(c *cobra.Command, cluster *remote.Cluster, input *items.Input) error {
+	f, err := s.what.register(c.Context(), cluster)
 	if err != nil {
 		return err
 	}
@@ -66,7 +138,7 @@ func submit(c *cobra.Command, cluster *remote.Cluster, what *job, id string, onl
 	worked := make(chan struct{})
 	go func() {
 		defer close(worked)
-		if !what.given() || only {
+		if !s.what.given() || s.only {
 			return
 		}
 		if err := remote.Work(ctx, cluster); err != nil {
@@ -75,23 +147,23 @@ func submit(c *cobra.Command, cluster *remote.Cluster, what *job, id string, onl
 	}()
 	defer func() { stop(nil); <-worked }()
 	var opts []remote.SubmitOption
-	if id != "" {
-		opts = append(opts, remote.RunID(id))
+	if s.id != "" {
+		opts = append(opts, remote.RunID(s.id))
 	}
 	submitting, broken := context.WithCancelCause(ctx)
-	run, err := f.Submit(submitting, cluster, lines(c.InOrStdin(), broken), opts...)
+	run, err := f.Submit(submitting, cluster, texts(input, broken), opts...)
 	broken(nil)
 	if err != nil {
 		return err
 	}
-	if only {
+	if s.only {
 		_, err := fmt.Fprintln(c.OutOrStdout(), run.ID())
 		return err
 	}
-	if !what.given() {
-		missed(ctx, c, cluster, what.name)
+	if !s.what.given() {
+		missed(ctx, c, cluster, s.what.name)
 	}
-	return show(ctx, &run.Handle, c.OutOrStdout(), form)
+	return show(ctx, &run.Handle, c.OutOrStdout(), s.form)
 }
 
 // missed says that nobody is there to do it, since a run waits for that without a word.
@@ -102,17 +174,16 @@ func missed(ctx context.Context, c *cobra.Command, cluster *remote.Cluster, name
 	}
 }
 
-// lines yields the lines of a text. If that breaks off, the submission is ended by its error, and not sealed.
-func lines(in io.Reader, broken context.CancelCauseFunc) func(func(string) bool) {
+// texts yields the items. If the input breaks off, the submission is ended by its error, and not sealed.
+func texts(input *items.Input, broken context.CancelCauseFunc) func(func(string) bool) {
 	return func(yield func(string) bool) {
-		for line, err := range amorsize.Lines(in) {
-			if err != nil {
-				broken(err)
+		for item := range input.All() {
+			if !yield(item.Text) {
 				return
 			}
-			if !yield(line) {
-				return
-			}
+		}
+		if err := input.Err(); err != nil {
+			broken(err)
 		}
 	}
 }

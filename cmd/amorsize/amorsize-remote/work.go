@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/amorsize/amorsize"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 	"github.com/amorsize/amorsize/ratelimit"
 	"github.com/amorsize/amorsize/remote"
@@ -28,34 +30,55 @@ import (
 type job struct {
 	name    string
 	url     string
-	rate    float64
+	fn      string // PKG.Func
+	rate    string
 	retries int
 	timeout time.Duration
 	most    int
 	argv    []string
+
+	ends []func() // what is to be called when no item is under way any more
 }
 
 func (j *job) flags(c *cobra.Command) {
 	c.Flags().StringVar(&j.name, "name", "", "what the job is called; workers and runs of one name belong together (default the program's, or the host's)")
-	c.Flags().StringVar(&j.url, "url", "", "request this for each item, instead of a command; {} is the item")
-	c.Flags().Float64Var(&j.rate, "rate", 0, "starts per second at most, of all workers together")
+	c.Flags().StringVar(&j.rate, "rate", "", "calls started at most, by all workers together: 50/s, 3000/m or 10/h")
 	c.Flags().IntVar(&j.retries, "retries", 0, "how often an item that fails is tried again at once; see also: runs retry")
 	c.Flags().DurationVar(&j.timeout, "timeout", 0, "of an item")
 	c.Flags().IntVarP(&j.most, "jobs", "j", 0, "how many at once at most in this process (default as many as pay)")
 }
 
+// kinds are the flags that say what is done instead of a command.
+func (j *job) kinds(c *cobra.Command) {
+	c.Flags().StringVar(&j.url, "url", "", "request this for each item, instead of a command; {} is the item")
+	c.Flags().StringVar(&j.fn, "go", "", "call this Go function with each item, instead of a command: PKG.Func")
+}
+
 // given says whether there is something to do.
-func (j *job) given() bool { return j.url != "" || len(j.argv) > 0 }
+func (j *job) given() bool { return j.url != "" || j.fn != "" || len(j.argv) > 0 }
+
+// close ends what the job has started.
+func (j *job) close() {
+	for _, end := range j.ends {
+		end()
+	}
+}
 
 // maxOutput bounds a result: it travels through the database.
 const maxOutput = remote.DefaultResultBytes / 2
 
+// tooMuch is the error of a result that is larger.
+func tooMuch(what string) error {
+	return retry.Permanent(fmt.Errorf("%s more than %d bytes: results travel through the database", what, maxOutput))
+}
+
 // register makes the job known as a function.
-func (j *job) register(cluster *remote.Cluster) (*remote.Func[string, string], error) {
-	if err := j.check(); err != nil {
+func (j *job) register(ctx context.Context, cluster *remote.Cluster) (*remote.Func[string, string], error) {
+	rate, err := policies.ParseRate(j.rate)
+	if err = cmp.Or(err, j.check(rate)); err != nil {
 		return nil, err
 	}
-	do, name, err := j.function()
+	do, name, err := j.function(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +99,8 @@ func (j *job) register(cluster *remote.Cluster) (*remote.Func[string, string], e
 		}
 		opts = append(opts, amorsize.WithPolicies(r))
 	}
-	if j.rate > 0 {
-		limit, err := remote.Limiter(cluster, j.name, ratelimit.Policy{RequestsPerSecond: j.rate})
+	if rate.PerSecond > 0 {
+		limit, err := remote.Limiter(cluster, j.name, ratelimit.Policy{RequestsPerSecond: rate.PerSecond})
 		if err != nil {
 			return nil, err
 		}
@@ -86,8 +109,11 @@ func (j *job) register(cluster *remote.Cluster) (*remote.Func[string, string], e
 	return remote.RegisterContext(j.name, do, opts...), nil
 }
 
-func (j *job) check() error {
-	for flag, bad := range map[string]bool{"--jobs": j.most < 0, "--rate": j.rate < 0, "--retries": j.retries < 0, "--timeout": j.timeout < 0} {
+func (j *job) check(rate policies.Rate) error {
+	if rate.Auto {
+		return fmt.Errorf("%w: --rate auto is for one process: say a number, as 50/s", errUsage)
+	}
+	for flag, bad := range map[string]bool{"--jobs": j.most < 0, "--retries": j.retries < 0, "--timeout": j.timeout < 0} {
 		if bad {
 			return fmt.Errorf("%w: %s is negative", errUsage, flag)
 		}
@@ -98,10 +124,12 @@ func (j *job) check() error {
 	return nil
 }
 
-func (j *job) function() (do func(context.Context, string) (string, error), name string, err error) {
+func (j *job) function(ctx context.Context) (do func(context.Context, string) (string, error), name string, err error) {
 	switch {
-	case j.url != "" && len(j.argv) > 0:
-		return nil, "", fmt.Errorf("%w: either --url or a command", errUsage)
+	case j.url != "" && j.fn != "", (j.url != "" || j.fn != "") && len(j.argv) > 0:
+		return nil, "", fmt.Errorf("%w: one of --url, --go and a command", errUsage)
+	case j.fn != "":
+		return j.goFunction(ctx)
 	case j.url != "":
 		t, err := template.Parse(j.url, template.Scope{})
 		if err != nil {
@@ -136,7 +164,7 @@ func execute(ctx context.Context, command template.Command, item string) (string
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case out.over:
-		return "", retry.Permanent(fmt.Errorf("it wrote more than %d bytes: results travel through the database", maxOutput))
+		return "", tooMuch("it wrote")
 	case err != nil:
 		words := strings.TrimSpace(complaints.String())
 		if len(words) > 500 {
@@ -184,7 +212,7 @@ func get(ctx context.Context, client *http.Client, url template.Template, item s
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxOutput+1))
 	if err == nil && len(body) > maxOutput {
-		err = retry.Permanent(fmt.Errorf("the body has more than %d bytes: results travel through the database", maxOutput))
+		err = tooMuch("the body has")
 	}
 	return string(body), err
 }
@@ -201,14 +229,15 @@ within seconds, and its items are run again elsewhere: so an item is run at
 least once, and its result counts once.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if what.argv = args; !what.given() {
-				return fmt.Errorf("%w: a worker needs a command, or --url", errUsage)
+				return fmt.Errorf("%w: a worker needs a command, --url or --go", errUsage)
 			}
 			cluster, err := where.open(c)
 			if err != nil {
 				return err
 			}
 			defer cluster.Close()
-			if _, err := what.register(cluster); err != nil {
+			defer what.close()
+			if _, err := what.register(c.Context(), cluster); err != nil {
 				return err
 			}
 			return remote.Work(c.Context(), cluster)
@@ -216,5 +245,6 @@ least once, and its result counts once.`,
 	}
 	where.flags(c)
 	what.flags(c)
+	what.kinds(c)
 	return c
 }

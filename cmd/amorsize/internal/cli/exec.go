@@ -2,13 +2,11 @@ package cli
 
 import (
 	"cmp"
-	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/function"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/output"
 )
@@ -71,21 +69,10 @@ func execFunction(c *cobra.Command, f *runFlags, g *goFlags, as string, args []s
 	}
 	defer env.StartGuard().Close()
 	runner := function.New(function.Form(as), fn.Result, function.Surroundings{
-		Serve: serving(binary, env.Terminal.AsideWriter()), Timeout: env.Timeout(cfg.Policies.Timeout),
+		Serve: function.Serving(binary, env.Terminal.AsideWriter()), Timeout: env.Timeout(cfg.Policies.Timeout),
 	})
 	defer runner.Close()
 	return runSession(cfg, env, out, runner)
-}
-
-// serving returns what starts a process that calls the function.
-func serving(binary *gofunc.Binary, stderr io.Writer) func() (function.Server, error) {
-	return func() (function.Server, error) {
-		server, err := binary.Serve(stderr, "")
-		if err != nil {
-			return nil, err // not a nil *gofunc.Server, which is a Server
-		}
-		return server, nil
-	}
 }
 
 func valueOrJSONL(as string) error {

@@ -19,7 +19,7 @@ var elsewhere = map[string]string{
 	"joblog": "what becomes of each item is kept with --log", "keep-order": "it is --order", "line-buffer": "it is --output line",
 	"lb": "it is --output line", "ungroup": "it is --output live", "u": "it is --output live", "tagstring": "it is --tag=TEMPLATE",
 	"dryrun": "it is --dry-run", "retry-failed": "it is amorsize retry RUN.jsonl", "link": "lists are linked with :::+",
-	"on": "runs on a database are of amorsize-remote: docs/remote.md", "no-run-if-empty": "nothing is run without items: leave it out", "max-replace-args": "it is --per-item, or -N",
+	"on": "it comes first: amorsize run --on sqlite:runs.db …", "id": "of runs in a database, where --on comes first: amorsize run --on sqlite:runs.db --id NAME …", "no-run-if-empty": "nothing is run without items: leave it out", "max-replace-args": "it is --per-item, or -N",
 }
 
 // withHint adds to an unknown flag what it is called here.

@@ -23,12 +23,7 @@ func Main(args []string) int {
 	if len(args) > 0 && args[0] == "--" { // amorsize -- command is amorsize run -- command
 		args = append([]string{"run"}, args...)
 	}
-	root := newRoot()
-	args, err := withDefaults(root, args)
-	if err == nil {
-		root.SetArgs(args)
-		err = root.Execute()
-	}
+	err := execute(args)
 	if err == nil {
 		return exit.OK
 	}
@@ -40,6 +35,19 @@ func Main(args []string) int {
 		complain(os.Stderr, ended.Err)
 	}
 	return ended.Code
+}
+
+func execute(args []string) error {
+	if ofRemote(args) {
+		return handOver(args)
+	}
+	root := newRoot()
+	args, err := withDefaults(root, args)
+	if err != nil {
+		return err
+	}
+	root.SetArgs(args)
+	return root.Execute()
 }
 
 // complain writes an error, its first line marked.
@@ -58,7 +66,11 @@ pay, which is measured, and under the limits of whatever is called.
   amorsize http --rate 50/s 'https://api.example.com/v1/users/{}' < ids
   amorsize profile ./pkg.Func --range 1000
 
-amorsize -- command is short for amorsize run -- command.`,
+amorsize -- command is short for amorsize run -- command.
+
+A run that is kept in a database, for many machines, begins with --on: amorsize run
+--on sqlite:runs.db --id NAME. It is worked by amorsize-remote, as are amorsize
+worker, runs and migrate.`,
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}

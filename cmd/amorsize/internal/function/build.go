@@ -45,6 +45,17 @@ func Build(ctx context.Context, fn *gofunc.Function, groups *process.Groups) (*g
 	return binary, nil
 }
 
+// Serving returns what starts a process that calls the function. What the function writes goes to stderr.
+func Serving(binary *gofunc.Binary, stderr io.Writer) func() (Server, error) {
+	return func() (Server, error) {
+		server, err := binary.Serve(stderr, "")
+		if err != nil {
+			return nil, err // not a nil *gofunc.Server, which is a Server
+		}
+		return server, nil
+	}
+}
+
 // WithStatus has the error of a function that can't be called end the command with
 // exit.BadTarget. Others are left as they are.
 func WithStatus(err error) error {

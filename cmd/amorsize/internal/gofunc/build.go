@@ -57,7 +57,7 @@ func (f *Function) overlay() (overlay, error) {
 	call := fmt.Sprintf("amzHarness(%s(%s))", f.Shape, f.Expr)
 	switch {
 	case f.target.File():
-		o.inPackage(f, f.Dir, call, "main")
+		o.inPackage("main", f, f.Dir, call, "main") // a file of any other package would make no program
 		o.args = []string{f.target.Package}
 		unwanted := "zz_amorsize_other_h.go" // files that are named are built, whatever their constraints
 		if runtime.GOOS == "windows" {
@@ -72,7 +72,7 @@ func (f *Function) overlay() (overlay, error) {
 		slices.Sort(o.args[1:])
 		return o, o.renameMain(f)
 	case f.types.Name() == "main":
-		o.inPackage(f, f.Dir, call, "main")
+		o.inPackage("main", f, f.Dir, call, "main")
 		o.args = []string{f.target.Package}
 		return o, o.renameMain(f)
 	case f.plain:
@@ -82,7 +82,7 @@ func (f *Function) overlay() (overlay, error) {
 	case f.Standard:
 		return o, refuse("%s is not exported, and in the standard library, where no harness can be: write a function that calls it", f.Name)
 	default:
-		o.inPackage(f, f.Dir, call, "AmorsizeHarness")
+		o.inPackage(f.types.Name(), f, f.Dir, call, "AmorsizeHarness")
 		o.replace[filepath.Join(below, "main.go")] = fmt.Sprintf(
 			"package main\n\nimport amzt %q\n\nfunc main() { amzt.AmorsizeHarness() }\n", f.ImportPath)
 	}
@@ -103,10 +103,9 @@ func (o *overlay) add(dir, pkg string) {
 	}
 }
 
-// inPackage puts the harness into the function's package, to be begun by a
-// function of that name.
-func (o *overlay) inPackage(f *Function, dir, call, name string) {
-	pkg := f.types.Name()
+// inPackage puts the harness into the function's package, which is called pkg in the
+// overlay, to be begun by a function of that name.
+func (o *overlay) inPackage(pkg string, f *Function, dir, call, name string) {
 	o.add(dir, pkg)
 	imports := ""
 	if strings.Contains(f.Expr, "context.") && f.target.Literal {
@@ -115,7 +114,8 @@ func (o *overlay) inPackage(f *Function, dir, call, name string) {
 	o.replace[filepath.Join(dir, "zz_amorsize_begin_h.go")] = fmt.Sprintf("package %s\n\n%sfunc %s() { %s }\n", pkg, imports, name, call)
 }
 
-// renameMain gives the user's func main another name in the overlay's copy.
+// renameMain gives the user's func main another name in the overlay's copy, and a file by
+// itself the package main.
 func (o *overlay) renameMain(f *Function) error {
 	for _, name := range slices.Concat(f.GoFiles, f.CgoFiles) {
 		path := name
@@ -131,14 +131,26 @@ func (o *overlay) renameMain(f *Function) error {
 		if err != nil {
 			return err
 		}
+		changed := string(text)
 		for _, d := range tree.Decls {
 			if fn, ok := d.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "main" {
-				at := fset.PositionFor(fn.Name.Pos(), false).Offset
-				o.replace[path] = string(text[:at]) + "amzUserMain" + string(text[at+len("main"):])
+				changed = renamed(changed, fset, fn.Name, "amzUserMain")
 			}
+		}
+		if tree.Name.Name != "main" {
+			changed = renamed(changed, fset, tree.Name, "main") // it stands before all else
+		}
+		if changed != string(text) {
+			o.replace[path] = changed
 		}
 	}
 	return nil
+}
+
+// renamed returns a file's text with another name in the place of one.
+func renamed(text string, fset *token.FileSet, name *ast.Ident, to string) string {
+	at := fset.PositionFor(name.Pos(), false).Offset
+	return text[:at] + to + text[at+len(name.Name):]
 }
 
 // Build builds the harness, or finds one that has been built of the same.
