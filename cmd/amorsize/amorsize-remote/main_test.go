@@ -178,6 +178,34 @@ func TestUI(t *testing.T) {
 	assert.Zero(t, <-ended)
 }
 
+// The live page lists runs that other processes work.
+func TestLive(t *testing.T) {
+	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
+	status, _, complaints := typed(t, "a\nb\n", "run", "--on", on, "--id", "night", "--name", fresh("nobody"), "--submit-only")
+	require.Zero(t, status, complaints)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, w := io.Pipe()
+	ended := make(chan int)
+	go func() {
+		ended <- run(ctx, []string{"runs", "live", "--on", on, "--listen", "127.0.0.1:0"}, nil, w, io.Discard)
+	}()
+	address, err := bufio.NewReader(r).ReadString('\n')
+	require.NoError(t, err)
+	response, err := http.Get(strings.TrimSpace(address) + "/events")
+	require.NoError(t, err)
+	defer func() { _ = response.Body.Close() }()
+	for news := bufio.NewReader(response.Body); ; {
+		line, err := news.ReadString('\n')
+		require.NoError(t, err)
+		if strings.Contains(line, `"name":"night"`) && strings.Contains(line, `"total":2`) {
+			break
+		}
+	}
+	cancel()
+	assert.Zero(t, <-ended)
+}
+
 func TestUsage(t *testing.T) {
 	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
 	for _, line := range [][]string{

@@ -34,7 +34,7 @@ func newRuns() *cobra.Command {
 		act("pause ID", "Begin nothing further of a run", (*remote.Handle).Pause),
 		act("resume ID", "Go on with a run that was paused", (*remote.Handle).Resume),
 		act("cancel ID", "End a run for good; its results so far stay", (*remote.Handle).Cancel),
-		newUI(),
+		newLive(), newUI(),
 		act("rm ID", "Remove all there is of a run", (*remote.Handle).Remove),
 	)
 	return c

@@ -99,7 +99,7 @@ func (s *submission) items(args []string) []string {
 // one runs what has one argument besides items.
 func (s *submission) one(c *cobra.Command, args []string, to *string, what string) error {
 	if args = s.items(args); len(args) != 1 {
-		return fmt.Errorf("%w: one %s, and items behind :::", errUsage, what)
+		return fmt.Errorf("%w: one %s, and behind ::: the items", errUsage, what)
 	}
 	*to = args[0]
 	return s.run(c)

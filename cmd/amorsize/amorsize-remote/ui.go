@@ -13,6 +13,7 @@ import (
 	"riverqueue.com/riverui"
 	"riverqueue.com/riverui/uiendpoints"
 
+	"github.com/amorsize/amorsize/live"
 	"github.com/amorsize/amorsize/remote"
 )
 
@@ -31,6 +32,36 @@ this machine alone unless --listen says otherwise.`,
 			}
 			defer cluster.Close()
 			return ui(c, cluster, listen)
+		},
+	}
+	where.flags(c)
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "where; port 0 is any")
+	return c
+}
+
+func newLive() *cobra.Command {
+	var where place
+	var listen string
+	c := &cobra.Command{
+		Use: "live", Short: "A web page of the runs that go on, and how", Args: number(0),
+		Long: `A web page of the runs that go on, wherever they are worked, and of those that come:
+how far they are, how fast, what failed. It changes nothing, has no login, and listens
+on this machine alone unless --listen says otherwise.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cluster, err := where.existing(c)
+			if err != nil {
+				return err
+			}
+			defer cluster.Close()
+			page, err := live.New(live.Options{Title: "remote runs"})
+			if err != nil {
+				return err
+			}
+			ctx, stop := context.WithCancel(c.Context())
+			watched := make(chan struct{})
+			go func() { defer close(watched); _ = cluster.Watch(ctx, page.Observer) }() // it ends with ctx
+			defer func() { stop(); <-watched }()
+			return serve(c, listen, page)
 		},
 	}
 	where.flags(c)
@@ -72,6 +103,11 @@ func ui(c *cobra.Command, cluster *remote.Cluster, listen string) error {
 	if err := handler.Start(ctx); err != nil {
 		return err
 	}
+	return serve(c, listen, handler)
+}
+
+// serve serves a page until the command is ended.
+func serve(c *cobra.Command, listen string, handler http.Handler) error {
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
 		return err
@@ -80,7 +116,7 @@ func ui(c *cobra.Command, cluster *remote.Cluster, listen string) error {
 		return err
 	}
 	server := &http.Server{Handler: ours(handler, listen), ReadHeaderTimeout: 10 * time.Second}
-	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+	defer context.AfterFunc(c.Context(), func() { _ = server.Close() })()
 	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

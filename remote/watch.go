@@ -1,0 +1,199 @@
+package remote
+
+import (
+	"context"
+	"time"
+
+	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/remote/internal/store"
+)
+
+// Watch tells observers how the runs of the cluster go, wherever they are worked, until ctx ends: those that are not
+// over, and those that come. It returns ctx's error; while the database is away it goes on trying, and tells the
+// cluster's logger. observe is asked for the observer of a run, as by [amorsize.Watch]; nil is none:
+//
+//	page, err := live.New(live.Options{})
+//	go cluster.Watch(ctx, page.Observer)
+//
+// An observer is told Started, then Progressed once a second, and Finished when the run is complete, canceled
+// ([ErrCanceled]) or removed ([ErrNoRun]). A run is watched from outside: Calls counts an item as one call and an
+// error as Other, whatever it was, and Workers is how many processes have the function. A paused run has a policy
+// that is "paused".
+//
+// A look takes a statement for all runs that are kept, and a few for each that is not over. One of these reads the index of the run's results, which gets
+// longer with the run.
+func (c *Cluster) Watch(ctx context.Context, observe func(amorsize.RunInfo) amorsize.Observer) error {
+	w := watcher{cluster: c, observe: observe, runs: map[string]*watched{}}
+	ticker := time.NewTicker(lookAgain)
+	defer ticker.Stop()
+	for {
+		if err := w.look(ctx); err != nil && ctx.Err() == nil {
+			c.cfg.Logger.WarnContext(ctx, "cannot watch runs, retrying", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// watcher has the runs that are told of.
+type watcher struct {
+	cluster *Cluster
+	observe func(amorsize.RunInfo) amorsize.Observer
+	runs    map[string]*watched // by key
+	looked  bool                // at least once
+}
+
+// watched is a run that is told of.
+type watched struct {
+	observer amorsize.Observer // nil if nobody wants to know
+	created  time.Time         // by the database's clock
+	last     amorsize.Progress
+	glances  [glances]glance // the latest looks, a ring
+	looks    int
+	over     bool // it has been told to be, or was before
+}
+
+// glance is what was done at a time.
+type glance struct {
+	at   time.Duration
+	done int
+}
+
+const glances = 10 // the rate is that of the last ten looks
+
+// look tells what is new of each run.
+func (w *watcher) look(ctx context.Context) error {
+	now, err := w.cluster.store.Ping(ctx)
+	if err != nil {
+		return failed("watch", err)
+	}
+	all, err := w.cluster.store.Runs(ctx, false)
+	if err != nil {
+		return failed("watch", err)
+	}
+	kept := map[string]bool{}
+	for _, r := range all {
+		kept[r.Key] = true
+		if err := w.tell(ctx, r, now); err != nil {
+			return err
+		}
+	}
+	w.looked = true
+	for key, run := range w.runs {
+		if !kept[key] {
+			run.end(run.last, ErrNoRun)
+			delete(w.runs, key)
+		}
+	}
+	return nil
+}
+
+// tell tells what is new of a run. One that is over with the first look is not told of, one that was over before the
+// next look is.
+func (w *watcher) tell(ctx context.Context, r store.Run, now time.Time) error {
+	run := w.runs[r.Key]
+	known := run != nil && run.over || run == nil && !w.looked // if it is over, nothing is told of it
+	if closed := r.State == store.RunCanceled || !r.Finished.IsZero(); closed && known {
+		w.runs[r.Key] = &watched{over: true}
+		return nil
+	}
+	info, err := w.cluster.info(ctx, r)
+	if err != nil {
+		return failed("watch", err)
+	}
+	over := info.State == Complete || info.State == Canceled // marked so or not: who waits for it marks it
+	if over && known {
+		w.runs[r.Key] = &watched{over: true}
+		return nil
+	}
+	if run == nil || run.over { // or its failed items are run again
+		run = w.begin(r)
+	}
+	return w.news(ctx, run, info, now)
+}
+
+// news tells how far a run is, or that it is over.
+func (w *watcher) news(ctx context.Context, run *watched, info Info, now time.Time) error {
+	switch {
+	case info.State == Canceled:
+		run.end(run.progress(info, now), ErrCanceled)
+	case info.State == Complete:
+		run.end(run.progress(info, now), nil)
+	case run.observer != nil:
+		_, workers, err := w.cluster.store.Rate(ctx, info.Function)
+		if err != nil {
+			return failed("watch", err)
+		}
+		run.tell(info, workers, now)
+	}
+	return nil
+}
+
+func (w *watcher) begin(r store.Run) *watched {
+	run := &watched{created: r.Created}
+	w.runs[r.Key] = run
+	info := amorsize.RunInfo{Name: r.ID, Function: r.Function, Total: -1, Started: r.Created}
+	if run.observer = w.observe(info); run.observer != nil {
+		run.observer.Observe(amorsize.Event{Kind: amorsize.Started, Total: -1})
+	}
+	return run
+}
+
+// tell tells how far the run is.
+func (r *watched) tell(info Info, workers int, now time.Time) {
+	p := r.progress(info, now)
+	p.Workers = workers
+	first := r.glances[max(0, r.looks-glances+1)%glances]
+	r.glances[r.looks%glances] = glance{p.Elapsed, p.Completed}
+	if r.looks++; p.Elapsed > first.at {
+		p.Rate = max(0, float64(p.Completed-first.done)/(p.Elapsed-first.at).Seconds())
+	}
+	if p.Rate > 0 && p.Total >= 0 {
+		p.Remaining = time.Duration(float64(p.Total-p.Completed) / p.Rate * float64(time.Second))
+	}
+	if info.State == Paused {
+		p.Calls.Policies = []amorsize.PolicyState{{Kind: "remote", Name: info.ID, State: "paused"}}
+	}
+	r.last = p
+	r.observer.Observe(amorsize.Event{Kind: amorsize.Progressed, Elapsed: p.Elapsed, Completed: p.Completed, Total: p.Total, Progress: &p})
+}
+
+// progress is what an info says of the run.
+func (r *watched) progress(info Info, now time.Time) amorsize.Progress {
+	calls := amorsize.Calls{Ended: info.Done}
+	calls.Failed.Other = info.Failed
+	p := amorsize.Progress{
+		Completed: int(info.Done), Total: int(info.Items), Failed: int(info.Failed), Elapsed: max(0, now.Sub(r.created)), Calls: &calls,
+	}
+	switch {
+	case !info.Finished.IsZero():
+		p.Elapsed = max(0, info.Finished.Sub(r.created))
+	case info.State == Submitting:
+		p.Total = -1
+	}
+	return p
+}
+
+// end tells the end of the run, once.
+func (r *watched) end(p amorsize.Progress, err error) {
+	told := r.over || r.observer == nil
+	if r.over = true; told {
+		return
+	}
+	if p.Calls == nil { // it was over before it was looked at
+		p.Calls = &amorsize.Calls{}
+	}
+	p.Over, p.Workers, p.Remaining = true, 0, 0
+	p.Total = max(p.Total, p.Completed)
+	event := amorsize.Event{Elapsed: p.Elapsed, Completed: p.Completed, Total: p.Total}
+	event.Kind, event.Progress = amorsize.Progressed, &p
+	r.observer.Observe(event)
+	event.Kind, event.Progress, event.Plan = amorsize.Finished, nil, &amorsize.Plan{}
+	event.Report = &amorsize.Report{
+		Items: p.Total, Succeeded: p.Completed - p.Failed, Failed: p.Failed, Started: r.created, Elapsed: p.Elapsed, Calls: *p.Calls, Err: err,
+	}
+	r.observer.Observe(event)
+}
