@@ -95,7 +95,7 @@ func (w *watcher) look(ctx context.Context) error {
 // next look is.
 func (w *watcher) tell(ctx context.Context, r store.Run, now time.Time) error {
 	run := w.runs[r.Key]
-	known := run != nil && run.over || run == nil && !w.looked // if it is over, nothing is told of it
+	known := w.known(run)
 	if closed := r.State == store.RunCanceled || !r.Finished.IsZero(); closed && known {
 		w.runs[r.Key] = &watched{over: true}
 		return nil
@@ -113,6 +113,14 @@ func (w *watcher) tell(ctx context.Context, r store.Run, now time.Time) error {
 		run = w.begin(r)
 	}
 	return w.news(ctx, run, info, now)
+}
+
+// known reports whether nothing is told of a run that is over: that has been told, or it was over before the first look.
+func (w *watcher) known(run *watched) bool {
+	if run == nil {
+		return !w.looked
+	}
+	return run.over
 }
 
 // news tells how far a run is, or that it is over.
