@@ -2,6 +2,7 @@ package checkup
 
 import (
 	"os"
+	"runtime"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ func TestJudge(t *testing.T) {
 	}{
 		"quiet":          {func(*Checkup) {}, true, ""},
 		"noisy":          {func(c *Checkup) { c.Noise = 0.11 }, false, "the same work varies by 11 %: other"},
+		"as noisy":       {func(c *Checkup) { c.Noise = 1 }, false, "the same work varies by 100 %: other"},
 		"shared cores":   {func(c *Checkup) { c.Parallel = 3.1 }, false, "all 4 cores together are only 3.1 times as fast as one"},
 		"late timers":    {func(c *Checkup) { c.Timer = 0.006 }, false, "timers are late by 6.00 ms"},
 		"few files":      {func(c *Checkup) { c.Files = 1023 }, true, "only 1023 files may be open"},
@@ -94,7 +96,9 @@ func TestSpawnCost(t *testing.T) {
 
 // All that a checkup tells of has been measured: a timer is never early.
 func TestExamine(t *testing.T) {
+	cores := runtime.GOMAXPROCS(0)
 	c := Examine()
+	require.Equal(t, cores, runtime.GOMAXPROCS(0), "it is read only")
 	require.Equal(t, "doctor", c.Cmd)
 	require.Positive(t, c.V)
 	require.Positive(t, c.Host.Procs)

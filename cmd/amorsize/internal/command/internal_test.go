@@ -2,8 +2,10 @@ package command
 
 import (
 	"bufio"
+	"io"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -40,5 +42,34 @@ func TestDoubt(t *testing.T) {
 		for _, f := range []*os.File{questions, ask, answers, answer} {
 			require.NoError(t, f.Close())
 		}
+	}
+}
+
+// letters is a text without an end of line, of so many bytes.
+type letters int
+
+func (l *letters) Read(p []byte) (int, error) {
+	n := min(len(p), int(*l))
+	for i := range p[:n] {
+		p[i] = 'a'
+	}
+	if *l -= letters(n); n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// An answer may be as long as is promised, its newline included, and no longer.
+func TestLongestAnswer(t *testing.T) {
+	for _, more := range []int{0, 1} {
+		text := letters(longestAnswer - 1 + more)
+		c := coprocess{lines: bufio.NewReaderSize(io.MultiReader(&text, strings.NewReader("\n")), 1<<20)}
+		answer, err := c.line()
+		if more > 0 {
+			require.ErrorIs(t, err, errEndless)
+			continue
+		}
+		require.NoError(t, err)
+		require.Len(t, answer, longestAnswer)
 	}
 }

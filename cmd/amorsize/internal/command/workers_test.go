@@ -79,6 +79,16 @@ func TestWorkerEnds(t *testing.T) {
 	require.ErrorAs(t, err, &spawn)
 }
 
+// A worker is ended with its runner, by the end of its input.
+func TestWorkerClosed(t *testing.T) {
+	over := filepath.Join(t.TempDir(), "over")
+	r := runner(t, command.Config{Argv: []string{"sh", "-c", `while read -r x; do echo "$x"; done; : >` + over}, Worker: command.LineWorker}, around(t))
+	_, _, err := attempt(t, r, job(1, "a"), 0)
+	require.NoError(t, err)
+	r.Close()
+	require.FileExists(t, over)
+}
+
 func TestWorkerTimeout(t *testing.T) {
 	in := around(t)
 	limit := time.Duration(0)

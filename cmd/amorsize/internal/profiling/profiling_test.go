@@ -238,6 +238,8 @@ func TestLadder(t *testing.T) {
 
 // A table: each rung several times, the knee, and how far the prediction was off.
 func TestTune(t *testing.T) {
+	cores := runtime.GOMAXPROCS(0)
+	defer func() { require.Equal(t, cores, runtime.GOMAXPROCS(0), "it is read only") }()
 	m := &model{sample: waits(), room: 4}
 	said := ""
 	table, err := Tune(t.Context(), &Target{Subject: m, What: "curl {}"}, list(400), Climb{

@@ -151,6 +151,8 @@ func TestBlockCost(t *testing.T) {
 	require.InDelta(t, 0.894, c.CV, 0.001, "√(10 calls × 1 ms² + 10 × 1 ms²) over 5 ms")
 	one := blockCost(&gofunc.Sample{Items: 2, Wall: ms, CPU: ms, Blocks: []gofunc.Block{{Items: 2, Wall: ms / 2}}})
 	require.Equal(t, []any{ms / 4, ms / 4, 0.0}, []any{one.Wall, one.CPU, one.CV}, "too short to tell: it computes")
+	single := blockCost(&gofunc.Sample{Items: 1, Wall: ms, CPU: ms, Blocks: []gofunc.Block{{Items: 1, Wall: ms}}})
+	require.Equal(t, ms, single.Wall)
 	none := blockCost(&gofunc.Sample{})
 	require.Zero(t, none.Wall)
 }

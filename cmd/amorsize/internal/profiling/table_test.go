@@ -44,10 +44,10 @@ func TestRow(t *testing.T) {
 func TestTableText(t *testing.T) {
 	table := Table{Target: "gzip", Knee: 2, Best: 4, Predicted: 4, Off: 0.125, Rows: []Row{
 		{Workers: 1, Wall: 10, Rate: 10, Speedup: 1, Efficiency: 1, Memory: 1000},
-		{Workers: 2, Wall: 5, Rate: 123.4, Speedup: 9.9, Efficiency: 1},
+		{Workers: 2, Wall: 5, Rate: 123.4, Speedup: 9.9, Efficiency: 1, Memory: 1},
 		{Workers: 4, Wall: 4, Rate: 1234.5, Speedup: 10, Efficiency: 1},
-		{Workers: 8, Wall: 4, Rate: 1000, Speedup: 9.4, Efficiency: 0.5, CPU: 0.75, Spread: 0.25, Failed: 2},
-		{Workers: 16, Wall: 4, Rate: 1000, Speedup: 9.6, Efficiency: 1},
+		{Workers: 8, Wall: 4, Rate: 1000, Speedup: 9.4, Efficiency: 0.5, CPU: 0.75, Spread: 1, Failed: 2},
+		{Workers: 16, Wall: 4, Rate: 100, Speedup: 9.6, Efficiency: 1},
 		{Workers: 2, Batch: 2, Wall: 4, Rate: 1000, Speedup: 8, Efficiency: 1},
 	}}
 	lines := strings.Split(table.Text(), "\n")
@@ -55,10 +55,10 @@ func TestTableText(t *testing.T) {
 	require.Equal(t, "gzip", lines[0])
 	for i, want := range []string{
 		"       1    10.0 s ±  0 %       10.0     1.00       100 %      0 ns    0 %   1.00 kB",
-		">       2    5.00 s ±  0 %        123     9.90       100 %      0 ns    0 %         -   knee: within 5 % of the best with the fewest workers",
+		">       2    5.00 s ±  0 %        123     9.90       100 %      0 ns    0 %       1 B   knee: within 5 % of the best with the fewest workers",
 		"        4    4.00 s ±  0 %      1 235    10.00       100 %      0 ns    0 %         -",
-		"        8    4.00 s ± 25 %      1 000     9.40        50 %      0 ns   75 %         -   slower again   2 failed",
-		"       16    4.00 s ±  0 %      1 000     9.60       100 %      0 ns    0 %         -",
+		"        8    4.00 s ±100 %      1 000     9.40        50 %      0 ns   75 %         -   slower again   2 failed",
+		"       16    4.00 s ±  0 %        100     9.60       100 %      0 ns    0 %         -",
 		"        2    4.00 s ±  0 %      1 000     8.00       100 %      0 ns    0 %         -   2 items a job",
 	} {
 		require.Equal(t, strings.TrimSpace(want), strings.TrimSpace(lines[2+i]))

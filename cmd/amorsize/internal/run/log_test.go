@@ -20,6 +20,7 @@ import (
 func TestResume(t *testing.T) {
 	b := newBench(t, "a", "b", "c", "d")
 	b.cfg.Log.Path = b.path("log")
+	b.cfg.Flags = [][2]string{{"jobs", "1"}, {"sh", "first"}}
 	b.cfg.Ends = Ends{HaltText: "1"}
 	var err error
 	b.cfg.Ends.Halt, err = policies.ParseHalt("1")
@@ -48,8 +49,18 @@ func TestResume(t *testing.T) {
 	status, _ = b.run(r)
 	require.Equal(t, exit.OK, status)
 	require.Equal(t, []string{"b"}, r.tried)
-	require.Contains(t, b.read("stderr"), "the log is of another command: run do;")
+	require.Contains(t, b.read("stderr"), "the log is of another command: run do first;")
 
+	require.NotContains(t, b.read("stderr"), "damaged")
+	log := b.read("log")
+	require.NoError(t, os.WriteFile(b.path("log"), []byte(log+"{\"n\":1,\n"), 0o600))
+	b.cfg.Args, b.cfg.Flags = []string{"do"}, [][2]string{{"jobs", "1"}, {"sh", "second"}}
+	_, _ = b.run(newRunner(nil))
+	require.Contains(t, b.read("stderr"), "lines of the log that are damaged, and left out: 1;")
+	require.Equal(t, 2, strings.Count(b.read("stderr"), "another command: run do first;"), "the script is another one")
+	require.NoError(t, os.WriteFile(b.path("log"), []byte(log), 0o600))
+
+	b.cfg.Flags = nil
 	b.cfg.Log = Log{Path: b.path("log"), Extend: true, From: b.path("log")}
 	r = newRunner(nil)
 	status, _ = b.run(r)

@@ -58,6 +58,8 @@ func TestEstimate(t *testing.T) {
 	require.Equal(t, 70.0, m.Estimate([]byte(`{"limits":{"tokens":70}}`), 1000))
 	require.Equal(t, 1000.0/4+256, m.Estimate([]byte(`{}`), 1000))
 	require.Equal(t, 1000.0/4+60, m.Estimate([]byte(`{"max_tokens":60}`), 1000), "an answer is no longer than that")
+	require.Equal(t, 1000.0/4+1, m.Estimate([]byte(`{"max_tokens":1}`), 1000))
+	require.Equal(t, 256.0, meter(t, usage.Config{Estimate: "1e999"}).Estimate(nil, 0), "no number: a path, which leads nowhere")
 	require.Equal(t, 1000.0/4+50, m.Estimate([]byte(`{"max_tokens":4000,"max_completion_tokens":50}`), 1000))
 	require.Equal(t, 1000.0/4+256, m.Estimate([]byte(`{"max_tokens":0}`), 1000))
 	m = meter(t, usage.Config{Cost: "n"})
@@ -92,6 +94,12 @@ func TestTotal(t *testing.T) {
   out               2
   in all            3
 `, m.Total().Table())
+	m = meter(t, usage.Config{})
+	m.Read([]byte(`{"usage":{"input_tokens":4}}`))
+	require.Contains(t, m.Total().Table(), "  in                4\n", "though none are out")
+	m = meter(t, usage.Config{Price: "in=0.5"})
+	m.Read([]byte(`{"usage":{"input_tokens":1000000}}`))
+	require.InDelta(t, 0.5, m.Total().Cost, 1e-12)
 	m = meter(t, usage.Config{Cost: "units"})
 	m.Read([]byte(`{"units":5}`))
 	require.Equal(t, "  usage \n  in all            5\n", m.Total().Table())
