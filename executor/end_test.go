@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"slices"
@@ -19,10 +20,16 @@ import (
 // by somebody who then takes long to hand back what that was.
 type slowShorten struct {
 	*streaming[int, int]
+	end     *atomic.Int64 // of the claim under way
 	release func()
 }
 
-func (s slowShorten) fork() runner { return slowShorten{newStreaming(s.stream), s.release} }
+func (s slowShorten) fork() runner { return slowShorten{newStreaming(s.stream), s.end, s.release} }
+
+func (s slowShorten) run(ctx context.Context, w *worker, claim span) error {
+	s.end.Store(int64(claim.Hi))
+	return s.streaming.run(ctx, w, claim)
+}
 
 func (s slowShorten) shorten() span {
 	rest := s.streaming.shorten()
@@ -40,11 +47,12 @@ func (s slowShorten) shorten() span {
 func TestShortenedClaimIsRun(t *testing.T) {
 	const total, stuckAt = 20000, 19000
 	stuck := make(chan struct{})
-	var once atomic.Bool
-	var ran atomic.Int64
+	var is, once atomic.Bool
+	var ran, end atomic.Int64
 	fn := Func[int, int]{Plain: func(i int) (int, error) {
 		ran.Add(1)
-		if i == stuckAt {
+		// Not the last item of its claim: of that, nothing could be taken, and it would be stuck for ever.
+		if i >= stuckAt && end.Load() > int64(i)+1 && is.CompareAndSwap(false, true) {
 			<-stuck
 		}
 		return i, nil
@@ -58,7 +66,7 @@ func TestShortenedClaimIsRun(t *testing.T) {
 	}
 	s := newStream(t.Context(), fn, numbers, Config{Workers: 1, Window: 1 << 15, ReadAhead: true})
 	s.produce()
-	executeArrivals(s.ctx, slowShorten{newStreaming(s), func() {
+	executeArrivals(s.ctx, slowShorten{newStreaming(s), &end, func() {
 		if once.CompareAndSwap(false, true) {
 			close(stuck)
 		}
