@@ -2,8 +2,11 @@ package amorsize_test
 
 import (
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,13 +19,14 @@ func TestGuidesAreCompiled(t *testing.T) {
 		source string
 		blocks int
 	}{
-		"docs/rate-limiting.md": {"ratelimit/guide_test.go", 29},
-		"docs/concurrency.md":   {"concurrency/guide_test.go", 7},
-		"docs/http.md":          {"transport/guide_test.go", 2},
-		"docs/model-apis.md":    {"guide_test.go", 2},
-		"docs/journal.md":       {"journal_guide_test.go", 4},
-		"docs/observability.md": {"observability_guide_test.go", 5},
-		"docs/remote.md":        {"remote/example_test.go", 1},
+		"docs/rate-limiting.md":   {"ratelimit/guide_test.go", 29},
+		"docs/getting-started.md": {"getting_started_guide_test.go", 5},
+		"docs/concurrency.md":     {"concurrency/guide_test.go", 7},
+		"docs/http.md":            {"transport/guide_test.go", 2},
+		"docs/model-apis.md":      {"guide_test.go", 2},
+		"docs/journal.md":         {"journal_guide_test.go", 4},
+		"docs/observability.md":   {"observability_guide_test.go", 5},
+		"docs/remote.md":          {"remote/example_test.go", 1},
 	} {
 		text, err := os.ReadFile(guide)
 		require.NoError(t, err)
@@ -45,6 +49,7 @@ func TestGuidesAreCompiled(t *testing.T) {
 // The programs of the guides are examples, which CI runs.
 func TestProgramsOfGuides(t *testing.T) {
 	for guide, program := range map[string]string{
+		"README.md":          "examples/pages/main.go",
 		"docs/http.md":       "examples/fetch/main.go",
 		"docs/model-apis.md": "examples/modelapi/main.go",
 		"docs/journal.md":    "examples/resume/main.go",
@@ -56,6 +61,62 @@ func TestProgramsOfGuides(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, string(text), "```go\n"+string(source)+"```", guide)
 	}
+}
+
+// A newcomer reads the front page to its end.
+func TestFrontPageIsShort(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	assert.LessOrEqual(t, strings.Count(string(text), "\n"), 150)
+}
+
+// The links of the guides lead to files, and to headings that are there.
+func TestLinksOfGuides(t *testing.T) {
+	guides, err := filepath.Glob("docs/*.md")
+	require.NoError(t, err)
+	for _, guide := range append(guides, "README.md", "CONTRIBUTING.md", "SECURITY.md") {
+		text, err := os.ReadFile(guide)
+		require.NoError(t, err)
+		prose := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(string(text), "")
+		for _, link := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(prose, -1) {
+			target, heading, _ := strings.Cut(link[1], "#")
+			if strings.Contains(target, "://") {
+				continue
+			}
+			path := guide
+			if target != "" {
+				path = filepath.Join(filepath.Dir(guide), target)
+				_, err := os.Stat(path)
+				assert.NoError(t, err, guide)
+			}
+			if heading != "" {
+				assert.Contains(t, headings(t, path), heading, guide)
+			}
+		}
+	}
+}
+
+// headings are the anchors of a guide's headings, as GitHub makes them.
+func headings(t *testing.T, guide string) (anchors []string) {
+	text, err := os.ReadFile(guide)
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		title := strings.TrimLeft(line, "#")
+		if title == line {
+			continue
+		}
+		anchor := strings.Map(func(r rune) rune {
+			switch {
+			case r == ' ':
+				return '-'
+			case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+				return unicode.ToLower(r)
+			}
+			return -1
+		}, strings.TrimSpace(title))
+		anchors = append(anchors, anchor)
+	}
+	return anchors
 }
 
 // unindented returns the code at each depth of indentation.

@@ -1,0 +1,51 @@
+// Command pages fetches 300 pages of an API that allows 100 requests a second and fails now and then.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+
+	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/ratelimit"
+	"github.com/amorsize/amorsize/retry"
+	"github.com/amorsize/amorsize/transport"
+)
+
+func fetch(ctx context.Context, url string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if err := transport.Check(response); err != nil { // 429 and 5xx are errors, with their Retry-After
+		return "", err
+	}
+	body, err := io.ReadAll(response.Body)
+	return string(body), err
+}
+
+func main() {
+	api := newAPI()
+	urls := make([]string, 300)
+	for i := range urls {
+		urls[i] = fmt.Sprintf("%s/%d", api.URL, i)
+	}
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 100, BurstSize: 10})
+	retrier := retry.MustNew(retry.Policy{MaxRetries: 5})
+	var report amorsize.Report
+	pages, err := amorsize.ExecuteContext(context.Background(), fetch, urls,
+		amorsize.WithPolicies(retrier, limiter), // each attempt takes a token
+		amorsize.WithReport(&report))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(pages), "pages, the last one:", pages[299])
+	fmt.Print(report)
+}
