@@ -95,6 +95,7 @@ func TestProfileOfComputing(t *testing.T) {
 	require.InDelta(t, 1.0, p.Predicted[0].Speedup, 0.01)
 	at := p.Predicted[len(p.Predicted)-1]
 	require.InDelta(t, float64(runtime.GOMAXPROCS(0)), at.Speedup, 0.1, "no faster than the cores")
+	require.Equal(t, 4*runtime.GOMAXPROCS(0), at.Workers, "four times what is recommended")
 }
 
 // What waits is tried: where fewer are served at a time, that is what is recommended.
@@ -136,6 +137,7 @@ func TestProfileOfFunctions(t *testing.T) {
 		{&Race{Why: "no cgo"}, ""}, {&Race{}, ""}, {nil, ""},
 	} {
 		m := &model{sample: waits()}
+		m.sample.Allocs, m.sample.Bytes = 3, 64
 		target := &Target{Subject: m, Function: fn, Notes: []string{"built before"}}
 		if c.race != nil {
 			target.CheckRace = func(_ context.Context, list []items.Item) *Race {
@@ -147,6 +149,7 @@ func TestProfileOfFunctions(t *testing.T) {
 		require.Equal(t, []string{"calc.Square", "func(int) int", "calc.go:3"}, []string{p.Target, p.Type, p.Place})
 		require.Equal(t, c.race, p.Race)
 		text := p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever))
+		require.Contains(t, text, "waiting 95 %  3 allocs 64 B  (")
 		if c.want != "" {
 			require.Equal(t, []any{1, c.want}, []any{p.Workers, p.Binding})
 			require.Empty(t, m.ran)
@@ -157,6 +160,18 @@ func TestProfileOfFunctions(t *testing.T) {
 		require.Equal(t, c.race != nil && c.race.Why == "", strings.Contains(text, "race check: clean"))
 		require.Equal(t, c.race != nil && c.race.Why != "", strings.Contains(text, "no race check: no cgo"))
 	}
+}
+
+// A function that computes has the engine's plan: what binds it, or why it is a loop.
+func TestProfileOfFunctionsThatCompute(t *testing.T) {
+	fn := &gofunc.Function{Name: "calc.Square"}
+	m := &model{sample: computes()}
+	p := profileOf(t, &Target{Subject: m, Function: fn}, 500)
+	require.Equal(t, []any{runtime.GOMAXPROCS(0), "cores"}, []any{p.Workers, p.Binding})
+	m.sample.Wall, m.sample.CPU, m.sample.Elapsed = 20, 20, 200
+	p = profileOf(t, &Target{Subject: m, Function: fn}, 20)
+	require.Equal(t, 1, p.Workers)
+	require.Contains(t, p.Binding, "too little for a second worker")
 }
 
 func TestFails(t *testing.T) {
@@ -280,14 +295,14 @@ func TestTuneTop(t *testing.T) {
 // With batches, sizes are measured at the knee that leave every worker something to do.
 func TestTuneBatches(t *testing.T) {
 	m := &model{sample: waits(), room: 4}
-	table, err := Tune(t.Context(), &Target{Subject: m}, list(100), Climb{Budget: time.Hour, Most: 4, Total: 100, Batches: true, Begins: func(string) {}})
+	table, err := Tune(t.Context(), &Target{Subject: m}, list(128), Climb{Budget: time.Hour, Most: 4, Total: 128, Batches: true, Begins: func(string) {}})
 	require.NoError(t, err)
 	var batches []int
 	for _, r := range table.Rows {
 		batches = append(batches, r.Batch)
 	}
-	require.Equal(t, []int{1, 1, 1, 4, 16}, batches[len(batches)-5:])
-	require.Equal(t, [][2]int{{4, 4}, {4, 16}}, m.ran[len(m.ran)-2:])
+	require.Equal(t, []int{1, 1, 1, 4, 16, 64}, batches[len(batches)-6:], "two of the largest, at least")
+	require.Equal(t, [][2]int{{4, 4}, {4, 16}, {4, 64}}, m.ran[len(m.ran)-3:])
 	require.Contains(t, table.Text(), "16 items a job")
 }
 

@@ -149,6 +149,12 @@ func TestBlockCost(t *testing.T) {
 	require.Equal(t, []any{21, 5 * ms, time.Second}, []any{c.Items, c.Wall, c.Elapsed})
 	require.Equal(t, 2500*time.Microsecond, c.CPU, "half of the calls' time")
 	require.InDelta(t, 0.894, c.CV, 0.001, "√(10 calls × 1 ms² + 10 × 1 ms²) over 5 ms")
+	three := blockCost(&gofunc.Sample{
+		Items: 31, Wall: time.Second, Blocks: []gofunc.Block{{Items: 1}, {Items: 10, Wall: 40 * ms}, {Items: 10, Wall: 50 * ms}, {Items: 10, Wall: 60 * ms}},
+	})
+	require.InDelta(t, 0.632, three.CV, 0.001, "√((10 + 0 + 10) × 1 ms² / 2) over 5 ms")
+	exact := blockCost(&gofunc.Sample{Items: 2, Wall: ms, CPU: ms / 2, Blocks: []gofunc.Block{{Items: 2, Wall: ms}}})
+	require.Equal(t, ms/4, exact.CPU, "a millisecond tells")
 	one := blockCost(&gofunc.Sample{Items: 2, Wall: ms, CPU: ms, Blocks: []gofunc.Block{{Items: 2, Wall: ms / 2}}})
 	require.Equal(t, []any{ms / 4, ms / 4, 0.0}, []any{one.Wall, one.CPU, one.CV}, "too short to tell: it computes")
 	single := blockCost(&gofunc.Sample{Items: 1, Wall: ms, CPU: ms, Blocks: []gofunc.Block{{Items: 1, Wall: ms}}})

@@ -24,6 +24,9 @@ func TestConclude(t *testing.T) {
 	require.NotNil(t, table.USL)
 	require.InDelta(t, 3.6, table.best(), 1e-9)
 
+	batched := Table{Predicted: 4, Rows: []Row{{Workers: 4, Batch: 1, Rate: 36}, {Workers: 4, Batch: 2, Rate: 18}}}
+	batched.conclude()
+	require.Zero(t, batched.Off, "the prediction is of jobs of one item")
 	near := Table{Predicted: 3, Rows: []Row{{Workers: 1, Rate: 95}, {Workers: 2, Rate: 100}}}
 	near.conclude()
 	require.Equal(t, []int{1, 2}, []int{near.Knee, near.Best}, "within 5 % of the best")
