@@ -16,6 +16,9 @@ import (
 	"github.com/amorsize/amorsize/remote"
 )
 
+// stopped is how long a worker is stopped: long enough to count as dead, and to come back as a zombie.
+const stopped = 30 * time.Second
+
 // fleet are the processes: number 0 is the coordinator.
 type fleet struct {
 	cluster     *remote.Cluster
@@ -79,7 +82,7 @@ func (d *fleet) disturb(ctx context.Context) error {
 			victim := 1 + rand.IntN(*workers)
 			pid := d.processes[victim].Process.Pid
 			_ = syscall.Kill(-pid, syscall.SIGSTOP)
-			time.AfterFunc(15*time.Second, func() { _ = syscall.Kill(-pid, syscall.SIGCONT) })
+			time.AfterFunc(stopped, func() { _ = syscall.Kill(-pid, syscall.SIGCONT) })
 			continue
 		}
 		i := rand.IntN(*workers + 1)

@@ -34,7 +34,7 @@ var (
 	poison   = flag.Int("poison", -1, "an item that ends the process that works it")
 	out      = flag.String("out", "", "where the coordinator writes results")
 	limit    = flag.Duration("limit", 10*time.Minute, "when to give up")
-	stopping = flag.Int("stop", 0, "how often a worker is stopped for 15 s, by SIGSTOP, besides")
+	stopping = flag.Int("stop", 0, "how often a worker is stopped for 30 s, by SIGSTOP, besides")
 	prefix   = flag.String("prefix", "", "a command, of words separated by commas, that starts worker %d somewhere")
 )
 

@@ -40,7 +40,7 @@ func (d *fleet) report(ctx context.Context, took time.Duration) error {
 		longest, sum = max(longest, r), sum+r
 	}
 	mean := sum / time.Duration(max(len(d.redelivered), 1))
-	fmt.Printf("| items | results, in order, once each | workers killed | coordinators killed | ended by an item | stopped 15 s | redelivery, mean | longest | took |\n")
+	fmt.Printf("| items | results, in order, once each | workers killed | coordinators killed | ended by an item | stopped 30 s | redelivery, mean | longest | took |\n")
 	fmt.Printf("|---|---|---|---|---|---|---|---|---|\n")
 	fmt.Printf("| %d | %d | %d | %d | %d | %d | %.1f s | %.1f s | %.1f s |\n",
 		*n, lines, d.killed[1], d.killed[0], d.crashed, *stopping, mean.Seconds(), longest.Seconds(), took.Seconds())
