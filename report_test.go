@@ -64,7 +64,7 @@ func TestReportForAPerson(t *testing.T) {
 	require.LessOrEqual(t, len(lines), 10)
 	require.Regexp(t, `^489 of 500 items in .*s, 11 failed \(9\d\.?\d? items/s\)$`, lines[0])
 	require.Regexp(t, `^  bound by  policies: calls wait for the rate limiter "search": \d+ms each on average$`, lines[1])
-	require.Equal(t, "  faster by a higher rate, if the service allows it, or an end of the refusals", lines[2])
+	require.Equal(t, "  faster by a higher rate, if the service allows one, or fewer refused calls", lines[2])
 	require.Contains(t, text, "  failed    calls: 20 refused by the service, 2 with other errors; 11 retried\n")
 	require.Regexp(t, `\n  waited    .*s for the rate limiter "search", 11ms for the retrier, over all calls\n`, text)
 }

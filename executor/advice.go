@@ -17,7 +17,7 @@ func (b Bound) Explain() (means, change string) {
 	case BoundByMemory:
 		return "Memory has no room for more calls in flight.", "A higher memory limit, or calls that hold less."
 	case BoundByPolicies:
-		return "A policy holds calls back.", "A higher rate, if the service allows it, or an end of the refusals."
+		return "A policy holds calls back.", "A higher rate, if the service allows one, or fewer refused calls."
 	case BoundByService:
 		return "The service achieves no more with more calls in flight, or refuses them.", "A larger quota, or a faster service."
 	case BoundByItems:

@@ -46,7 +46,7 @@ func (r *Report) bound() (means, change string) {
 
 // writeCalls writes how many calls ran at a time, and how long they took.
 func (r *Report) writeCalls(b *strings.Builder) {
-	fmt.Fprintf(b, "  calls     %.3g running on average, workers %.3g, %d at the most", r.Speedup, r.MeanWorkers, r.PeakWorkers)
+	fmt.Fprintf(b, "  calls     %.3g in progress on average, workers %.3g, %d at the most", r.Speedup, r.MeanWorkers, r.PeakWorkers)
 	if l := r.Latency; l.Max > 0 {
 		fmt.Fprintf(b, "; median %s, 99 %% within %s", short(l.P50), short(l.P99))
 	} else if n := r.Succeeded + r.Failed; n > 0 && r.Busy > 0 {

@@ -33,7 +33,7 @@ type Report struct {
 	// before half of the items were done: at best, if Plan.AtBest. It is 0 if nothing
 	// was predicted: all was done within the sample, or the items of a stream.
 	PredictedDuration time.Duration
-	// Speedup is Busy over Elapsed: how many calls were running on average, and
+	// Speedup is Busy over Elapsed: how many calls were in progress on average, and
 	// how many times as long the plain loop would have taken, unless calls slow
 	// each other down.
 	Speedup float64

@@ -2,11 +2,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
+	"time"
 
 	"github.com/amorsize/amorsize"
 	"github.com/amorsize/amorsize/ratelimit"
@@ -14,12 +16,8 @@ import (
 	"github.com/amorsize/amorsize/transport"
 )
 
-func fetch(ctx context.Context, url string) (string, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return "", err
-	}
-	response, err := http.DefaultClient.Do(request)
+func fetch(url string) (string, error) {
+	response, err := http.Get(url)
 	if err != nil {
 		return "", err
 	}
@@ -32,7 +30,13 @@ func fetch(ctx context.Context, url string) (string, error) {
 }
 
 func main() {
-	api := newAPI()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(50 * time.Millisecond)
+		if rand.IntN(20) == 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_, _ = fmt.Fprint(w, "page ", r.URL.Path)
+	}))
 	urls := make([]string, 300)
 	for i := range urls {
 		urls[i] = fmt.Sprintf("%s/%d", api.URL, i)
@@ -40,8 +44,8 @@ func main() {
 	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 100, BurstSize: 10})
 	retrier := retry.MustNew(retry.Policy{MaxRetries: 5})
 	var report amorsize.Report
-	pages, err := amorsize.ExecuteContext(context.Background(), fetch, urls,
-		amorsize.WithPolicies(retrier, limiter), // each attempt takes a token
+	pages, err := amorsize.Execute(fetch, urls,
+		amorsize.WithPolicies(retrier, limiter), // each attempt, retries too, waits for the limiter
 		amorsize.WithReport(&report))
 	if err != nil {
 		log.Fatal(err)
