@@ -51,9 +51,9 @@ type Event struct {
 //
 // A slow observer does not slow the run down. Up to [MaxBacklog] events wait for it.
 // Of more, and of those that it has not been told when the run ends, the oldest are
-// dropped and counted, but for Started, Planned and Finished. The run waits at its end for
-// the call under way and for what must be told, and for no call longer than [Patience]:
-// then nobody is told anything any more, and the report has a warning.
+// dropped and counted, but for Started, Planned and Finished. At its end the run waits for
+// the observer's call in progress and for these three events, but for no call longer than
+// [Patience]: then it tells its observers nothing more, and the report has a warning.
 //
 // What an event points to must not be changed. A panic in an observer, or a
 // [runtime.Goexit], is no business of the run's: the report has a warning, and the first

@@ -15,20 +15,20 @@ import (
 
 // KeyedPolicy is a policy for each key: a host, a tenant, an API key. Do guards a call for
 // the key. It may tell, by a method WouldWait(K) time.Duration, how long a call for a key
-// would be held back if it came now.
+// would have to wait if it came now.
 type KeyedPolicy[K comparable] interface {
 	Do(ctx context.Context, key K, call func(context.Context) error) error
 }
 
 // CostPolicy is a policy for calls that take an amount each, of which only an estimate is
 // known before. DoCost waits for the estimate, makes the call, and settles by what the call
-// says that it has cost: below 0 if that isn't known.
+// turned out to cost: below 0 if that isn't known.
 type CostPolicy interface {
 	DoCost(ctx context.Context, estimated float64, call func(context.Context) (actual float64, err error)) error
 }
 
 // KeyedCostPolicy is a [CostPolicy] for each key. It may tell, by a method
-// WouldTake(K, float64) (time.Duration, error), how long a call for a key would be held back
+// WouldTake(K, float64) (time.Duration, error), how long a call for a key would have to wait
 // for an amount.
 type KeyedCostPolicy[K comparable] interface {
 	DoCost(ctx context.Context, key K, estimated float64, call func(context.Context) (actual float64, err error)) error

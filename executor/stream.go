@@ -11,8 +11,8 @@ import (
 	"github.com/amorsize/amorsize/executor/internal/source"
 )
 
-// DefaultWindow is how many items of a stream may be in the works at a time
-// unless Config.Window says otherwise.
+// DefaultWindow is how many items of a stream may be taken from its input and not yet
+// returned, unless Config.Window says otherwise.
 const DefaultWindow = 4096
 
 // Result is what became of an item of a stream.

@@ -55,7 +55,7 @@ type Policy struct {
 	OnWait func(wait time.Duration)
 	// IgnoreFeedback has Do and Feedback not look at errors. Otherwise an error
 	// that has a method RetryAfter() time.Duration pauses the limiter for that
-	// time: one answer of 429 holds back everybody, not the one who got it.
+	// time: one answer of 429 pauses every caller, not only the one that got it.
 	IgnoreFeedback bool
 	// MaxPause bounds a pause that an error asks for; 0 is [DefaultMaxPause].
 	MaxPause time.Duration

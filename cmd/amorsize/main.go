@@ -1,5 +1,5 @@
-// Amorsize runs a command, a request or a Go function over many items: as many at
-// a time as pay, which it measures, and under the limits of whatever is called.
+// Amorsize runs a command, a request or a Go function over many items. It measures how many to
+// run at once, and keeps within the limits of whatever is called.
 //
 //	go install github.com/amorsize/amorsize/cmd/amorsize@latest
 package main

@@ -45,7 +45,7 @@ func (j *job) flags(c *cobra.Command) {
 	c.Flags().StringVar(&j.rate, "rate", "", "calls started at most, by all workers together: 50/s, 3000/m or 10/h")
 	c.Flags().IntVar(&j.retries, "retries", 0, "how often an item that fails is tried again at once; see also: runs retry")
 	c.Flags().DurationVar(&j.timeout, "timeout", 0, "of an item")
-	c.Flags().IntVarP(&j.most, "jobs", "j", 0, "how many at once at most in this process (default as many as pay)")
+	c.Flags().IntVarP(&j.most, "jobs", "j", 0, "how many at once at most in this process (default: measured)")
 }
 
 // kinds are the flags that say what is done instead of a command.

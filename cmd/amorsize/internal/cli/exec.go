@@ -18,8 +18,8 @@ func newExec() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "exec [flags] PKG.Func [::: item...]",
 		Short: "Run a Go function over the items",
-		Long: `Run a Go function over the items, as many calls at a time as pay. Results are JSON
-lines in the order of the items; those of items that fail are left out, unless
+		Long: `Run a Go function over the items. How many calls run at once is measured. Results are
+JSON lines in the order of the items; those of items that fail are left out, unless
 --out jsonl writes an object for every item, with its item64, in base64, where that is
 no UTF-8.` + goHelp + `
 

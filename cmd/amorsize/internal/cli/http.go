@@ -52,7 +52,7 @@ func newHTTP() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "http [flags] URL-template [::: item...]",
 		Short: "Make a request per item, without a process for each",
-		Long: `Make a request per item, without a process for each, as many at a time as pay.
+		Long: `Make a request per item, without a process for each. How many run at once is measured.
 
 Placeholders are those of run; in the URL they are escaped, as a part of a path or
 of a value in the query, unless the URL is {}.

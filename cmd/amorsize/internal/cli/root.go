@@ -58,9 +58,9 @@ func complain(w io.Writer, err error) {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "amorsize",
-		Short: "Run a command, a request or a Go function over many items, as many at a time as pay",
-		Long: `Run a command, a request or a Go function over many items: as many at a time as
-pay, which is measured, and under the limits of whatever is called.
+		Short: "Run a command, a request or a Go function over many items, at a concurrency that is measured",
+		Long: `Run a command, a request or a Go function over many items. How many run at once is
+measured, not configured, and the limits of whatever is called are kept.
 
   ls *.png | amorsize run -- optipng -quiet {}
   amorsize http --rate 50/s 'https://api.example.com/v1/users/{}' < ids

@@ -58,7 +58,7 @@ func newRun() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "run [flags] -- command [argument | {}]... [::: item...]...",
 		Short: "Run a command per item",
-		Long: `Run a command per item, without a shell, as many at a time as pay.
+		Long: `Run a command per item, without a shell. How many run at once is measured.
 
 In the command, {} is the item, {.} without its extension, {/} its file name, {//}
 its directory, {/.} its file name without the extension, {#} its number, {%} the
