@@ -58,7 +58,8 @@ func (in *Input) openLists(stdin io.Reader) error {
 		in.total *= len(rows)
 	}
 	single := len(in.source.Lists) == 1
-	in.open = func() iter.Seq2[Item, error] { return combine(groups, in.total, single) }
+	total := in.total // before Group makes it smaller
+	in.open = func() iter.Seq2[Item, error] { return combine(groups, total, single) }
 	return nil
 }
 

@@ -92,8 +92,9 @@ func (in *Input) openSource(stdin io.Reader) error {
 		if err != nil {
 			return err
 		}
-		in.total = int((to-from)/step) + 1
-		in.open = func() iter.Seq2[Item, error] { return counting(from, step, in.total) }
+		numbers := int((to-from)/step) + 1 // not in.total, which is made smaller by Group
+		in.total = numbers
+		in.open = func() iter.Seq2[Item, error] { return counting(from, step, numbers) }
 	default:
 		return in.openFile(stdin)
 	}
