@@ -69,6 +69,20 @@ func TestReportForAPerson(t *testing.T) {
 	require.Regexp(t, `\n  waited    .*s for the rate limiter "search", 11ms for the retrier, over all calls\n`, text)
 }
 
+// Where retries alone made calls wait, a higher rate would change nothing.
+func TestWaitsForRetries(t *testing.T) {
+	calls := amorsize.Calls{Waits: []amorsize.Wait{{Kind: "retry", Name: "retry", Calls: 2, Total: 3 * time.Second}}}
+	p := amorsize.Progress{Calls: &calls}
+	p.Now.Bound = amorsize.BoundByPolicies
+	means, change := p.Explain()
+	require.Equal(t, "Calls wait to be retried: 1.5s each on average.", means)
+	require.Equal(t, "Fewer failures, or a shorter delay before a retry.", change)
+	calls.Waits = append(calls.Waits, amorsize.Wait{Kind: "ratelimit", Name: "ratelimit", Calls: 1, Total: time.Millisecond})
+	means, change = p.Explain()
+	require.Contains(t, means, "rate limiter")
+	require.Contains(t, change, "higher rate")
+}
+
 // The JSON of a report is what the schema of the command's summary says, and nothing else.
 func TestReportJSON(t *testing.T) {
 	compiler := jsonschema.NewCompiler()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 )
 
 // Explain says in words what a bound means, and what would change it. A run that nothing binds
@@ -50,10 +49,14 @@ func (p Progress) Explain() (means, change string) {
 		}
 	}
 	means, change = p.Now.Bound.Explain()
-	if p.Now.Bound == BoundByPolicies && p.Calls != nil {
-		if w := p.Calls.LongestWait(); w != nil {
-			means = fmt.Sprintf("Calls wait for the %s: %v each on average.", named(w.Kind, w.Name), short(w.Total/time.Duration(max(1, w.Calls))))
-		}
+	if p.Now.Bound != BoundByPolicies || p.Calls == nil || len(p.Calls.Waits) == 0 {
+		return means, change
+	}
+	if w := p.Calls.LongestWait(); w != nil {
+		means = fmt.Sprintf("Calls wait for the %s: %v each on average.", named(w.Kind, w.Name), short(w.mean()))
+	} else { // for retries only
+		means = fmt.Sprintf("Calls wait to be retried: %v each on average.", short(p.Calls.Waits[0].mean()))
+		change = "Fewer failures, or a shorter delay before a retry."
 	}
 	return means, change
 }

@@ -86,6 +86,9 @@ type Wait struct {
 	Times Histogram // of each wait
 }
 
+// mean is how long a call waited on average.
+func (w *Wait) mean() time.Duration { return w.Total / time.Duration(max(1, w.Calls)) }
+
 // PolicyState is the state of a policy.
 type PolicyState struct {
 	Kind, Name string
