@@ -273,6 +273,7 @@ func TestTune(t *testing.T) {
 	require.InDelta(t, 0.25, table.Rows[5].Efficiency, 1e-9)
 	require.InDelta(t, 0, table.Off, 1e-9)
 	require.Equal(t, 3, table.Rows[0].Failed, "of all rounds")
+	require.InDelta(t, 0.05/float64(cores), table.Rows[0].CPU, 1e-6, "5 ms of 100 on one core, of all cores")
 	climbed := m.ran[len(m.ran)-18:]
 	require.Equal(t, [][2]int{{1, 0}, {2, 0}, {4, 0}, {5, 0}, {8, 0}, {16, 0}, {16, 0}, {8, 0}}, climbed[:8], "up, then down")
 	text := table.Text()

@@ -159,7 +159,7 @@ func TestBlockCost(t *testing.T) {
 	require.Equal(t, []any{ms / 4, ms / 4, 0.0}, []any{one.Wall, one.CPU, one.CV}, "too short to tell: it computes")
 	single := blockCost(&gofunc.Sample{Items: 1, Wall: ms, CPU: ms, Blocks: []gofunc.Block{{Items: 1, Wall: ms}}})
 	require.Equal(t, ms, single.Wall)
-	none := blockCost(&gofunc.Sample{})
+	none := blockCost(&gofunc.Sample{Wall: ms})
 	require.Zero(t, none.Wall)
 }
 

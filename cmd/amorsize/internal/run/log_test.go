@@ -1,10 +1,13 @@
 package run
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -211,6 +214,35 @@ func TestTotal(t *testing.T) {
 	status, _ = b.run(newRunner(nil))
 	require.Equal(t, exit.OK, status)
 	require.EqualValues(t, 2, b.env.State.Total.Load(), "of a stream it is known at its end")
+}
+
+// What was left out counts in the total of a stream, too.
+func TestTotalOfAResumedStream(t *testing.T) {
+	b := newBench(t, "a", "b")
+	b.cfg.Log.Path = b.path("log")
+	status, _ := b.run(newRunner(nil))
+	require.Equal(t, exit.OK, status)
+
+	in, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer func() { _ = in.Close() }()
+	_, _ = w.WriteString("a\nb\nc\n")
+	require.NoError(t, w.Close())
+	b.source, b.streams.In = items.Source{}, in
+	b.cfg.Log.Resume, b.cfg.Summary.File = true, b.path("summary")
+	r := newRunner(nil)
+	status, _ = b.run(r)
+	require.Equal(t, exit.OK, status)
+	require.Equal(t, []string{"c"}, r.tried)
+	require.Contains(t, b.read("summary"), `"total":3`)
+}
+
+// That the breaker opens is told, with what it opened of, secrets left out.
+func TestOpening(t *testing.T) {
+	b := newBench(t, "a", "b", "c")
+	b.options.Breaker, b.options.BreakerWait, b.options.BreakerGiveUp = "1", time.Millisecond, time.Millisecond
+	_, _ = b.run(newRunner(func(context.Context, *jobs.Job) error { return errors.New("the database is down") }))
+	require.Contains(t, b.read("stderr"), "amorsize: the breaker is open, calls are held back: the database is down")
 }
 
 // Items that run again have the files of their results that they had, whatever their order.
