@@ -50,6 +50,18 @@ func TestArrivalsAllow(t *testing.T) {
 	require.Empty(t, whole.room, "nobody waits for it")
 }
 
+// A claim is no larger than what leaves half of the window, over all workers, to what is done.
+func TestArrivalsTakeIsBounded(t *testing.T) {
+	a := NewArrivals(100, true)
+	a.Arrive(100)
+	s, _, ok := a.Take(99, 5)
+	require.True(t, ok)
+	require.Equal(t, Span{0, 10}, s)
+	s, ok = a.TakeAlone(99)
+	require.True(t, ok)
+	require.Equal(t, Span{10, 60}, s, "alone it is half of the window")
+}
+
 func TestArrivalsTake(t *testing.T) {
 	a := NewArrivals(100, false)
 	take := func(size int, want Span) {

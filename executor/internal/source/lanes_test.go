@@ -381,3 +381,21 @@ func TestBacklog(t *testing.T) {
 	b.pop()
 	require.True(t, b.empty())
 }
+
+// A lane whose time comes before it was to is the first one then.
+func TestLaneHeap(t *testing.T) {
+	var h laneHeap
+	lanes := make([]*lane, 9)
+	for i := range lanes {
+		lanes[i] = &lane{line: uint64(i), at: time.Duration(10 + i)}
+		h.push(lanes[i])
+	}
+	for i := len(lanes) - 1; i >= 0; i-- {
+		lanes[i].at = time.Duration(i - 20)
+		h.sooner(lanes[i])
+		require.Same(t, lanes[i], h[0], "those that were moved before come later")
+	}
+	for i := range lanes {
+		require.Same(t, lanes[i], h.pop())
+	}
+}
