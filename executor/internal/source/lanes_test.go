@@ -3,6 +3,7 @@ package source
 import (
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -390,7 +391,7 @@ func TestLaneHeap(t *testing.T) {
 		lanes[i] = &lane{line: uint64(i), at: time.Duration(10 + i)}
 		h.push(lanes[i])
 	}
-	for i := len(lanes) - 1; i >= 0; i-- {
+	for i := range slices.Backward(lanes) {
 		lanes[i].at = time.Duration(i - 20)
 		h.sooner(lanes[i])
 		require.Same(t, lanes[i], h[0], "those that were moved before come later")
