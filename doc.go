@@ -50,4 +50,12 @@
 // and some 50 ns of CPU time an item. No allocation per item.
 //
 // The command in benchmarks measures these, and docs/benchmarks.md has its tables.
+//
+// # Fields and methods
+//
+// [Report], [Progress], [Event], [ItemError] and [Errors] are declared in package executor, [Plan],
+// [Constraints] and [Limit] in package optimizer, [Sample] and [Host] in package sampling. All
+// fields and methods are listed there, in a terminal by
+//
+//	go doc github.com/amorsize/amorsize/executor.Report
 package amorsize
