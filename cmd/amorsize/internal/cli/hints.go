@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
@@ -22,8 +23,8 @@ var elsewhere = map[string]string{
 	"on": "it comes first: amorsize run --on sqlite:runs.db …", "id": "of runs in a database, where --on comes first: amorsize run --on sqlite:runs.db --id NAME …", "no-run-if-empty": "nothing is run without items: leave it out", "max-replace-args": "it is --per-item, or -N",
 }
 
-// withHint adds to an unknown flag what it is called here.
-func withHint(err error) error {
+// withHint adds to an unknown flag what it is called here, or which flags have names much like it.
+func withHint(err error, flags *pflag.FlagSet) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return err
@@ -31,7 +32,25 @@ func withHint(err error) error {
 	if hint := elsewhere[unknown.GetSpecifiedName()]; hint != "" {
 		return fmt.Errorf("%w; %s", err, hint)
 	}
+	if near := nearest(unknown.GetSpecifiedName(), flags); len(near) > 0 {
+		return fmt.Errorf("%w; did you mean --%s?", err, strings.Join(near, " or --"))
+	}
 	return err
+}
+
+// nearest returns the flags that a name may be meant as: a letter off, two of a long name, or with that beginning.
+// cobra knows how to tell that of commands, so each flag is made one.
+func nearest(name string, flags *pflag.FlagSet) []string {
+	if len(name) < 3 {
+		return nil // too much is near
+	}
+	all := &cobra.Command{SuggestionsMinimumDistance: 1 + min(1, len(name)/6)}
+	flags.VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			all.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+		}
+	})
+	return all.SuggestionsFor(name)
 }
 
 // numberOfArguments reports whether -n was meant as that of xargs: a dry run of a

@@ -29,7 +29,7 @@ func Main(args []string) int {
 	}
 	var ended *exit.Error
 	if !errors.As(err, &ended) {
-		ended = exit.With(exit.BadUsage, withHint(err)) // cobra's own: an unknown flag or command
+		ended = exit.With(exit.BadUsage, err) // cobra's own: an unknown flag or command
 	}
 	if ended.Err != nil {
 		complain(os.Stderr, ended.Err)
@@ -74,6 +74,7 @@ worker, runs and migrate.`,
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return withHint(err, c.Flags()) })
 	root.AddGroup(
 		&cobra.Group{ID: "run", Title: "Run:"},
 		&cobra.Group{ID: "measure", Title: "Measure:"},

@@ -18,7 +18,8 @@ type Rate struct {
 	Auto      bool
 }
 
-// ParseRate reads 50/s, 3000/m, 10/h, 50 (per second) and auto.
+// ParseRate reads 50/s, 3000/m, 10/h and auto. A number without a unit is an error: services state
+// their limits per minute as often as per second.
 func ParseRate(text string) (Rate, error) { return parseRate("rate", text) }
 
 const wantRate = "a rate above 0 as 50/s, 3000/m or 10/h"
@@ -31,13 +32,16 @@ func parseRate(flag, text string) (Rate, error) {
 	case "auto":
 		return Rate{Auto: true}, nil
 	}
-	number, unit, _ := strings.Cut(text, "/")
+	number, unit, has := strings.Cut(text, "/")
 	n, err := strconv.ParseFloat(number, 64)
 	if err != nil || !(n > 0) || math.IsInf(n, 1) {
 		return Rate{}, bad(flag, text, want)
 	}
+	if !has {
+		return Rate{}, bad(flag, text, fmt.Sprintf("a unit: %[1]s/s, %[1]s/m or %[1]s/h", number))
+	}
 	switch unit {
-	case "", "s":
+	case "s":
 	case "m":
 		n /= 60
 	case "h":

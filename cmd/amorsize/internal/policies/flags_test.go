@@ -18,13 +18,15 @@ import (
 // What flags mean, and which texts mean nothing.
 func TestFlags(t *testing.T) {
 	for text, want := range map[string]policies.Rate{
-		"": {}, "auto": {Auto: true}, "50": {PerSecond: 50}, "50/s": {PerSecond: 50}, "0.5": {PerSecond: 0.5}, "3000/m": {PerSecond: 50}, "7200/h": {PerSecond: 2},
+		"": {}, "auto": {Auto: true}, "50/s": {PerSecond: 50}, "0.5/s": {PerSecond: 0.5}, "3000/m": {PerSecond: 50}, "7200/h": {PerSecond: 2},
 	} {
 		got, err := policies.ParseRate(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
-	refused(t, policies.ParseRate, "rate", "0", "-1", "NaN", "Inf", "x", "5/d", "/s", "auto/s")
+	refused(t, policies.ParseRate, "rate", "0", "-1", "NaN", "Inf", "x", "5/d", "/s", "5/", "50", "auto/s")
+	_, err := policies.ParseRate("50")
+	require.ErrorContains(t, err, `--rate "50": want a unit: 50/s, 50/m or 50/h`)
 
 	for text, want := range map[string]policies.Timeout{"": {}, "30s": {Fixed: 30 * time.Second}, "1ns": {Fixed: 1}, "5x": {Times: 5}, "1x": {Times: 1}, "1.5x": {Times: 1.5}, "1000000x": {Times: 1e6}} {
 		got, err := policies.ParseTimeout(text)
