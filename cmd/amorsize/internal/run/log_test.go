@@ -219,9 +219,16 @@ func TestTotal(t *testing.T) {
 // What was left out counts in the total of a stream, too.
 func TestTotalOfAResumedStream(t *testing.T) {
 	b := newBench(t, "a", "b")
-	b.cfg.Log.Path = b.path("log")
-	status, _ := b.run(newRunner(nil))
+	b.cfg.Log.Path, b.cfg.Summary.File = b.path("log"), b.path("summary")
+	b.cfg.Ends.Halt, _ = policies.ParseHalt("1")
+	status, _ := b.run(newRunner(fails("a")))
+	require.Equal(t, exit.Halted, status)
+	require.Contains(t, b.read("summary"), `"total":2`, "also of a run that was ended")
+	require.Contains(t, b.read("log"), `"why":"exit:3"`)
+	b.cfg.Ends, b.cfg.Log.ResumeFailed = Ends{}, true
+	status, _ = b.run(newRunner(nil))
 	require.Equal(t, exit.OK, status)
+	b.cfg.Log.ResumeFailed = false
 
 	in, w, err := os.Pipe()
 	require.NoError(t, err)
@@ -229,7 +236,7 @@ func TestTotalOfAResumedStream(t *testing.T) {
 	_, _ = w.WriteString("a\nb\nc\n")
 	require.NoError(t, w.Close())
 	b.source, b.streams.In = items.Source{}, in
-	b.cfg.Log.Resume, b.cfg.Summary.File = true, b.path("summary")
+	b.cfg.Log.Resume = true
 	r := newRunner(nil)
 	status, _ = b.run(r)
 	require.Equal(t, exit.OK, status)
