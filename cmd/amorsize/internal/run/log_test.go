@@ -107,6 +107,17 @@ func TestLog(t *testing.T) {
 	require.NotNil(t, lines[5]["summary"])
 }
 
+// Where items are not read from standard input, that file is one like any other.
+func TestNotApart(t *testing.T) {
+	for _, source := range []items.Source{{Range: "2"}, {Args: []string{"a"}, UseArgs: true}, {Rows: [][]string{{"a"}}}} {
+		b := newBench(t)
+		b.source, b.cfg.Summary.File = source, b.path("stdin")
+		status, err := b.run(newRunner(nil))
+		require.NoError(t, err)
+		require.Equal(t, exit.OK, status)
+	}
+}
+
 // A batch has a line for each item, and the file of its result in the first of them.
 func TestLogOfBatches(t *testing.T) {
 	b := newBench(t, "a", "b", "c")
@@ -185,6 +196,7 @@ func TestLogFull(t *testing.T) {
 	require.ErrorIs(t, over("first"), jobs.ErrLog)
 	require.NoError(t, over("second"))
 	require.Equal(t, "first", b.read("stdout"))
+	require.Error(t, audience{s}.Tried(&jobs.Job{Batch: []items.Item{items.Of(1, "first")}}, errors.New("failed")), "nor an attempt")
 	require.ErrorIs(t, s.finish(jobs.Result{}), os.ErrClosed, "the end can't be written either")
 }
 
