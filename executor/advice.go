@@ -70,6 +70,9 @@ func (s PolicyState) explain() (means, change string) {
 	name := named(s.Kind, s.Name)
 	switch s.State {
 	case "paused":
+		if s.Kind == "remote" { // by a person
+			return "The run is paused.", "Resuming it: amorsize-remote runs resume."
+		}
 		return fmt.Sprintf("The %s pauses%s: the service has asked for it.", name, left), "The end of the pause; a lower rate, if it happens often."
 	case "open":
 		return fmt.Sprintf("The %s is open%s: too many calls have failed.", name, left), "A service that answers again: then probes close it."

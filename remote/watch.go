@@ -2,6 +2,8 @@ package remote
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"time"
 
 	"github.com/amorsize/amorsize"
@@ -18,7 +20,8 @@ import (
 // An observer is told Started, then Progressed once a second, and Finished when the run is complete, canceled
 // ([ErrCanceled]) or removed ([ErrNoRun]). A run is watched from outside: Calls counts an item as one call and an
 // error as Other, whatever it was, and Workers is how many processes have the function. A paused run has a policy
-// that is "paused".
+// that is "paused". Observers are called one after the other, by the goroutine of Watch: they must be quick. One that
+// panics is told nothing more. What goes on when ctx ends is told no end.
 //
 // A look takes a statement for all runs that are kept, and a few for each that is not over. One of these reads the index of the run's results, which gets
 // longer with the run.
@@ -49,7 +52,8 @@ type watcher struct {
 // watched is a run that is told of.
 type watched struct {
 	observer amorsize.Observer // nil if nobody wants to know
-	created  time.Time         // by the database's clock
+	log      *slog.Logger
+	created  time.Time // by the database's clock
 	last     amorsize.Progress
 	glances  [glances]glance // the latest looks, a ring
 	looks    int
@@ -62,7 +66,10 @@ type glance struct {
 	done int
 }
 
-const glances = 10 // the rate is that of the last ten looks
+const (
+	glances = 10        // the rate is that of the last ten looks
+	century = 100 * 3e7 // seconds: what takes longer has no end worth telling
+)
 
 // look tells what is new of each run.
 func (w *watcher) look(ctx context.Context) error {
@@ -77,9 +84,7 @@ func (w *watcher) look(ctx context.Context) error {
 	kept := map[string]bool{}
 	for _, r := range all {
 		kept[r.Key] = true
-		if err := w.tell(ctx, r, now); err != nil {
-			return err
-		}
+		err = errors.Join(err, w.tell(ctx, r, now)) // one that can't be told hides no other
 	}
 	w.looked = true
 	for key, run := range w.runs {
@@ -88,7 +93,7 @@ func (w *watcher) look(ctx context.Context) error {
 			delete(w.runs, key)
 		}
 	}
-	return nil
+	return err
 }
 
 // tell tells what is new of a run. One that is over with the first look is not told of, one that was over before the
@@ -112,7 +117,7 @@ func (w *watcher) tell(ctx context.Context, r store.Run, now time.Time) error {
 	if run == nil || run.over { // or its failed items are run again
 		run = w.begin(r)
 	}
-	return w.news(ctx, run, info, now)
+	return w.news(ctx, run, r, info, now)
 }
 
 // known reports whether nothing is told of a run that is over: that has been told, or it was over before the first look.
@@ -124,12 +129,16 @@ func (w *watcher) known(run *watched) bool {
 }
 
 // news tells how far a run is, or that it is over.
-func (w *watcher) news(ctx context.Context, run *watched, info Info, now time.Time) error {
+func (w *watcher) news(ctx context.Context, run *watched, r store.Run, info Info, now time.Time) error {
 	switch {
 	case info.State == Canceled:
 		run.end(run.progress(info, now), ErrCanceled)
 	case info.State == Complete:
-		run.end(run.progress(info, now), nil)
+		why, err := w.ended(ctx, r)
+		if err != nil {
+			return err
+		}
+		run.end(run.progress(info, now), why)
 	case run.observer != nil:
 		_, workers, err := w.cluster.store.Rate(ctx, info.Function)
 		if err != nil {
@@ -140,12 +149,30 @@ func (w *watcher) news(ctx context.Context, run *watched, info Info, now time.Ti
 	return nil
 }
 
+// ended returns what a run has ended with that has no chunks left: it may have been canceled or removed since it was
+// read.
+func (w *watcher) ended(ctx context.Context, r store.Run) (why, err error) {
+	if !r.Finished.IsZero() {
+		return nil, nil
+	}
+	again, err := w.cluster.store.Run(ctx, r.Key)
+	switch {
+	case errors.Is(err, ErrNoRun):
+		return ErrNoRun, nil
+	case err != nil:
+		return nil, failed("watch", err)
+	case again.State == store.RunCanceled:
+		return ErrCanceled, nil
+	}
+	return nil, nil
+}
+
 func (w *watcher) begin(r store.Run) *watched {
-	run := &watched{created: r.Created}
+	run := &watched{created: r.Created, log: w.cluster.cfg.Logger}
 	w.runs[r.Key] = run
 	info := amorsize.RunInfo{Name: r.ID, Function: r.Function, Total: -1, Started: r.Created}
 	if run.observer = w.observe(info); run.observer != nil {
-		run.observer.Observe(amorsize.Event{Kind: amorsize.Started, Total: -1})
+		run.tellObserver(amorsize.Event{Kind: amorsize.Started, Total: -1})
 	}
 	return run
 }
@@ -156,17 +183,28 @@ func (r *watched) tell(info Info, workers int, now time.Time) {
 	p.Workers = workers
 	first := r.glances[max(0, r.looks-glances+1)%glances]
 	r.glances[r.looks%glances] = glance{p.Elapsed, p.Completed}
-	if r.looks++; p.Elapsed > first.at {
+	if r.looks++; r.looks > 1 && p.Elapsed > first.at { // one look has no rate: the run may have been idle before
 		p.Rate = max(0, float64(p.Completed-first.done)/(p.Elapsed-first.at).Seconds())
 	}
-	if p.Rate > 0 && p.Total >= 0 {
-		p.Remaining = time.Duration(float64(p.Total-p.Completed) / p.Rate * float64(time.Second))
+	if left := float64(p.Total-p.Completed) / p.Rate; p.Rate > 0 && p.Total >= 0 && left < century {
+		p.Remaining = time.Duration(left * float64(time.Second))
 	}
 	if info.State == Paused {
 		p.Calls.Policies = []amorsize.PolicyState{{Kind: "remote", Name: info.ID, State: "paused"}}
 	}
 	r.last = p
-	r.observer.Observe(amorsize.Event{Kind: amorsize.Progressed, Elapsed: p.Elapsed, Completed: p.Completed, Total: p.Total, Progress: &p})
+	r.tellObserver(amorsize.Event{Kind: amorsize.Progressed, Elapsed: p.Elapsed, Completed: p.Completed, Total: p.Total, Progress: &p})
+}
+
+// tellObserver tells the observer. One that panics is told nothing more: it is no business of the program's work.
+func (r *watched) tellObserver(e amorsize.Event) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.log.Error("an observer panicked, and is told nothing more of the run", "panic", v)
+			r.observer = nil
+		}
+	}()
+	r.observer.Observe(e)
 }
 
 // progress is what an info says of the run.
@@ -198,10 +236,12 @@ func (r *watched) end(p amorsize.Progress, err error) {
 	p.Total = max(p.Total, p.Completed)
 	event := amorsize.Event{Elapsed: p.Elapsed, Completed: p.Completed, Total: p.Total}
 	event.Kind, event.Progress = amorsize.Progressed, &p
-	r.observer.Observe(event)
+	if r.tellObserver(event); r.observer == nil {
+		return
+	}
 	event.Kind, event.Progress, event.Plan = amorsize.Finished, nil, &amorsize.Plan{}
 	event.Report = &amorsize.Report{
 		Items: p.Total, Succeeded: p.Completed - p.Failed, Failed: p.Failed, Started: r.created, Elapsed: p.Elapsed, Calls: *p.Calls, Err: err,
 	}
-	r.observer.Observe(event)
+	r.tellObserver(event)
 }

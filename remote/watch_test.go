@@ -99,6 +99,33 @@ func TestWatch(t *testing.T) {
 	})
 }
 
+// An observer that panics is told nothing more, and those of other runs are.
+func TestWatchPanic(t *testing.T) {
+	both(t, func(t *testing.T, c *Cluster) {
+		for _, id := range []string{"one", "two"} {
+			_, err := scripted.Submit(t.Context(), c, slices.Values([]int{1}), RunID(id))
+			require.NoError(t, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		events, ended := make(chan told, 100), make(chan error)
+		go func() {
+			ended <- c.Watch(ctx, func(info amorsize.RunInfo) amorsize.Observer {
+				return amorsize.ObserverFunc(func(e amorsize.Event) {
+					if info.Name == "two" {
+						panic("two")
+					}
+					events <- told{info.Name, e}
+				})
+			})
+		}()
+		e := await(events, func(e told) bool { return e.Kind == amorsize.Progressed })
+		require.Zero(t, e.Progress.Rate, "of one look")
+		await(events, func(e told) bool { return e.Kind == amorsize.Progressed })
+		cancel()
+		require.ErrorIs(t, <-ended, context.Canceled)
+	})
+}
+
 // told is an event of a run.
 type told struct {
 	run string

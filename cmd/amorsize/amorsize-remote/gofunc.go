@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/function"
@@ -12,7 +13,7 @@ import (
 )
 
 // goFunction builds the Go function of --go, and returns what calls it in a process of its own. The process ends
-// with ctx, or with close.
+// with close, and not with ctx: then calls under way have some seconds yet.
 func (j *job) goFunction(ctx context.Context) (do func(context.Context, string) (string, error), name string, err error) {
 	fn, err := function.Load(ctx, function.Config{Name: j.fn}, nil)
 	if err != nil {
@@ -26,9 +27,27 @@ func (j *job) goFunction(ctx context.Context) (do func(context.Context, string) 
 		Serve:   function.Serving(binary, os.Stderr),
 		Timeout: func() time.Duration { return j.timeout },
 	})
-	unwatch := context.AfterFunc(ctx, runner.Kill)
-	j.ends = append(j.ends, func() { unwatch(); runner.Close(); binary.Close() })
-	return func(ctx context.Context, item string) (string, error) { return call(ctx, runner, item) }, fn.Name, nil
+	var calls sync.WaitGroup
+	j.ends = append(j.ends, func() { runner.Kill(); calls.Wait(); runner.Close(); binary.Close() })
+	return func(ctx context.Context, item string) (string, error) {
+		answer := make(chan answered, 1)
+		calls.Go(func() { // which goes on if ctx ends, until the process is ended
+			text, err := call(ctx, runner, item)
+			answer <- answered{text, err}
+		})
+		select {
+		case a := <-answer:
+			return a.text, a.err
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
+	}, fn.Name, nil
+}
+
+// answered is what a call came to.
+type answered struct {
+	text string
+	err  error
 }
 
 // call calls the function with an item, and returns its result as JSON, a line.

@@ -131,6 +131,57 @@ func Half(n int) (int, error) {
 	assert.Equal(t, statusUsage, status, complaints)
 }
 
+// A signal fails no call of a Go function: those under way end, the others are left to the next start.
+func TestExecStopped(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module x\ngo 1.26\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "slow.go"), []byte(`package slow
+
+import (
+	"os"
+	"time"
+)
+
+func Slow(n int) int {
+	_ = os.WriteFile("begun", nil, 0o600)
+	time.Sleep(300 * time.Millisecond)
+	return n
+}
+`), 0o600))
+	t.Chdir(dir)
+	on := "sqlite:" + filepath.Join(dir, "runs.db")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	status := make(chan int)
+	go func() {
+		status <- run(ctx, []string{"exec", "--on", on, "--id", "n", "--name", fresh("slow"), "-j", "2", "--range", "50", ".:Slow"}, strings.NewReader(""), io.Discard, io.Discard)
+	}()
+	for {
+		if _, err := os.Stat("begun"); err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	assert.Equal(t, statusBroken, <-status)
+	_, out, _ := typed(t, "", "runs", "show", "--on", on, "n")
+	assert.Contains(t, out, "failed  0")
+	assert.NotContains(t, out, "done    0\n", "what was under way has ended")
+}
+
+// What is no text is refused, and not changed on its way.
+func TestNoText(t *testing.T) {
+	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
+	status, out, complaints := typed(t, "a\xffb\n", "run", "--on", on, "--name", fresh("bytes"), "--", "printf", "%s", "{}")
+	assert.Equal(t, statusUsage, status, out)
+	assert.Contains(t, complaints, "item 1 is no UTF-8")
+	status, out, _ = typed(t, "a\n", "run", "--on", on, "--id", "n", "--name", fresh("bytes"), "--", "printf", `\377`)
+	assert.Equal(t, statusFailed, status)
+	assert.Empty(t, out)
+	_, out, _ = typed(t, "", "runs", "failed", "--on", on, "n")
+	assert.Contains(t, out, "no UTF-8")
+}
+
 // An input that breaks off does not count as all there is: with the right one the run goes on.
 func TestBrokenInput(t *testing.T) {
 	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -178,6 +179,10 @@ func missed(ctx context.Context, c *cobra.Command, cluster *remote.Cluster, name
 func texts(input *items.Input, broken context.CancelCauseFunc) func(func(string) bool) {
 	return func(yield func(string) bool) {
 		for item := range input.All() {
+			if !utf8.ValidString(item.Text) {
+				broken(fmt.Errorf("%w: item %d is no UTF-8, %.80q: items travel as text", errUsage, item.N, item.Text))
+				return
+			}
 			if !yield(item.Text) {
 				return
 			}

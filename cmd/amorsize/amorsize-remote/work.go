@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -67,6 +68,17 @@ func (j *job) close() {
 // maxOutput bounds a result: it travels through the database.
 const maxOutput = remote.DefaultResultBytes / 2
 
+// textOf has results that are no text fail: they travel as JSON, which would change them.
+func textOf(do func(context.Context, string) (string, error)) func(context.Context, string) (string, error) {
+	return func(ctx context.Context, item string) (string, error) {
+		result, err := do(ctx, item)
+		if err == nil && !utf8.ValidString(result) {
+			return "", retry.Permanent(errors.New("the result is no UTF-8: results travel as text; have it written to a file, or as base64"))
+		}
+		return result, err
+	}
+}
+
 // tooMuch is the error of a result that is larger.
 func tooMuch(what string) error {
 	return retry.Permanent(fmt.Errorf("%s more than %d bytes: results travel through the database", what, maxOutput))
@@ -106,7 +118,7 @@ func (j *job) register(ctx context.Context, cluster *remote.Cluster) (*remote.Fu
 		}
 		opts = append(opts, amorsize.WithPolicies(limit))
 	}
-	return remote.RegisterContext(j.name, do, opts...), nil
+	return remote.RegisterContext(j.name, textOf(do), opts...), nil
 }
 
 func (j *job) check(rate policies.Rate) error {
@@ -135,7 +147,9 @@ func (j *job) function(ctx context.Context) (do func(context.Context, string) (s
 		if err != nil {
 			return nil, "", err
 		}
-		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 1024}}
+		connections := http.DefaultTransport.(*http.Transport).Clone() //nolint:forcetypeassert // it is one: with proxies and timeouts
+		connections.MaxIdleConns, connections.MaxIdleConnsPerHost = 0, 1024
+		client := &http.Client{Transport: connections}
 		return func(ctx context.Context, item string) (string, error) { return get(ctx, client, t, item) }, "http", nil
 	case len(j.argv) > 0:
 		command, err := template.ParseCommand(j.argv, template.Scope{}, false)
@@ -159,7 +173,9 @@ func execute(ctx context.Context, command template.Command, item string) (string
 	cmd.WaitDelay = 5 * time.Second
 	var out, complaints bounded
 	cmd.Stdout, cmd.Stderr = &out, &complaints
-	err = cmd.Run()
+	if err = cmd.Run(); errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it has ended well, and left a process that holds its output
+	}
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
