@@ -196,37 +196,45 @@ func TestBrokenInput(t *testing.T) {
 	assert.Contains(t, text, "submitting")
 }
 
+// served has a page of runs be served, and returns where, and what ends that.
+func served(t *testing.T, page, on string) (address string, end func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	r, w := io.Pipe()
+	ended := make(chan int)
+	go func() {
+		ended <- run(ctx, []string{"runs", page, "--on", on, "--listen", "127.0.0.1:0"}, nil, w, io.Discard)
+	}()
+	address, err := bufio.NewReader(r).ReadString('\n')
+	require.NoError(t, err)
+	return strings.TrimSpace(address), func() {
+		cancel()
+		assert.Zero(t, <-ended)
+	}
+}
+
 // River's page is served over either kind of database.
 func TestUI(t *testing.T) {
 	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
 	status, _, complaints := typed(t, "a\n", "run", "--on", on, "--id", "n", "--name", fresh("shown"), "--", "echo", "{}")
 	require.Zero(t, status, complaints)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	r, w := io.Pipe()
-	ended := make(chan int)
-	go func() {
-		ended <- run(ctx, []string{"runs", "ui", "--on", on, "--listen", "127.0.0.1:0"}, nil, w, io.Discard)
-	}()
-	address, err := bufio.NewReader(r).ReadString('\n')
-	require.NoError(t, err)
+	address, end := served(t, "ui", on)
 	for _, path := range []string{"/", "/api/queues?limit=10", "/api/jobs?limit=10"} {
-		response, err := http.Get(strings.TrimSpace(address) + path)
+		response, err := http.Get(address + path)
 		require.NoError(t, err)
 		body, err := io.ReadAll(response.Body)
 		require.NoError(t, err)
 		require.NoError(t, response.Body.Close())
 		assert.Equal(t, http.StatusOK, response.StatusCode, "%s: %s", path, body)
 	}
-	request, err := http.NewRequest(http.MethodGet, strings.TrimSpace(address), nil)
+	request, err := http.NewRequest(http.MethodGet, address, nil)
 	require.NoError(t, err)
 	request.Host = "evil.example"
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
 	assert.Equal(t, http.StatusForbidden, response.StatusCode)
-	cancel()
-	assert.Zero(t, <-ended)
+	end()
 }
 
 // The live page lists runs that other processes work.
@@ -234,16 +242,8 @@ func TestLive(t *testing.T) {
 	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
 	status, _, complaints := typed(t, "a\nb\n", "run", "--on", on, "--id", "night", "--name", fresh("nobody"), "--submit-only")
 	require.Zero(t, status, complaints)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	r, w := io.Pipe()
-	ended := make(chan int)
-	go func() {
-		ended <- run(ctx, []string{"runs", "live", "--on", on, "--listen", "127.0.0.1:0"}, nil, w, io.Discard)
-	}()
-	address, err := bufio.NewReader(r).ReadString('\n')
-	require.NoError(t, err)
-	response, err := http.Get(strings.TrimSpace(address) + "/events")
+	address, end := served(t, "live", on)
+	response, err := http.Get(address + "/events")
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
 	for news := bufio.NewReader(response.Body); ; {
@@ -253,8 +253,7 @@ func TestLive(t *testing.T) {
 			break
 		}
 	}
-	cancel()
-	assert.Zero(t, <-ended)
+	end()
 }
 
 func TestUsage(t *testing.T) {
