@@ -133,19 +133,24 @@ func Half(n int) (int, error) {
 
 // A signal fails no call of a Go function: those under way end, the others are left to the next start.
 func TestExecStopped(t *testing.T) {
+	begun, goes := make(chan struct{}, 50), make(chan struct{})
+	service := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		begun <- struct{}{}
+		<-goes
+	}))
+	defer service.Close()
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module x\ngo 1.26\n"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "slow.go"), []byte(`package slow
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "ask.go"), []byte(`package ask
 
-import (
-	"os"
-	"time"
-)
+import "net/http"
 
-func Slow(n int) int {
-	_ = os.WriteFile("begun", nil, 0o600)
-	time.Sleep(300 * time.Millisecond)
-	return n
+func Ask(n int) error {
+	answer, err := http.Get("`+service.URL+`")
+	if err == nil {
+		err = answer.Body.Close()
+	}
+	return err
 }
 `), 0o600))
 	t.Chdir(dir)
@@ -154,15 +159,11 @@ func Slow(n int) int {
 	defer cancel()
 	status := make(chan int)
 	go func() {
-		status <- run(ctx, []string{"exec", "--on", on, "--id", "n", "--name", fresh("slow"), "-j", "2", "--range", "50", ".:Slow"}, strings.NewReader(""), io.Discard, io.Discard)
+		status <- run(ctx, []string{"exec", "--on", on, "--id", "n", "--name", fresh("ask"), "-j", "2", "--range", "50", ".:Ask"}, strings.NewReader(""), io.Discard, io.Discard)
 	}()
-	for {
-		if _, err := os.Stat("begun"); err == nil {
-			break
-		}
-		time.Sleep(time.Millisecond)
-	}
+	<-begun
 	cancel()
+	close(goes)
 	assert.Equal(t, statusBroken, <-status)
 	_, out, _ := typed(t, "", "runs", "show", "--on", on, "n")
 	assert.Contains(t, out, "failed  0")
