@@ -60,7 +60,7 @@ func TestCommandLinesOfDocuments(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(stand), 0o700)) //nolint:gosec // a program
 	}
 	environment := append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "AMORSIZE_HISTORY="+filepath.Join(dir, "history"),
-		"OPENAI_API_KEY=none", "GOBIN="+bin)
+		"OPENAI_API_KEY=none", "GOBIN="+bin, "GOARCH=", "GOOS=") // a reader's shell: go refuses to install there for another machine
 	sh := func(line string) (string, error) {
 		line = regexp.MustCompile(`https://api\.(example|openai)\.com|\bURL\b`).ReplaceAllString(line, service.URL)
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
