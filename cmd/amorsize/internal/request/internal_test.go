@@ -21,7 +21,7 @@ func TestSending(t *testing.T) {
 		require.True(t, ok)
 		require.Same(t, s, got)
 		require.Zero(t, s.hold(), "nothing has been sent")
-		s.sentOne()
+		require.True(t, s.sendOne())
 		time.Sleep(time.Second)
 		s.runOn() // it runs already
 		time.Sleep(time.Second)
@@ -45,7 +45,7 @@ func TestSendingWithoutTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sending{}
 		ctx := s.begin(t.Context(), t.Context())
-		s.sentOne()
+		require.True(t, s.sendOne())
 		time.Sleep(1000 * time.Hour)
 		require.NoError(t, ctx.Err())
 		require.Equal(t, 1000*time.Hour, s.end())

@@ -26,6 +26,7 @@ type sending struct {
 	mu    sync.Mutex
 	since time.Time // when the time began to run, zero while it does not
 	spent time.Duration
+	sent  bool
 	timer *time.Timer
 	late  bool
 	means transport.Verdict // of the latest response
@@ -44,6 +45,9 @@ func (s *sending) begin(ctx, alive context.Context) context.Context {
 		context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) }), // why nothing more is to be started
 		context.AfterFunc(alive, s.cancel),
 	}
+	if alive.Err() != nil {
+		s.cancel() // AfterFunc does so later, and a request could be sent before
+	}
 	own = context.WithValue(own, sendingKey{}, s)
 	if s.queues {
 		own = httptrace.WithClientTrace(own, &httptrace.ClientTrace{
@@ -56,10 +60,17 @@ func (s *sending) begin(ctx, alive context.Context) context.Context {
 	return own
 }
 
-// sentOne takes note that something is about to be sent.
-func (s *sending) sentOne() {
-	s.unlink[0]()
-	s.runOn()
+// sendOne takes note that something is about to be sent. It reports false if nothing may be: the context of the
+// attempt, which counts until something has been sent, has ended, though the request's own may be about to.
+func (s *sending) sendOne() bool {
+	s.mu.Lock()
+	s.sent = s.sent || s.unlink[0]()
+	may := s.sent
+	s.mu.Unlock()
+	if may {
+		s.runOn()
+	}
+	return may
 }
 
 // runOn has the time run from now on, unless it does.
@@ -134,8 +145,12 @@ type sender struct{ base http.RoundTripper }
 
 // RoundTrip sends a request.
 func (t sender) RoundTrip(req *http.Request) (*http.Response, error) {
-	if s, ok := sendingOf(req.Context()); ok {
-		s.sentOne()
+	if s, ok := sendingOf(req.Context()); ok && !s.sendOne() {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		<-req.Context().Done()
+		return nil, context.Cause(req.Context())
 	}
 	return t.base.RoundTrip(req)
 }
