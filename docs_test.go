@@ -4,12 +4,15 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/guides"
 )
 
 // The code of a guide is that of a test, which is compiled and run; but for the imports,
@@ -27,6 +30,11 @@ func TestGuidesAreCompiled(t *testing.T) {
 		"docs/journal.md":         {"journal_guide_test.go", 4},
 		"docs/observability.md":   {"observability_guide_test.go", 5},
 		"docs/remote.md":          {"remote/example_test.go", 1},
+		"docs/retry.md":           {"retry/guide_test.go", 4},
+		"docs/circuit-breaker.md": {"circuitbreaker/guide_test.go", 4},
+		"docs/batches.md":         {"batches_guide_test.go", 4},
+		"docs/streams.md":         {"streams_guide_test.go", 3},
+		"docs/errors.md":          {"errors_guide_test.go", 2},
 	} {
 		text, err := os.ReadFile(guide)
 		require.NoError(t, err)
@@ -46,21 +54,21 @@ func TestGuidesAreCompiled(t *testing.T) {
 	}
 }
 
-// The programs of the guides are examples, which CI runs.
+// The programs of the guides are those of examples, as they are. What they print is compared there.
 func TestProgramsOfGuides(t *testing.T) {
-	for guide, program := range map[string]string{
-		"README.md":          "examples/pages/main.go",
-		"docs/http.md":       "examples/fetch/main.go",
-		"docs/model-apis.md": "examples/modelapi/main.go",
-		"docs/journal.md":    "examples/resume/main.go",
-		"docs/remote.md":     "remote/examples/durable/main.go",
-	} {
-		text, err := os.ReadFile(guide)
+	pages, err := guides.Files(".")
+	require.NoError(t, err)
+	known := 0
+	for _, page := range pages {
+		programs, err := guides.Programs(page)
 		require.NoError(t, err)
-		source, err := os.ReadFile(program)
-		require.NoError(t, err)
-		assert.Contains(t, string(text), "```go\n"+string(source)+"```", guide)
+		for _, p := range programs {
+			known++
+			assert.True(t, slices.ContainsFunc([]string{"examples/*", "examples/drivers/*", "remote/examples/*"},
+				func(pattern string) bool { return p.Folder(pattern) != "" }), "%s: %.80s", page, p.Source)
+		}
 	}
+	assert.Equal(t, 13, known)
 }
 
 // A newcomer reads the front page to its end.
@@ -72,9 +80,9 @@ func TestFrontPageIsShort(t *testing.T) {
 
 // The links of the guides lead to files, and to headings that are there.
 func TestLinksOfGuides(t *testing.T) {
-	guides, err := filepath.Glob("docs/*.md")
+	pages, err := guides.Files(".")
 	require.NoError(t, err)
-	for _, guide := range append(guides, "README.md", "CONTRIBUTING.md", "SECURITY.md") {
+	for _, guide := range pages {
 		text, err := os.ReadFile(guide)
 		require.NoError(t, err)
 		prose := regexp.MustCompile("(?s)```.*?```").ReplaceAllString(string(text), "")

@@ -49,7 +49,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GOFLAGS", "")
 			env.Setenv("GOTOOLCHAIN", "local")
 			env.Setenv("NO_COLOR", "1")
-			env.Setenv("GORACE", os.Getenv("GORACE")) // by default each process sleeps for a second at its end
+			env.Setenv("GORACE", os.Getenv("GORACE"))                                             // by default each process sleeps for a second at its end
 			env.Setenv("BIN", strings.Split(env.Getenv("PATH"), string(os.PathListSeparator))[0]) // where this command is
 			schemas, err := filepath.Abs("schema")
 			env.Setenv("SCHEMAS", schemas)
