@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
@@ -25,8 +23,8 @@ func newMan() *cobra.Command {
 			root := c.Root()
 			root.DisableAutoGenTag = true
 			header := func() *doc.GenManHeader {
-				epoch := time.Unix(0, 0).UTC() // the same text whenever it is made
-				return &doc.GenManHeader{Section: "1", Source: "amorsize " + version(), Manual: "Amorsize", Date: &epoch}
+				date := this().dated()
+				return &doc.GenManHeader{Section: "1", Source: "amorsize " + version(), Manual: "Amorsize", Date: &date}
 			}
 			if dir != "" {
 				if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -53,7 +51,7 @@ func newVersion() *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Printf("amorsize %s %s %s/%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := fmt.Println(this())
 			return err
 		},
 	}
