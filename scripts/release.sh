@@ -35,20 +35,20 @@ try() { # WHAT PROGRAM: it runs, and knows its version
 mkdir "$work/archive" "$work/deb" "$work/rpm"
 tar -xzf dist/amorsize_*_"linux_$arch".tar.gz -C "$work/archive"
 try archive "$work/archive/amorsize"
-[ "$(printf '1\n2\n3\n' | "$work/archive/amorsize" run -- echo {} | sort | tr -d '\n')" = 123 ]
+[ "$(printf '1\n2\n3\n' | "$work/archive/amorsize" run -- echo {} 2>/dev/null | sort | tr -d '\n')" = 123 ]
 
 if command -v dpkg-deb >/dev/null; then
   for package in dist/*_"linux_$arch".deb; do dpkg-deb -x "$package" "$work/deb"; done
   try deb "$work/deb/usr/bin/amorsize"
   "$work/deb/usr/bin/amorsize-remote" --help >/dev/null
   gunzip -t "$work"/deb/usr/share/man/man1/amorsize-run.1.gz
-  bash -c 'source "$1" && declare -F __start_amorsize' - "$work/deb/usr/share/bash-completion/completions/amorsize"
+  bash -c 'source "$1" && declare -F __start_amorsize >/dev/null' - "$work/deb/usr/share/bash-completion/completions/amorsize"
 fi
 if ! command -v rpm2cpio >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   { apt-get update -qq && apt-get install -y -qq rpm2cpio cpio; } >/dev/null 2>&1 || true # told below
 fi
 if command -v rpm2cpio >/dev/null && command -v cpio >/dev/null; then
-  for package in dist/*_"linux_$arch".rpm; do rpm2cpio "$package" | (cd "$work/rpm" && cpio -idm --quiet); done
+  for package in dist/*_"linux_$arch".rpm; do rpm2cpio "$package" | (cd "$work/rpm" && cpio -idm --quiet --no-absolute-filenames); done
   try rpm "$work/rpm/usr/bin/amorsize"
 else
   echo "nothing here unpacks rpm: not tried"

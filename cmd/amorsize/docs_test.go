@@ -60,7 +60,7 @@ func TestCommandLinesOfDocuments(t *testing.T) {
 	}
 	stand := "#!/bin/sh\nexit 0\n"
 	for _, name := range []string{"optipng", "convert"} {
-		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(stand), 0o700)) //nolint:gosec // a program
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(stand), 0o700))
 	}
 	environment := append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "AMORSIZE_HISTORY="+filepath.Join(dir, "history"),
 		"OPENAI_API_KEY=none", "GOBIN="+bin, "GOARCH=", "GOOS=") // a reader's shell: go refuses to install there for another machine

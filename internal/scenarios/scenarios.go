@@ -218,7 +218,7 @@ func steady(name string, calls, best int, d Demand, c conditions) Scenario {
 func changing(name string, d Demand, parts ...any) Scenario {
 	s := Scenario{Name: name, Demand: d}
 	for i := 0; i < len(parts); i += 2 {
-		phase := parts[i+1].(Phase)
+		phase := parts[i+1].(Phase) //nolint:gosec // they come in pairs
 		phase.From = s.Length
 		s.Phases = append(s.Phases, phase)
 		s.Length += parts[i].(time.Duration)

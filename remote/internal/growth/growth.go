@@ -79,7 +79,7 @@ type play struct {
 
 // Play plays.
 func Play(p Params) Figures {
-	g := &play{p: p, random: rand.New(rand.NewPCG(p.Seed, 1)), idle: p.Cores, begun: p.Length / 10} //nolint:gosec // not a secret
+	g := &play{p: p, random: rand.New(rand.NewPCG(p.Seed, 1)), idle: p.Cores, begun: p.Length / 10}
 	for range p.Workers {
 		w := &worker{play: g}
 		for range p.Slots {

@@ -129,7 +129,7 @@ func report(outs [][]byte) error {
 	for _, out := range outs {
 		all := make([]int64, len(out)/8)
 		for i := range all {
-			all[i] = int64(binary.LittleEndian.Uint64(out[8*i:])) //nolint:gosec // as it was written
+			all[i] = int64(binary.LittleEndian.Uint64(out[8*i:]))
 		}
 		trips += all[len(all)-1]
 		at = append(at, all[:len(all)-1]...)

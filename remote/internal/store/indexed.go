@@ -8,7 +8,7 @@ import (
 
 // Indexed is an item of a round above 0: chunks of those have items that do not follow each other.
 func Indexed(index int64, payload []byte) []byte {
-	return append(binary.AppendUvarint(nil, uint64(index)), payload...) //nolint:gosec // indices are not negative
+	return append(binary.AppendUvarint(nil, uint64(index)), payload...)
 }
 
 // Unindexed is the reverse of [Indexed].
@@ -17,5 +17,5 @@ func Unindexed(item []byte) (index int64, payload []byte, err error) {
 	if n <= 0 {
 		return 0, nil, frame.ErrBroken
 	}
-	return int64(i), item[n:], nil //nolint:gosec // as above
+	return int64(i), item[n:], nil
 }

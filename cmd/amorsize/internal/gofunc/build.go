@@ -261,7 +261,7 @@ const mostKept = 50
 // keep moves a harness to where it is kept, and the oldest ones away.
 func keep(path, kept string) error {
 	dir := filepath.Dir(kept)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // a program
 		return err
 	}
 	raw, err := os.ReadFile(path)
@@ -269,7 +269,7 @@ func keep(path, kept string) error {
 		return err
 	}
 	temporary := fmt.Sprintf("%s.%d", kept, os.Getpid())
-	if err := os.WriteFile(temporary, raw, 0o700); err != nil {
+	if err := os.WriteFile(temporary, raw, 0o700); err != nil { //nolint:gosec // a program
 		return err
 	}
 	if err := os.Rename(temporary, kept); err != nil {

@@ -111,14 +111,14 @@ func (f *Finished) Left(all iter.Seq[items.Item], skipped func()) iter.Seq[items
 func (f *Finished) skip(it known, in *input) bool {
 	has := func(n uint32) bool { return in.has(n, it.id) }
 	if r := f.over.several[it.id]; r != nil {
-		return r.take(uint32(it.N), has) //nolint:gosec // no input has more than that
+		return r.take(uint32(it.N), has)
 	}
 	n, there := f.over.one[it.id]
 	if !there {
 		return false
 	}
 	r := repeats{numbers: []uint32{n}}
-	over := r.take(uint32(it.N), has) //nolint:gosec // no input has more than that
+	over := r.take(uint32(it.N), has)
 	if over {
 		delete(f.over.one, it.id)
 	}

@@ -60,7 +60,7 @@ func (p *Past) add(line journal.Line) error {
 			p.Damaged++
 			return nil //nolint:nilerr // it is told
 		}
-		p.over(identity(id), uint32(n), ok) //nolint:gosec // no input has more than that
+		p.over(identity(id), uint32(n), ok)
 	case "end":
 		var end struct {
 			Summary struct {

@@ -149,7 +149,7 @@ func TestOpenRefuses(t *testing.T) {
 // TestOverwrite: a run that has ended makes room, and what is written then stands alone.
 func TestOverwrite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	require.NoError(t, os.WriteFile(path, nil, 0o644)) //nolint:gosec // that others may read it is the case
+	require.NoError(t, os.WriteFile(path, nil, 0o644))
 	writeTo(t, path, map[string][]bool{"a": {false}})
 	info, err := os.Stat(path)
 	require.NoError(t, err)

@@ -27,5 +27,5 @@ func tooLittle(at *syscall.Statfs_t, root bool) bool {
 	if root { // what is kept for it
 		free = at.Bfree
 	}
-	return at.Blocks > 0 && free < leastRoom/uint64(at.Bsize)+1 //nolint:gosec // the size of a block
+	return at.Blocks > 0 && free < leastRoom/uint64(at.Bsize)+1
 }

@@ -62,7 +62,7 @@ func newJar() (jar, error) {
 func (j jar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 	own := make([]*http.Cookie, len(cookies))
 	for i, c := range cookies {
-		of := *c
+		of := *c //nolint:gosec // a server's, kept as it set it
 		of.Domain = ""
 		own[i] = &of
 	}
