@@ -261,7 +261,7 @@ const mostKept = 50
 // keep moves a harness to where it is kept, and the oldest ones away.
 func keep(path, kept string) error {
 	dir := filepath.Dir(kept)
-	if err := os.MkdirAll(dir, 0o700); err != nil { //nolint:gosec // a program
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
 	raw, err := os.ReadFile(path)
