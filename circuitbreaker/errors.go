@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/amorsize/amorsize/internal/invalid"
+	"github.com/amorsize/amorsize/invalid"
 )
 
 // Sentinels, for errors.Is.

@@ -3,7 +3,7 @@ package concurrency
 import (
 	"time"
 
-	"github.com/amorsize/amorsize/internal/invalid"
+	"github.com/amorsize/amorsize/invalid"
 )
 
 // The defaults of a [Policy].

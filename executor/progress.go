@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/amorsize/amorsize/internal/histogram"
+	"github.com/amorsize/amorsize/histogram"
 )
 
 // Progress tells how far a run is, and how it goes, as of the call that it is passed to.

@@ -7,8 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/amorsize/amorsize/histogram"
 	"github.com/amorsize/amorsize/internal/answer"
-	"github.com/amorsize/amorsize/internal/histogram"
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 

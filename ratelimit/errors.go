@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/amorsize/amorsize/internal/answer"
-	"github.com/amorsize/amorsize/internal/invalid"
+	"github.com/amorsize/amorsize/invalid"
 )
 
 // Sentinels, for errors.Is.

@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/amorsize/amorsize/internal/invalid"
+	"github.com/amorsize/amorsize/invalid"
 )
 
 // The defaults of a [Policy].

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/amorsize/amorsize/internal/invalid"
+	"github.com/amorsize/amorsize/invalid"
 )
 
 // Sentinels, for errors.Is.

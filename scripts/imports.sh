@@ -65,7 +65,7 @@ done
 
 # What the core imports itself: the standard library, x/sync, gopsutil v3 and, for
 # percentiles, HdrHistogram (the standard library only).
-for package in . executor executor/internal/source executor/internal/sizing executor/internal/flight optimizer sampling ratelimit retry circuitbreaker concurrency transport journal amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback internal/invalid internal/jsontext internal/spillqueue internal/keyed internal/fifo internal/adaptive internal/hillclimb; do
+for package in . executor executor/internal/source executor/internal/sizing executor/internal/flight optimizer sampling ratelimit retry circuitbreaker concurrency transport journal amorsizetest internal/queueing internal/scenarios internal/clock internal/answer internal/callback invalid histogram internal/jsontext internal/spillqueue internal/keyed internal/fifo internal/adaptive internal/hillclimb; do
   [ -d "$package" ] || continue
   while read -r import; do
     case $import in

@@ -9,8 +9,8 @@ import (
 	"github.com/amorsize/amorsize/circuitbreaker"
 	"github.com/amorsize/amorsize/concurrency"
 	"github.com/amorsize/amorsize/internal/callback"
-	"github.com/amorsize/amorsize/internal/invalid"
 	"github.com/amorsize/amorsize/internal/keyed"
+	"github.com/amorsize/amorsize/invalid"
 	"github.com/amorsize/amorsize/ratelimit"
 	"github.com/amorsize/amorsize/retry"
 )

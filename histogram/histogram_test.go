@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/amorsize/amorsize/internal/histogram"
+	"github.com/amorsize/amorsize/histogram"
 )
 
 // What it says is what a list of the durations says, to 1 %.

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/amorsize/amorsize/internal/invalid"
+	"github.com/amorsize/amorsize/invalid"
 )
 
 func TestError(t *testing.T) {
