@@ -64,7 +64,8 @@ func TestCommandLinesOfDocuments(t *testing.T) {
 	}
 	environment := append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "AMORSIZE_HISTORY="+filepath.Join(dir, "history"),
 		"OPENAI_API_KEY=none", "GOBIN="+bin, "GOARCH=", "GOOS=") // a reader's shell: go refuses to install there for another machine
-	sh := func(line string) (string, error) {
+	sh := func(line string) string {
+		said := line
 		line = regexp.MustCompile(`https://api\.(example|openai)\.com|\bURL\b`).ReplaceAllString(line, service.URL)
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
 		cmd.Dir, cmd.Env = dir, environment
@@ -72,25 +73,33 @@ func TestCommandLinesOfDocuments(t *testing.T) {
 			cmd.Dir = "../.."
 		}
 		cmd.Stdin = strings.NewReader("1\n2\n3\n")
-		out, err := cmd.CombinedOutput()
-		return string(out), err
+		var out, errs strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		require.NoError(t, cmd.Run(), "%s\n%s%s", said, &out, &errs)
+		return out.String()
 	}
-	out, err := sh("amorsize run --log run.jsonl -- true {}")
-	require.NoError(t, err, out)
-	ran, excused, used := 0, 0, map[string]bool{}
-	for _, line := range commandLines(t) {
-		if part, why := excuse(line); why != "" {
-			excused++
-			used[part] = true
-			t.Logf("%s: %s", line, why)
-			continue
+	sh("amorsize run --log run.jsonl -- true {}")
+	ran, excused, compared, used := 0, 0, 0, map[string]bool{}
+	for _, lines := range commandLines(t) {
+		var out strings.Builder
+		for _, line := range lines.typed {
+			if part, why := excuse(line); why != "" {
+				excused++
+				used[part] = true
+				t.Logf("%s: %s", line, why)
+				continue
+			}
+			out.WriteString(sh(strings.Trim(line, "`")))
+			ran++
 		}
-		out, err := sh(strings.Trim(line, "`"))
-		require.NoError(t, err, "%s\n%s", line, out)
-		ran++
+		if lines.prints != "" && out.Len() > 0 {
+			require.Equal(t, guides.Normalized(lines.prints), guides.Normalized(out.String()), "%q", lines.typed)
+			compared++
+		}
 	}
 	require.Len(t, used, len(elsewhere), "reasons of lines that are no longer there")
-	t.Logf("command lines of the documents: %d run, %d not run here, for the reasons above", ran, excused)
+	require.Positive(t, compared)
+	t.Logf("command lines of the documents: %d run, the output of %d compared, %d not run here, for the reasons above", ran, compared, excused)
 }
 
 // excuse returns why a line is not run, "" if it is, and the first of the parts that say so.
@@ -103,8 +112,14 @@ func excuse(line string) (part, why string) {
 	return "", ""
 }
 
+// lines are command lines that stand together, and what the block of text behind them says that they print.
+type lines struct {
+	typed  []string
+	prints string
+}
+
 // commandLines are the lines of blocks for a shell, and what stands in backquotes and begins like a line of amorsize.
-func commandLines(t *testing.T) (lines []string) {
+func commandLines(t *testing.T) (found []lines) {
 	t.Helper()
 	pages, err := guides.Files("../..")
 	require.NoError(t, err)
@@ -112,26 +127,33 @@ func commandLines(t *testing.T) (lines []string) {
 		return filepath.Base(page) == "CHANGELOG.md" || filepath.Base(page) == "CONTRIBUTING.md" // what was, and what takes long
 	})
 	inline := regexp.MustCompile("`(ls [^`]*\\| )?amorsize (run|http|exec|profile|tune|watch|doctor|retry|report|history|worker|runs|man) ?[^`]*`")
-	for _, guide := range pages {
-		raw, err := os.ReadFile(guide)
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
 		require.NoError(t, err)
-		parts := strings.Split(string(raw), "```")
-		for i, part := range parts {
-			if i%2 == 0 {
-				lines = append(lines, inline.FindAllString(part, -1)...)
-				continue
+		prose := regexp.MustCompile("(?ms)^```.*?^```").ReplaceAllString(string(text), "")
+		found = append(found, lines{typed: inline.FindAllString(prose, -1)})
+		blocks, err := guides.Blocks(page)
+		require.NoError(t, err)
+		for i, block := range blocks {
+			of := lines{typed: typed(block)}
+			if i+1 < len(blocks) && blocks[i+1].Language == "text" {
+				of.prints = blocks[i+1].Text
 			}
-			language, body, _ := strings.Cut(part, "\n")
-			body = strings.ReplaceAll(body, "\\\n", "")
-			for line := range strings.Lines(body) {
-				line = strings.TrimSpace(line)
-				if line == "" || strings.HasPrefix(line, "#") {
-					continue
-				}
-				if language == "sh" || strings.HasPrefix(line, "amorsize ") && !strings.Contains(line, ":") || strings.HasPrefix(line, "amorsize http ") {
-					lines = append(lines, line)
-				}
-			}
+			found = append(found, of)
+		}
+	}
+	return found
+}
+
+// typed are the command lines of a block.
+func typed(block guides.Block) (lines []string) {
+	for line := range strings.Lines(strings.ReplaceAll(block.Text, "\\\n", "")) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if block.Language == "sh" || strings.HasPrefix(line, "amorsize ") && !strings.Contains(line, ":") || strings.HasPrefix(line, "amorsize http ") {
+			lines = append(lines, line)
 		}
 	}
 	return lines
