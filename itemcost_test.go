@@ -164,7 +164,7 @@ func TestCostByKey(t *testing.T) {
 
 // Neither a key nor a cost allocates anything per item.
 func TestItemPoliciesAllocateNothing(t *testing.T) {
-	limiters := ratelimit.MustNewKeyed[int](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 1_000_000}, 0) // a full bucket would be dropped
+	limiters := ratelimit.MustNewKeyed[int](ratelimit.Policy{RequestsPerSecond: 1, BurstSize: 100_000}, 0) // a full bucket would be dropped
 	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 1e9, BurstSize: 1e9})
 	measure := func(n int) float64 {
 		items := make([]int, n)
@@ -175,7 +175,7 @@ func TestItemPoliciesAllocateNothing(t *testing.T) {
 		})
 	}
 	measure(2000)
-	require.InDelta(t, 0, (measure(22_000)-measure(2000))/20_000, 0.02)
+	require.InDelta(t, 0, (measure(8000)-measure(2000))/6000, 0.05)
 }
 
 // An item that no bucket holds waits in the limiter's line, and one that never may be is
