@@ -11,13 +11,13 @@ import (
 	"github.com/amorsize/amorsize/retry"
 )
 
-// RegisterBatches is [RegisterContext] for a function that takes many items at once, as [amorsize.ExecuteBatches] does:
-// its batches are parts of a chunk. A worker runs one chunk of it after the other, each with as many batches at once
-// as pay, which is found anew for each. A batch that fails is a failure of each of its items.
+// RegisterBatches is [RegisterContext] for a function that takes many items at once, as [amorsize.ExecuteBatches]
+// does: its batches are parts of a chunk. A worker runs its chunks one after the other. The number of batches in
+// flight is measured again for each chunk. A batch that fails is a failure of each of its items.
 func RegisterBatches[T, R any](name string, fn func(context.Context, []T) ([]R, error), opts ...amorsize.Option) *Func[T, R] {
 	f := &Func[T, R]{id: name, batch: fn, opts: opts, in: JSON[T](), out: JSON[R]()}
 	if fn != nil {
-		// what the names, options and codecs are checked with; it is never called
+		// the name, options and codecs are checked with it; it is never called
 		f.fn = func(context.Context, T) (r R, err error) { return r, errors.New("remote: a function of batches") }
 	}
 	f.invalid = f.validate()
@@ -69,7 +69,7 @@ func (b *batches[T, R]) work(ctx context.Context, c store.Chunk) (store.Done, er
 	return done, nil
 }
 
-// guarded has a panic be the batch's failure.
+// guarded turns a panic into the batch's failure.
 func (b *batches[T, R]) guarded(ctx context.Context, items []T) (out []R, err error) {
 	panicked := true
 	out, err = guard(func() ([]R, error) {
@@ -118,7 +118,7 @@ func failureOf(failures []error, n int) error {
 	}
 	var batch *amorsize.BatchError
 	if errors.As(failures[at], &batch) {
-		return batch.Err // its index is that in the chunk, which means nothing to anybody
+		return batch.Err // its index is that in the chunk, which means nothing to the caller
 	}
 	return failures[at]
 }

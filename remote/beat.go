@@ -9,18 +9,18 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// When a chunk is taken for what ends processes.
+// crashes is when a chunk counts as one that ends processes.
 var crashes = store.Crashes{Quarantine: 2, Dead: 2}
 
-// strayEvery is how many heartbeats there are between two looks for jobs that nobody has.
+// strayEvery is how many heartbeats there are between two searches for lost jobs.
 const strayEvery = 5
 
-// beat says that this worker is alive, and gives the chunks of others that are not to those who are.
+// beat reports that this worker is alive, and gives the chunks of dead workers to live ones.
 func (c *crew) beat(ctx context.Context) {
 	var suspects map[int64]bool
 	var ghosts []string
 	for n := 1; ; n++ {
-		wait := c.cfg.Heartbeat - c.cfg.Heartbeat/10 + rand.N(c.cfg.Heartbeat/5) // or all would come at once
+		wait := c.cfg.Heartbeat - c.cfg.Heartbeat/10 + rand.N(c.cfg.Heartbeat/5) // or all workers would beat at the same time
 		select {
 		case <-ctx.Done():
 			return
@@ -57,7 +57,7 @@ func (c *Cluster) reap(ctx context.Context) {
 	}
 }
 
-// ghosts buries workers that have jobs and are not known, twice in a row: they ended without being able to say so.
+// ghosts buries workers that have jobs but were unknown twice in a row: they ended without signing off.
 func (c *crew) ghosts(ctx context.Context, before []string) []string {
 	now, err := c.store.Ghosts(ctx)
 	if err != nil {
@@ -73,8 +73,8 @@ func (c *crew) ghosts(ctx context.Context, before []string) []string {
 	return now
 }
 
-// strays looks for jobs that got lost: those that River takes for running here, twice in a row, and chunks without
-// a job. Neither happens unless the database was away for long.
+// strays looks for lost jobs: jobs that River thinks are running here, twice in a row, and chunks without a job.
+// Neither happens unless the database was away for long.
 func (c *crew) strays(ctx context.Context, suspects map[int64]bool) map[int64]bool {
 	now := map[int64]bool{}
 	freed, err := c.store.Strays(ctx, c.me.ID, func(id int64) bool {
@@ -84,7 +84,7 @@ func (c *crew) strays(ctx context.Context, suspects map[int64]bool) map[int64]bo
 			return true
 		}
 		now[id] = true
-		return !suspects[id] // fetched a moment ago, perhaps
+		return !suspects[id] // it may have been fetched a moment ago
 	})
 	if err != nil || freed > 0 {
 		c.log.WarnContext(ctx, "lost jobs are run again", "jobs", freed, "error", err)

@@ -11,12 +11,12 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// SharedBreaker is a circuit breaker of this process that opens too when one of that name has opened in another. It
-// is a policy for [amorsize.WithPolicies] and safe for concurrent use.
+// SharedBreaker is a circuit breaker of this process that also opens when one of the same name has opened in
+// another process. It is a policy for [amorsize.WithPolicies] and safe for concurrent use.
 //
-// Each process counts its own calls, since a question to the database for each would cost more than the call. When
-// a breaker opens it says so in the database, and the others see it within a heartbeat; they are open for as long as
-// that one is, then go on with their own.
+// Each process counts its own calls, since a query to the database for each would cost more than the call. A
+// breaker that opens writes that to the database, and the others see it within a heartbeat. They are open for as
+// long as that one is, then continue with their own state.
 type SharedBreaker struct {
 	name string
 	own  *circuitbreaker.Breaker
@@ -27,8 +27,8 @@ type SharedBreaker struct {
 	lock   sync.Mutex
 	looked time.Time
 	opened time.Time
-	until  time.Time // of another process's
-	mine   bool      // it is open because of this process
+	until  time.Time // of another process's breaker
+	mine   bool      // the breaker is open because of this process
 }
 
 // breakers is the database's part.
@@ -37,7 +37,7 @@ type breakers interface {
 	Breaker(ctx context.Context, name string) (store.Breaker, error)
 }
 
-// Breaker returns a circuit breaker that opens for all processes which have one of that name.
+// Breaker returns a circuit breaker that opens for all processes that have one of that name.
 func Breaker(cluster *Cluster, name string, policy circuitbreaker.Policy) (*SharedBreaker, error) {
 	return newBreaker(cluster.store, cluster.cfg.Heartbeat, name, policy)
 }
@@ -62,7 +62,7 @@ func newBreaker(rows breakers, beat time.Duration, name string, policy circuitbr
 	return b, err
 }
 
-// tell has the others open.
+// tell makes the breakers of other processes open.
 func (b *SharedBreaker) tell(reason string) {
 	open := b.p.OpenFor
 	if open == 0 {
@@ -70,13 +70,13 @@ func (b *SharedBreaker) tell(reason string) {
 	}
 	ctx, stop := context.WithTimeout(context.Background(), tripTime)
 	defer stop()
-	_ = b.rows.OpenBreaker(ctx, b.name, open, reason) // this process's is open all the same
+	_ = b.rows.OpenBreaker(ctx, b.name, open, reason) // this process's breaker is open in any case
 	b.lock.Lock()
 	defer b.lock.Unlock()
 	b.mine = true
 }
 
-// Do makes a call unless the breaker is open, here or elsewhere: then it waits or fails, as the policy has it.
+// Do makes a call unless the breaker is open, here or elsewhere: then it waits or fails, as the policy says.
 func (b *SharedBreaker) Do(ctx context.Context, call func(context.Context) error) error {
 	b.look(ctx)
 	if err := b.elsewhere(ctx); err != nil {
@@ -85,7 +85,7 @@ func (b *SharedBreaker) Do(ctx context.Context, call func(context.Context) error
 	return b.own.Do(ctx, call)
 }
 
-// State is that of this process's breaker, or open if another one's is.
+// State is the state of this process's breaker, or open if another process's is.
 func (b *SharedBreaker) State() circuitbreaker.State {
 	b.lock.Lock()
 	defer b.lock.Unlock()
@@ -95,7 +95,7 @@ func (b *SharedBreaker) State() circuitbreaker.State {
 	return b.own.State()
 }
 
-// look asks the database once in a heartbeat; one call does, the others go on.
+// look queries the database once per heartbeat; one call does it, the others go on.
 func (b *SharedBreaker) look(ctx context.Context) {
 	b.lock.Lock()
 	if !b.looked.IsZero() && time.Since(b.looked) < b.beat {
@@ -152,7 +152,7 @@ func (b *SharedBreaker) elsewhere(ctx context.Context) error {
 	}
 }
 
-// toldBreaker is a breaker as runs tell of it.
+// toldBreaker is a breaker as runs report it.
 type toldBreaker SharedBreaker
 
 // Kind implements [waiting.Policy].

@@ -17,12 +17,12 @@ type Codec[T any] struct {
 	Name   string
 	Encode func(T) ([]byte, error)
 	Decode func([]byte) (T, error)
-	// DecodeAll decodes many at once, where that takes less time than one after the other; nil if it doesn't. If it
-	// fails they are decoded one after the other.
+	// DecodeAll decodes many at once, where that takes less time than decoding one after the other; nil if it
+	// doesn't. If it fails, they are decoded one after the other.
 	DecodeAll func([][]byte) ([]T, error)
 }
 
-// JSON is the codec of functions that name none: encoding/json.
+// JSON is the default codec of functions: encoding/json.
 func JSON[T any]() Codec[T] {
 	return Codec[T]{
 		Name:   "json",
@@ -50,7 +50,7 @@ func total(all [][]byte) (bytes int) {
 	return bytes
 }
 
-// all decodes; wrong says what is wrong with those that cannot be.
+// all decodes all values; wrong has the errors of those that cannot be decoded.
 func (c Codec[T]) all(encoded [][]byte) (values []T, wrong map[int]error) {
 	if c.DecodeAll != nil {
 		values, err := guard(func() ([]T, error) { return c.DecodeAll(encoded) })
@@ -71,7 +71,7 @@ func (c Codec[T]) all(encoded [][]byte) (values []T, wrong map[int]error) {
 	return values, wrong
 }
 
-// guard has a panic of code that is not ours be an error.
+// guard turns a panic of code that is not ours into an error.
 func guard[V any](call func() (V, error)) (v V, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -81,13 +81,13 @@ func guard[V any](call func() (V, error)) (v V, err error) {
 	return call()
 }
 
-// signature describes types as far as it matters for what was encoded: a program whose types have changed since a
-// run was submitted would read its items wrongly, without an error.
+// signature describes types as far as it matters for the encoding: a program whose types have changed since a run
+// was submitted would read its items wrongly, without an error.
 func signature[T, R any](in Codec[T], out Codec[R]) string {
 	return in.Name + " " + describe(reflect.TypeFor[T](), nil) + " → " + out.Name + " " + describe(reflect.TypeFor[R](), nil)
 }
 
-// describe spells a type out, but for those within itself.
+// describe spells a type out, except types that contain it.
 func describe(t reflect.Type, within []reflect.Type) string {
 	if slices.Contains(within, t) {
 		return t.String()
@@ -106,7 +106,7 @@ func describe(t reflect.Type, within []reflect.Type) string {
 			}
 			fields = append(fields, f.Name+" "+describe(f.Type, within)+tag)
 		}
-		if len(fields) == 0 { // as time.Time: what it is encoded as is its own affair
+		if len(fields) == 0 { // like time.Time: it defines its own encoding
 			return t.String()
 		}
 		return "{" + strings.Join(fields, "; ") + "}"

@@ -10,8 +10,8 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// committer writes results of chunks that end at about the same time in one transaction: a commit costs a wait for
-// the disk, whatever is in it. Whoever comes while one is under way waits for the next.
+// committer writes results of chunks that end at about the same time in one transaction: a commit waits for the
+// disk, whatever its size. A result that arrives during a commit waits for the next one.
 type committer struct {
 	store *store.Store
 
@@ -26,7 +26,7 @@ type pending struct {
 	accepted bool
 	err      error
 	ready    chan struct{} // written, or err
-	lead     chan struct{} // this one is to write what waits
+	lead     chan struct{} // this one is to write the waiting results
 }
 
 // most is how many chunks a transaction has at most.
@@ -51,7 +51,7 @@ func (c *committer) put(ctx context.Context, done store.Done) (accepted bool, er
 	return p.accepted, p.err
 }
 
-// write commits what waits, and has the next one do the rest.
+// write commits the waiting results, and makes the next one write the rest.
 func (c *committer) write(ctx context.Context) {
 	c.lock.Lock()
 	group := c.waiting[:min(len(c.waiting), most)]
@@ -66,7 +66,7 @@ func (c *committer) write(ctx context.Context) {
 		switch {
 		case err == nil:
 			p.accepted = accepted[i]
-		case len(group) > 1: // what is wrong with one is not the others' affair
+		case len(group) > 1: // an error of one must not affect the others
 			var alone []bool
 			if alone, p.err = c.store.Commit(ctx, all[i:i+1]); p.err == nil {
 				p.accepted = alone[0]
@@ -83,12 +83,12 @@ func (c *committer) write(ctx context.Context) {
 	}
 }
 
-// answers is how long the database may take for a question: a server that hangs, or a network that was cut, says
+// answers is how long the database may take for a query: a server that hangs, or a network that was cut, says
 // nothing at all.
 const answers = 30 * time.Second
 
-// patiently calls the database until it answers, or ctx ends: it may be away for a while, and everything that was
-// done would be done again.
+// patiently calls the database until it answers, or ctx ends. The database may be away for a while, and giving up
+// would mean doing all the work again.
 func patiently(ctx context.Context, log *slog.Logger, what string, call func(context.Context) error) error {
 	const longest = 2 * time.Second
 	said := false

@@ -20,32 +20,32 @@ const (
 	DefaultConnections = 8
 )
 
-// Config is how to use a cluster. The zero value is useful, and is what [Open] uses; programs of one cluster
-// should have the same.
+// Config is how to use a cluster. The zero value is useful, and is what [Open] uses. All programs of a cluster
+// should use the same settings.
 type Config struct {
-	// Schema is where in a PostgreSQL the tables are; "amorsize" if it is empty.
+	// Schema is the schema of the tables in a PostgreSQL; "amorsize" if it is empty.
 	Schema string
-	// Heartbeat is how often a worker says that it is alive, 100 ms at least; [DefaultHeartbeat] if 0. DeadAfter is
-	// when it is considered dead, and its chunks are given to others: twice the heartbeat at least,
-	// [DefaultDeadAfter] if 0. Machines that are paused now and then, as virtual ones are, want 15 s.
+	// Heartbeat is how often a worker reports that it is alive, at least 100 ms; [DefaultHeartbeat] if 0. DeadAfter
+	// is when a silent worker is considered dead, and its chunks are given to others: at least twice the heartbeat,
+	// [DefaultDeadAfter] if 0. Use 15 s for machines that are paused at times, as virtual ones are.
 	Heartbeat, DeadAfter time.Duration
 	// ChunkTime is how long a worker should be busy with a chunk, 10 ms to 10 s; [DefaultChunkTime] if 0. With
-	// hundreds of workers it is more than that, as the database demands.
+	// hundreds of workers it is longer, as the database requires.
 	ChunkTime time.Duration
-	// Grace is how long items under way may take when a worker is stopped, until their contexts end;
-	// [DefaultGrace] if 0. Items that were not begun are given to others at once.
+	// Grace is how long items in flight may take when a worker is stopped, until their contexts end; [DefaultGrace]
+	// if 0. Items that have not begun are given to others at once.
 	Grace time.Duration
-	// MaxItemBytes and MaxResultBytes bound what an item and a result take, encoded: [DefaultItemBytes] and
-	// [DefaultResultBytes] if 0, up to 64 MiB. A larger item is refused when it is submitted; a larger result is
-	// a failure of its item.
+	// MaxItemBytes and MaxResultBytes bound the encoded size of an item and a result: [DefaultItemBytes] and
+	// [DefaultResultBytes] if 0, up to 64 MiB. A larger item is refused at submission; a larger result is a failure
+	// of its item.
 	MaxItemBytes, MaxResultBytes int
-	// Connections is how many connections to a PostgreSQL a process has at most, 4 at least; [DefaultConnections]
-	// if 0.
+	// Connections is the maximum number of connections of a process to a PostgreSQL, at least 4;
+	// [DefaultConnections] if 0.
 	Connections int
-	// Full has every commit to SQLite on the disk before it counts. Without it a process that is killed loses
-	// nothing; when the power goes, the last commits may be undone, and their items are run again.
+	// Full writes every commit to SQLite to the disk before it counts. Without it a killed process loses nothing;
+	// after a power failure, the last commits may be undone, and their items are run again.
 	Full bool
-	// Logger is told what a worker does about crashes and failures of the database; [slog.Default] if nil.
+	// Logger logs how a worker handles crashes and failures of the database; [slog.Default] if nil.
 	Logger *slog.Logger
 
 	wall func() time.Time // this machine's clock, for tests; time.Now if nil
@@ -92,7 +92,7 @@ func defaults[T comparable](setting *T, value T) {
 	}
 }
 
-// Cluster is a database that runs are kept in and that workers get their work from. It is safe for concurrent use.
+// Cluster is a database that keeps runs and gives work to workers. It is safe for concurrent use.
 type Cluster struct {
 	cfg    Config
 	store  *store.Store
@@ -105,9 +105,9 @@ type Cluster struct {
 //	sqlite:runs.db                    a file, and no server; for the processes of one machine
 //	postgres://user@host/database     for any number of machines; a connection string of pgx
 //
-// It makes the tables if there are none. Those of another version it refuses, with [ErrVersion]; see [Migrate]. While
-// the database cannot be reached it waits, and says so to the logger, until ctx ends; an address, a user or a database that
-// does not exist is an error at once.
+// It creates the tables if there are none. It refuses tables of another version, with [ErrVersion]; see [Migrate].
+// While the database cannot be reached it waits, and logs that, until ctx ends. An address, a user or a database
+// that does not exist is an error at once.
 func Open(ctx context.Context, url string) (*Cluster, error) { return Config{}.Open(ctx, url) }
 
 // Open connects to a database with these settings; see the function [Open].
@@ -123,8 +123,8 @@ func (c Config) Open(ctx context.Context, url string) (*Cluster, error) {
 	return cluster, nil
 }
 
-// Migrate brings the tables of a database to the version that this program needs, and makes them where there are
-// none. Programs of the version before should be stopped.
+// Migrate brings the tables of a database to the version that this program needs, and creates them if there are
+// none. Stop programs of the previous version first.
 func Migrate(ctx context.Context, url string) error { return Config{}.Migrate(ctx, url) }
 
 // Migrate migrates with these settings; see the function [Migrate].
@@ -154,7 +154,7 @@ func (c Config) connect(ctx context.Context, url string) (*Cluster, error) {
 // Close ends the connections. Workers and loops over results must have ended.
 func (c *Cluster) Close() { c.store.Close() }
 
-// news tells those in this process who wait that something was committed.
+// news tells waiting goroutines of this process that something was committed.
 type news struct {
 	lock sync.Mutex
 	next chan struct{}

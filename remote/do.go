@@ -11,7 +11,7 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// soon is when a job is tried again that this worker cannot do: another may.
+// soon is when a job that this worker cannot do is tried again: another worker may be able to.
 const soon = 5 * time.Second
 
 // do works the chunk of a job.
@@ -19,7 +19,7 @@ func (c *crew) do(ctx context.Context, job store.Job, id int64) (done bool, agai
 	c.mark(id, job.Run, true)
 	defer c.mark(id, job.Run, false)
 	defer func() {
-		if p := recover(); p != nil { // a mistake of ours, and not the job's
+		if p := recover(); p != nil { // our mistake, not the job's
 			c.log.ErrorContext(ctx, "a chunk failed", "run", c.called(job.Run), "panic", p, "stack", string(debug.Stack()))
 			done, again = false, soon
 		}
@@ -33,7 +33,7 @@ func (c *crew) do(ctx context.Context, job store.Job, id int64) (done bool, agai
 	if err != nil {
 		return false, 0
 	}
-	if !there { // it is done, or its run was canceled
+	if !there { // the chunk is done, or its run was canceled
 		return true, 0
 	}
 	pipe, err := c.pipe(c.items, job.Run)
@@ -50,21 +50,22 @@ func (c *crew) do(ctx context.Context, job store.Job, id int64) (done bool, agai
 	return c.keep(context.WithoutCancel(ctx), result)
 }
 
-// decline leaves a chunk to others, at once if this worker is being stopped.
+// decline leaves a chunk to other workers, at once if this worker is being stopped.
 func (c *crew) decline(ctx context.Context, job store.Job, err error) (again time.Duration) {
 	switch {
 	case errors.Is(err, errGivenBack):
 		return 0
 	case errors.Is(err, errEnough):
-		return goneFor/3 + rand.N(goneFor/3) // or this worker would have it again at once
+		return goneFor/3 + rand.N(goneFor/3) // or this worker would get it again at once
 	}
 	c.log.WarnContext(ctx, "chunk not run here, left to other workers", "run", c.called(job.Run), "from", job.Start, "error", err)
 	return soon
 }
 
-// keep writes a result down.
+// keep writes a result to the database.
 func (c *crew) keep(ctx context.Context, result store.Done) (done bool, again time.Duration) {
-	// When the database is away a worker that is stopped does not wait for it for ever: what is not written is done again.
+	// When the database is away, a stopped worker does not wait forever: results that are not written are computed
+	// again.
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(c.items, func() { time.AfterFunc(c.cfg.Heartbeat, stop) })()
@@ -77,8 +78,8 @@ func (c *crew) keep(ctx context.Context, result store.Done) (done bool, again ti
 	case err != nil:
 		return false, 0
 	case !accepted:
-		// Somebody else has the chunk, since this worker was considered dead, or has done it. Should that one die
-		// too, the job is needed still; if not, it is done by then.
+		// Another worker has the chunk, since this worker was considered dead, or has done it. If that worker dies
+		// too, the job is still needed; if not, the job is done by then.
 		c.log.WarnContext(ctx, "result discarded: the chunk was reassigned to another worker, or its run was canceled", "run", c.called(result.Run), "from", result.Start)
 		return false, 2 * c.cfg.DeadAfter
 	}
@@ -93,7 +94,7 @@ func (c *crew) mark(id int64, run string, busy bool) {
 		if q.seen = time.Now(); busy {
 			q.under++
 		} else {
-			q.under = max(0, q.under-1) // it may have been begun anew meanwhile
+			q.under = max(0, q.under-1) // it may have been started again meanwhile
 		}
 	}
 	if busy {
@@ -103,7 +104,7 @@ func (c *crew) mark(id int64, run string, busy bool) {
 	}
 }
 
-// pipe returns that of a run's function.
+// pipe returns the pipe of a run's function.
 func (c *crew) pipe(ctx context.Context, run string) (pipe, error) {
 	name, known := c.functionOf(run)
 	if !known { // a chunk in quarantine, of a run that is not followed yet
@@ -134,7 +135,7 @@ func (c *crew) pipe(ctx context.Context, run string) (pipe, error) {
 	return p, nil
 }
 
-// called is what the user calls a run.
+// called is the user's name for a run.
 func (c *crew) called(run string) string {
 	c.lock.Lock()
 	defer c.lock.Unlock()

@@ -36,7 +36,7 @@ func (e *ConfigError) Error() string {
 // Unwrap returns [ErrConfig].
 func (e *ConfigError) Unwrap() error { return ErrConfig }
 
-// RunError is why something that was asked of a run was not done.
+// RunError is the reason why an operation on a run was not done.
 type RunError struct {
 	Run string
 	Err error
@@ -48,7 +48,7 @@ func (e *RunError) Error() string { return fmt.Sprintf("remote: run %s: %v", e.R
 func (e *RunError) Unwrap() error { return e.Err }
 
 // ItemError is an item that failed on a worker, after all attempts that the function's policies make: it is
-// [ErrFailed]. Of the error there is what it said, since errors do not travel.
+// [ErrFailed]. It has only the text of the error, since errors do not travel.
 type ItemError struct {
 	Run      string
 	Index    int
@@ -63,7 +63,7 @@ func (e *ItemError) Error() string {
 // Unwrap returns [ErrFailed].
 func (e *ItemError) Unwrap() error { return ErrFailed }
 
-// failed says what was tried.
+// failed adds what was tried.
 func failed(what string, err error) error {
 	if err == nil {
 		return nil
@@ -71,7 +71,7 @@ func failed(what string, err error) error {
 	return fmt.Errorf("remote: %s: %w", what, err)
 }
 
-// quiet is a logger for River: its warnings and errors, and not when it starts.
+// quiet is a logger for River that passes warnings and errors only, not its start.
 func quiet(log *slog.Logger) *slog.Logger { return slog.New(warnings{log.Handler()}) }
 
 type warnings struct{ slog.Handler }
@@ -86,7 +86,7 @@ func (h warnings) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (h warnings) WithGroup(name string) slog.Handler { return warnings{h.Handler.WithGroup(name)} }
 
-// lasting says that to try again would not help.
+// lasting says that another attempt would not help.
 func lasting(err error) bool {
 	for _, known := range []error{store.ErrNoRun, store.ErrCursor, store.ErrVersion, store.ErrURL, ErrConfig} {
 		if errors.Is(err, known) {

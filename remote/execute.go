@@ -7,7 +7,7 @@ import (
 	"sync"
 )
 
-// FailedError says how many items of [Func.Execute] failed; it is the first of their errors too.
+// FailedError says how many items of [Func.Execute] failed; it also wraps the first of their errors.
 type FailedError struct {
 	Run    string
 	Failed int
@@ -21,10 +21,10 @@ func (e *FailedError) Error() string {
 // Unwrap returns the first item's error.
 func (e *FailedError) Unwrap() error { return e.First }
 
-// Execute submits items, works them in this process along with all other workers of the cluster, and returns the
-// results in order, as the in-process call does. Items that failed have a zero value, and make a [*FailedError].
+// Execute submits items, works them in this process and in all other workers of the cluster, and returns the
+// results in order, like the in-process call. Failed items have a zero value, and cause a [*FailedError].
 //
-// With a [RunID] it goes on where an earlier call was ended, and the run's rows stay; without, they are removed at
+// With a [RunID] it continues where an earlier call ended, and the run's rows stay; without, they are removed at
 // the end. On one machine it cannot be faster than [amorsize.Execute]: an item costs some microseconds on its way
 // through the database.
 func (f *Func[T, R]) Execute(ctx context.Context, cluster *Cluster, items []T, opts ...SubmitOption) ([]R, error) {
@@ -49,7 +49,7 @@ func (f *Func[T, R]) Execute(ctx context.Context, cluster *Cluster, items []T, o
 	})
 	out, err := f.through(working, cluster, items, append(slices.Clone(opts), RunID(how.id), Total(len(items))))
 	if problem := context.Cause(working); err != nil && problem != nil {
-		err = problem // the worker's, or why ctx ended
+		err = problem // the worker's error, or why ctx ended
 	}
 	stop(nil)
 	worker.Wait()

@@ -19,7 +19,7 @@ type WorkerInfo struct {
 	Functions []string
 	Started   time.Time
 	Seen      time.Time     // when it last said that it is alive
-	Skew      time.Duration // its clock less the database's; nothing depends on it
+	Skew      time.Duration // its clock minus the database's; nothing depends on it
 }
 
 // Workers returns the workers that are considered alive.
@@ -35,17 +35,18 @@ func (c *Cluster) Workers(ctx context.Context) ([]WorkerInfo, error) {
 	return all, nil
 }
 
-// Finding is something that [Cluster.Doctor] has looked at.
+// Finding is one thing that [Cluster.Doctor] has checked.
 type Finding struct {
 	What string
 	OK   bool
 	Says string
 }
 
-// maxSkew is from where on a clock is told of: logs of two machines cannot be compared any more.
+// maxSkew is the clock skew that is reported: beyond it, logs of two machines cannot be compared.
 const maxSkew = 5 * time.Second
 
-// Doctor looks at the database, the workers and the runs, and says what it found. An error is of the database.
+// Doctor checks the database, the workers and the runs, and returns its findings. An error is an error of the
+// database.
 func (c *Cluster) Doctor(ctx context.Context) ([]Finding, error) {
 	begun := time.Now()
 	now, err := c.store.Ping(ctx)
@@ -120,8 +121,8 @@ func (c *Cluster) ofRuns(ctx context.Context) (found []Finding, err error) {
 	return found, err
 }
 
-// River returns the client of the engine beneath, of whichever database this is, the other one nil: for River's own
-// tools, as its web interface is. It works no jobs. Jobs and queues are this package's: look, and leave them alone.
+// River returns the client of River for this database; the other client is nil. It is for River's own tools, such
+// as its web interface. It works no jobs. Jobs and queues belong to this package: read them, never change them.
 func (c *Cluster) River() (postgresql *river.Client[pgx.Tx], sqlite *river.Client[*sql.Tx]) {
 	return c.store.Clients()
 }

@@ -9,21 +9,21 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// queue is a run's, that this worker fetches of.
+// queue is a run's queue, from which this worker fetches.
 type queue struct {
 	run      store.Run
 	function string
 	slots    int
-	leaving  bool      // no further chunk is fetched; others are under way
+	leaving  bool      // no further chunk is fetched; others are in flight
 	seen     time.Time // when a chunk of it was last begun or ended
-	under    int       // chunks under way
+	under    int       // chunks in flight
 }
 
-// lookAgain is how often a worker looks for runs that have come or gone.
+// lookAgain is how often a worker looks for new and removed runs.
 const lookAgain = time.Second
 
-// follow fetches of the queues of runs that this worker can do, each of its own, so that a run of a million items
-// does not hold up one of ten.
+// follow fetches from the queues of the runs that this worker can do. Each run has its own queue, so that a run of
+// a million items does not delay one of ten.
 func (c *crew) follow(ctx context.Context) {
 	for ctx.Err() == nil {
 		news := c.news.wait() // before the look, or it would be missed
@@ -39,7 +39,7 @@ func (c *crew) follow(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 		case <-news:
-			select { // commits come in crowds
+			select { // many commits come at once
 			case <-ctx.Done():
 			case <-time.After(lookAgain / 20):
 			}
@@ -49,8 +49,8 @@ func (c *crew) follow(ctx context.Context) {
 	}
 }
 
-// adjust begins with runs that are new, leaves those that are over or paused, and has as many chunks at once of the
-// others as keep this worker busy.
+// adjust starts new runs and leaves runs that have ended or are paused. For the others it keeps as many chunks at
+// once as keep this worker busy.
 func (c *crew) adjust(ctx context.Context, runs []store.Run) {
 	open := map[string]bool{}
 	for _, r := range runs {
@@ -60,7 +60,7 @@ func (c *crew) adjust(ctx context.Context, runs []store.Run) {
 		if err := c.suits(r); err != nil {
 			if r.Problem == "" {
 				c.log.ErrorContext(ctx, "run not worked here, left to other workers", "run", r.ID, "error", err)
-				_ = c.store.SetProblem(ctx, r.Key, err.Error()) // told again with the next look
+				_ = c.store.SetProblem(ctx, r.Key, err.Error()) // reported again with the next look
 			}
 			continue
 		}
@@ -86,7 +86,7 @@ func (c *crew) followed() map[string]*queue {
 const (
 	// change is how far off the number of slots must be before it is worth to change it: the queue must run dry.
 	change = 2
-	// stale is when a queue that has chunks, and of which nothing was worked, is taken for broken and begun anew.
+	// stale is when a queue that has chunks, of which none was worked, counts as broken and is started again.
 	stale = 30 * time.Second
 )
 
@@ -106,21 +106,22 @@ func (c *crew) begin(ctx context.Context, r store.Run) {
 	q = &queue{run: r, function: r.Function, slots: slots, seen: time.Now()}
 	if err := c.fetch.Add(r.Key, slots); err != nil {
 		c.log.WarnContext(ctx, "cannot fetch from a run's queue, retrying", "run", r.ID, "error", err)
-		q.leaving = true // River knows the queue by now, and does not fetch of it
+		q.leaving = true // River knows the queue by now, and does not fetch from it
 	}
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	c.queues[r.Key] = q
 }
 
-// silent says that nothing has come of a queue for long.
+// silent says that a queue has produced nothing for long.
 func (c *crew) silent(q *queue) bool {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	return q.under == 0 && time.Since(q.seen) > stale
 }
 
-// slots is how many chunks of a run this worker should have at once, how long one takes, and whether there are some.
+// slots is how many chunks of a run this worker should have at once, how long one takes, and whether there are
+// any.
 func (c *crew) slots(ctx context.Context, r store.Run) (slots int, dry time.Duration, some bool) {
 	c.lock.Lock()
 	p := c.pipes[r.Function]
@@ -144,8 +145,8 @@ func (c *crew) slots(ctx context.Context, r store.Run) (slots int, dry time.Dura
 	return chunking.Slots(rate, items, c.cfg.ChunkTime, c.settings.MaxChunks), dry, items > 0
 }
 
-// leave fetches of a queue no more. It does not wait for chunks under way, which may take long, and looks again with
-// the next look at all runs.
+// leave stops fetching from a queue. It does not wait for chunks in flight, which may take long: the next look at
+// all runs checks again.
 func (c *crew) leave(ctx context.Context, q *queue) {
 	soon, stop := context.WithTimeout(ctx, lookAgain/10)
 	defer stop()

@@ -6,8 +6,8 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// gaps are the items whose outcomes were not visited: all from next on, and, if order does not matter, those that
-// were jumped over.
+// gaps are the items whose outcomes were not visited: all from next on, and, if order does not matter, the skipped
+// ones.
 type gaps struct {
 	ordered bool
 	from    int64 // the first that is wanted

@@ -18,7 +18,7 @@ func (l *SharedLimiter) take(ctx context.Context, w *sharedWait) (due time.Time,
 		return due, nil
 	}
 	if l.left > 0 && l.idle() > LeaseTime {
-		l.left, l.size = 0, 1 // nobody wanted them when they were due
+		l.left, l.size = 0, 1 // no call wanted them when they were due
 	}
 	if next := l.after(l.next); l.left == 0 && l.policy.OnLimit == ratelimit.Reject && next.After(time.Now().Add(lead)) {
 		return due, &ratelimit.ExceededError{RetryAfter: time.Until(next)}
@@ -50,7 +50,7 @@ func (l *SharedLimiter) enter(ctx context.Context, w *sharedWait) error {
 	}
 }
 
-// idle is for how long the next token could have been spent.
+// idle is how long ago the next token could have been spent.
 func (l *SharedLimiter) idle() time.Duration {
 	if l.next.Before(l.got) {
 		return time.Since(l.got)
@@ -58,7 +58,7 @@ func (l *SharedLimiter) idle() time.Duration {
 	return time.Since(l.next)
 }
 
-// returned takes a token that somebody had, and could not wait for.
+// returned takes a token that another call had taken but could not wait for.
 func (l *SharedLimiter) returned() (due time.Time, ok bool) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -80,10 +80,10 @@ func (l *SharedLimiter) giveBack(due time.Time) {
 	l.back = append(l.back, due)
 }
 
-// lead is how long before the end of a lease the next one is taken: a trip to the database, with room.
+// lead is how long before the end of a lease the next one is taken: a round trip to the database, with room.
 const lead = 50 * time.Millisecond
 
-// lease takes tokens of the row. Leases that are spent in time grow.
+// lease takes tokens from the row. Leases that are spent in time grow.
 func (l *SharedLimiter) lease(ctx context.Context, w *sharedWait) error {
 	most := max(1, int(LeaseTime/l.interval))
 	if !l.next.IsZero() {
@@ -92,7 +92,7 @@ func (l *SharedLimiter) lease(ctx context.Context, w *sharedWait) error {
 		} else {
 			l.size = 1
 		}
-		// not before the last lease is nearly spent, or a process would have the row's next hour
+		// not before the last lease is nearly spent, or a process would take the row's next hour
 		if err := l.sleep(ctx, l.next.Add(-lead), w); err != nil {
 			return err
 		}

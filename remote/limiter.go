@@ -13,22 +13,22 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// LeaseTime bounds how much of a shared rate a process takes at once: what comes in so long.
+// LeaseTime bounds how much of a shared rate a process takes at once: the tokens that arrive in this time.
 const LeaseTime = 250 * time.Millisecond
 
-// tripTime bounds a question to the database: one that hangs is taken for one that is away.
+// tripTime bounds a query to the database: a database that hangs counts as away.
 const tripTime = 5 * time.Second
 
-// SharedLimiter keeps the calls of all processes of a cluster together within one rate. It is a policy for
+// SharedLimiter keeps the calls of all processes of a cluster within one common rate. It is a policy for
 // [amorsize.WithPolicies], safe for concurrent use, and has no goroutine.
 //
-// The rate is a row in the database. A process takes tokens of it by the lease, as many as it has lately spent in
-// [LeaseTime] at most, and spends them at the pace of the rate. What is promised of any window of time w, by the
-// database's clock and over all processes: no more than burst + rate·w tokens are given out, and of those each
-// process may have spent some late, by LeaseTime at most. So no more than burst + rate·(w + LeaseTime) calls begin.
+// The rate is a row in the database. A process takes tokens from it in leases, at most as many as it recently
+// spent in [LeaseTime], and spends them at the pace of the rate. For any window of time w, by the database's clock
+// and over all processes, no more than burst + rate·w tokens are given out. Each process may spend some of them
+// late, by at most LeaseTime. So no more than burst + rate·(w + LeaseTime) calls begin.
 //
-// Calls of a process are served first come, first served; those of several processes by who asks the database
-// first. A process that dies takes the rest of its lease with it.
+// Calls of one process are served first come, first served. Between processes, the first query to the database is
+// served first. A process that dies loses the rest of its lease.
 type SharedLimiter struct {
 	name     string
 	policy   ratelimit.Policy
@@ -39,17 +39,17 @@ type SharedLimiter struct {
 	share    func() (workers int)
 	panics   callback.Panics
 
-	turn chan struct{} // one at a time takes tokens: its holder owns what follows, up to the lock
+	turn chan struct{} // one call at a time takes tokens: its holder owns the fields below, up to the lock
 	got  time.Time     // when the lease was taken
-	next time.Time     // when its next token is due: before that, if a burst was there
-	left int           // how many there are
+	next time.Time     // when its next token is due: earlier, if a burst was available
+	left int           // how many tokens remain
 	size int           // of the next lease
 
 	tokens, trips atomic.Int64
 
 	lock   sync.Mutex
-	paused time.Time // until when everybody is held back
-	looked time.Time // when that was asked for
+	paused time.Time // until when all calls are paused
+	looked time.Time // when that was last queried
 	back   []time.Time
 }
 
@@ -60,23 +60,22 @@ type reserver interface {
 	Paused(ctx context.Context, name string) (time.Duration, error)
 }
 
-// OnLost says what becomes of calls while the database is away.
+// OnLost says what calls do while the database is away.
 type OnLost int
 
 const (
-	// FailClosed has them wait until it is back: without it no chunk can be had or written down either.
+	// FailClosed makes calls wait until it is back: without it no chunk can be fetched or written either.
 	FailClosed OnLost = iota
-	// LocalShare has each process go on at its part of the rate: that, divided by how many workers there were.
+	// LocalShare lets each process continue at its share: the rate divided by the last known number of workers.
 	LocalShare
 )
 
-// Limiter returns a limit that all processes share which ask for it by that name, with the same policy: the one
-// with the other rate would have another idea of when tokens are due. Of policy, RequestsPerSecond, up to 1e6,
-// BurstSize, OnLimit, the callbacks, MaxPause and IgnoreFeedback count. With Adapt it is invalid: a rate that is
-// shared must be known.
+// Limiter returns a limit shared by all processes that ask for it by that name. They must use the same policy:
+// with another rate, tokens would be due at other times. These fields of policy count: RequestsPerSecond, up to
+// 1e6, BurstSize, OnLimit, the callbacks, MaxPause and IgnoreFeedback. A policy with Adapt is invalid: a shared
+// rate must be known.
 //
-// A pause that one process is told of, by an answer of 429 with Retry-After, is seen by the others within a
-// heartbeat.
+// A pause that one process receives, by an answer of 429 with Retry-After, reaches the others within a heartbeat.
 func Limiter(cluster *Cluster, name string, policy ratelimit.Policy, lost ...OnLost) (*SharedLimiter, error) {
 	l := &SharedLimiter{name: name, rows: cluster.store, beat: cluster.cfg.Heartbeat}
 	workers := 1
@@ -116,8 +115,8 @@ func (l *SharedLimiter) init(policy ratelimit.Policy) error {
 	return nil
 }
 
-// Do makes a call when a token is there. An error that asks for a pause, as of an answer of 429, is heeded by
-// everybody.
+// Do makes a call when a token is available. An error that asks for a pause, such as an answer of 429, pauses all
+// processes.
 func (l *SharedLimiter) Do(ctx context.Context, call func(context.Context) error) error {
 	if err := l.Wait(ctx); err != nil {
 		return answer.Unmade(err)
@@ -131,8 +130,8 @@ func (l *SharedLimiter) Do(ctx context.Context, call func(context.Context) error
 	return err
 }
 
-// Wait takes a token, when one is due. It returns an error if ctx ends before that, or would; then it has taken none.
-// With [ratelimit.Reject] it does not wait, and returns a [*ratelimit.ExceededError].
+// Wait takes a token when one is due. If ctx ends before that, or would end, it returns an error and takes no
+// token. With [ratelimit.Reject] it does not wait, and returns a [*ratelimit.ExceededError].
 func (l *SharedLimiter) Wait(ctx context.Context) error {
 	w := &sharedWait{l: l, ctx: ctx, begun: time.Now()}
 	defer w.end()
@@ -153,9 +152,10 @@ func (l *SharedLimiter) Wait(ctx context.Context) error {
 			l.tokens.Add(1)
 			return nil
 		}
-		// A pause has begun since. All tokens of before are void: or those who have them would go at once when it ends.
+		// A pause has begun meanwhile. All earlier tokens are void: otherwise their holders would all start when it
+		// ends.
 	}
 }
 
-// Spent returns how many tokens this process has spent, and how often it has asked the database for some.
+// Spent returns how many tokens this process has spent, and how often it has queried the database for tokens.
 func (l *SharedLimiter) Spent() (tokens, trips int64) { return l.tokens.Load(), l.trips.Load() }

@@ -23,9 +23,9 @@ type load[T, R any] struct {
 	done    chan struct{}
 
 	lock   sync.Mutex
-	keep   int // how many items are this worker's: less than there are if others get the rest
-	limit  int // how many are to be run
-	fed    int // how many were begun
+	keep   int // how many items this worker keeps: fewer than all if others get the rest
+	limit  int // how many are to run
+	fed    int // how many have begun
 	under  int // of those, in the stream
 	values []R
 	errs   []error
@@ -61,7 +61,7 @@ func newLoad[T, R any](f *Func[T, R], c store.Chunk) (*load[T, R], error) {
 	return l, nil
 }
 
-// at is where in the chunk the item is that is run as number n: those that cannot be decoded are not run.
+// at is the place in the chunk of the item that is run as number n: items that cannot be decoded are not run.
 func (l *load[T, R]) at(n int) int {
 	if l.wrong == nil {
 		return n
@@ -83,8 +83,8 @@ func (l *load[T, R]) take() (item T, more bool) {
 	return item, true
 }
 
-// ended says what became of an item, and returns true if it was the last. When the worker was cut off, failures
-// are nobody's.
+// ended records the outcome of an item, and returns true if it was the last. When the worker was cut off, failures
+// do not count.
 func (l *load[T, R]) ended(r *amorsize.Result[T, R], cut bool) (last bool) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -98,13 +98,13 @@ func (l *load[T, R]) ended(r *amorsize.Result[T, R], cut bool) (last bool) {
 	return l.closed
 }
 
-// notRun says that the stream has ended before it came to the item: what the function says itself has attempts.
+// notRun says that the stream ended before the item began: the function's own errors have attempts.
 func notRun(err error) bool {
 	var item *amorsize.ItemError
 	return errors.As(err, &item) && item.Attempts == 0 && errors.Is(item, amorsize.ErrNotRun)
 }
 
-// finish closes done when nothing is left to run and nothing is under way.
+// finish closes done when no item is left to run and none is in flight.
 func (l *load[T, R]) finish() {
 	if l.under == 0 && l.fed >= l.limit && !l.closed {
 		l.closed = true
@@ -112,7 +112,7 @@ func (l *load[T, R]) finish() {
 	}
 }
 
-// spoil says that the chunk has no result.
+// spoil marks the chunk as having no result.
 func (l *load[T, R]) spoil() {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -138,11 +138,11 @@ func (l *load[T, R]) count() int {
 	return l.keep
 }
 
-// cut stops the chunk before the items that were not begun, and returns those, and where they begin.
+// cut stops the chunk before the items that have not begun, and returns them and where they begin.
 func (l *load[T, R]) cut() (rest [][]byte, from int) {
 	l.lock.Lock()
 	defer l.lock.Unlock()
-	if l.fed == 0 || l.fed >= l.limit { // one that is next to be begun is not late
+	if l.fed == 0 || l.fed >= l.limit { // a chunk that is next to begin is not late
 		return nil, l.keep
 	}
 	from = l.at(l.fed)
@@ -151,7 +151,7 @@ func (l *load[T, R]) cut() (rest [][]byte, from int) {
 	return rest, from
 }
 
-// untouched ends the chunk if nothing of it was begun, and says so: then all of it goes back as it is.
+// untouched ends the chunk if none of its items has begun, and says so: then all of it goes back unchanged.
 func (l *load[T, R]) untouched() bool {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -163,7 +163,7 @@ func (l *load[T, R]) untouched() bool {
 	return true
 }
 
-// packed is what became of the items.
+// packed is the outcomes of the items.
 func (l *load[T, R]) packed(f *Func[T, R], most int) store.Done {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -186,7 +186,7 @@ func (l *load[T, R]) packed(f *Func[T, R], most int) store.Done {
 	return d
 }
 
-// outcome is an item's encoded value, or its error and how often it was tried.
+// outcome is an item's encoded value, or its error and the number of attempts.
 func (l *load[T, R]) outcome(f *Func[T, R], i, most int) (data []byte, attempts int, err error) {
 	if err := l.wrong[i]; err != nil {
 		return nil, 0, err
@@ -194,7 +194,7 @@ func (l *load[T, R]) outcome(f *Func[T, R], i, most int) (data []byte, attempts 
 	attempts = 1
 	if err := l.errs[i]; err != nil {
 		var item *amorsize.ItemError
-		if errors.As(err, &item) { // its index is that of the stream, which means nothing to anybody
+		if errors.As(err, &item) { // its index is that of the stream, which means nothing to the caller
 			return nil, item.Attempts, item.Err
 		}
 		return nil, attempts, err
@@ -215,10 +215,10 @@ func again(index int64, data []byte, attempts int, err error) store.Failure {
 	return store.Failure{Item: index, Attempts: attempts, State: store.Mended, Value: data}
 }
 
-// maxMessage bounds the words of an error that are kept.
+// maxMessage bounds the kept text of an error.
 const maxMessage = 4 << 10
 
-// message is what an error says, as a database takes it.
+// message is the text of an error, in a form that a database accepts.
 func message(err error) string {
 	words := err.Error()
 	if len(words) > maxMessage {

@@ -9,17 +9,17 @@ import (
 type pace struct {
 	lock   sync.Mutex
 	active int       // chunks
-	since  time.Time // of when there is one
+	since  time.Time // since when there has been one
 	busy   time.Duration
 	items  int
 	value  float64
 	told   time.Time
 }
 
-// window is after which time a new measurement outweighs the old one.
+// paceWindow is the time after which a new measurement outweighs the old one.
 const paceWindow = 500 * time.Millisecond
 
-// tell is how often others are told of it.
+// paceTell is how often the rate is reported to others.
 const paceTell = time.Second
 
 func (p *pace) begin() {
@@ -55,7 +55,7 @@ func (p *pace) rate() float64 {
 	return p.value
 }
 
-// news returns the rate if others should be told of it.
+// news returns the rate if it should be reported.
 func (p *pace) news() float64 {
 	p.lock.Lock()
 	defer p.lock.Unlock()

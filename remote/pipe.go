@@ -12,10 +12,10 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// errGivenBack is a chunk whose worker is stopped before an item of it was begun, or that ended in the middle.
+// errGivenBack is a chunk whose worker was stopped before any item began, or that ended in the middle.
 var errGivenBack = errors.New("remote: the worker is stopped")
 
-// errEnough is a chunk that the worker has no use for now.
+// errEnough is a chunk that the worker does not need now.
 var errEnough = errors.New("remote: the worker has enough to do")
 
 // limits are what a pipe must know of the cluster.
@@ -25,18 +25,18 @@ type limits struct {
 	shed        func(ctx context.Context, kept store.Chunk, pieces []store.Chunk) (bool, error)
 }
 
-// pipe is one stream that runs all chunks of a function which this process has: so what it has learned of how many
-// calls the service rewards is kept from one chunk to the next, and a chunk's last items do not leave workers idle.
+// pipe is one stream that runs all chunks of a function in this process. So the number of calls in flight that it
+// found is kept from one chunk to the next, and a chunk's last items do not leave workers idle.
 type pipe interface {
-	// work runs the items of a chunk and says what became of them.
+	// work runs the items of a chunk and returns their outcomes.
 	work(ctx context.Context, c store.Chunk) (store.Done, error)
-	// give has chunks under way end with the items that were begun; the others are for other workers.
+	// give ends chunks in flight with the items that have begun; the others are for other workers.
 	give()
-	// close waits for the stream to end, once no chunk is under way and the context of items has ended.
+	// close waits for the stream to end, once no chunk is in flight and the context of items has ended.
 	close()
 	// rate is how many items per second the function does here; 0 if that is not known yet.
 	rate() float64
-	// ended says that the stream has: it runs nothing any more.
+	// ended says that the stream has ended and runs nothing more.
 	ended() bool
 }
 
@@ -52,9 +52,9 @@ type flow[T, R any] struct {
 	entering atomic.Int64 // chunks that wait for their turn
 
 	lock  sync.Mutex
-	loads []*load[T, R] // that have begun and have items under way, by their first item in the stream
+	loads []*load[T, R] // loads that have begun and have items in flight, by their first item in the stream
 	next  int           // the index in the stream of the next item
-	err   error         // what the stream ended with
+	err   error         // the error that ended the stream
 	given bool
 }
 
@@ -67,7 +67,7 @@ func (f *Func[T, R]) open(ctx context.Context, limits limits) pipe {
 	return p
 }
 
-// run is the stream, from when the worker starts until it has stopped.
+// run is the stream, from the start of the worker until it has stopped.
 func (p *flow[T, R]) run(ctx context.Context) {
 	defer close(p.over)
 	items := func(yield func(T) bool) { p.feed(ctx, yield) }
@@ -84,7 +84,7 @@ func (p *flow[T, R]) run(ctx context.Context) {
 	}
 }
 
-// feed yields the items of one chunk after the other. When ctx ends so must it: the stream waits for it.
+// feed yields the items of one chunk after the other. It must end when ctx ends: the stream waits for it.
 func (p *flow[T, R]) feed(ctx context.Context, yield func(T) bool) {
 	for {
 		l := p.wait(ctx)
@@ -106,7 +106,7 @@ func (p *flow[T, R]) feed(ctx context.Context, yield func(T) bool) {
 				return
 			}
 		}
-		if l.complete() { // before its last item was handed over, or it had none
+		if l.complete() { // complete before its last item was handed over, or without items
 			p.forget(l)
 		}
 		p.lock.Lock()
@@ -138,7 +138,7 @@ func (p *flow[T, R]) of(index int) *load[T, R] {
 	return p.loads[at-1]
 }
 
-// forget is called when a chunk has no item under way and will have none. Until then its items must be found.
+// forget is called when a chunk has no item in flight and will have none. Until then its items must be found.
 func (p *flow[T, R]) forget(l *load[T, R]) {
 	p.lock.Lock()
 	defer p.lock.Unlock()
@@ -170,8 +170,8 @@ func (p *flow[T, R]) give() {
 
 func (p *flow[T, R]) close() { <-p.over }
 
-// work decodes, has the stream run the items, and encodes: the two in the goroutine of the chunk, so that many
-// chunks share the cores.
+// work decodes, runs the items in the stream, and encodes. Decoding and encoding happen in the goroutine of the
+// chunk, so that many chunks share the cores.
 func (p *flow[T, R]) work(ctx context.Context, c store.Chunk) (store.Done, error) {
 	l, err := newLoad(p.fn, c)
 	if err != nil {
@@ -190,7 +190,7 @@ func (p *flow[T, R]) work(ctx context.Context, c store.Chunk) (store.Done, error
 	return done, nil
 }
 
-// broken is why the stream has ended, which it should not while there are chunks.
+// broken is why the stream has ended, which it should not do while there are chunks.
 func (p *flow[T, R]) broken() error {
 	p.lock.Lock()
 	defer p.lock.Unlock()

@@ -17,20 +17,20 @@ import (
 type Func[T, R any] struct {
 	id      string
 	fn      func(context.Context, T) (R, error)
-	batch   func(context.Context, []T) ([]R, error) // of many items at once; nil if it takes one
+	batch   func(context.Context, []T) ([]R, error) // takes many items at once; nil if the function takes one
 	opts    []amorsize.Option
 	in      Codec[T]
 	out     Codec[R]
 	invalid error
 }
 
-// Register makes a function known to [Work] under a name: letters, digits, and . _ / - between them, up to 100. opts
-// are how a worker runs it, as for [amorsize.Execute]: policies first of all. A retry policy among them is the
-// run's: an item that still fails after it has failed for good. How many calls are in flight is found by
-// measurement, and kept from one chunk to the next.
+// Register makes a function known to [Work] under a name: letters, digits, and . _ / - between them, up to 100.
+// opts say how a worker runs it, as for [amorsize.Execute]; policies are the most useful. A retry policy among
+// them belongs to the run: an item that still fails after it has failed for good. How many calls are in flight is
+// found by measurement, and kept from one chunk to the next.
 //
-// It is meant for variables of a package, and so it returns no error: an invalid name or option, or a name that is
-// taken, is returned by whatever the function is used for, and by [Work].
+// Register is meant for package variables, so it returns no error. An invalid name or option, or a name that is
+// taken, is returned by every use of the function, and by [Work].
 func Register[T, R any](name string, fn func(T) (R, error), opts ...amorsize.Option) *Func[T, R] {
 	if fn == nil {
 		return RegisterContext[T, R](name, nil, opts...)
@@ -38,8 +38,8 @@ func Register[T, R any](name string, fn func(T) (R, error), opts ...amorsize.Opt
 	return RegisterContext(name, func(_ context.Context, item T) (R, error) { return fn(item) }, opts...)
 }
 
-// RegisterContext is [Register] for a function that takes a context: it ends when the worker is stopped and the
-// grace is over, and with the time-out of an item.
+// RegisterContext is [Register] for a function that takes a context. The context ends when the worker is stopped
+// and the grace period has ended, and with the time-out of an item.
 func RegisterContext[T, R any](name string, fn func(context.Context, T) (R, error), opts ...amorsize.Option) *Func[T, R] {
 	return RegisterCodec(name, fn, JSON[T](), JSON[R](), opts...)
 }
@@ -52,7 +52,7 @@ func RegisterEach[T any](name string, fn func(context.Context, T) error, opts ..
 	return RegisterContext(name, func(ctx context.Context, item T) (struct{}, error) { return struct{}{}, fn(ctx, item) }, opts...)
 }
 
-// RegisterCodec is [RegisterContext] for items and results that travel as other bytes than JSON.
+// RegisterCodec is [RegisterContext] for items and results that are not encoded as JSON.
 func RegisterCodec[T, R any](name string, fn func(context.Context, T) (R, error), in Codec[T], out Codec[R], opts ...amorsize.Option) *Func[T, R] {
 	f := &Func[T, R]{id: name, fn: fn, opts: opts, in: in, out: out}
 	f.invalid = f.validate()
@@ -76,7 +76,7 @@ func (f *Func[T, R]) validate() error {
 	return err
 }
 
-// guarded has a panic be the item's failure: another item is not the worse for it, and it would be the same again.
+// guarded turns a panic into the item's failure: other items are not affected, and a retry would panic again.
 func (f *Func[T, R]) guarded(ctx context.Context, item T) (value R, err error) {
 	panicked := true
 	value, err = guard(func() (R, error) {
@@ -93,7 +93,7 @@ func (f *Func[T, R]) guarded(ctx context.Context, item T) (value R, err error) {
 func (f *Func[T, R]) name() string      { return f.id }
 func (f *Func[T, R]) signature() string { return signature(f.in, f.out) }
 
-// problem is what is wrong with the function; some options are found wrong only by a stream of its types.
+// problem is what is wrong with the function; some options can be checked only by a stream of its types.
 func (f *Func[T, R]) problem(ctx context.Context) error {
 	if f.invalid != nil {
 		return f.invalid
@@ -106,17 +106,17 @@ func (f *Func[T, R]) problem(ctx context.Context) error {
 	return nil
 }
 
-// options are the function's, and ours, which are last and outweigh them: a failure is the item's alone, chunks end
-// as they may, and what becomes of items is written down by the run.
+// options are the function's, followed by ours, which override them: a failure affects its item only, chunks may
+// end in any order, and the run records the outcomes.
 func (f *Func[T, R]) options() []amorsize.Option {
-	opts := append([]amorsize.Option{amorsize.WithName(f.id)}, f.opts...) // as the live page and metrics call it
+	opts := append([]amorsize.Option{amorsize.WithName(f.id)}, f.opts...) // the name on the live page and in metrics
 	return append(opts, amorsize.WithErrors(amorsize.Collect), amorsize.WithUnordered(), amorsize.WithoutJournal())
 }
 
-// Name returns what the function was registered as.
+// Name returns the name that the function was registered with.
 func (f *Func[T, R]) Name() string { return f.id }
 
-// function is a Func, whatever its types.
+// function is a Func of any types.
 type function interface {
 	name() string
 	signature() string
@@ -124,8 +124,8 @@ type function interface {
 	open(ctx context.Context, limits limits) pipe
 }
 
-// registry is what a process has registered. It is the one piece of global state: a function is registered where it
-// is declared, as handlers of net/http and drivers of database/sql are, so that [Work] needs no list of them that
+// registry is what a process has registered. It is the only global state. A function is registered where it is
+// declared, like handlers of net/http and drivers of database/sql, so [Work] needs no list of functions that
 // somebody forgets to extend.
 type registry struct {
 	lock      sync.Mutex

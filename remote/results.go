@@ -11,27 +11,28 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// Result is what became of an item: Value, or Err, which is an [*ItemError]. With Index -1, Err is why there are no
-// further results.
+// Result is the outcome of an item: Value, or Err, which is an [*ItemError]. With Index -1, Err is why there are
+// no further results.
 type Result[R any] struct {
 	Index int
 	Value R
 	Err   error
 }
 
-// Results yields what became of the items, in order, as it comes, from any process and as often as one likes. It
-// ends with the run. If ctx ends, or the run is canceled, the last result says so with Index -1.
+// Results yields the outcomes of the items, in order, as they come. It may be called from any process and any
+// number of times. It ends with the run. If ctx ends, or the run is canceled, the last result says so with Index
+// -1.
 //
 // While the database is away it waits.
 func (r *Run[R]) Results(ctx context.Context) iter.Seq[Result[R]] { return r.ResultsFrom(ctx, 0) }
 
-// ResultsFrom is [Run.Results] from an item on.
+// ResultsFrom is [Run.Results], starting at an item.
 func (r *Run[R]) ResultsFrom(ctx context.Context, index int) iter.Seq[Result[R]] {
 	return r.results(ctx, index, true)
 }
 
-// Unordered yields what became of the items in no particular order, which is about that in which they end: for a
-// run whose slowest item should not hold up the others.
+// Unordered yields the outcomes of the items in no particular order, about the order in which they end: for a run
+// whose slowest item should not delay the others.
 func (r *Run[R]) Unordered(ctx context.Context) iter.Seq[Result[R]] { return r.results(ctx, 0, false) }
 
 func (r *Run[R]) results(ctx context.Context, from int, ordered bool) iter.Seq[Result[R]] {
@@ -40,7 +41,7 @@ func (r *Run[R]) results(ctx context.Context, from int, ordered bool) iter.Seq[R
 	}
 }
 
-// RawResults yields results as they were encoded, in order: for programs that do not know the run's function.
+// RawResults yields encoded results, in order: for programs that do not know the run's function.
 func (h *Handle) RawResults(ctx context.Context) iter.Seq[Result[[]byte]] {
 	return func(yield func(Result[[]byte]) bool) {
 		asTheyAre := Codec[[]byte]{
@@ -81,13 +82,13 @@ type outcomes struct {
 	failed map[int]*store.Failure
 }
 
-// visit is given outcomes, of which those before an item are not wanted, and returns false to hear no more.
+// visit receives outcomes, of which those before an item are not wanted, and returns false to stop.
 type visit func(o outcomes, from int64) bool
 
 // page bounds how many chunks' results are in memory.
 const page = 16
 
-// each visits outcomes until the run is over, and calls stopped if it ends before that.
+// each visits outcomes until the run has ended, and calls stopped if it ends earlier.
 func (h *Handle) each(ctx context.Context, from int64, ordered bool, visit visit, stopped func(error)) {
 	wait := h.cluster.lookout()
 	seen := &gaps{next: from, from: from, ordered: ordered}
@@ -134,7 +135,7 @@ func (h *Handle) over(ctx context.Context, seen *gaps) (bool, error) {
 	return false, nil
 }
 
-// visitNew visits what is there and was not visited.
+// visitNew visits outcomes that are available and were not visited.
 func (h *Handle) visitNew(ctx context.Context, seen *gaps, visit visit) (found, left bool, err error) {
 	for _, span := range seen.spans() {
 		results, err := h.cluster.store.Results(ctx, h.key, span, page)
@@ -185,10 +186,10 @@ func (h *Handle) visitChunk(ctx context.Context, seen *gaps, r store.Result, vis
 	return visit(o, seen.from), nil
 }
 
-// nothing stands for the result of an item that failed.
+// nothing replaces the result of an item that failed.
 var nothing = []byte("null")
 
-// failures returns those of a chunk, once none of them is being run again.
+// failures returns the failures of a chunk, once none of its items is being run again.
 func (h *Handle) failures(ctx context.Context, r store.Result) (map[int64]*store.Failure, error) {
 	if r.Failed == 0 {
 		return nil, nil
@@ -217,8 +218,8 @@ func (h *Handle) failures(ctx context.Context, r store.Result) (map[int64]*store
 	}
 }
 
-// lookout is a wait for what others do: news of this process, or a look at the database now and then. While it goes
-// on somebody looks for workers that have died.
+// lookout waits for others' changes: news of this process, or a periodic look at the database. While it waits,
+// this process also looks for workers that have died.
 type lookout struct {
 	cluster *Cluster
 	pause   time.Duration
@@ -232,7 +233,7 @@ func (c *Cluster) lookout() *lookout {
 const (
 	shortest = 5 * time.Millisecond
 	longest  = 250 * time.Millisecond
-	away     = 2 * time.Second // while the database is
+	away     = 2 * time.Second // while the database is away
 )
 
 func (w *lookout) reset() { w.pause = shortest }

@@ -12,11 +12,11 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// Handle is a run, whatever its results are: of [Cluster.Run] by its name, in any process.
+// Handle is a run with any type of results, as [Cluster.Run] returns it by its name, in any process.
 type Handle struct {
 	cluster *Cluster
 	id      string
-	key     string // of this run: one made anew under its name is another
+	key     string // of this run: a new run of the same name has another key
 }
 
 // Run is a run whose results are known to be of type R.
@@ -27,25 +27,25 @@ type Run[R any] struct {
 
 // States of a run.
 const (
-	Submitting = "submitting" // not all of its items are there
+	Submitting = "submitting" // not all of its items are submitted
 	Running    = "running"
 	Paused     = "paused"
 	Canceled   = "canceled"
 	Complete   = "complete" // every item has an outcome
 )
 
-// Info is how far a run is.
+// Info is the progress of a run.
 type Info struct {
 	ID       string
 	Function string
 	State    string
 	Items    int64 // submitted so far
-	Done     int64 // that have an outcome
+	Done     int64 // have an outcome
 	Failed   int64 // of those
 	Chunks   int64 // not done
 	Created  time.Time
 	Finished time.Time // when it was seen to be complete; zero before
-	Problem  string    // why a worker leaves it alone, such as other types of the function
+	Problem  string    // why a worker does not work it, such as other types of the function
 }
 
 // Run returns the run of that name, or [ErrNoRun].
@@ -74,7 +74,8 @@ func (c *Cluster) Runs(ctx context.Context) ([]Info, error) {
 	return all, nil
 }
 
-// Attach returns the run of that name, of this function: [ErrNoRun], or [ErrOtherTypes] if it is another's.
+// Attach returns the run of that name, of this function: [ErrNoRun], or [ErrOtherTypes] if it is another
+// function's.
 func (f *Func[T, R]) Attach(ctx context.Context, cluster *Cluster, id string) (*Run[R], error) {
 	if f.invalid != nil {
 		return nil, f.invalid
@@ -92,7 +93,8 @@ func (f *Func[T, R]) Attach(ctx context.Context, cluster *Cluster, id string) (*
 // ID returns the run's name.
 func (h *Handle) ID() string { return h.id }
 
-// Info says how far the run is. It counts: with millions of items that takes the database some tens of milliseconds.
+// Info returns the progress of the run. It counts: with millions of items that takes the database some tens of
+// milliseconds.
 func (h *Handle) Info(ctx context.Context) (Info, error) {
 	run, err := h.cluster.store.Run(ctx, h.key)
 	if err != nil {
@@ -122,14 +124,14 @@ func (c *Cluster) info(ctx context.Context, r store.Run) (Info, error) {
 	return info, err
 }
 
-// Pause has workers begin no further chunk of the run. Resume takes that back.
+// Pause stops workers from beginning further chunks of the run. Resume undoes that.
 func (h *Handle) Pause(ctx context.Context) error { return h.state(ctx, store.RunPaused) }
 
-// Resume has workers go on with a run that was paused.
+// Resume makes workers continue a paused run.
 func (h *Handle) Resume(ctx context.Context) error { return h.state(ctx, store.RunOpen) }
 
-// Cancel ends the run for good: what was not begun never will be, and results of what is under way are not kept.
-// The results so far stay.
+// Cancel ends the run for good: items that have not begun never will, and results of items in flight are not kept.
+// Earlier results stay.
 func (h *Handle) Cancel(ctx context.Context) error { return h.state(ctx, store.RunCanceled) }
 
 func (h *Handle) state(ctx context.Context, state string) error {
@@ -140,8 +142,8 @@ func (h *Handle) state(ctx context.Context, state string) error {
 	return nil
 }
 
-// Remove deletes all there is of the run, and cancels it first if it is not complete. It deletes a bounded number of
-// rows at a time, so that workers are not held up.
+// Remove deletes the whole run, and cancels it first if it is not complete. It deletes a bounded number of rows at
+// a time, so that workers are not delayed.
 func (h *Handle) Remove(ctx context.Context) error {
 	if err := h.cluster.store.Remove(ctx, h.key); err != nil {
 		return &RunError{h.id, err}
@@ -168,9 +170,9 @@ func (c *Cluster) Prune(ctx context.Context, before time.Time) (removed []string
 	return removed, nil
 }
 
-// Wait returns when every item has an outcome, with how many failed; or earlier with [ErrCanceled], if the run was
-// canceled, or when ctx ends. It needs no worker in this process, but if there is none anywhere it waits for one.
-// While it waits it looks for workers that have died.
+// Wait returns when every item has an outcome, with the number of failures. It returns earlier with [ErrCanceled]
+// if the run was canceled, or when ctx ends. It needs no worker in this process, but if there is none anywhere it
+// waits for one. While it waits it looks for workers that have died.
 func (h *Handle) Wait(ctx context.Context) (Info, error) {
 	wait := h.cluster.lookout()
 	for {
@@ -203,7 +205,7 @@ type Failure struct {
 	Index    int
 	Attempts int
 	Error    string
-	Item     []byte // as it was encoded
+	Item     []byte // encoded
 	At       time.Time
 }
 
@@ -230,8 +232,8 @@ func (h *Handle) Failures(ctx context.Context) iter.Seq2[Failure, error] {
 	}
 }
 
-// RetryFailed has the items that failed run again, and returns how many there are. Their results take the place of
-// the failures: loops over results that come by one from now on wait for it.
+// RetryFailed runs the failed items again, and returns how many there are. Their results replace the failures:
+// loops over results that reach such an item from now on wait for it.
 func (h *Handle) RetryFailed(ctx context.Context) (items int, err error) {
 	items, err = h.cluster.store.Retry(ctx, h.key, func(key string, round int, failures []store.Failure) []store.Chunk {
 		var chunks []store.Chunk

@@ -9,7 +9,8 @@ import (
 	"github.com/amorsize/amorsize/ratelimit"
 )
 
-// Pause holds back the calls of all processes for so long, MaxPause of the policy at most, unless they are for longer.
+// Pause pauses the calls of all processes for that time, at most MaxPause of the policy, unless a longer pause is
+// in effect.
 func (l *SharedLimiter) Pause(ctx context.Context, pause time.Duration) {
 	pause = min(pause, l.policy.MaxPause)
 	if !l.hold(time.Now(), pause) {
@@ -20,16 +21,16 @@ func (l *SharedLimiter) Pause(ctx context.Context, pause time.Duration) {
 	}
 	trip, stop := context.WithTimeout(context.WithoutCancel(ctx), tripTime)
 	defer stop()
-	_ = l.rows.Pause(trip, l.name, pause) // this process keeps it at least
+	_ = l.rows.Pause(trip, l.name, pause) // this process pauses in any case
 }
 
-// hold notes a pause, and returns whether it is longer than the one that is under way.
+// hold notes a pause, and returns whether it is longer than the current one.
 func (l *SharedLimiter) hold(now time.Time, pause time.Duration) bool {
 	l.lock.Lock()
 	defer l.lock.Unlock()
 	l.looked = now
 	until := now.Add(pause)
-	const same = 10 * time.Millisecond // it is read with the delay of a trip
+	const same = 10 * time.Millisecond // it is read with the delay of a round trip
 	if pause <= 0 || until.Sub(l.paused) < same {
 		return false
 	}
@@ -43,8 +44,7 @@ func (l *SharedLimiter) held() bool {
 	return time.Now().Before(l.paused)
 }
 
-// sleep waits until a token is due, and looks for pauses meanwhile. It gives up at once on what ctx would not
-// live to see.
+// sleep waits until a token is due, and looks for pauses meanwhile. It gives up at once if ctx would end first.
 func (l *SharedLimiter) sleep(ctx context.Context, due time.Time, w *sharedWait) error {
 	if end, has := ctx.Deadline(); has && due.After(end) {
 		return &ratelimit.DeadlineError{Wait: time.Until(due), Left: time.Until(end)}
@@ -83,7 +83,7 @@ func (l *SharedLimiter) after(due time.Time) time.Time {
 	return due
 }
 
-// stale says that nobody has asked the database for pauses for a heartbeat; who is told so does.
+// stale says that pauses were not queried for a heartbeat; the caller that gets true queries them.
 func (l *SharedLimiter) stale() bool {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -94,7 +94,7 @@ func (l *SharedLimiter) stale() bool {
 	return true
 }
 
-// sharedWait is a call's wait, of which the run that it is a part of is told, and the policy's callbacks.
+// sharedWait is a call's wait, reported to the call's run and to the policy's callbacks.
 type sharedWait struct {
 	l     *SharedLimiter
 	ctx   context.Context //nolint:containedctx // lives as long as the call
@@ -124,7 +124,7 @@ func (w *sharedWait) end() {
 	}
 }
 
-// sharedTold is a limiter as runs tell of it.
+// sharedTold is a limiter as runs report it.
 type sharedTold SharedLimiter
 
 // Kind implements [waiting.Policy].

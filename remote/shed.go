@@ -8,21 +8,21 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// patience is how long a chunk may take, in what it should take, until what was not begun of it goes to others.
+// patience is how many times its expected time a chunk may take, until the items that have not begun go to others.
 const patience = 4
 
-// reserve is how many chunks wait in any case, so that one is there when the stream wants one.
+// reserve is the minimum number of waiting chunks, so that one is available when the stream wants one.
 const reserve = 2
 
-// goneFor is how long a chunk is away, about, that was given back, until it is fetched again.
+// goneFor is about how long a chunk that was given back is away until it is fetched again.
 const goneFor = 1500 * time.Millisecond
 
-// wanted is how many chunks should wait: what is run before one comes back that was given away.
+// wanted is how many chunks should wait: as many as run before a chunk that was given away comes back.
 func (p *flow[T, R]) wanted(items int) int64 {
 	return reserve + int64(p.pace.rate()*goneFor.Seconds())/int64(max(items, 1))
 }
 
-// enter hands a chunk to the stream. If the stream has enough to do, others may have it.
+// enter hands a chunk to the stream. If the stream has enough work, other workers may have the chunk.
 func (p *flow[T, R]) enter(ctx context.Context, l *load[T, R]) error {
 	late := time.NewTicker(patience * p.limits.chunkTime)
 	defer late.Stop()
@@ -46,8 +46,8 @@ func (p *flow[T, R]) enter(ctx context.Context, l *load[T, R]) error {
 	}
 }
 
-// await waits for a chunk. One that takes long, or whose worker is stopped, keeps the items that were begun, and
-// the others go to other workers: so it does not matter much if a chunk is too large.
+// await waits for a chunk. If the chunk takes long, or the worker is stopped, it keeps the items that have begun,
+// and the others go to other workers: so too large a chunk does little harm.
 func (p *flow[T, R]) await(ctx context.Context, l *load[T, R]) error {
 	late := time.NewTimer(patience * p.limits.chunkTime)
 	defer late.Stop()
@@ -78,7 +78,7 @@ func (p *flow[T, R]) await(ctx context.Context, l *load[T, R]) error {
 	}
 }
 
-// shed gives away what was not begun of a chunk.
+// shed gives away the items of a chunk that have not begun.
 func (p *flow[T, R]) shed(ctx context.Context, l *load[T, R]) error {
 	rest, from := l.cut()
 	if len(rest) == 0 {
@@ -86,12 +86,12 @@ func (p *flow[T, R]) shed(ctx context.Context, l *load[T, R]) error {
 	}
 	kept := l.chunk
 	kept.Count, kept.Items = from, pack(l.items[:from])
-	// if it is somebody else's by now, the result will be refused
+	// if another worker has it by now, the result will be refused
 	_, err := p.limits.shed(ctx, kept, pieces(l.chunk, rest, from, p.pace.rate()*p.limits.chunkTime.Seconds()))
 	return err
 }
 
-// pieces are chunks of what is given away: of so many items each, or a hundredth if that is more.
+// pieces divides the items given away into chunks of size items each, or of a hundredth of them if that is more.
 func pieces(c store.Chunk, rest [][]byte, from int, size float64) []store.Chunk {
 	const most = 100
 	each := max(int(size), (len(rest)+most-1)/most, 1)
@@ -103,7 +103,7 @@ func pieces(c store.Chunk, rest [][]byte, from int, size float64) []store.Chunk 
 			Count: n, Items: pack(rest[:n]), Alone: c.Alone,
 		})
 		if last := &chunks[len(chunks)-1]; c.Round > 0 {
-			last.Start, _, _ = store.Unindexed(rest[0]) // it was read when the chunk was
+			last.Start, _, _ = store.Unindexed(rest[0]) // it was checked when the chunk was read
 		}
 		rest, from = rest[n:], from+n
 	}

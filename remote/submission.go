@@ -14,7 +14,7 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// submission goes through items: those before the run's cursor are compared, the others are written down.
+// submission iterates over items: those before the run's cursor are compared, the others are stored.
 type submission[T, R any] struct {
 	fn      *Func[T, R]
 	cluster *Cluster
@@ -30,7 +30,7 @@ type submission[T, R any] struct {
 	batches int
 }
 
-// A batch is written when it has so many chunks, or bytes, or is so old.
+// A batch is written when it reaches one of these numbers of chunks, bytes, or this age.
 const (
 	batchChunks = 64
 	batchBytes  = 4 << 20
@@ -103,14 +103,14 @@ func (s *submission[T, R]) full() bool {
 		len(s.ends) >= s.size && time.Since(s.since) >= batchTime
 }
 
-// flush writes what waits, and seals the run if that is all. Items that the run has already are only compared:
-// of an earlier submission, or of another coordinator that is ahead.
+// flush writes the waiting items, and seals the run after the last. Items that the run already has are only
+// compared: those of an earlier submission, or of another coordinator that is ahead.
 func (s *submission[T, R]) flush(ctx context.Context, last bool) error {
 	for {
 		if err := s.skip(last); err != nil || s.run.Sealed || len(s.ends) == 0 && !last {
 			return err
 		}
-		if s.at < s.run.Items { // all of this is there, and more
+		if s.at < s.run.Items { // the run has all of this, and more
 			return nil
 		}
 		err := s.write(ctx, last)
@@ -123,7 +123,7 @@ func (s *submission[T, R]) flush(ctx context.Context, last bool) error {
 	}
 }
 
-// write adds chunks of what waits to the run; [store.ErrCursor] if another coordinator was faster.
+// write adds chunks of the waiting items to the run; [store.ErrCursor] if another coordinator was faster.
 func (s *submission[T, R]) write(ctx context.Context, last bool) error {
 	chunks := s.cut(last)
 	taken, ahead, err := s.ahead(chunks)
@@ -149,7 +149,7 @@ func (s *submission[T, R]) write(ctx context.Context, last bool) error {
 	return nil
 }
 
-// skip goes past items that the run has, and compares them with those it has.
+// skip passes over items that the run has, and compares them.
 func (s *submission[T, R]) skip(last bool) error {
 	if n := min(s.run.Items-s.at, int64(len(s.ends))); n > 0 {
 		s.drop(int(n))
@@ -171,13 +171,13 @@ func (s *submission[T, R]) howMany(last bool) string {
 	return "more"
 }
 
-// drop hashes the first items that wait, and forgets them.
+// drop hashes the first waiting items, and forgets them.
 func (s *submission[T, R]) drop(n int) {
 	s.hash.Write(s.packed[:s.ends[n-1]])
 	s.forget(n)
 }
 
-// forget takes the first items away that wait.
+// forget removes the first waiting items.
 func (s *submission[T, R]) forget(n int) {
 	if n == 0 {
 		return
@@ -192,7 +192,7 @@ func (s *submission[T, R]) forget(n int) {
 	s.since = time.Now()
 }
 
-// cut makes chunks of what waits; but for the last time, whole ones.
+// cut makes chunks of the waiting items: only whole ones, except the last time.
 func (s *submission[T, R]) cut(last bool) []store.Chunk {
 	var chunks []store.Chunk
 	for from, begin := 0, 0; from < len(s.ends); {
@@ -224,10 +224,10 @@ func (s *submission[T, R]) ahead(chunks []store.Chunk) (items int, ahead hash.Ha
 	return items, ahead, err
 }
 
-// probes is how many batches there are of small chunks, from which workers find out how long an item takes.
+// probes is the number of batches of small chunks, from which workers find out how long an item takes.
 const probes = 1
 
-// learning is how long a submission waits for what workers find out, if there are any.
+// learning is how long a submission waits for the workers' measurement, if there are workers.
 const learning = time.Second
 
 // measure says how many items the next chunks have.

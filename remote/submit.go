@@ -22,17 +22,17 @@ type submitting struct {
 	total int64
 }
 
-// RunID names a run. Submitting the same items under the same name again goes on where the first time was ended,
-// and adds nothing if all were there; so a job of a night can be started again without a thought. Without it a
-// run has a random name. It is text of 1 to 200 bytes.
+// RunID names a run. Submitting the same items under the same name again continues where the first submission
+// ended, and adds nothing if it was complete; so a nightly job can be restarted safely. Without it a run has a
+// random name. It is text of 1 to 200 bytes.
 func RunID(id string) SubmitOption { return func(s *submitting) { s.id = id } }
 
-// ChunkItems has all chunks of a run have so many items, 1 to 10000. Without it they have as many as a worker does
-// in [Config].ChunkTime, as measured, and it is corrected while items are submitted.
+// ChunkItems gives all chunks of a run this number of items, 1 to 10000. Without it they have as many as a worker
+// does in [Config].ChunkTime; this is measured, and corrected while items are submitted.
 func ChunkItems(n int) SubmitOption { return func(s *submitting) { s.chunk = n } }
 
-// Total says how many items there are, if that is known: the last chunks are smaller, so that all workers end at
-// about the same time.
+// Total is the number of items, if it is known: the last chunks are smaller, so that all workers end at about the
+// same time.
 func Total(n int) SubmitOption { return func(s *submitting) { s.total = int64(n) } }
 
 func (s *submitting) validate() error {
@@ -50,10 +50,10 @@ func (s *submitting) validate() error {
 	return nil
 }
 
-// Submit writes items down for workers, in chunks, and returns when all are there. Memory is bounded whatever their
+// Submit stores items for workers, in chunks, and returns when all are stored. Memory is bounded whatever their
 // number. It may be ended at any time and called again with the same [RunID] and the same items: the cursor, the
-// chunks and their jobs are written in one transaction. Other items under the same name are refused, with
-// [ErrOtherItems], as far as they were submitted before; another function or other types with [ErrOtherTypes].
+// chunks and their jobs are written in one transaction. If items that were submitted before differ, it fails with
+// [ErrOtherItems]; with another function or other types, it fails with [ErrOtherTypes].
 //
 // While the database is away it waits; end ctx to give up.
 func (f *Func[T, R]) Submit(ctx context.Context, cluster *Cluster, items iter.Seq[T], opts ...SubmitOption) (*Run[R], error) {

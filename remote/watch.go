@@ -10,21 +10,21 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/store"
 )
 
-// Watch tells observers how the runs of the cluster go, wherever they are worked, until ctx ends: those that are not
-// over, and those that come. It returns ctx's error; while the database is away it goes on trying, and tells the
-// cluster's logger. observe is asked for the observer of a run, as by [amorsize.Watch]; nil is none:
+// Watch reports the runs of the cluster to observers, wherever they are worked, until ctx ends: unfinished runs
+// and new ones. It returns ctx's error; while the database is away it keeps trying, and logs that to the cluster's
+// logger. observe returns the observer of a run, as for [amorsize.Watch]; nil is none:
 //
 //	page, err := live.New(live.Options{})
 //	go cluster.Watch(ctx, page.Observer)
 //
-// An observer is told Started, then Progressed once a second, and Finished when the run is complete, canceled
-// ([ErrCanceled]) or removed ([ErrNoRun]). A run is watched from outside: Calls counts an item as one call and an
-// error as Other, whatever it was, and Workers is how many processes have the function. A paused run has a policy
-// that is "paused". Observers are called one after the other, by the goroutine of Watch: they must be quick. One that
-// panics is told nothing more. What goes on when ctx ends is told no end.
+// An observer receives Started, then Progressed once a second, and Finished when the run is complete, canceled
+// ([ErrCanceled]) or removed ([ErrNoRun]). A run is observed from outside: Calls counts an item as one call and
+// every error as Other, and Workers is how many processes have the function. A paused run has a policy in state
+// "paused". The goroutine of Watch calls observers one after the other: they must be quick. One that panics
+// receives nothing more. Runs that are unfinished when ctx ends get no Finished.
 //
-// A look takes a statement for all runs that are kept, and a few for each that is not over. One of these reads the index of the run's results, which gets
-// longer with the run.
+// A look takes one statement for all runs that are kept, and a few for each unfinished run. One of these reads the
+// index of the run's results, which grows with the run.
 func (c *Cluster) Watch(ctx context.Context, observe func(amorsize.RunInfo) amorsize.Observer) error {
 	w := watcher{cluster: c, observe: observe, runs: map[string]*watched{}}
 	ticker := time.NewTicker(lookAgain)
@@ -41,7 +41,7 @@ func (c *Cluster) Watch(ctx context.Context, observe func(amorsize.RunInfo) amor
 	}
 }
 
-// watcher has the runs that are told of.
+// watcher has the observed runs.
 type watcher struct {
 	cluster *Cluster
 	observe func(amorsize.RunInfo) amorsize.Observer
@@ -49,15 +49,15 @@ type watcher struct {
 	looked  bool                // at least once
 }
 
-// watched is a run that is told of.
+// watched is an observed run.
 type watched struct {
-	observer amorsize.Observer // nil if nobody wants to know
+	observer amorsize.Observer // nil if no observer is wanted
 	log      *slog.Logger
 	created  time.Time // by the database's clock
 	last     amorsize.Progress
 	glances  [glances]glance // the latest looks, a ring
 	looks    int
-	over     bool // it has been told to be, or was before
+	over     bool // its end was reported, or came before the first look
 }
 
 // glance is what was done at a time.
@@ -68,10 +68,10 @@ type glance struct {
 
 const (
 	glances = 10        // the rate is that of the last ten looks
-	century = 100 * 3e7 // seconds: what takes longer has no end worth telling
+	century = 100 * 3e7 // seconds: the end of a longer run is not predicted
 )
 
-// look tells what is new of each run.
+// look reports what is new of each run.
 func (w *watcher) look(ctx context.Context) error {
 	now, err := w.cluster.store.Ping(ctx)
 	if err != nil {
@@ -84,7 +84,7 @@ func (w *watcher) look(ctx context.Context) error {
 	kept := map[string]bool{}
 	for _, r := range all {
 		kept[r.Key] = true
-		err = errors.Join(err, w.tell(ctx, r, now)) // one that can't be told hides no other
+		err = errors.Join(err, w.tell(ctx, r, now)) // an error of one run hides no other
 	}
 	w.looked = true
 	for key, run := range w.runs {
@@ -96,8 +96,8 @@ func (w *watcher) look(ctx context.Context) error {
 	return err
 }
 
-// tell tells what is new of a run. One that is over with the first look is not told of, one that was over before the
-// next look is.
+// tell reports what is new of a run. A run that has ended before the first look is not reported; one that ends
+// before the next look is.
 func (w *watcher) tell(ctx context.Context, r store.Run, now time.Time) error {
 	run := w.runs[r.Key]
 	known := w.known(run)
@@ -109,7 +109,7 @@ func (w *watcher) tell(ctx context.Context, r store.Run, now time.Time) error {
 	if err != nil {
 		return failed("watch", err)
 	}
-	over := info.State == Complete || info.State == Canceled // marked so or not: who waits for it marks it
+	over := info.State == Complete || info.State == Canceled // marked so or not: the caller that waits for it marks it
 	if over && known {
 		w.runs[r.Key] = &watched{over: true}
 		return nil
@@ -120,7 +120,7 @@ func (w *watcher) tell(ctx context.Context, r store.Run, now time.Time) error {
 	return w.news(ctx, run, r, info, now)
 }
 
-// known reports whether nothing is told of a run that is over: that has been told, or it was over before the first look.
+// known reports whether an ended run needs no report: it had one, or ended before the first look.
 func (w *watcher) known(run *watched) bool {
 	if run == nil {
 		return !w.looked
@@ -128,7 +128,7 @@ func (w *watcher) known(run *watched) bool {
 	return run.over
 }
 
-// news tells how far a run is, or that it is over.
+// news reports the progress of a run, or its end.
 func (w *watcher) news(ctx context.Context, run *watched, r store.Run, info Info, now time.Time) error {
 	switch {
 	case info.State == Canceled:
@@ -149,8 +149,7 @@ func (w *watcher) news(ctx context.Context, run *watched, r store.Run, info Info
 	return nil
 }
 
-// ended returns what a run has ended with that has no chunks left: it may have been canceled or removed since it was
-// read.
+// ended returns why a run without chunks has ended: it may have been canceled or removed since it was read.
 func (w *watcher) ended(ctx context.Context, r store.Run) (why, err error) {
 	if !r.Finished.IsZero() {
 		return nil, nil
@@ -177,7 +176,7 @@ func (w *watcher) begin(r store.Run) *watched {
 	return run
 }
 
-// tell tells how far the run is.
+// tell reports the progress of the run.
 func (r *watched) tell(info Info, workers int, now time.Time) {
 	p := r.progress(info, now)
 	p.Workers = workers
@@ -196,7 +195,7 @@ func (r *watched) tell(info Info, workers int, now time.Time) {
 	r.tellObserver(amorsize.Event{Kind: amorsize.Progressed, Elapsed: p.Elapsed, Completed: p.Completed, Total: p.Total, Progress: &p})
 }
 
-// tellObserver tells the observer. One that panics is told nothing more: it is no business of the program's work.
+// tellObserver calls the observer. One that panics is not called again: it must not affect the program's work.
 func (r *watched) tellObserver(e amorsize.Event) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -207,7 +206,7 @@ func (r *watched) tellObserver(e amorsize.Event) {
 	r.observer.Observe(e)
 }
 
-// progress is what an info says of the run.
+// progress turns an info into the progress of the run.
 func (r *watched) progress(info Info, now time.Time) amorsize.Progress {
 	calls := amorsize.Calls{Ended: info.Done}
 	calls.Failed.Other = info.Failed
@@ -223,13 +222,13 @@ func (r *watched) progress(info Info, now time.Time) amorsize.Progress {
 	return p
 }
 
-// end tells the end of the run, once.
+// end reports the end of the run, once.
 func (r *watched) end(p amorsize.Progress, err error) {
 	told := r.over || r.observer == nil
 	if r.over = true; told {
 		return
 	}
-	if p.Calls == nil { // it was over before it was looked at
+	if p.Calls == nil { // it had ended before the first look
 		p.Calls = &amorsize.Calls{}
 	}
 	p.Over, p.Workers, p.Remaining = true, 0, 0

@@ -15,20 +15,20 @@ import (
 
 // Worker is how a process works for a cluster. The zero value is useful, and is what [Work] uses.
 type Worker struct {
-	// MaxChunks is how many chunks of a run the process has at most at a time, 2 to 1000; 256 if 0. It is a bound
-	// on memory. How many calls are in flight is not its affair: measurement finds that, within the options that
-	// the function was registered with.
+	// MaxChunks is the maximum number of chunks of a run that the process has at a time, 2 to 1000; 256 if 0. It is
+	// a bound on memory. It does not set how many calls are in flight: measurement finds that, within the options
+	// that the function was registered with.
 	MaxChunks int
 
 	only string // the run to work; "" for all
 }
 
-// Work works the runs of all functions that the program has registered, until ctx ends: then items under way are
-// completed, those that were not begun are given back, and nil is returned. Any number of processes may do so, on
-// any number of machines. It returns an error at once if a function was registered wrongly, or if the database
-// is not there; later it waits for that to come back.
+// Work works the runs of all functions that the program has registered, until ctx ends. Then items in flight are
+// completed, items that have not begun are given back, and nil is returned. Any number of processes may do so, on
+// any number of machines. It returns an error at once if a function was registered wrongly, or if the database is
+// not there; later it waits for the database to come back.
 //
-// An item that ends the process, or has the machine run out of memory, is found: docs/remote.md says how.
+// An item that ends the process, or makes the machine run out of memory, is found: docs/remote.md says how.
 func Work(ctx context.Context, cluster *Cluster) error { return Worker{}.Work(ctx, cluster) }
 
 // Work works with these settings; see the function [Work].
@@ -68,7 +68,7 @@ func version() string {
 	return "unknown"
 }
 
-// crew is a worker that works.
+// crew is a running worker.
 type crew struct {
 	*Cluster
 	settings  Worker
@@ -81,11 +81,11 @@ type crew struct {
 	lock   sync.Mutex
 	pipes  map[string]pipe   // by function
 	queues map[string]*queue // by run
-	busy   map[int64]bool    // jobs under way
+	busy   map[int64]bool    // jobs in flight
 	given  bool              // the worker is stopped: a pipe takes nothing
 }
 
-// work is the life of a worker: it is known to be alive before it has its first chunk, and until its last is written.
+// work is the life of a worker: it is known to be alive from before its first chunk until its last is written.
 func (c *crew) work(ctx context.Context) error {
 	if _, err := c.store.Beat(ctx, c.me); err != nil {
 		return c.unlessStopped(ctx, err)
@@ -94,7 +94,7 @@ func (c *crew) work(ctx context.Context) error {
 	if err := c.store.Sync(ctx); err != nil {
 		return c.unlessStopped(ctx, err)
 	}
-	running, end := context.WithCancel(context.WithoutCancel(ctx)) // of what goes on while items are completed
+	running, end := context.WithCancel(context.WithoutCancel(ctx)) // for what continues while items are completed
 	defer end()
 	items, cut := context.WithCancel(running)
 	defer cut()
@@ -113,7 +113,7 @@ func (c *crew) work(ctx context.Context) error {
 	<-ctx.Done()
 	c.give()
 	grace := time.AfterFunc(c.cfg.Grace, cut)
-	// River waits for the database to write the ends of jobs down; what it cannot write, others find.
+	// River waits for the database to record the ends of jobs; others find the jobs that it cannot record.
 	stopping, stop := context.WithTimeout(running, c.cfg.Grace+c.cfg.Heartbeat)
 	defer stop()
 	if err := fetch.Stop(stopping); err != nil {
@@ -137,7 +137,7 @@ func (c *crew) unlessStopped(ctx context.Context, err error) error {
 	return failed("work", err)
 }
 
-// signOff says that the worker has ended, so that nobody looks for its chunks.
+// signOff reports that the worker has ended, so that nobody looks for its chunks.
 func (c *crew) signOff(ctx context.Context) {
 	leaving, stop := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Heartbeat)
 	defer stop()
@@ -146,7 +146,7 @@ func (c *crew) signOff(ctx context.Context) {
 	}
 }
 
-// give has all chunks end with the items that were begun.
+// give ends all chunks with the items that have begun.
 func (c *crew) give() {
 	c.lock.Lock()
 	defer c.lock.Unlock()

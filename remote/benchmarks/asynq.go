@@ -13,7 +13,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// chunkTask is what a task of asynq carries: items and all.
+// chunkTask is what a task of asynq carries, including the items.
 type chunkTask struct {
 	Index int   `json:"index"`
 	Items []int `json:"items"`

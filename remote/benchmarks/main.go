@@ -51,7 +51,7 @@ func run(ctx context.Context) error {
 	return nil
 }
 
-// place is a database of its own for a measurement.
+// place is a separate database for a measurement.
 type place struct {
 	kind, url, schema string
 	remove            func()

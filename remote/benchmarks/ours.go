@@ -12,7 +12,7 @@ import (
 	"github.com/amorsize/amorsize/remote"
 )
 
-// What the suites run: an item that takes nothing, one that computes for 10 µs, and two that wait.
+// Functions that the suites run: an item that takes no time, one that computes for 10 µs, and two that wait.
 var (
 	triple   = remote.Register("triple", func(i int) (int, error) { return 3 * i, nil })
 	spin10us = remote.Register("spin10us", func(i int) (int, error) { spin(10 * time.Microsecond); return i, nil })
@@ -26,7 +26,7 @@ func spin(d time.Duration) {
 	}
 }
 
-// through has a function's items submitted, worked and gathered in this process, and returns how long that took.
+// through submits, works and gathers a function's items in this process, and returns how long that took.
 func through(ctx context.Context, p place, f *remote.Func[int, int], n, chunk int) (time.Duration, error) {
 	c, err := p.open(ctx)
 	if err != nil {
@@ -37,7 +37,7 @@ func through(ctx context.Context, p place, f *remote.Func[int, int], n, chunk in
 	done := make(chan error, 1)
 	go func() { done <- remote.Work(working, c) }()
 	defer func() { stop(); <-done }()
-	time.Sleep(300 * time.Millisecond) // until it is there: River begins at a random moment
+	time.Sleep(300 * time.Millisecond) // until it is running: River begins at a random moment
 	return gather(ctx, c, f, n, chunk)
 }
 

@@ -20,8 +20,8 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// chunkArgs is what a job of the program by hand carries: where its chunk is. The items are in a table, as one who
-// knows River would have it, and the result in another.
+// chunkArgs is what a job of the program by hand carries: the place of its chunk. The items are in a table, as a
+// River user would have it, and the result in another.
 type chunkArgs struct {
 	Index int `json:"index"`
 }

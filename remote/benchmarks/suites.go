@@ -56,7 +56,7 @@ func peers(ctx context.Context) error {
 	return nil
 }
 
-// chunks compares the size that is found with all others.
+// chunks compares the size that is found with fixed ones.
 func chunks(ctx context.Context) error {
 	fmt.Printf("\nItems per second by chunks of a fixed size, and as it is found:\n\n")
 	sizes := []int{1, 10, 100, 1000, 10_000}
@@ -98,7 +98,7 @@ func chunks(ctx context.Context) error {
 	return nil
 }
 
-// workers has one process work, then four, each with 16 calls that wait.
+// workers runs one process, then four, each with 16 calls that wait.
 func workers(ctx context.Context) error {
 	const perWorker = 8000
 	fmt.Printf("\nItems that wait for 20 ms, 16 at a time in each process:\n\n")
@@ -120,7 +120,7 @@ func workers(ctx context.Context) error {
 					return 0, err
 				}
 				defer c.Close()
-				time.Sleep(2 * time.Second) // until all are there
+				time.Sleep(2 * time.Second) // until all are running
 				if _, err := gather(ctx, c, wait20ms, 2000, 0); err != nil {
 					return 0, err
 				}
@@ -138,7 +138,7 @@ func workers(ctx context.Context) error {
 	return nil
 }
 
-// spawn starts processes of this program, and returns what stops them.
+// spawn starts processes of this program, and returns a function that stops them.
 func spawn(p place, count int) (stop func(), err error) {
 	var all []*exec.Cmd
 	stop = func() {
@@ -173,7 +173,7 @@ func self(role string, p place, n int) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// memory has a coordinator of its own submit ten million items and read their results.
+// memory makes a separate coordinator submit ten million items and read their results.
 func memory(ctx context.Context) error {
 	const n = 10_000_000
 	fmt.Printf("\n%d items, submitted and gathered by a process of its own:\n\n", n)

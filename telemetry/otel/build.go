@@ -45,7 +45,7 @@ func (b *builder) add(all []runtotals.Total) {
 	b.histograms(all)
 }
 
-// sums adds what only grows.
+// sums adds the values that only grow.
 func (b *builder) sums(all []runtotals.Total) {
 	b.sum("amorsize.run.ended", "{run}", "Runs that have ended.", true, each(all, func(t *runtotals.Total, add adder) {
 		add(t.OK, outcome.String("ok"))
@@ -70,10 +70,10 @@ func (b *builder) sums(all []runtotals.Total) {
 	b.sum("amorsize.event.dropped", "{event}", "Events that listeners were too slow for.", true, each(all, func(t *runtotals.Total, add adder) { add(t.DroppedEvents) }))
 }
 
-// adder adds a data point with attributes beside the run's name.
+// adder adds a data point with attributes in addition to the run's name.
 type adder func(value int64, with ...attribute.KeyValue)
 
-// each has points added for each total.
+// each collects points for each total.
 func each(all []runtotals.Total, points func(*runtotals.Total, adder)) (out []metricdata.DataPoint[int64]) {
 	for i := range all {
 		points(&all[i], func(value int64, with ...attribute.KeyValue) {
@@ -109,10 +109,10 @@ func (b *builder) timed(points []metricdata.DataPoint[int64]) []metricdata.DataP
 	return points
 }
 
-// scale is how fine exponential buckets are: 8 for each doubling.
+// scale is the resolution of exponential buckets: 8 for each doubling.
 const scale = 3
 
-// histograms adds how long calls took, and waited.
+// histograms adds how long calls took and waited.
 func (b *builder) histograms(all []runtotals.Total) {
 	var calls, waits []metricdata.ExponentialHistogramDataPoint[float64]
 	for i := range all {

@@ -27,7 +27,7 @@ const (
 	bound      = attribute.Key("amorsize.bound")
 )
 
-// Producer makes metrics of runs. It implements [sdkmetric.Producer]: hand it to a reader with
+// Producer makes metrics of runs. It implements [sdkmetric.Producer]: pass it to a reader with
 // sdkmetric.WithProducer. It is safe for concurrent use.
 type Producer struct {
 	runs    runtotals.Runs
@@ -46,14 +46,14 @@ func Metrics() *Producer {
 	return p
 }
 
-// Stop has a producer of [Metrics] take no further runs.
+// Stop makes a producer of [Metrics] take no further runs.
 func (p *Producer) Stop() {
 	if stop := p.unwatch.Swap(nil); stop != nil {
 		(*stop)()
 	}
 }
 
-// Observer returns an observer for one run, by which the producer counts it.
+// Observer returns an observer for one run, through which the producer counts it.
 func (p *Producer) Observer(info amorsize.RunInfo) amorsize.Observer { return p.runs.Observer(info) }
 
 var _ sdkmetric.Producer = (*Producer)(nil)

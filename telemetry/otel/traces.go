@@ -13,7 +13,7 @@ import (
 	"github.com/amorsize/amorsize"
 )
 
-// ErrInvalid is what errors about the settings of [Calls] are.
+// ErrInvalid is wrapped by errors about the settings of [Calls].
 var ErrInvalid = errors.New("amorsizeotel: invalid")
 
 // Traces makes a span of each run of the process that begins from now on, until stop is called:
@@ -35,8 +35,8 @@ func Traces(provider trace.TracerProvider) (stop func()) {
 //	ctx, option := amorsizeotel.Start(ctx, provider, "night crawl")
 //	amorsize.ExecuteContext(ctx, fn, items, option, amorsize.WithName("night crawl"))
 //
-// What the calls begin with their context is below that span. The span has links to others, such
-// as the run that this one goes on from. It ends with the run: the option is for one.
+// Spans that the calls begin with their context are below that span. The span has links to others, such as the run
+// that this one continues. It ends with the run: use the option for one run only.
 func Start(ctx context.Context, provider trace.TracerProvider, name string, links ...trace.Link) (context.Context, amorsize.Option) {
 	ctx, r := begin(ctx, provider.Tracer(scope), amorsize.RunInfo{Name: name}, links...)
 	return ctx, amorsize.WithObserver(r)
@@ -93,10 +93,9 @@ func record(span trace.Span, err error) {
 	span.SetStatus(codes.Error, err.Error())
 }
 
-// Calls is a policy that makes spans of calls: of one in Every, 1 for all, below the span of the
-// call's context. As the innermost policy it makes one of each attempt; outside of a retrier, one
-// of all attempts at an item with what they wait. The provider may sample as well. A call that is
-// not sampled costs some 5 ns.
+// Calls is a policy that makes spans of calls: of one in Every, 1 for all, below the span of the call's context.
+// As the innermost policy it makes a span of each attempt. Outside of a retrier, it makes one span of all attempts
+// at an item, including their waits. The provider may sample as well. A call that is not sampled costs some 5 ns.
 //
 // The errors of failed calls are recorded: they are the function's, and may have items in them.
 type Calls struct {

@@ -5,7 +5,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 )
 
-// both is a histogram with native buckets and with classic ones, as a server may know either.
+// both is a histogram with native and with classic buckets, as a server may support only one of them.
 type both struct{ native, classic prometheus.Metric }
 
 // Desc implements [prometheus.Metric].
@@ -21,6 +21,6 @@ func (b both) Write(to *dto.Metric) error {
 		return err
 	}
 	to.Histogram.Bucket = classic.Histogram.Bucket
-	to.Histogram.CreatedTimestamp = nil // of many runs there is none
+	to.Histogram.CreatedTimestamp = nil // many runs together have none
 	return nil
 }

@@ -27,7 +27,7 @@ func Watch(registry prometheus.Registerer) (stop func(), err error) {
 	}, nil
 }
 
-// Observer returns an observer for one run, by which it is exported:
+// Observer returns an observer for one run, through which it is exported:
 // amorsize.WithObserver(collector.Observer(amorsize.RunInfo{Name: "crawl"})).
 func (c *Collector) Observer(info amorsize.RunInfo) amorsize.Observer { return c.runs.Observer(info) }
 

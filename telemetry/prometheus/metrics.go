@@ -103,7 +103,7 @@ func (s scrape) histograms(t *runtotals.Total) {
 	}
 }
 
-// schema is how fine the native buckets are: 8 for each doubling.
+// schema is the resolution of the native buckets: 8 for each doubling.
 const schema = 3
 
 // classic are the bounds of the classic buckets, for servers that know no native ones.
@@ -121,8 +121,8 @@ func (s scrape) histogram(d *prometheus.Desc, h *amorsize.Histogram, labels ...s
 	s.to <- both{m, prometheus.MustNewConstHistogram(d, uint64(h.Count()), sum, cumulative(h), values...)}
 }
 
-// cumulative returns how many durations there are up to each of the classic bounds, as far as the
-// fine buckets tell: what is in the one that a bound is in counts as above it.
+// cumulative returns how many durations there are up to each of the classic bounds, as far as the fine buckets
+// show: durations in the bucket that contains a bound count as above it.
 func cumulative(h *amorsize.Histogram) map[float64]uint64 {
 	out := make(map[float64]uint64, len(classic))
 	for _, b := range classic {

@@ -58,7 +58,8 @@ func (d *fleet) start(i int) error {
 	return nil
 }
 
-// command is how process number i is started: by a prefix if there is one, as in a network of its own.
+// command is the command that starts process number i, with a prefix if there is one, for example for a network of
+// its own.
 func command(i int, self string, args []string) *exec.Cmd {
 	if *prefix == "" {
 		return exec.Command(self, args...)
@@ -70,7 +71,7 @@ func command(i int, self string, args []string) *exec.Cmd {
 	return exec.Command(words[0], append(append(words[1:], self), args...)...)
 }
 
-// disturb kills at random, and has a worker stand still now and then.
+// disturb kills at random, and at times suspends a worker.
 func (d *fleet) disturb(ctx context.Context) error {
 	stops := *stopping
 	for range *kills {
@@ -88,7 +89,7 @@ func (d *fleet) disturb(ctx context.Context) error {
 		i := rand.IntN(*workers + 1)
 		select {
 		case err := <-d.waits[i]:
-			if i == 0 && err == nil { // all is done, and was too early
+			if i == 0 && err == nil { // all is done: this kill came too late
 				d.waits[i] <- nil
 				return nil
 			}
@@ -108,7 +109,7 @@ func (d *fleet) disturb(ctx context.Context) error {
 	return nil
 }
 
-// pause waits, looks which of the dead were found, and starts what has ended by itself.
+// pause waits, checks which dead workers were found, and restarts processes that ended by themselves.
 func (d *fleet) pause(ctx context.Context, pause time.Duration) error {
 	end := time.Now().Add(pause)
 	for time.Now().Before(end) {
@@ -132,7 +133,7 @@ func (d *fleet) pause(ctx context.Context, pause time.Duration) error {
 	return nil
 }
 
-// look notes when a dead worker is no longer considered alive: from then on its chunks are others'.
+// look notes when a dead worker is no longer considered alive: from then on its chunks go to others.
 func (d *fleet) look(ctx context.Context) {
 	alive, err := d.cluster.Workers(ctx)
 	if err != nil {

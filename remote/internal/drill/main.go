@@ -80,7 +80,7 @@ func work(ctx context.Context) error {
 	return remote.Work(ctx, cluster)
 }
 
-// coordinate submits, or goes on submitting, and appends results to the file behind those that are there.
+// coordinate submits, or continues submitting, and appends results to those in the file.
 func coordinate(ctx context.Context) error {
 	f := function()
 	cluster, err := open(ctx)
@@ -118,7 +118,7 @@ func coordinate(ctx context.Context) error {
 	return errors.Join(w.Flush(), file.Close())
 }
 
-// resume cuts a line that was not finished, and counts the others.
+// resume cuts off an incomplete line, and counts the others.
 func resume(path string) (lines int, file *os.File, err error) {
 	data, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -135,7 +135,7 @@ func resume(path string) (lines int, file *os.File, err error) {
 	return bytes.Count(data[:whole], []byte{'\n'}), file, err
 }
 
-// drill starts the others and kills them.
+// drill starts the other processes and kills them.
 func drill(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, *limit)
 	defer cancel()

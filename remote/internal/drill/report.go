@@ -47,7 +47,7 @@ func (d *fleet) report(ctx context.Context, took time.Duration) error {
 	return handle.Remove(ctx)
 }
 
-// compare returns how many lines there are, and how many of failures; an error if one is not what it should be.
+// compare returns how many lines there are, and how many of failures; an error if a line is wrong.
 func compare(file *os.File) (lines, failures int, err error) {
 	for s := bufio.NewScanner(file); s.Scan(); lines++ {
 		want := fmt.Sprintf("%d r%d", lines, lines)

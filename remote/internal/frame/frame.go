@@ -1,8 +1,8 @@
-// Package frame packs byte strings, and flagged ones, one behind the other: the items of a chunk, and what became
-// of them.
+// Package frame packs byte strings, and flagged ones, one after the other: the items of a chunk, and their
+// outcomes.
 //
-// A frame is an unsigned varint, as encoding/binary has it, and so many bytes. That of an outcome is twice the
-// length, plus one if the item failed.
+// A frame is an unsigned varint, as in encoding/binary, and as many bytes as it says. For an outcome the varint is
+// twice the length, plus one if the item failed.
 package frame
 
 import (
@@ -11,15 +11,15 @@ import (
 	"fmt"
 )
 
-// ErrBroken is a frame that says it is longer than what is there.
+// ErrBroken is a frame whose length exceeds the data.
 var ErrBroken = errors.New("frame: longer than the data")
 
-// Append packs data behind dst.
+// Append packs data after dst.
 func Append(dst, data []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(data))), data...)
 }
 
-// Next takes the first frame off packed. What it returns shares packed's memory.
+// Next removes the first frame from packed. The result shares packed's memory.
 func Next(packed []byte) (data, rest []byte, err error) {
 	size, n := binary.Uvarint(packed)
 	if n <= 0 || size > uint64(len(packed)-n) {
@@ -29,9 +29,9 @@ func Next(packed []byte) (data, rest []byte, err error) {
 	return packed[n:end:end], packed[end:], nil
 }
 
-// Split takes all frames off packed, of which there must be count.
+// Split removes all frames from packed, of which there must be count.
 func Split(packed []byte, count int) ([][]byte, error) {
-	if count < 0 || count > len(packed) { // a frame has a byte at least
+	if count < 0 || count > len(packed) { // a frame has at least one byte
 		return nil, fmt.Errorf("%w: %d items in %d bytes", ErrBroken, count, len(packed))
 	}
 	items := make([][]byte, count)
@@ -47,7 +47,7 @@ func Split(packed []byte, count int) ([][]byte, error) {
 	return items, nil
 }
 
-// AppendOutcome packs what became of an item: its encoded value, or the words of its error.
+// AppendOutcome packs the outcome of an item: its encoded value, or the text of its error.
 func AppendOutcome(dst, data []byte, failed bool) []byte {
 	head := uint64(len(data)) << 1
 	if failed {
@@ -56,7 +56,7 @@ func AppendOutcome(dst, data []byte, failed bool) []byte {
 	return append(binary.AppendUvarint(dst, head), data...)
 }
 
-// NextOutcome takes the first outcome off packed.
+// NextOutcome removes the first outcome from packed.
 func NextOutcome(packed []byte) (data []byte, failed bool, rest []byte, err error) {
 	head, n := binary.Uvarint(packed)
 	size := head >> 1

@@ -1,4 +1,4 @@
-// Command grow prints what binds with more workers than one can try, by package growth.
+// Command grow prints what binds with more workers than one can try, by simulation (package growth).
 package main
 
 import (

@@ -1,9 +1,9 @@
-// Package growth plays workers and their database by discrete events, with costs that were measured, to see what
-// binds when there are more of them than one can try.
+// Package growth is a discrete-event simulation of workers and their database, with measured costs. It shows what
+// binds with more workers than one can try.
 //
-// A worker has so many chunks at a time. For each it asks the database (fetch and read), works, and asks it again
-// (write, complete). The database has cores that serve one question after the other. Beside that each worker says that
-// it is alive, and looks for runs.
+// A worker has a number of chunks at a time. For each it queries the database (fetch and read), works, and queries
+// it again (write, complete). The database has cores that serve one query after the other. In addition, each
+// worker reports that it is alive, and looks for runs.
 package growth
 
 import (
@@ -12,23 +12,23 @@ import (
 	"time"
 )
 
-// Params are what is played.
+// Params are the parameters of a simulation.
 type Params struct {
 	Workers   int
-	Slots     int           // chunks at a time in a worker, of which one is worked
-	ChunkTime time.Duration // that a worker takes for a chunk
+	Slots     int           // chunks at a time in a worker, of which one is being worked
+	ChunkTime time.Duration // of a worker for a chunk
 	Cores     int           // of the database
-	Fetch     time.Duration // of a core, for a chunk before it is worked
-	Commit    time.Duration // and after
-	Beat      time.Duration // of a core, for a sign of life
-	Heartbeat time.Duration // between two
+	Fetch     time.Duration // of a core, before a chunk is worked
+	Commit    time.Duration // of a core, after it
+	Beat      time.Duration // of a core, for a heartbeat
+	Heartbeat time.Duration // time between two heartbeats
 	Look      time.Duration // of a core, for a look at the runs
 	LookEvery time.Duration
-	Length    time.Duration // that is played, after a tenth of it
+	Length    time.Duration // simulated time, after a warm-up of a tenth of it
 	Seed      uint64
 }
 
-// Figures are what came of it.
+// Figures are the results.
 type Figures struct {
 	Chunks   float64 // per second
 	Busy     float64 // share of the workers' time in which they work
@@ -55,7 +55,7 @@ func (e *events) Pop() any {
 	return last
 }
 
-// question is one that the database is asked.
+// question is one query to the database.
 type question struct {
 	takes time.Duration
 	since time.Duration
@@ -68,7 +68,7 @@ type play struct {
 	events events
 	line   []question
 	idle   int
-	begun  time.Duration // of what is counted
+	begun  time.Duration // of the counted part
 
 	chunks    int
 	worked    time.Duration
@@ -77,7 +77,7 @@ type play struct {
 	questions int
 }
 
-// Play plays.
+// Play runs the simulation.
 func Play(p Params) Figures {
 	g := &play{p: p, random: rand.New(rand.NewPCG(p.Seed, 1)), idle: p.Cores, begun: p.Length / 10}
 	for range p.Workers {
@@ -106,12 +106,12 @@ func Play(p Params) Figures {
 
 func (g *play) at(at time.Duration, do func(time.Duration)) { heap.Push(&g.events, event{at, do}) }
 
-// some is a time around one, as what takes time does.
+// some is a random time around a mean, as real work takes.
 func (g *play) some(around time.Duration) time.Duration {
 	return time.Duration(float64(around) * (0.5 + g.random.Float64()))
 }
 
-// every asks the database again and again.
+// every queries the database periodically.
 func (g *play) every(period, takes time.Duration) {
 	if period <= 0 || takes <= 0 {
 		return
@@ -124,7 +124,7 @@ func (g *play) every(period, takes time.Duration) {
 	g.at(g.some(period), again)
 }
 
-// ask has a core of the database do something, now or when one is free.
+// ask makes a core of the database do something, now or when one is free.
 func (g *play) ask(now, takes time.Duration, then func(time.Duration)) {
 	takes = time.Duration(float64(takes) * g.random.ExpFloat64())
 	q := question{takes, now, then}
@@ -154,7 +154,7 @@ func (g *play) serve(now time.Duration, q question) {
 	})
 }
 
-// worker works one chunk after the other of those that it has.
+// worker works its chunks one after the other.
 type worker struct {
 	*play
 	ready   int

@@ -1,4 +1,4 @@
-// Package pgtest starts a private PostgreSQL for tests, and stops it when they are over.
+// Package pgtest starts a private PostgreSQL for tests, and stops it after them.
 package pgtest
 
 import (
@@ -30,8 +30,8 @@ func Main(m *testing.M, after func(code int) int) {
 	os.Exit(after(code))
 }
 
-// URL returns the address of the server, which it starts when it is first asked, and a schema that nobody has. It
-// skips the test where there is no PostgreSQL and none can be installed.
+// URL returns the address of the server, which the first call starts, and an unused schema. It skips the test if
+// there is no PostgreSQL and none can be installed.
 func URL(t testing.TB) (url, schema string) {
 	once.Do(start)
 	if problem != "" {

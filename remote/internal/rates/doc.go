@@ -1,5 +1,5 @@
-// Command rates has processes call under one shared limit, and counts: whether they keep to the rate, how often they
-// ask the database, and what that costs.
+// Command rates makes processes call under one shared limit, and counts: whether they keep to the rate, how often
+// they query the database, and what that costs.
 //
 //	rates -on URL -rate 5000 -processes 4 -for 8s [-outage "stop command" -back "start command"]
 //

@@ -46,7 +46,7 @@ func main() {
 	}
 }
 
-// call calls, and writes when, in nanoseconds, then how often the database was asked.
+// call calls, and writes when, in nanoseconds, then how often it queried the database.
 func call() error {
 	ctx := context.Background()
 	cluster, err := remote.Config{Schema: *schema, Logger: slog.New(slog.DiscardHandler)}.Open(ctx, *on)
@@ -156,7 +156,7 @@ func report(outs [][]byte) error {
 	return nil
 }
 
-// excess is by how many calls the fullest window is beyond rate · window.
+// excess is the number of calls by which the fullest window exceeds rate · window.
 func excess(at []int64, window time.Duration) string {
 	most, first := 0, 0
 	for last := range at {

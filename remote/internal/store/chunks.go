@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Done is what became of a chunk.
+// Done is the outcome of a chunk.
 type Done struct {
 	Key
 	Fence    int
@@ -20,10 +20,10 @@ type Done struct {
 	Function string
 }
 
-// Commit takes results, all in one transaction, and says of each whether it counts: a chunk that somebody else
+// Commit stores results, all in one transaction, and says of each whether it counts: a chunk that another worker
 // has, or has done, is refused.
 func (s *Store) Commit(ctx context.Context, done []Done) (accepted []bool, err error) {
-	order := make([]int, len(done)) // rows are locked in one order by everybody
+	order := make([]int, len(done)) // all code locks rows in this order
 	for i := range order {
 		order[i] = i
 	}
@@ -77,7 +77,7 @@ func compare(a, b Key) int {
 	return 0
 }
 
-// Chunk returns a chunk that is not done.
+// Chunk returns an unfinished chunk.
 func (s *Store) Chunk(ctx context.Context, key Key) (c Chunk, there bool, err error) {
 	c.Key = key
 	err = s.db.read(ctx, func(t tx) error {
@@ -90,8 +90,8 @@ func (s *Store) Chunk(ctx context.Context, key Key) (c Chunk, there bool, err er
 	return c, err == nil, err
 }
 
-// Shed has a worker keep the first items of a chunk, which are now c, and hands the rest to others, as pieces. It
-// returns false if the chunk is the worker's no more.
+// Shed keeps the first items of a chunk, which are now c, with the worker, and hands the rest to others, as
+// pieces. It returns false if the chunk does not belong to the worker any more.
 func (s *Store) Shed(ctx context.Context, c Chunk, pieces []Chunk) (shed bool, err error) {
 	err = s.db.write(ctx, func(t tx) error {
 		if err := s.hold(t, c.Run); err != nil {
@@ -110,7 +110,7 @@ func (s *Store) Shed(ctx context.Context, c Chunk, pieces []Chunk) (shed bool, e
 	return shed, err
 }
 
-// learn keeps how fast workers are.
+// learn stores how fast workers are.
 func (s *Store) learn(t tx, done []Done) error {
 	for _, d := range done {
 		if d.Rate <= 0 {
@@ -125,7 +125,7 @@ func (s *Store) learn(t tx, done []Done) error {
 	return nil
 }
 
-// Rate returns how many items per second a worker does of a function, 0 if nobody knows, and how many workers
+// Rate returns how many items per second a worker does of a function, 0 if that is not known, and how many workers
 // have it.
 func (s *Store) Rate(ctx context.Context, function string) (rate float64, workers int, err error) {
 	err = s.db.read(ctx, func(t tx) error {

@@ -6,20 +6,21 @@ import (
 	"time"
 )
 
-// clock is the database's, as far as this process knows it. River goes by that of the process where it puts a job
-// off, deletes what is old and elects: one that is ten minutes ahead would put jobs off by ten minutes for everybody.
+// clock is the database's clock, as far as this process knows it. River uses the process's clock to postpone jobs,
+// delete old ones and elect: a clock that is ten minutes ahead would postpone everybody's jobs by ten minutes.
 type clock struct {
-	wall  func() time.Time // this machine's
-	ahead atomic.Int64     // nanoseconds by which the database's is ahead of that
+	wall  func() time.Time // this machine's clock
+	ahead atomic.Int64     // nanoseconds by which the database's clock is ahead of it
 }
 
 // Now implements River's TimeGenerator. It keeps the monotonic reading.
 func (c *clock) Now() time.Time { return c.wall().Add(time.Duration(c.ahead.Load())) }
 
-// NowOrNil implements River's TimeGenerator: nil has statements take the database's time, as they do by themselves.
+// NowOrNil implements River's TimeGenerator: with nil, statements take the database's time, which is their
+// default.
 func (c *clock) NowOrNil() *time.Time { return nil }
 
-// Sync asks the database for its time.
+// Sync queries the database for its time.
 func (s *Store) Sync(ctx context.Context) error {
 	begun := s.clock.wall()
 	there, err := s.Ping(ctx)

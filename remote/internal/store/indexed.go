@@ -6,7 +6,7 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/frame"
 )
 
-// Indexed is an item of a round above 0: chunks of those have items that do not follow each other.
+// Indexed is an item of a round above 0: the items of such chunks are not consecutive.
 func Indexed(index int64, payload []byte) []byte {
 	return append(binary.AppendUvarint(nil, uint64(index)), payload...)
 }

@@ -10,12 +10,12 @@ import (
 	lib "modernc.org/sqlite/lib"
 )
 
-// passing are classes of PostgreSQL's errors that go by: connections, rollbacks of transactions that met, resources,
-// a server that is being stopped or started, its disk.
+// passing are classes of PostgreSQL's temporary errors: connections, rollbacks of conflicting transactions,
+// resources, a server that is being stopped or started, its disk.
 var passing = []string{"08", "25", "40", "53", "55", "57", "58", "XX"}
 
-// Lasting says of an error of the database that to ask again will not help: that is so of an address, a password or
-// a statement, and not of a server that is away or a disk that is full.
+// Lasting says that repeating a query after this error of the database will not help. That is so for an address, a
+// password or a statement, and not for a server that is away or a full disk.
 func Lasting(err error) bool {
 	if pg, is := errors.AsType[*pgconn.PgError](err); is {
 		return len(pg.Code) < 2 || !slices.Contains(passing, pg.Code[:2])

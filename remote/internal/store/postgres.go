@@ -16,8 +16,8 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// DefaultSchema is where the tables are, of River and ours: apart from others, whose long transactions and names
-// are theirs.
+// DefaultSchema has the tables of River and ours. It keeps them apart from other tables, and from their long
+// transactions and names.
 const DefaultSchema = "amorsize"
 
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
@@ -32,7 +32,7 @@ type postgres struct {
 func openPostgres(ctx context.Context, o Options, c *clock) (database, error) {
 	cfg, err := pgxpool.ParseConfig(o.URL)
 	if err != nil {
-		// pgx's words have the address, and that the password
+		// pgx's message has the address, and that has the password
 		return nil, fmt.Errorf("%w: PostgreSQL's driver does not understand it", ErrURL)
 	}
 	if o.Pool > 0 {
@@ -111,7 +111,7 @@ func (p *postgres) migrateJobs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// River's migrator takes no lock of its own: two at once would make the same table.
+	// River's migrator takes no lock of its own: two at once would create the same table.
 	conn, err := p.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -156,8 +156,8 @@ func (p *postgres) stuckVacuum(t tx) (string, error) {
 	return fmt.Sprintf("a transaction of process %d has been open for %d s: until it ends, deleted rows cannot be vacuumed", pid, seconds), nil
 }
 
-// tries is how often a transaction is begun that the server rolled back since it met others: a deadlock ends one of
-// those that are in it, and that one may begin again.
+// tries is how often a transaction is begun again after the server rolled it back because of a conflict: a
+// deadlock ends one of its transactions, and that one may begin again.
 const tries = 5
 
 func (p *postgres) write(ctx context.Context, fn func(tx) error) (err error) {
@@ -170,7 +170,8 @@ func (p *postgres) write(ctx context.Context, fn func(tx) error) (err error) {
 	return err
 }
 
-// read makes no transaction: that would be two trips more, and no reader needs two statements to see the same.
+// read makes no transaction: that would cost two more round trips, and no reader needs two statements to see the
+// same.
 func (p *postgres) read(ctx context.Context, fn func(tx) error) error {
 	return fn(&pgTx{ctx, p.pool, p.schema})
 }
@@ -191,7 +192,7 @@ type pgTx struct {
 
 func (t *pgTx) named(text string) string { return strings.ReplaceAll(text, "@", t.schema+".") }
 
-// relaxed spares a rate's row the wait for the disk: what is lost of it is lost with the server, and all leases.
+// relaxed does not make a rate's row wait for the disk: if the server dies, its changes are lost with all leases.
 func (t *pgTx) relaxed() { _, _ = t.on.Exec(t.ctx, `SET LOCAL synchronous_commit = off`) }
 
 func (t *pgTx) exec(text string, args ...any) (int64, error) {

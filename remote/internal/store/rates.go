@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// Lease is a part of a limit that all machines share: so many tokens, the first of them due after Wait, and the
-// others one interval after the other. Wait is negative where a burst is there: those were due in the past. Paused is how long everybody is held back, from now on.
+// Lease is a part of a limit that all machines share: a number of tokens, the first of them due after Wait, and
+// the others at intervals after it. Wait is negative where a burst is available: those tokens were due in the
+// past. Paused is how long all calls are paused, from now on.
 type Lease struct {
 	Tokens int
 	Wait   time.Duration
 	Paused time.Duration
 }
 
-// Reserve takes tokens of a rate. It never refuses: the generic cell rate algorithm, by reservation, in one row.
-// interval and burst are of the limit: the time between two tokens, and how many may be due at once.
+// Reserve takes tokens of a rate. It never refuses: it is the generic cell rate algorithm, by reservation, in one
+// row. interval and burst belong to the limit: the time between two tokens, and how many may be due at once.
 func (s *Store) Reserve(ctx context.Context, name string, tokens int, interval time.Duration, burst int) (Lease, error) {
 	lease := Lease{Tokens: tokens}
 	err := s.db.write(ctx, func(t tx) error {
@@ -23,7 +24,8 @@ func (s *Store) Reserve(ctx context.Context, name string, tokens int, interval t
 		now := s.db.now()
 		step := int64(tokens) * interval.Nanoseconds()
 		credit := int64(burst-1) * interval.Nanoseconds()
-		// due is when the token after these may go, in nanoseconds: a rate of 3 per second has no whole microseconds
+		// due is when the token after these may be used, in nanoseconds: a rate of 3 per second has no whole
+		// microseconds
 		err := t.one(`INSERT INTO @rate AS r (name, due) VALUES ($1, `+now+` * 1000 - CAST($3 AS bigint) + CAST($2 AS bigint))
 			ON CONFLICT (name) DO UPDATE SET due =
 				CASE WHEN r.due < `+now+` * 1000 - CAST($3 AS bigint) THEN `+now+` * 1000 - CAST($3 AS bigint) ELSE r.due END + CAST($2 AS bigint)
@@ -35,7 +37,7 @@ func (s *Store) Reserve(ctx context.Context, name string, tokens int, interval t
 	return lease, err
 }
 
-// Pause holds everybody back for so long from now on, unless they are for longer.
+// Pause pauses all calls for that time from now on, unless a longer pause is in effect.
 func (s *Store) Pause(ctx context.Context, name string, pause time.Duration) error {
 	return s.db.write(ctx, func(t tx) error {
 		now := s.db.now()
@@ -59,13 +61,13 @@ func (s *Store) Paused(ctx context.Context, name string) (pause time.Duration, e
 	return pause, err
 }
 
-// Breaker is the shared state of a circuit breaker: open for so long still.
+// Breaker is the shared state of a circuit breaker: how much longer it is open.
 type Breaker struct {
 	Open   time.Duration
 	Reason string
 }
 
-// OpenBreaker has everybody's breaker of that name open for so long, unless it is for longer.
+// OpenBreaker opens all breakers of that name for that time, unless they are open for longer.
 func (s *Store) OpenBreaker(ctx context.Context, name string, open time.Duration, reason string) error {
 	return s.db.write(ctx, func(t tx) error {
 		_, err := t.exec(`INSERT INTO @breaker AS b (name, until, reason) VALUES ($1, `+s.db.now()+` + CAST($2 AS bigint), $3)

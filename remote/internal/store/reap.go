@@ -10,25 +10,25 @@ import (
 	"github.com/amorsize/amorsize/remote/internal/frame"
 )
 
-// Crashes are when a chunk is taken for what ends processes.
+// Crashes are the limits at which a chunk counts as one that ends processes.
 type Crashes struct {
-	Quarantine int // after so many, it is worked alone
-	Dead       int // and an item that is alone, after so many, has failed
+	Quarantine int // after this number, it is worked alone
+	Dead       int // after this number, a single item has failed
 }
 
-// Reaped is what became of workers that were considered dead.
+// Reaped is what happened to workers that were considered dead.
 type Reaped struct {
 	Workers []string
 	Chunks  int   // given to others
 	Alone   int   // of those, put in quarantine
 	Split   int   // of those, bisected
-	Items   int64 // that ended their process each time, and have failed
+	Items   int64 // ended their process each time, and have failed
 }
 
-// Reap takes workers for dead that were not heard of for so long, and gives their chunks to others. Of several that
-// reap, one gets each of the dead.
+// Reap considers workers dead that were silent for that long, and gives their chunks to others. If several
+// processes reap, only one gets each dead worker.
 func (s *Store) Reap(ctx context.Context, silent time.Duration, limits Crashes) (reaped Reaped, err error) {
-	dead := false // almost always nobody is, and to ask takes no lock
+	dead := false // almost always there is none, and the check takes no lock
 	err = s.db.read(ctx, func(t tx) error {
 		return t.one(`SELECT EXISTS (SELECT 1 FROM @worker WHERE seen < `+s.db.now()+` - $1)`, []any{silent.Microseconds()}, &dead)
 	})
@@ -53,8 +53,8 @@ func (s *Store) Reap(ctx context.Context, silent time.Duration, limits Crashes) 
 	return reaped, err
 }
 
-// Ghosts returns workers that River takes for running jobs, and that are not considered alive. One may be about to
-// say that it is.
+// Ghosts returns workers that have running jobs in River, and are not considered alive. One may be about to report
+// that it is.
 func (s *Store) Ghosts(ctx context.Context) (ids []string, err error) {
 	err = s.db.read(ctx, func(t tx) error {
 		ids = nil
@@ -92,7 +92,7 @@ func (s *Store) bury(t tx, worker string, limits Crashes, reaped *Reaped) error 
 	}
 	suspect := slices.ContainsFunc(orphans, func(o orphan) bool { return o.chunk.Alone })
 	for _, o := range orphans {
-		// a chunk in quarantine is to blame, and those beside it are not
+		// only a chunk in quarantine is to blame, not those beside it
 		blamed := o.chunk.Alone || !suspect
 		if o.chunk.Fence++; blamed {
 			o.chunk.Crashes++
@@ -105,11 +105,11 @@ func (s *Store) bury(t tx, worker string, limits Crashes, reaped *Reaped) error 
 	return nil
 }
 
-// judge has a chunk run again, alone if it is suspected, or by halves, or has it fail.
+// judge runs a chunk again, alone if it is suspected, or in halves, or makes it fail.
 func (s *Store) judge(t tx, o orphan, blamed bool, limits Crashes, reaped *Reaped) error {
 	c := &o.chunk
 	switch {
-	case c.Count == 0, !blamed: // or it was done, and River was not told
+	case c.Count == 0, !blamed: // or it was done, and River did not learn that
 	case c.Alone && c.Count > 1:
 		return s.bisect(t, o, reaped)
 	case c.Alone && c.Crashes >= limits.Dead:
@@ -122,7 +122,7 @@ func (s *Store) judge(t tx, o orphan, blamed bool, limits Crashes, reaped *Reape
 	return s.free(t, o, "")
 }
 
-// orphans are the jobs that a worker runs, as River has it.
+// orphans are the jobs that River has running on a worker.
 func (s *Store) orphans(t tx, worker string) ([]orphan, error) {
 	ids, jobs, err := s.running(t, worker)
 	if err != nil {
@@ -149,7 +149,7 @@ func (s *Store) orphans(t tx, worker string) ([]orphan, error) {
 	return orphans, nil
 }
 
-// free has a job run again, in another queue if one is given.
+// free makes a job run again, in another queue if one is given.
 func (s *Store) free(t tx, o orphan, queue string) error {
 	move := ``
 	args := []any{o.id}
@@ -165,7 +165,7 @@ func (s *Store) free(t tx, o orphan, queue string) error {
 	return err
 }
 
-// bisect makes two chunks in quarantine of one.
+// bisect splits a chunk in quarantine into two.
 func (s *Store) bisect(t tx, o orphan, reaped *Reaped) error {
 	items, err := s.items(t, o.chunk)
 	if err != nil {
@@ -208,7 +208,7 @@ func pack(items [][]byte) []byte {
 	return packed
 }
 
-// condemn has an item fail that ended its process each time.
+// condemn makes an item fail that ended its process each time.
 func (s *Store) condemn(t tx, o orphan, reaped *Reaped) error {
 	items, err := s.items(t, o.chunk)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Result is what became of the items of a chunk.
+// Result is the outcomes of the items of a chunk.
 type Result struct {
 	Start  int64
 	Count  int
@@ -16,15 +16,15 @@ type Result struct {
 	Data   []byte // outcomes
 }
 
-// Span is a part of a run: so many items from Start on, or all if Count is 0. Within takes in the chunk too that
-// Start is in the middle of.
+// Span is a part of a run: Count items from Start on, or all if Count is 0. Within includes the chunk that has
+// Start in its middle.
 type Span struct {
 	Start  int64
 	Count  int
 	Within bool
 }
 
-// Results returns results of a part of a run, in order, so many rows at most. It is one scan of the primary key.
+// Results returns results of a part of a run, in order, at most limit rows. It is one scan of the primary key.
 func (s *Store) Results(ctx context.Context, run string, of Span, limit int) (results []Result, err error) {
 	end := of.Start + int64(of.Count)
 	if of.Count == 0 {
@@ -51,10 +51,10 @@ func (s *Store) Results(ctx context.Context, run string, of Span, limit int) (re
 const (
 	Failed = "failed" // for good, unless it is run again
 	Again  = "again"  // it is being run again
-	Mended = "mended" // it was, and Value is the result
+	Mended = "mended" // it was run again, and Value is the result
 )
 
-// Failure is an item that failed, or had.
+// Failure is an item that failed, or had failed.
 type Failure struct {
 	Item     int64
 	Attempts int
@@ -65,7 +65,7 @@ type Failure struct {
 	At       time.Time
 }
 
-// insertFailures adds the failures of a chunk, or says what became of those that were run again.
+// insertFailures adds the failures of a chunk, or records the outcomes of those that were run again.
 func (s *Store) insertFailures(t tx, d *Done) error {
 	if len(d.Failures) == 0 {
 		return nil
@@ -87,7 +87,7 @@ func (s *Store) insertFailures(t tx, d *Done) error {
 	return err
 }
 
-// Failures returns failures of items from an item on, in order; those of one state, or with "" all.
+// Failures returns failures of items, starting at an item, in order; those of one state, or with "" all.
 func (s *Store) Failures(ctx context.Context, run string, from int64, state string, limit int) (failures []Failure, err error) {
 	err = s.db.read(ctx, func(t tx) error {
 		failures, err = s.failures(t, run, from, state, limit)
@@ -110,11 +110,11 @@ func (s *Store) failures(t tx, run string, from int64, state string, limit int) 
 	return failures, err
 }
 
-// perRetry is how many failures a transaction puts back to work.
+// perRetry is how many failures one transaction makes run again.
 const perRetry = 1000
 
-// Retry has the failures run again that there are, as chunks that pack makes of them, and returns how many. It begins
-// a new round, in transactions of a bounded size: if it is ended in the middle, it may be called again.
+// Retry runs the failures again, as chunks that pack makes of them, and returns how many there are. It begins a
+// new round, in transactions of a bounded size: if it is interrupted, it may be called again.
 func (s *Store) Retry(ctx context.Context, key string, pack func(key string, round int, failures []Failure) []Chunk) (count int, err error) {
 	round := 0
 	err = s.db.write(ctx, func(t tx) error {
@@ -123,7 +123,7 @@ func (s *Store) Retry(ctx context.Context, key string, pack func(key string, rou
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, errors.New("it is canceled, or not all of its items were submitted")
 	}
-	// from item to item: one that fails again meanwhile is not taken twice
+	// from item to item: an item that fails again meanwhile is not taken twice
 	for from, more := int64(0), true; more && err == nil; {
 		more = false
 		err = s.db.write(ctx, func(t tx) error {
@@ -148,10 +148,10 @@ func (s *Store) Retry(ctx context.Context, key string, pack func(key string, rou
 	return count, err
 }
 
-// Tally is how far a run is.
+// Tally is the progress of a run.
 type Tally struct {
 	Done   int64 // items that have an outcome
-	Failed int64 // of those, items that failed, and were not mended
+	Failed int64 // of those, items that failed and have no result since
 	Chunks int64 // not done
 }
 

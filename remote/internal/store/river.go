@@ -17,23 +17,23 @@ import (
 // Working is a worker: who it is, and what it does with a job.
 type Working struct {
 	ID string
-	// Do works the chunk of a job. It returns true when the job is done with, and else after which time it is to be
-	// run again.
+	// Do works the chunk of a job. It returns true when the job is finished, and otherwise the time after which it
+	// is to be run again.
 	Do   func(ctx context.Context, job Job, id int64) (done bool, again time.Duration)
 	Poll time.Duration
-	// SoftStop is how long chunks under way may take once the worker is stopped.
+	// SoftStop is how long chunks in flight may take once the worker is stopped.
 	SoftStop time.Duration
 	Log      *slog.Logger
 }
 
-// jobs are what can be asked of River without working.
+// jobs are the operations of River that need no worker.
 type jobs interface {
 	pause(ctx context.Context, queue string) error
 	resume(ctx context.Context, queue string) error
 	drop(ctx context.Context, queue string) (more bool, err error)
 }
 
-// working is River's client that works.
+// working is River's client for a worker.
 type working interface {
 	start(ctx context.Context) error
 	stop(ctx context.Context) error
@@ -41,15 +41,15 @@ type working interface {
 	remove(ctx context.Context, queue string) error
 }
 
-// attempts is how often River may hand out a job before it is discarded: practically for ever, since it fails for
-// reasons of the machinery alone.
+// attempts is how often River may hand out a job before it is discarded: practically forever, since only the
+// machinery can make it fail.
 const attempts = 30_000
 
-// retention is how long River keeps a job that is done: nobody asks for it.
+// retention is how long River keeps a finished job: it is not used any more.
 const retention = 10 * time.Minute
 
-// never is when River may take a job for stuck by its own means, which go by the clocks of workers: the reaper
-// goes by that of the database.
+// never is when River may consider a job stuck. River relies on the clocks of workers; the reaper relies on that
+// of the database.
 const never = 10 * 365 * 24 * time.Hour
 
 // engine is River over one of the drivers.
@@ -68,7 +68,7 @@ func newEngine[TTx any](driver riverdriver.Driver[TTx], schema string, log *slog
 	return &engine[TTx]{driver, schema, c, client}, nil
 }
 
-// cooldown bounds how often a queue is asked for jobs; at 10 ms a chunk's way takes 8 ms, at River's 100 ms it
+// cooldown bounds how often a queue is polled for jobs; at 10 ms a chunk's way takes 8 ms, at River's 100 ms it
 // takes 80.
 const cooldown = 10 * time.Millisecond
 
@@ -105,7 +105,7 @@ func (e *engine[TTx]) resume(ctx context.Context, queue string) error {
 	return ignoreNotFound(e.river.QueueResume(ctx, queue, nil))
 }
 
-// ignoreNotFound: a queue that nobody has worked yet is unknown to River.
+// ignoreNotFound: River does not know a queue that was never worked.
 func ignoreNotFound(err error) error {
 	if errors.Is(err, river.ErrNotFound) {
 		return nil
@@ -157,7 +157,7 @@ func (c *client[TTx]) remove(ctx context.Context, queue string) error {
 	return c.river.Queues().Remove(ctx, queue)
 }
 
-// worker hands jobs to whoever works chunks.
+// worker passes jobs to the function that works chunks.
 type worker struct {
 	river.WorkerDefaults[Job]
 	do func(ctx context.Context, job Job, id int64) (bool, time.Duration)
@@ -189,10 +189,11 @@ func (f *Fetch) Start(ctx context.Context) error { return f.w.start(ctx) }
 // Stop fetches no further job, and waits for those under way until ctx ends.
 func (f *Fetch) Stop(ctx context.Context) error { return f.w.stop(ctx) }
 
-// Add fetches of a queue too, so many jobs at once.
+// Add also fetches from a queue, up to at jobs at once.
 func (f *Fetch) Add(queue string, at int) error { return f.w.add(queue, at) }
 
-// Remove fetches no more of a queue, and waits for its jobs under way until ctx ends. It returns true if there are none.
+// Remove stops fetching from a queue, and waits for its jobs in flight until ctx ends. It returns true if there
+// are none.
 func (f *Fetch) Remove(ctx context.Context, queue string) (gone bool, err error) {
 	err = f.w.remove(ctx, queue)
 	var unknown *river.QueueNotFoundError
@@ -202,7 +203,7 @@ func (f *Fetch) Remove(ctx context.Context, queue string) (gone bool, err error)
 	return false, err
 }
 
-// Clients returns River's client, of whichever database this is: the other is nil.
+// Clients returns River's client for this database: the other is nil.
 func (s *Store) Clients() (postgresql *river.Client[pgx.Tx], lite *river.Client[*sql.Tx]) {
 	switch db := s.db.(type) {
 	case *postgres:

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// States of a run. One that is complete stays open: complete it is when it is sealed and has no chunk left.
+// States of a run. A complete run stays open: it is complete when it is sealed and has no chunk left.
 const (
 	RunOpen     = "open"
 	RunPaused   = "paused"
@@ -19,16 +19,16 @@ const (
 
 // Run is a run as its row has it.
 type Run struct {
-	ID        string // as its user calls it
-	Key       string // that of this run and no other, also its queue: a run that is removed, and one made anew under its name, share nothing
+	ID        string // the user's name for it
+	Key       string // of this run only, also the name of its queue: a removed run and a new one of the same name share nothing
 	Function  string
 	Signature string // of the function's types
 	State     string
 	Items     int64  // submitted so far
-	Digest    []byte // of those
-	Sealed    bool   // there are no more
+	Digest    []byte // of the submitted items
+	Sealed    bool   // no more items come
 	Round     int    // how often failures were run again
-	Problem   string // why nobody works it
+	Problem   string // why no worker works it
 	Created   time.Time
 	Finished  time.Time // when it was seen to be complete
 }
@@ -46,7 +46,7 @@ func scanRun(scan func(...any) error) (Run, error) {
 	return r, err
 }
 
-// Create makes a run that is open and empty, unless there is one of that name, and returns what there is.
+// Create makes an open, empty run, unless there is one of that name, and returns the run.
 func (s *Store) Create(ctx context.Context, id, function, signature string) (Run, error) {
 	random := make([]byte, 16)
 	_, _ = rand.Read(random) // never fails
@@ -63,7 +63,7 @@ func (s *Store) Create(ctx context.Context, id, function, signature string) (Run
 	return run, err
 }
 
-// Find returns the run that its user calls so, or [ErrNoRun].
+// Find returns the run with the user's name, or [ErrNoRun].
 func (s *Store) Find(ctx context.Context, id string) (Run, error) { return s.get(ctx, "id", id) }
 
 // Run returns the run of a key, or [ErrNoRun].
@@ -90,11 +90,11 @@ func (s *Store) run(t tx, column, value string) (run Run, err error) {
 	return run, err
 }
 
-// hold locks the row of a run that others may not cancel, finish or remove meanwhile, and has it count as not
-// finished. It returns [ErrNoRun] if it is canceled or gone.
+// hold locks the row of a run, so that others may not cancel, finish or remove it meanwhile, and marks it as not
+// finished. It returns [ErrNoRun] if the run is canceled or removed.
 func (s *Store) hold(t tx, key string) error { return s.lock(t, key, `finished = 0`) }
 
-// lock locks the row of a run, before any of its chunks is: everybody does so in that order.
+// lock locks the row of a run, before any of its chunks: all code uses that order.
 func (s *Store) lock(t tx, key, set string) error {
 	held, err := t.exec(`UPDATE @run SET `+set+` WHERE key = $1 AND state <> 'canceled'`, key)
 	if err == nil && held == 0 {
@@ -103,7 +103,7 @@ func (s *Store) lock(t tx, key, set string) error {
 	return err
 }
 
-// Runs returns all runs, or those that may have something to work; the newest first.
+// Runs returns all runs, or those that may have work; the newest first.
 func (s *Store) Runs(ctx context.Context, working bool) (runs []Run, err error) {
 	where := ``
 	if working {
@@ -119,8 +119,8 @@ func (s *Store) Runs(ctx context.Context, working bool) (runs []Run, err error) 
 	return runs, err
 }
 
-// Append adds chunks to a run whose cursor is where run has it, with their jobs, and moves the cursor behind them: all
-// of that or nothing. If the cursor is elsewhere, it adds nothing and returns the run as it is, and [ErrCursor].
+// Append adds chunks to a run whose cursor is where run has it, with their jobs, and moves the cursor behind them:
+// all of that or nothing. If the cursor is elsewhere, it adds nothing and returns the current run and [ErrCursor].
 func (s *Store) Append(ctx context.Context, run Run, chunks []Chunk, digest []byte, seal bool) (next Run, err error) {
 	end := run.Items
 	if len(chunks) > 0 {
@@ -183,8 +183,8 @@ func contextOf(t tx) context.Context {
 	return context.Background()
 }
 
-// SetState pauses, resumes or cancels a run. One that is canceled stays so, and one that is complete is neither
-// paused nor canceled.
+// SetState pauses, resumes or cancels a run. A canceled run stays canceled, and a complete one is neither paused
+// nor canceled.
 func (s *Store) SetState(ctx context.Context, key, state string) error {
 	if state != RunOpen {
 		if complete, err := s.Finish(ctx, key); err != nil || complete {
@@ -201,7 +201,7 @@ func (s *Store) SetState(ctx context.Context, key, state string) error {
 	if err != nil {
 		return err
 	}
-	switch state { // River tells workers at once; they look for themselves too
+	switch state { // River notifies workers at once; they also poll
 	case RunPaused:
 		return s.db.client().pause(ctx, key)
 	case RunOpen:
@@ -211,7 +211,7 @@ func (s *Store) SetState(ctx context.Context, key, state string) error {
 	}
 }
 
-// SetProblem tells, or with "" takes back, why a run is not worked.
+// SetProblem sets, or with "" clears, why a run is not worked.
 func (s *Store) SetProblem(ctx context.Context, key, problem string) error {
 	return s.db.write(ctx, func(t tx) error {
 		_, err := t.exec(`UPDATE @run SET problem = $1 WHERE key = $2 AND problem <> $1`, problem, key)
@@ -219,10 +219,10 @@ func (s *Store) SetProblem(ctx context.Context, key, problem string) error {
 	})
 }
 
-// perDelete is how many rows a transaction deletes at most: a longer one would hold up whoever works.
+// perDelete is how many rows a transaction deletes at most: a longer one would delay workers.
 const perDelete = 1000
 
-// drop deletes the jobs and chunks of a run that is canceled: nobody adds any.
+// drop deletes the jobs and chunks of a canceled run: none are added.
 func (s *Store) drop(ctx context.Context, key string) error {
 	for more := true; more; {
 		var err error
@@ -233,7 +233,7 @@ func (s *Store) drop(ctx context.Context, key string) error {
 	return s.deleteRows(ctx, "chunk", "round, start", key)
 }
 
-// Remove deletes all there is of a run, a bounded number of rows at a time.
+// Remove deletes a whole run, a bounded number of rows at a time.
 func (s *Store) Remove(ctx context.Context, key string) error {
 	err := s.db.write(ctx, func(t tx) error {
 		there, err := t.exec(`UPDATE @run SET state = 'canceled' WHERE key = $1`, key)
@@ -260,7 +260,7 @@ func (s *Store) Remove(ctx context.Context, key string) error {
 }
 
 func (s *Store) deleteRows(ctx context.Context, table, key, run string) error {
-	// until there are none: of those that a statement picks, others may have deleted some
+	// until there are none: of the rows that a statement picks, others may have deleted some
 	for deleted := int64(1); deleted > 0; {
 		err := s.db.write(ctx, func(t tx) error {
 			var err error
@@ -275,7 +275,7 @@ func (s *Store) deleteRows(ctx context.Context, table, key, run string) error {
 	return nil
 }
 
-// Finish marks a run that is complete, and returns whether it is.
+// Finish marks a complete run, and returns whether it is complete.
 func (s *Store) Finish(ctx context.Context, key string) (complete bool, err error) {
 	const bare = `NOT EXISTS (SELECT 1 FROM @chunk WHERE run = $1)`
 	marked := false
@@ -289,7 +289,7 @@ func (s *Store) Finish(ctx context.Context, key string) (complete bool, err erro
 		return complete, err
 	}
 	return complete, s.db.write(ctx, func(t tx) error {
-		// Two statements: the first waits for whoever adds chunks, and the second sees them.
+		// Two statements: the first waits for transactions that add chunks, and the second sees the chunks.
 		held, err := t.exec(`UPDATE @run SET finished = finished WHERE key = $1 AND finished = 0 AND sealed AND state <> 'canceled'`, key)
 		if err != nil || held == 0 {
 			return err

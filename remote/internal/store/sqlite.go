@@ -18,10 +18,10 @@ import (
 	_ "modernc.org/sqlite" // the driver, without C
 )
 
-// busy is how long a statement waits for another process's to end.
+// busy is how long a statement waits for another process's statement to end.
 const busy = 20 * time.Second
 
-// readers is how many connections read beside the one that writes.
+// readers is how many connections read, in addition to the one that writes.
 const readers = 2
 
 type sqlite struct {
@@ -61,7 +61,7 @@ func openSQLite(ctx context.Context, path string, o Options, c *clock) (database
 		return nil, err
 	}
 	s.writer.SetMaxOpenConns(1)
-	if err := s.writer.PingContext(ctx); err != nil { // so a file that cannot be opened is told of at once
+	if err := s.writer.PingContext(ctx); err != nil { // so that a file that cannot be opened is reported at once
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), s.writer.Close())
 	}
 	if s.reader, err = open("deferred", "query_only(true)"); err != nil {
@@ -75,8 +75,8 @@ func openSQLite(ctx context.Context, path string, o Options, c *clock) (database
 	return s, nil
 }
 
-// owned makes the file if there is none. It has items and results, and so is its owner's alone; SQLite gives its
-// other files the same mode.
+// owned creates the file if there is none. It has items and results, so only its owner may read it; SQLite gives
+// its other files the same mode.
 func owned(path string) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -101,7 +101,8 @@ func (s *sqlite) capacity() float64 { return 900 }
 
 func (s *sqlite) client() jobs { return s.engine }
 
-// now is this machine's clock: whoever has the file is on this machine. SQLite's own counts milliseconds.
+// now is this machine's clock: every process that uses the file is on this machine. SQLite's own counts
+// milliseconds.
 func (s *sqlite) now() string { return strconv.FormatInt(time.Now().UnixMicro(), 10) }
 
 func (s *sqlite) lastWorker() string { return `json_extract(attempted_by, '$[#-1]')` }
@@ -132,7 +133,7 @@ func (s *sqlite) exists(t tx, table string) (there bool, err error) {
 }
 
 func (s *sqlite) migrateJobs(ctx context.Context) error {
-	// In one transaction: River's migrator takes no lock, and another process may be at it.
+	// In one transaction: River's migrator takes no lock, and another process may be migrating.
 	return s.write(ctx, func(t tx) error {
 		m, err := s.migrator(s.log)
 		if err == nil {
@@ -179,7 +180,7 @@ type sqlTx struct {
 	tx  *sql.Tx
 }
 
-// named has the tables beside those of others, and River's as River calls them.
+// named puts the tables beside those of others, and uses River's names for River's tables.
 func (t *sqlTx) named(text string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(text, "@river_", "river_"), "@", "amorsize_")
 }

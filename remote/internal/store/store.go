@@ -1,12 +1,12 @@
-// Package store keeps runs, their chunks and what became of them in a database, beside the jobs of River that
-// work them: the same statements for PostgreSQL and SQLite.
+// Package store keeps runs, their chunks and their outcomes in a database, beside the jobs of River that work
+// them: the same statements for PostgreSQL and SQLite.
 //
-// A row of the table chunk is a chunk that is not done. Whoever has its result deletes that row and inserts one
-// in result, in one transaction: so a chunk has one result, and a run is complete when it is sealed and has no
+// A row of the table chunk is an unfinished chunk. The process that has its result deletes that row and inserts
+// one in result, in one transaction: so a chunk has one result, and a run is complete when it is sealed and has no
 // chunk left.
 //
-// Times are microseconds since 1970 by one clock, the database's: that of the server for PostgreSQL, that of
-// the machine for SQLite. So clocks of workers that are wrong change nothing.
+// Times are microseconds since 1970 by one clock, the database's: the server's clock for PostgreSQL, the machine's
+// clock for SQLite. So wrong clocks of workers change nothing.
 package store
 
 import (
@@ -34,30 +34,30 @@ type Key struct {
 	Start int64
 }
 
-// Chunk is so many items of a run that are worked together.
+// Chunk is a number of items of a run that are worked together.
 type Chunk struct {
 	Key
 	Count   int
 	Items   []byte // frames
-	Fence   int    // raised when the chunk is taken away from a worker: what that still says of it is refused
+	Fence   int    // raised when the chunk is taken away from a worker: its later results are refused
 	Crashes int    // how many workers ended while they had it
 	Alone   bool   // in quarantine
 }
 
-// Job is what River carries: where the chunk is.
+// Job is what River carries: the place of the chunk.
 type Job struct {
 	Run   string `json:"run"`
 	Round int    `json:"round"`
 	Start int64  `json:"start"`
 }
 
-// Kind names the one kind of job.
+// Kind names the only kind of job.
 func (Job) Kind() string { return "amorsize_chunk" }
 
-// Key is that of the job's chunk.
+// Key is the key of the job's chunk.
 func (j Job) Key() Key { return Key(j) }
 
-// Quarantine is the queue of chunks that have ended a process, twice.
+// Quarantine is the queue of chunks that have ended a process twice.
 const Quarantine = "amorsize_quarantine"
 
 // Options are how to open a store.
@@ -76,7 +76,7 @@ type Store struct {
 	clock *clock
 }
 
-// Open connects to the database that o.URL names. It looks at no table; see [Store.Check].
+// Open connects to the database that o.URL names. It checks no tables; see [Store.Check].
 func Open(ctx context.Context, o Options) (*Store, error) {
 	c := &clock{wall: o.Wall}
 	if c.wall == nil {
@@ -102,36 +102,37 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // Close ends all connections.
 func (s *Store) Close() { s.db.close() }
 
-// Durability says what the database keeps when the power goes.
+// Durability says what the database keeps after a power failure.
 func (s *Store) Durability() string { return s.db.durability() }
 
 // Capacity is how many chunks per second the database takes, as measured on two cores: docs/remote.md.
 func (s *Store) Capacity() float64 { return s.db.capacity() }
 
-// Ping asks the database for its time.
+// Ping queries the database for its time.
 func (s *Store) Ping(ctx context.Context) (time.Time, error) {
 	var micros int64
 	err := s.db.read(ctx, func(t tx) error { return t.one("SELECT "+s.db.now(), nil, &micros) })
 	return time.UnixMicro(micros), err
 }
 
-// database is what differs between the two.
+// database is what differs between the two databases.
 type database interface {
-	// write runs fn in a transaction, which an error of it rolls back. read runs fn, which only reads, in none, perhaps.
+	// write runs fn in a transaction, and rolls it back after an error. read runs fn, which only reads, perhaps in
+	// none.
 	write(ctx context.Context, fn func(tx) error) error
 	read(ctx context.Context, fn func(tx) error) error
 	now() string                                     // an SQL expression
-	lastWorker() string                              // another: of a job, who runs it
-	runnable() string                                // assignments to a job: it waits to be run, from now on
+	lastWorker() string                              // an SQL expression: the worker that runs a job
+	runnable() string                                // assignments to a job: from now on it waits to be run
 	text(column string) string                       // a column of JSON as text
 	runOf() string                                   // the run of a job\'s arguments
-	forUpdate() string                               // that rows which are read are locked, where not everything is
+	forUpdate() string                               // locks rows that are read, where not everything is locked
 	tables() []string                                // the statements that make version 1 of the tables
 	lock(t tx) error                                 // one migration at a time
-	exists(t tx, table string) (bool, error)         // if there is such a table
-	stuckVacuum(t tx) (string, error)                // what doctor says of old transactions, "" for nothing
+	exists(t tx, table string) (bool, error)         // whether there is such a table
+	stuckVacuum(t tx) (string, error)                // what doctor reports of old transactions, "" for nothing
 	migrateJobs(ctx context.Context) error           // River's own tables
-	checkJobs(ctx context.Context) ([]string, error) // what is wrong with those
+	checkJobs(ctx context.Context) ([]string, error) // what is wrong with River's tables
 	insertJobs(ctx context.Context, t tx, jobs []queued) error
 	client() jobs
 	work(ctx context.Context, w Working) (working, error)

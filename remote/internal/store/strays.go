@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// running are the jobs that River takes for running on a worker.
+// running are the jobs that River has running on a worker.
 func (s *Store) running(t tx, worker string) (ids []int64, jobs []Job, err error) {
 	err = t.all(`SELECT id, `+s.db.text("args")+` FROM @river_job WHERE state = 'running' AND `+s.db.lastWorker()+` = $1`, []any{worker}, func(scan func(...any) error) error {
 		var id int64
@@ -25,8 +25,8 @@ func (s *Store) running(t tx, worker string) (ids []int64, jobs []Job, err error
 	return ids, jobs, err
 }
 
-// Strays frees jobs that River takes for running on this worker, and that it does not have under way: what it was
-// told of their end was lost, as when the database was away for long.
+// Strays frees jobs that River has running on this worker, but that it is not working: the report of their end was
+// lost, for example because the database was away for long.
 func (s *Store) Strays(ctx context.Context, worker string, busy func(job int64) bool) (freed int, err error) {
 	err = s.db.write(ctx, func(t tx) error {
 		freed = 0
@@ -63,7 +63,7 @@ func (s *Store) Lost(ctx context.Context, run Run) (is bool, err error) {
 	return is, err
 }
 
-// Sweep gives new jobs to the chunks of a run that has chunks and no job: a net under everything else.
+// Sweep gives new jobs to the chunks of a run that has chunks and no job: a safety net.
 func (s *Store) Sweep(ctx context.Context, run Run) (found int, err error) {
 	suspicious, err := s.Lost(ctx, run)
 	if err != nil || !suspicious {
@@ -71,9 +71,9 @@ func (s *Store) Sweep(ctx context.Context, run Run) (found int, err error) {
 	}
 	err = s.db.write(ctx, func(t tx) error {
 		found = 0
-		// one of several that sweep, the others wait here and find nothing
+		// if several sweep, one continues; the others wait here and find nothing
 		if err := s.lock(t, run.Key, `state = state`); err != nil {
-			return err // ErrNoRun: it is canceled, and has none because of that
+			return err // ErrNoRun: it is canceled, and has no jobs because of that
 		}
 		if err := t.one(s.lost(), []any{run.Key}, &suspicious); err != nil || !suspicious {
 			return err
@@ -101,7 +101,7 @@ func (s *Store) Sweep(ctx context.Context, run Run) (found int, err error) {
 	return found, err
 }
 
-// Vacuum says what keeps the database from cleaning up behind us; "" for nothing.
+// Vacuum says what prevents the database from cleaning up after us; "" for nothing.
 func (s *Store) Vacuum(ctx context.Context) (problem string, err error) {
 	err = s.db.read(ctx, func(t tx) error {
 		problem, err = s.db.stuckVacuum(t)

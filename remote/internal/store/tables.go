@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// Version is that of the tables that this program makes and understands.
+// Version is the version of the tables that this program creates and understands.
 const Version = 1
 
-// common are the tables as both databases take them; BYTES is bytea or blob.
+// common are the tables in the form that both databases accept; BYTES is bytea or blob.
 var common = []string{
 	`CREATE TABLE @version (version bigint NOT NULL)`,
 	`CREATE TABLE @run (
@@ -75,7 +75,7 @@ var common = []string{
 	`CREATE TABLE @breaker (name text PRIMARY KEY, until bigint NOT NULL, reason text NOT NULL)`,
 }
 
-// Found says what version the tables of the database have; 0 if there are none.
+// Found returns the version of the tables in the database; 0 if there are none.
 func (s *Store) Found(ctx context.Context) (version int, err error) {
 	err = s.db.read(ctx, func(t tx) error {
 		there, err := s.db.exists(t, "version")
@@ -87,7 +87,7 @@ func (s *Store) Found(ctx context.Context) (version int, err error) {
 	return version, err
 }
 
-// Check has the tables ready: it makes them where there are none, and refuses those of another version.
+// Check prepares the tables: it creates them if there are none, and refuses those of another version.
 func (s *Store) Check(ctx context.Context) error {
 	found, err := s.Found(ctx)
 	if err == nil && found == 0 {
@@ -118,7 +118,7 @@ func (s *Store) known(ctx context.Context, found int) error {
 	return nil
 }
 
-// Migrate brings the tables to this program's version. It may be called by several at once.
+// Migrate brings the tables to this program's version. Several processes may call it at once.
 func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.db.migrateJobs(ctx); err != nil {
 		return fmt.Errorf("make River's tables: %w", err)
@@ -139,7 +139,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 			if version > Version {
 				return fmt.Errorf("%w: its tables have version %d, this program knows up to %d: use a newer program", ErrVersion, version, Version)
 			}
-			return nil // there is but one so far
+			return nil // there is only one version so far
 		}
 		for _, statement := range s.db.tables() {
 			if _, err := t.exec(statement); err != nil {

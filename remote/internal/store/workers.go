@@ -15,11 +15,11 @@ type Worker struct {
 	Functions []string
 	Started   time.Time
 	Seen      time.Time
-	Skew      time.Duration // its clock, less the database's
+	Skew      time.Duration // its clock minus the database's
 }
 
-// Beat says that a worker is alive. It returns true if it was considered dead meanwhile, and its chunks given to
-// others; it counts as alive again.
+// Beat reports that a worker is alive. It returns true if the worker was considered dead meanwhile, and its chunks
+// were given to others; it counts as alive again.
 func (s *Store) Beat(ctx context.Context, w Worker) (buried bool, err error) {
 	err = s.db.write(ctx, func(t tx) error {
 		seen, err := t.exec(`UPDATE @worker SET seen = `+s.db.now()+`, clock = $1, functions = $2 WHERE id = $3`,
@@ -35,7 +35,7 @@ func (s *Store) Beat(ctx context.Context, w Worker) (buried bool, err error) {
 	return buried, err
 }
 
-// Leave says that a worker has ended. If River takes jobs for running on it still, it stays until it is buried.
+// Leave reports that a worker has ended. If River still has jobs running on it, it stays until it is buried.
 func (s *Store) Leave(ctx context.Context, id string) error {
 	return s.db.write(ctx, func(t tx) error {
 		_, err := t.exec(`DELETE FROM @worker WHERE id = $1 AND NOT EXISTS (SELECT 1 FROM @river_job WHERE state = 'running' AND `+s.db.lastWorker()+` = $1)`, id)
@@ -43,7 +43,7 @@ func (s *Store) Leave(ctx context.Context, id string) error {
 	})
 }
 
-// Workers returns those that are considered alive.
+// Workers returns the workers that are considered alive.
 func (s *Store) Workers(ctx context.Context) (workers []Worker, err error) {
 	err = s.db.read(ctx, func(t tx) error {
 		return t.all(`SELECT id, host, pid, version, functions, clock, started, seen FROM @worker ORDER BY id`, nil, func(scan func(...any) error) error {

@@ -1,4 +1,4 @@
-// Package checkup says what a host is like, and whether a measurement on it is to be trusted.
+// Package checkup describes a host, and says whether a measurement on it can be trusted.
 package checkup
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// Checkup is what a host was seen to be like.
+// Checkup is the description of a host.
 type Checkup struct {
 	V        int           `json:"v"`
 	Cmd      string        `json:"cmd"`
@@ -30,7 +30,7 @@ type Checkup struct {
 	Findings []string      `json:"findings"`
 }
 
-// Examine measures this host, for some two seconds.
+// Examine measures this host, for about two seconds.
 func Examine() *Checkup {
 	c := &Checkup{V: summary.Version, Cmd: "doctor", Host: sampling.CurrentHost(), Files: process.OpenFiles()}
 	c.Spawn = spawnCost()
@@ -40,7 +40,7 @@ func Examine() *Checkup {
 	return c
 }
 
-// judge says what is not as it should be, and whether measurements are to be trusted.
+// judge lists what is wrong, and says whether measurements can be trusted.
 func (c *Checkup) judge() {
 	c.Findings = []string{}
 	cores := float64(max(1, c.Host.Procs))
@@ -66,7 +66,7 @@ func (c *Checkup) judge() {
 	}
 }
 
-// How often each thing is measured, and how much work a core is given at a time.
+// How often each thing is measured, and the amount of work for a core at a time.
 const (
 	spawns = 50
 	timers = 100
@@ -75,7 +75,7 @@ const (
 	share  = 4
 )
 
-// spawnCost is the median of what a process takes that does nothing.
+// spawnCost is the median time of a process that does nothing.
 func spawnCost() float64 {
 	path, err := exec.LookPath("true")
 	if err != nil {
@@ -117,7 +117,7 @@ func noise() (varies, parallel float64) {
 			x = x*6364136223846793005 + 1442695040888963407
 		}
 		took := time.Since(began).Seconds()
-		if x == 0 { // so that the work is not left out
+		if x == 0 { // so that the compiler does not remove the work
 			return 0
 		}
 		return took
@@ -149,13 +149,13 @@ func noise() (varies, parallel float64) {
 	return varies, quantile(speeds, 0.5)
 }
 
-// variation is half of what lies between nine and one in ten of a list, relative to its middle.
+// variation is half the distance between the ninth and the first decile of a list, relative to its median.
 func variation(list []float64) float64 {
 	return (quantile(list, 0.9) - quantile(list, 0.1)) / 2 / quantile(list, 0.5)
 }
 
-// speed is how many times as fast as one core so many pieces of work were done, of which one
-// takes so many seconds there.
+// speed is how many times as fast as one core the pieces of work were done; piece is how many seconds one takes on
+// one core.
 func speed(pieces int, piece float64, took time.Duration) float64 {
 	return float64(pieces) * piece / took.Seconds()
 }

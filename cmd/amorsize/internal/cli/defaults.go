@@ -16,25 +16,24 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/secrets"
 )
 
-// origin is where flags come from that were not given on the command line.
+// origin is a source of flags other than the command line.
 type origin struct {
 	name  string
 	lines []string
-	ours  bool   // the user's own, not something that came with a directory
-	unit  string // what a line is called
+	ours  bool   // the user's own, not a file that came with a directory
+	unit  string // the name of a line
 }
 
-// withDefaults puts the flags of the configuration before those of the command
-// line: of the user's file, of ./.amorsize, of AMORSIZE_OPTS. A file has a flag a
-// line, and comments that begin with #; flags that a command does not have are
-// for others, and those that none has an error.
+// withDefaults puts the flags of the configuration before those of the command line: of the user's file, of
+// ./.amorsize, of AMORSIZE_OPTS. A file has one flag per line, and comments that begin with #. Flags that this
+// command does not have are for other commands; flags that no command has are an error.
 func withDefaults(root *cobra.Command, args []string) ([]string, error) {
 	if len(args) == 0 || !oneOf(args[0], "run", "http", "exec") {
 		return args, nil
 	}
 	c, _, err := root.Find(args[:1])
 	if err != nil {
-		return args, nil //nolint:nilerr // cobra says so
+		return args, nil //nolint:nilerr // cobra reports it
 	}
 	own, show := withoutShow(args[1:])
 	origins, err := configured()
@@ -59,7 +58,7 @@ func withDefaults(root *cobra.Command, args []string) ([]string, error) {
 	return slices.Concat(args[:1], before, own), nil
 }
 
-// withoutShow takes --show-config out, and reports whether it was there.
+// withoutShow removes --show-config, and reports whether it was there.
 func withoutShow(args []string) (own []string, show bool) {
 	end := slices.Index(args, "--")
 	if end < 0 {
@@ -72,7 +71,7 @@ func withoutShow(args []string) (own []string, show bool) {
 	return slices.Delete(slices.Clone(args), at, at+1), true
 }
 
-// showSettings tells where flags come from.
+// showSettings shows where flags come from.
 func showSettings(origin string, flags []string) {
 	for _, flag := range flags {
 		fmt.Printf("%-28s %s\n", origin, secrets.Setting(flag))
@@ -86,7 +85,7 @@ func configured() ([]origin, error) {
 	files := []origin{{name: filepath.Join(dir, "amorsize", "config"), ours: true, unit: "line"}, {name: ".amorsize", unit: "line"}}
 	for _, o := range files {
 		if o.ours && err != nil {
-			continue // there is no home
+			continue // there is no home directory
 		}
 		if info, err := os.Stat(o.name); err == nil && !info.Mode().IsRegular() {
 			return nil, fmt.Errorf("can't read the configuration: %s is no file", o.name) // a FIFO would never end
@@ -107,7 +106,7 @@ func configured() ([]origin, error) {
 	return list, nil
 }
 
-// flags returns those that the command has.
+// flags returns the flags that the command has.
 func (o origin) flags(c *cobra.Command) (flags []string, err error) {
 	for i, line := range o.lines {
 		line = strings.TrimSpace(line)
@@ -137,9 +136,8 @@ func (o origin) flags(c *cobra.Command) (flags []string, err error) {
 	return flags, nil
 }
 
-// cutFlag cuts a line that is one flag at the first of =, a space and a tab, around
-// which there may be more of these: "--retries 3" is "--retries=3". What follows is
-// the value, whatever is in it.
+// cutFlag cuts a line that is one flag at the first of =, a space and a tab, which may be surrounded by more of
+// these: "--retries 3" is "--retries=3". The rest is the value, whatever it contains.
 func cutFlag(line string) (name, value string, hasValue bool) {
 	at := strings.IndexAny(line, "= \t")
 	if at < 0 {

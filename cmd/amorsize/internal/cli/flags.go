@@ -16,7 +16,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
-// runFlags are those that run, http and exec have in common.
+// runFlags are common to run, http and exec.
 type runFlags struct {
 	input  inputFlags
 	size   sizeFlags
@@ -25,7 +25,7 @@ type runFlags struct {
 	grace  time.Duration
 }
 
-// defaultGrace is how long what runs is given to end.
+// defaultGrace is how long running jobs have to end.
 const defaultGrace = 10 * time.Second
 
 // check checks all flags, and returns how the jobs are run and where their items come from.
@@ -59,8 +59,8 @@ func (f *runFlags) check(c *cobra.Command, name string, args, list []string, giv
 	return cfg, in, nil
 }
 
-// open checks all flags and opens the items: those of the flags, or others instead, if that
-// is not nil. Nothing has been run or written then.
+// open checks all flags and opens the items: those of the flags, or instead, if that is not nil. Nothing has been
+// run or written by then.
 func (f *runFlags) open(c *cobra.Command, name string, args, list []string, given bool, instead *items.Source) (run.Config, *run.Environment, error) {
 	cfg, in, err := f.check(c, name, args, list, given)
 	if err != nil {
@@ -73,7 +73,7 @@ func (f *runFlags) open(c *cobra.Command, name string, args, list []string, give
 	return cfg, env, err
 }
 
-// group is a part of the flags, as the help shows it.
+// group is a group of flags in the help.
 type group struct {
 	title string
 	set   *pflag.FlagSet
@@ -83,24 +83,24 @@ func newGroup(title string) group {
 	return group{title, pflag.NewFlagSet(title, pflag.ContinueOnError)}
 }
 
-// audience says where the value of a flag may come from, and for which runs it holds. A
-// flag has it where it is defined, so that no list of flags elsewhere is to be kept.
+// audience says where the value of a flag may come from, and for which runs it holds. A flag has it where it is
+// defined, so there is no separate list of flags to maintain.
 type audience string
 
 const (
-	// ofRun is said once for a run: where its items come from, what becomes of the log. A
-	// retry of the run has its own.
+	// ofRun holds for one run only: where its items come from, what happens to the log. A retry of the run sets its
+	// own.
 	ofRun audience = "run"
-	// ofUser might run code, read or write files, say where requests go, or what is sent, or
-	// have it sent again: a retry keeps it, a file that came with a directory can't set it.
+	// ofUser might run code, read or write files, decide where requests go or what is sent, or send it again. A
+	// retry keeps it; a file that came with a directory can't set it.
 	ofUser audience = "user"
-	// ofAnyone is how many at a time, the policies, and how a run looks.
+	// ofAnyone is the number of jobs at a time, the policies, and how a run looks.
 	ofAnyone audience = "anyone"
 )
 
 const audienceKey = "amorsize_audience"
 
-// are says of whom these flags are.
+// are sets the audience of these flags.
 func (g group) are(a audience, names ...string) {
 	for _, name := range names {
 		if err := g.set.SetAnnotation(name, audienceKey, []string{string(a)}); err != nil {
@@ -109,16 +109,16 @@ func (g group) are(a audience, names ...string) {
 	}
 }
 
-// isOf reports whether a flag is of that audience. One that does not say is ofUser.
+// isOf reports whether a flag has that audience. The default is ofUser.
 func isOf(flag *pflag.Flag, a audience) bool {
 	said := flag.Annotations[audienceKey]
 	return len(said) == 1 && said[0] == string(a) || len(said) == 0 && a == ofUser
 }
 
-// addGroups adds the flags to a command, and has its help show them by group.
+// addGroups adds the flags to a command, and makes its help show them by group.
 func addGroups(c *cobra.Command, groups ...group) {
 	addMixed(c, groups...)
-	c.Flags().SetInterspersed(false) // what follows the command is the command's
+	c.Flags().SetInterspersed(false) // arguments after the command belong to the command
 }
 
 // addMixed is addGroups for a command whose flags may follow its arguments.

@@ -52,7 +52,7 @@ func (f *goFlags) build(name string, batch bool, groups *process.Groups) (*gofun
 	return fn, binary, err
 }
 
-// buildNote tells how the harness came about.
+// buildNote explains how the harness was built.
 func buildNote(b *gofunc.Binary) string {
 	if b.Kept {
 		return "built before"

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// elsewhere are flags of xargs and GNU parallel, and what they are called here.
+// elsewhere maps flags of xargs and GNU parallel to their names here.
 var elsewhere = map[string]string{
 	"P": "the number of jobs at a time is -j", "I": "{} is the item, always: leave -I out", "i": "{} is the item, always: leave -i out",
 	"L": "items of a job are --batch 10; -N 2 has so many lines as {1} and {2}", "r": "nothing is run without items: leave -r out",
@@ -23,7 +23,7 @@ var elsewhere = map[string]string{
 	"on": "it comes first: amorsize run --on sqlite:runs.db …", "id": "of runs in a database, where --on comes first: amorsize run --on sqlite:runs.db --id NAME …", "no-run-if-empty": "nothing is run without items: leave it out", "max-replace-args": "it is --per-item, or -N",
 }
 
-// withHint adds to an unknown flag what it is called here, or which flags have names much like it.
+// withHint adds to the error about an unknown flag its name here, or flags with similar names.
 func withHint(err error, flags *pflag.FlagSet) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
@@ -38,8 +38,8 @@ func withHint(err error, flags *pflag.FlagSet) error {
 	return err
 }
 
-// nearest returns the flags that a name may be meant as: a letter off, two of a long name, or with that beginning.
-// cobra knows how to tell that of commands, so each flag is made one.
+// nearest returns the flags that a name may mean: one letter different, two in a long name, or with that
+// beginning. cobra can find that for commands, so each flag is made a command.
 func nearest(name string, flags *pflag.FlagSet) []string {
 	if len(name) < 3 {
 		return nil // too much is near
@@ -53,8 +53,7 @@ func nearest(name string, flags *pflag.FlagSet) []string {
 	return all.SuggestionsFor(name)
 }
 
-// numberOfArguments reports whether -n was meant as that of xargs: a dry run of a
-// command that is a number.
+// numberOfArguments reports whether -n was meant as in xargs: it would be a dry run of a command that is a number.
 func numberOfArguments(argv []string, dryRun bool) bool {
 	if !dryRun || len(argv) == 0 {
 		return false

@@ -13,11 +13,11 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/request"
 )
 
-// httpFlags say what is requested.
+// httpFlags say what to request.
 type httpFlags struct {
 	request.Config
 	form     string
-	mostBody string // as it was given
+	mostBody string // as given
 	metered  meteredFlags
 }
 
@@ -119,7 +119,7 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 	return runSession(cfg, env, out, runner)
 }
 
-// complete completes what is requested.
+// complete completes the request.
 func (f *httpFlags) complete(url string) (err error) {
 	f.URL, f.UserAgent, f.Form = url, "amorsize/"+version(), request.Form(f.form)
 	if f.MaxBody, err = parseMost("max-body", f.mostBody); err != nil {

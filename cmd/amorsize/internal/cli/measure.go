@@ -42,7 +42,7 @@ func (f *measureFlags) bind(c *cobra.Command, budget time.Duration, more ...grou
 	addMixed(c, append([]group{f.input.group(), f.golang.group(), f.commandGroup(), g}, more...)...)
 }
 
-// commandGroup are the flags of a command that matter for what it costs.
+// commandGroup are the flags of a command that affect its cost.
 func (f *measureFlags) commandGroup() group {
 	g := newGroup("Command")
 	g.set.StringVar(&f.command.script, "sh", "", "measure this `script`; the item is its \"$1\"")
@@ -52,7 +52,7 @@ func (f *measureFlags) commandGroup() group {
 	return g
 }
 
-// measurement is a target, the items to measure it with, and what else there is for it.
+// measurement is a target, the items to measure it with, and related objects.
 type measurement struct {
 	env    *run.Environment
 	target *profiling.Target
@@ -61,8 +61,8 @@ type measurement struct {
 	stop   func()
 }
 
-// open loads the target, arguments behind -- being a command and others a function, and
-// reads the items. Signals end its context from then on.
+// open loads the target and reads the items. Arguments after -- are a command, others name a function. From then
+// on, signals end its context.
 func (f *measureFlags) open(c *cobra.Command, args []string) (*measurement, error) {
 	argv, list, given := splitItems(args)
 	if f.budget <= 0 {
@@ -123,7 +123,7 @@ func (f *measureFlags) openCommand(env *run.Environment, cfg run.Config, argv []
 	}, nil
 }
 
-// batchMeasured is how many items a call has, where that is not given and is not measured.
+// batchMeasured is how many items a call has if that is neither given nor measured.
 const batchMeasured = 100
 
 func (f *measureFlags) openFunction(env *run.Environment, cfg run.Config, argv []string) (*profiling.Target, error) {
@@ -156,8 +156,7 @@ func (f *measureFlags) openFunction(env *run.Environment, cfg run.Config, argv [
 	return t, nil
 }
 
-// interruptible has the context end with the first signal, and what runs then be asked to
-// end.
+// interruptible ends the context with the first signal, and asks running processes to end.
 func (m *measurement) interruptible(grace time.Duration) {
 	stop := m.env.HandleSignals(grace, func() {}, func(note string) { m.env.Terminal.Say("amorsize: " + note) })
 	ended := context.AfterFunc(m.ctx(), func() { m.env.Groups.Raise(process.Asked) })
@@ -177,7 +176,7 @@ func (m *measurement) close() {
 	m.target.Close()
 }
 
-// mostMeasured is how many items are held to be measured.
+// mostMeasured is the maximum number of items that are held for a measurement.
 const mostMeasured = 100_000
 
 // measurable reads the items.
@@ -200,8 +199,7 @@ func (m *measurement) total() int {
 	return len(m.list)
 }
 
-// interrupted returns how the command ends: interrupted, if it was, whatever else that led
-// to.
+// interrupted returns how the command ends: as interrupted, if it was, whatever other error that caused.
 func (m *measurement) interrupted(err error) error {
 	switch stopped := m.env.Control.Stopped(); {
 	case errors.Is(stopped, jobs.ErrInterrupted):
@@ -212,7 +210,7 @@ func (m *measurement) interrupted(err error) error {
 	return err
 }
 
-// show writes what was measured, as JSON or as a text, and keeps it in the history.
+// show writes the measurement, as JSON or as a text, and keeps it in the history.
 func (m *measurement) show(cmd string, data any, asJSON bool, text string) error {
 	if asJSON {
 		raw, err := json.Marshal(data)

@@ -5,11 +5,10 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/usage"
 )
 
-// meteredFlags are for services that have a limit for each key, or on what calls cost, or
-// send a bill.
+// meteredFlags are for services that have a limit for each key, limit the cost of calls, or send a bill.
 type meteredFlags struct {
 	usage.Config
-	rate  string // of what calls cost
+	rate  string // limit on the cost of calls
 	key   string
 	batch bool
 	hedge bool
@@ -29,7 +28,7 @@ func (f *meteredFlags) group() group {
 	return g
 }
 
-// meter returns what reads what calls cost, nil if nobody asks.
+// meter returns the meter of what calls cost, nil if it is not needed.
 func (f *meteredFlags) meter() (*usage.Meter, error) {
 	if f.rate == "" && f.Cost == "" && f.Price == "" && !f.batch {
 		if f.Estimate != "" {

@@ -6,7 +6,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/run"
 )
 
-// outputFlags say what becomes of results.
+// outputFlags say where results go.
 type outputFlags struct {
 	order    bool
 	tag      string

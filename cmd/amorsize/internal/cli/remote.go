@@ -11,9 +11,8 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 )
 
-// ofRemote reports whether a command line is for amorsize-remote: a run that is kept in a
-// database. --on comes first, behind the sub-command: further back it may be a flag of the
-// command that is run.
+// ofRemote reports whether a command line is for amorsize-remote: a run that is kept in a database. --on comes
+// first, after the sub-command: further back it may be a flag of the command that is run.
 func ofRemote(args []string) bool {
 	if len(args) == 0 {
 		return false
@@ -27,8 +26,8 @@ func ofRemote(args []string) bool {
 
 const remoteProgram = "amorsize-remote"
 
-// handOver runs amorsize-remote with the arguments, in place of this process where the
-// system can do that. The database drivers are its, so that this program needs none.
+// handOver runs amorsize-remote with the arguments, in place of this process where the system supports that. It
+// has the database drivers, so that this program needs none.
 func handOver(args []string) error {
 	path, err := findRemote()
 	if err != nil {
@@ -38,7 +37,7 @@ func handOver(args []string) error {
 	return replace(path, args)
 }
 
-// findRemote looks beside this program first: two that were installed together belong together.
+// findRemote looks beside this program first: programs that were installed together belong together.
 func findRemote() (string, error) {
 	if self, err := os.Executable(); err == nil {
 		beside := filepath.Join(filepath.Dir(self), remoteProgram)

@@ -17,7 +17,7 @@ func replace(path string, args []string) error {
 	err := cmd.Run()
 	var ended *exec.ExitError
 	if errors.As(err, &ended) {
-		return exit.With(ended.ExitCode(), nil) // it has said why
+		return exit.With(ended.ExitCode(), nil) // it has already said why
 	}
 	return err
 }

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// replace has this process be the program: signals, streams and status are its own.
+// replace replaces this process by the program: signals, streams and status are then the program's.
 func replace(path string, args []string) error {
 	return unix.Exec(path, append([]string{path}, args...), os.Environ())
 }

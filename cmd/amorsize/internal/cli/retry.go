@@ -39,7 +39,7 @@ follow: it runs what failed, and what is missing.`,
 	}
 }
 
-// retryRun runs what failed in a log.
+// retryRun runs the failed items of a log.
 func retryRun(path string, more []string) error {
 	content, err := joblog.Read(path)
 	if err != nil {
@@ -78,7 +78,7 @@ func retryRun(path string, more []string) error {
 	return start(&source)
 }
 
-// retryProgram runs the program again whose journal that is.
+// retryProgram runs the program of the journal again.
 func retryProgram(path string, more []string) error {
 	program, err := rerun.Program(path, more)
 	switch {
@@ -98,7 +98,7 @@ func retryProgram(path string, more []string) error {
 	return nil
 }
 
-// again returns the command of a log with all its flags, and what starts it with other items.
+// again returns the command of a log with all its flags, and a function that starts it with other items.
 func again(path string, h joblog.Header) (c *cobra.Command, f *runFlags, start func(*items.Source) error, err error) {
 	c, f = &cobra.Command{Use: "retry"}, new(runFlags)
 	switch h.Command {
@@ -121,7 +121,7 @@ func again(path string, h joblog.Header) (c *cobra.Command, f *runFlags, start f
 	return c, f, start, nil
 }
 
-// carryOver sets the flags of a log, but for those that a run has of its own.
+// carryOver sets the flags of a log, except those that a run sets for itself.
 func carryOver(c *cobra.Command, path string, flags [][2]string) error {
 	for _, flag := range flags {
 		if defined := c.Flags().Lookup(flag[0]); defined != nil && isOf(defined, ofRun) {

@@ -15,7 +15,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/run"
 )
 
-// commandFlags say how a command is run.
+// commandFlags say how to run a command.
 type commandFlags struct {
 	script string
 	stdin  bool
@@ -89,8 +89,7 @@ func bindRun(c *cobra.Command, f *runFlags, cmd *commandFlags) {
 	addGroups(c, append(groups, f.output.group())...)
 }
 
-// runCommand is amorsize run. source, if not nil, is where the items come from
-// instead of what the flags say.
+// runCommand is amorsize run. If source is not nil, the items come from it instead of from the flags.
 func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string, source *items.Source) error {
 	argv, list, given := splitItems(args)
 	if err := cmd.check(f, argv); err != nil {
@@ -126,7 +125,7 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 	return runSession(cfg, env, out, runner)
 }
 
-// surroundings are what commands are given.
+// surroundings are what commands get from the run.
 func surroundings(env *run.Environment, out *output.Output, timeout policies.Timeout, grace time.Duration) command.Surroundings {
 	return command.Surroundings{
 		Groups: env.Groups, Grace: grace, Timeout: env.Timeout(timeout), Lines: env.Lines(out), Stop: env.Control.Stop,
@@ -142,7 +141,7 @@ func runSession(cfg run.Config, env *run.Environment, out *output.Output, runner
 	return s.Run()
 }
 
-// blocks has the items be blocks of lines, if --pipe says so.
+// blocks makes the items blocks of lines, if --pipe says so.
 func (f *commandFlags) blocks(of *runFlags, given bool) (err error) {
 	if !f.pipe {
 		return nil
@@ -162,10 +161,10 @@ var modes = map[string]process.Mode{
 	"group": process.Group, "line": process.Line, "live": process.Live, "raw": process.Live, "none": process.None,
 }
 
-// inOrder reports whether lines wait for those of the jobs before.
+// inOrder reports whether lines wait for those of earlier jobs.
 func (f *commandFlags) inOrder(of *runFlags) bool { return f.output == "line" && of.output.order }
 
-// config returns what command is run, from flags that have been checked.
+// config returns the command to run, from checked flags.
 func (f *commandFlags) config(of *runFlags, argv []string) command.Config {
 	return command.Config{
 		Argv: argv, Script: f.script, Stdin: f.stdin || f.pipe, Pipe: f.pipe, Block: f.blockBytes, Worker: command.Worker(f.worker),
@@ -174,7 +173,7 @@ func (f *commandFlags) config(of *runFlags, argv []string) command.Config {
 	}
 }
 
-// check refuses flags that say nothing together.
+// check refuses flags that contradict each other.
 func (f *commandFlags) check(of *runFlags, argv []string) error {
 	switch {
 	case len(argv) == 0 && f.script == "":
@@ -191,7 +190,7 @@ func (f *commandFlags) check(of *runFlags, argv []string) error {
 	return cmp.Or(f.checkInput(of), f.checkOutput(of))
 }
 
-// checkInput refuses what can't be had together of how a command is given items.
+// checkInput refuses combinations of ways to pass items to a command.
 func (f *commandFlags) checkInput(of *runFlags) error {
 	switch {
 	case !oneOf(f.worker, "", "lines", "jsonl"):
@@ -204,7 +203,7 @@ func (f *commandFlags) checkInput(of *runFlags) error {
 	return nil
 }
 
-// checkOutput refuses what can't be had together of what becomes of the output.
+// checkOutput refuses combinations of ways to handle the output.
 func (f *commandFlags) checkOutput(of *runFlags) error {
 	switch {
 	case !oneOf(f.output, "group", "line", "live", "raw", "none"):

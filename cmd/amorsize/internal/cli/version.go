@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// release is which release of the command this is, as the build knows it.
+// release identifies the release of the command, as the build knows it.
 type release struct {
 	version string    // of the module, or "devel"
 	commit  string    // the beginning of its hash; "" if it is not known
@@ -32,7 +32,7 @@ func releaseOf(info *debug.BuildInfo) release {
 		case "vcs.modified":
 			r.changed = s.Value == "true"
 		case "vcs.time":
-			r.date, _ = time.Parse(time.RFC3339, s.Value) // zero if it is no time
+			r.date, _ = time.Parse(time.RFC3339, s.Value) // zero if it is not a time
 		}
 	}
 	return r
@@ -59,8 +59,8 @@ func (r release) String() string {
 	return fmt.Sprintf("%s, %s, %s/%s", line, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-// dated returns the date of manual pages: that of the commit, so that the same commit has the same pages, or what
-// SOURCE_DATE_EPOCH says (reproducible-builds.org), or else today.
+// dated returns the date of manual pages: the date of the commit, so that the same commit has the same pages, or
+// SOURCE_DATE_EPOCH (reproducible-builds.org), or else today.
 func (r release) dated() time.Time {
 	if seconds, err := strconv.ParseInt(os.Getenv("SOURCE_DATE_EPOCH"), 10, 64); err == nil {
 		return time.Unix(seconds, 0).UTC()

@@ -50,11 +50,10 @@ func watch(c *cobra.Command, f *measureFlags, interval time.Duration, count int,
 	if err := f.repeat(m, interval, count); m.ctx().Err() == nil {
 		return err
 	}
-	return nil // being interrupted is how it ends
+	return nil // an interrupt is its normal end
 }
 
-// repeat makes a profile again and again, count of them, or, if that is 0, until the
-// measurement is interrupted.
+// repeat makes a profile repeatedly: count times, or, if that is 0, until the measurement is interrupted.
 func (f *measureFlags) repeat(m *measurement, interval time.Duration, count int) error {
 	var first *profiling.Profile
 	ticker := time.NewTicker(interval)

@@ -16,12 +16,12 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
-// Config says what command is run, and how. The zero value of a field is the usual.
+// Config says what command to run, and how. The zero value of a field is the default.
 type Config struct {
 	Argv    []string // with placeholders
 	Script  string   // for sh, instead of Argv; items are its arguments
 	Stdin   bool     // items are written to the standard input
-	Pipe    bool     // and each is a block of whole lines, as it is
+	Pipe    bool     // and each is a block of whole lines, unchanged
 	Block   int      // bytes of such a block, about
 	Worker  Worker
 	Mode    process.Mode
@@ -31,7 +31,7 @@ type Config struct {
 	Env     []string // NAME=value, besides our own
 	Nice    int
 	MaxLoad float64 // of the machine while commands are started; 0 is no bound
-	Retries int     // that an item has at most
+	Retries int     // maximum number of an item's retries
 }
 
 // Worker says how a process that is kept for a slot answers.
@@ -49,11 +49,11 @@ type Spec struct {
 	cfg     Config
 	command template.Command
 	path    string // of the program, "" if it depends on the item
-	nice    string // path of the program that sets a priority, "" if there is none to set
+	nice    string // path of the program that sets a priority, "" if no priority is to be set
 }
 
-// Parse reads the placeholders and looks for the programs. The error is one of usage, or of
-// a program that there is not.
+// Parse reads the placeholders and looks for the programs. The error is one of usage, or says that a program does
+// not exist.
 func Parse(cfg Config, scope template.Scope) (*Spec, error) {
 	s := &Spec{cfg: cfg}
 	var err error
@@ -98,7 +98,7 @@ func find(name string) (string, error) {
 	return "", exit.With(exit.NotFound, fmt.Errorf("%s: command not found; a script of the shell is run with --sh", name))
 }
 
-// What returns what is run, for a person.
+// What returns the command, for a person.
 func (s *Spec) What() string {
 	if s.cfg.Script != "" {
 		return "sh: " + s.cfg.Script
@@ -106,14 +106,14 @@ func (s *Spec) What() string {
 	return ui.ShellLine(secrets.Args(s.cfg.Argv))
 }
 
-// Preview returns the command for an item, as a shell has to be given it.
+// Preview returns the command for an item, written for a shell.
 func (s *Spec) Preview(it items.Item) (string, error) {
 	argv, err := s.argv([]items.Item{it}, 0)
 	return ui.ShellLine(argv), err
 }
 
-// argv returns the arguments for a batch. A script is given columns as $1, $2, … if there
-// are any, and else the items.
+// argv returns the arguments for a batch. A script gets columns as $1, $2, … if there are any, and otherwise the
+// items.
 func (s *Spec) argv(batch []items.Item, slot int) ([]string, error) {
 	if s.cfg.Script == "" {
 		return s.command.Expand(batch, slot)
@@ -145,8 +145,8 @@ func (s *Spec) stdin(batch []items.Item) (text []byte) {
 	return text
 }
 
-// commandLine is how many bytes the items of a batch may add to a command line. It
-// is what xargs takes, which every system has room for.
+// commandLine is how many bytes the items of a batch may add to a command line. xargs uses the same number; every
+// system has room for it.
 const commandLine = 128 << 10
 
 // weigh returns how many bytes an item adds to a command line, with what the

@@ -11,12 +11,12 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
-// Surroundings are what a Runner is given by the run that it is a part of.
+// Surroundings are what a Runner gets from its run.
 type Surroundings struct {
 	Groups  *process.Groups
 	Grace   time.Duration        // between asking a command to end and killing it
 	Timeout func() time.Duration // of an attempt that begins now; 0 is none
-	// Lines returns what passes on the lines of a job while it runs, in mode Line.
+	// Lines returns a function that passes on the lines of a running job, in mode Line.
 	Lines func(j *jobs.Job, slot int) (func(line []byte, stderr bool), error)
 	// Stop ends the run: results that have been passed on may be wrong.
 	Stop func(error)
@@ -51,7 +51,7 @@ func New(spec *Spec, around Surroundings) (*Runner, error) {
 	return r, nil
 }
 
-// Close ends the workers, when no attempt is under way, and releases what is held.
+// Close ends the workers, when no attempt is running, and releases what is held.
 func (r *Runner) Close() {
 	if r.workers != nil {
 		r.workers.close()
@@ -59,8 +59,7 @@ func (r *Runner) Close() {
 	r.spawner.Close()
 }
 
-// Settle looks at the workers when all jobs have ended: one that has written more than it
-// was asked for stops the run.
+// Settle checks the workers when all jobs have ended: a worker that has written extra lines stops the run.
 func (r *Runner) Settle() {
 	if r.workers != nil {
 		r.workers.settle()
@@ -87,7 +86,7 @@ func (r *Runner) processOf(j *jobs.Job, slot int) (c process.Command, err error)
 		return c, &process.SpawnError{Program: "the command", Err: err}
 	}
 	first, path := j.First(), r.path
-	if r.nice != "" { // a priority that is set when the command runs already comes too late
+	if r.nice != "" { // a priority that is set once the command runs comes too late
 		if path != "" {
 			argv[0] = path
 		}
@@ -112,10 +111,10 @@ func (r *Runner) processOf(j *jobs.Job, slot int) (c process.Command, err error)
 // Traits returns what a run has to know of commands.
 func (r *Runner) Traits() jobs.Traits {
 	t := jobs.Traits{Caps: fileCaps(process.OpenFiles(), process.FileSlots()), Extra: policies.MaxLoad(r.cfg.MaxLoad), Seen: seen}
-	if r.cfg.InOrder && t.Caps.Files > 0 { // a job has the ends of two pipes, and two files of lines that wait
+	if r.cfg.InOrder && t.Caps.Files > 0 { // a job has the ends of two pipes, and two files of waiting lines
 		t.Caps.Fixed = t.Caps.Files
 	}
-	if r.cfg.Pipe { // that many may wait in memory
+	if r.cfg.Pipe { // this number may wait in memory
 		t.Caps.Works = max(1, blocksKept/r.cfg.Block)
 	}
 	if !r.cfg.Stdin {
@@ -124,12 +123,11 @@ func (r *Runner) Traits() jobs.Traits {
 	return t
 }
 
-// blocksKept is how many bytes of blocks are in memory, if not each slot needs one.
+// blocksKept is how many bytes of blocks are in memory, if the slots do not need more.
 const blocksKept = 64 << 20
 
-// fileCaps returns how many slots open files allow. A job has two files of output
-// and one for the process; where the number of slots is found, there are as many
-// again that wait to be passed on, and some to spare.
+// fileCaps returns how many slots open files allow. A job has two files of output and one for the process. If the
+// number of slots is measured, the same number of jobs waits to be passed on, and some files are kept in reserve.
 func fileCaps(limit, slots int) jobs.Caps {
 	if limit == 0 { // it isn't known
 		return jobs.Caps{}
@@ -137,7 +135,7 @@ func fileCaps(limit, slots int) jobs.Caps {
 	return jobs.Caps{Files: slots, Fixed: max(1, (limit-16)/5)}
 }
 
-// seen completes what a failure is judged by with the end of the output.
+// seen adds the end of the output to the information about a failure.
 func seen(j *jobs.Job, s *policies.Seen) {
 	const most = 64 << 10
 	s.Out = func() []byte { return j.Out.Tail(most) }

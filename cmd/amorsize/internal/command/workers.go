@@ -17,8 +17,8 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 )
 
-// workerPool keeps one process per slot that answers each line with a line. A
-// process that ends, or takes too long, is started anew for the next item.
+// workerPool keeps one process per slot that answers each line with a line. A process that ends, or takes too
+// long, is restarted for the next item.
 type workerPool struct {
 	r     *Runner
 	jsonl bool
@@ -35,30 +35,29 @@ type coprocess struct {
 	process.Partner
 	lines *bufio.Reader
 	dead  bool
-	last  items.Item // answered; its number is 0 if there is none
+	last  items.Item // the last item answered; its number is 0 if there is none
 
 	doubtful bool // whether last was
-	busy     bool // it still ran when the look at it after last ended
+	busy     bool // it was still running when the check after last ended
 }
 
-// longestLook is for how long a process is watched at most that goes on after an
-// answer, as one does that has begun with a line that was none.
+// longestLook is the maximum time for which a process is watched that continues after an answer: it may have begun
+// with an extra line.
 const longestLook = 2 * time.Millisecond
 
-// longestAnswer is how many bytes of an answer are waited for: it is held in memory,
-// for each slot.
+// longestAnswer is the maximum number of bytes of an answer: it is held in memory, for each slot.
 const longestAnswer = 64 << 20
 
-// ahead reports whether the process has written more than it was asked for.
+// ahead reports whether the process has written more than one line per question.
 func (c *coprocess) ahead() bool { return c.lines.Buffered() > 0 || c.Unread() > 0 }
 
 var (
-	// errAstray is the error of an answer that may be another's: a line was written
-	// before the question was read, or more than one.
+	// errAstray is the error of an answer that may belong to another item: a line was written before the question
+	// was read, or more than one line.
 	errAstray = fmt.Errorf("%w: the worker writes lines that are no answers: it must write one for each that it reads, and anything else to standard error", process.ErrCommand)
 	// errEndless is the error of an answer without a newline for longestAnswer.
 	errEndless = fmt.Errorf("%w: the worker's answer is longer than %d MiB: it must end each with a newline", process.ErrCommand, longestAnswer>>20)
-	// errGone is the error of a question that no process has read.
+	// errGone is the error of a question that was not read by any process.
 	errGone = errors.New("the worker had ended")
 )
 
@@ -89,12 +88,12 @@ func (w *workerPool) get(slot int, item string) (*coprocess, error) {
 	return c, nil
 }
 
-// doubt ends the run: the latest answer of a process may not have been one.
+// doubt ends the run: the latest answer of a process may have been wrong.
 func (w *workerPool) doubt(c *coprocess) {
 	w.r.around.Stop(errors.Join(jobs.ErrOutput, fmt.Errorf("%w; what item %d got (%q) may not be its answer", errAstray, c.last.N, summary.Brief(c.last.Text, 60))))
 }
 
-// settle looks at the processes when all has been answered.
+// settle checks the processes when all questions have been answered.
 func (w *workerPool) settle() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -105,8 +104,8 @@ func (w *workerPool) settle() {
 	}
 }
 
-// attempt asks the slot's process about the item; where that has ended before it
-// read the question, or has written more than it was asked for, the next one, once.
+// attempt asks the slot's process about the item. If that process ended before it read the question, or has
+// written extra lines, the next process is asked, once.
 func (w *workerPool) attempt(j *jobs.Job, slot int) error {
 	err := w.try(j, slot)
 	if errors.Is(err, errGone) || errors.Is(err, errAstray) {
@@ -141,7 +140,7 @@ func (w *workerPool) try(j *jobs.Job, slot int) error {
 	return nil
 }
 
-// unanswered ends a process that has not answered, and says why it has not.
+// unanswered ends a process that has not answered, and says why.
 func (w *workerPool) unanswered(c *coprocess, question []byte, err error) error {
 	c.dead = true
 	unread := c.last.N > 0 && (errors.Is(err, syscall.EPIPE) || c.Unanswered() > len(question))
@@ -163,7 +162,7 @@ func (w *workerPool) unanswered(c *coprocess, question []byte, err error) error 
 	if cause == nil {
 		cause = errors.New("exit 0")
 	}
-	return fmt.Errorf("%w: the worker ended without an answer (%s)", process.ErrCommand, cause.Error()) // not %w: it is no exit of the item's own
+	return fmt.Errorf("%w: the worker ended without an answer (%s)", process.ErrCommand, cause.Error()) // not %w: the exit is not the item's own
 }
 
 func (c *coprocess) ask(question []byte, timeout time.Duration) ([]byte, error) {
@@ -180,7 +179,7 @@ func (c *coprocess) ask(question []byte, timeout time.Duration) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	if c.Unanswered() > 0 { // what was written before is of the item before, or of none
+	if c.Unanswered() > 0 { // earlier lines belong to the item before, or to none
 		c.doubtful = c.last.N > 0
 		return nil, errAstray
 	}
@@ -189,14 +188,14 @@ func (c *coprocess) ask(question []byte, timeout time.Duration) ([]byte, error) 
 	for c.busy = c.Busy(); c.busy && !c.ahead() && time.Since(since) < longestLook; c.busy = c.Busy() {
 		time.Sleep(20 * time.Microsecond)
 	}
-	if c.ahead() { // the line too many is of this item, or of the one before if that had not come to rest
+	if c.ahead() { // the extra line belongs to this item, or to the one before if that was still running
 		c.doubtful = c.last.N > 0 && was
 		return nil, errAstray
 	}
 	return answer, nil
 }
 
-// line reads an answer, to its end or up to what is kept of one.
+// line reads an answer, to its end or up to the maximum that is kept.
 func (c *coprocess) line() ([]byte, error) {
 	var answer []byte
 	for {
@@ -217,8 +216,7 @@ func (c *coprocess) line() ([]byte, error) {
 	}
 }
 
-// checkAnswer reports whether a worker's answer is a JSON value, and no
-// {"error": "…"}.
+// checkAnswer reports whether a worker's answer is a JSON value, and not {"error": "…"}.
 func checkAnswer(answer []byte) error {
 	if !json.Valid(answer) {
 		return fmt.Errorf("%w: the worker's answer is no JSON: %.100q", process.ErrCommand, answer)

@@ -1,4 +1,4 @@
-// Package exit has the statuses that the command ends with, and the errors that choose one.
+// Package exit has the command's exit statuses, and the errors that choose one.
 package exit
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 )
 
-// The statuses that the command ends with. None of them is a number of failures.
+// The command's exit statuses. None of them is a number of failures.
 const (
 	OK            = 0
 	Failed        = 1 // some items failed
@@ -32,7 +32,7 @@ type Error struct {
 // With returns an error that ends the command with that status.
 func With(code int, err error) *Error { return &Error{code, err} }
 
-// Error returns what is printed.
+// Error returns the text to print.
 func (e *Error) Error() string {
 	if e.Err == nil {
 		return fmt.Sprintf("exit %d", e.Code)

@@ -1,5 +1,4 @@
-// Package function runs the jobs of amorsize exec: calls of a Go function in a process of
-// its own.
+// Package function runs the jobs of amorsize exec: calls of a Go function in a separate process.
 package function
 
 import (
@@ -20,8 +19,7 @@ type Config struct {
 	Batch      bool   // it takes a slice of items
 }
 
-// Load finds the function and what it takes and returns. What is told meanwhile is written
-// to verbose, if that is not nil.
+// Load finds the function, its parameter and its results. Messages go to verbose, if that is not nil.
 func Load(ctx context.Context, cfg Config, verbose io.Writer) (*gofunc.Function, error) {
 	target, err := gofunc.ParseTarget(cfg.Name, cfg.Expression)
 	if err != nil {
@@ -45,7 +43,8 @@ func Build(ctx context.Context, fn *gofunc.Function, groups *process.Groups) (*g
 	return binary, nil
 }
 
-// Serving returns what starts a process that calls the function. What the function writes goes to stderr.
+// Serving returns a function that starts a process that calls the Go function. What the Go function writes goes to
+// stderr.
 func Serving(binary *gofunc.Binary, stderr io.Writer) func() (Server, error) {
 	return func() (Server, error) {
 		server, err := binary.Serve(stderr, "")
@@ -56,8 +55,8 @@ func Serving(binary *gofunc.Binary, stderr io.Writer) func() (Server, error) {
 	}
 }
 
-// WithStatus has the error of a function that can't be called end the command with
-// exit.BadTarget. Others are left as they are.
+// WithStatus makes the error of a function that can't be called end the command with exit.BadTarget. Other errors
+// are unchanged.
 func WithStatus(err error) error {
 	if errors.Is(err, gofunc.ErrTarget) {
 		return exit.With(exit.BadTarget, err)

@@ -31,14 +31,14 @@ const (
 	JSONL Form = "jsonl" // an object with the item's number, the item, and a value or an error
 )
 
-// Surroundings are what a Runner is given by the run that it is a part of.
+// Surroundings are what a Runner gets from its run.
 type Surroundings struct {
 	Serve   func() (Server, error) // starts a process
 	Timeout func() time.Duration   // of a call that begins now; 0 is none
 }
 
-// Runner calls the function in a process that is started anew when a call has ended it. It
-// is safe for concurrent use.
+// Runner calls the function in a process that is restarted when a call has ended it. It is safe for concurrent
+// use.
 type Runner struct {
 	form    Form
 	returns bool
@@ -82,7 +82,7 @@ func (r *Runner) drop(server Server) {
 	}
 }
 
-// Kill ends the calls under way, and has further attempts fail.
+// Kill ends the calls in flight, and makes further attempts fail.
 func (r *Runner) Kill() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,7 +92,7 @@ func (r *Runner) Kill() {
 	}
 }
 
-// Close ends the process, when no attempt is under way.
+// Close ends the process, when no attempt is in flight.
 func (r *Runner) Close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,7 +101,7 @@ func (r *Runner) Close() {
 	}
 }
 
-// Traits returns what a run has to know of calls: nothing but the usual.
+// Traits returns what a run has to know of calls: only the defaults.
 func (r *Runner) Traits() jobs.Traits { return jobs.Traits{} }
 
 // Attempt calls the function with a job's items.
@@ -118,7 +118,7 @@ func (r *Runner) Attempt(_ context.Context, j *jobs.Job, _ int) error {
 	began := time.Now()
 	answer, err := server.Call(j.First().N, list, limit)
 	j.Wall, j.CPU = time.Since(began), answer.CPU
-	if err == nil { // what the pipe takes is not the function's
+	if err == nil { // waiting for the pipe is not the function's time
 		j.Wall = answer.Wall
 	}
 	switch {

@@ -29,43 +29,42 @@ type Binary struct {
 	Path string
 	Took time.Duration
 	Kept bool // it was built before, and nothing has changed
-	// Started, if not nil, is told of each process that is started, and returns what
-	// is to be called when it has ended.
+	// Started, if not nil, is called for each process that is started. It returns a function to call when the
+	// process has ended.
 	Started func(pid int) (ended func())
 	clean   func()
 }
 
-// Close removes what was made for this time only.
+// Close removes temporary files.
 func (b *Binary) Close() {
 	if b.clean != nil {
 		b.clean()
 	}
 }
 
-// plan is what goes into the overlay, and what is built of it.
+// overlay is the content of the overlay, and what is built of it.
 type overlay struct {
 	replace map[string]string // path in the tree -> text
 	args    []string          // what to build
 }
 
-// overlay lays the harness out. An exported function of another package than main
-// is called from a main package of its own below it; everything else from a file
-// in the function's own package, since only there it can be named.
+// overlay places the harness. An exported function of a package other than main is called from a main package
+// below it. Everything else is called from a file in the function's own package, since only there it can be named.
 func (f *Function) overlay() (overlay, error) {
 	o := overlay{replace: map[string]string{}}
 	below := filepath.Join(f.Dir, "amorsize_harness")
 	call := fmt.Sprintf("amzHarness(%s(%s))", f.Shape, f.Expr)
 	switch {
 	case f.target.File():
-		o.inPackage("main", f, f.Dir, call, "main") // a file of any other package would make no program
+		o.inPackage("main", f, f.Dir, call, "main") // a file of any other package would not make a program
 		o.args = []string{f.target.Package}
-		unwanted := "zz_amorsize_other_h.go" // files that are named are built, whatever their constraints
+		unwanted := "zz_amorsize_other_h.go" // named files are built, whatever their constraints
 		if runtime.GOOS == "windows" {
 			unwanted = "zz_amorsize_unix_h.go"
 		}
 		delete(o.replace, filepath.Join(f.Dir, unwanted))
 		for name := range o.replace {
-			if filepath.Base(name) != filepath.Base(f.target.Package) { // named in the same way: go build compares
+			if filepath.Base(name) != filepath.Base(f.target.Package) { // named in the same way: go build compares names
 				o.args = append(o.args, filepath.Join(filepath.Dir(f.target.Package), filepath.Base(name)))
 			}
 		}
@@ -94,17 +93,17 @@ func (f *Function) overlay() (overlay, error) {
 }
 
 func (o *overlay) add(dir, pkg string) {
-	files, _ := harness.ReadDir("harness") // it is there: it was embedded
+	files, _ := harness.ReadDir("harness") // it exists: it was embedded
 	for _, file := range files {
 		text, _ := harness.ReadFile("harness/" + file.Name())
-		// The names must not end in that of a system, which go build would heed.
+		// The names must not end in the name of a system, which go build would obey.
 		name := "zz_amorsize_" + strings.TrimSuffix(file.Name(), ".go.txt") + "_h.go"
 		o.replace[filepath.Join(dir, name)] = strings.Replace(string(text), "package PACKAGE", "package "+pkg, 1)
 	}
 }
 
-// inPackage puts the harness into the function's package, which is called pkg in the
-// overlay, to be begun by a function of that name.
+// inPackage puts the harness into the function's package, which is called pkg in the overlay. The function called
+// name starts it.
 func (o *overlay) inPackage(pkg string, f *Function, dir, call, name string) {
 	o.add(dir, pkg)
 	imports := ""
@@ -114,8 +113,8 @@ func (o *overlay) inPackage(pkg string, f *Function, dir, call, name string) {
 	o.replace[filepath.Join(dir, "zz_amorsize_begin_h.go")] = fmt.Sprintf("package %s\n\n%sfunc %s() { %s }\n", pkg, imports, name, call)
 }
 
-// renameMain gives the user's func main another name in the overlay's copy, and a file by
-// itself the package main.
+// renameMain gives the user's func main another name in the overlay's copy, and changes the package of a single
+// file to main.
 func (o *overlay) renameMain(f *Function) error {
 	for _, name := range slices.Concat(f.GoFiles, f.CgoFiles) {
 		path := name
@@ -138,7 +137,7 @@ func (o *overlay) renameMain(f *Function) error {
 			}
 		}
 		if tree.Name.Name != "main" {
-			changed = renamed(changed, fset, tree.Name, "main") // it stands before all else
+			changed = renamed(changed, fset, tree.Name, "main") // it comes before everything else
 		}
 		if changed != string(text) {
 			o.replace[path] = changed
@@ -147,13 +146,13 @@ func (o *overlay) renameMain(f *Function) error {
 	return nil
 }
 
-// renamed returns a file's text with another name in the place of one.
+// renamed returns a file's text with one name replaced.
 func renamed(text string, fset *token.FileSet, name *ast.Ident, to string) string {
 	at := fset.PositionFor(name.Pos(), false).Offset
 	return text[:at] + to + text[at+len(name.Name):]
 }
 
-// Build builds the harness, or finds one that has been built of the same.
+// Build builds the harness, or finds one built from the same sources.
 func (f *Function) Build(ctx context.Context) (*Binary, error) {
 	began := time.Now()
 	o, err := f.overlay()
@@ -217,8 +216,7 @@ func (f *Function) build(ctx context.Context, o overlay, dir string) (string, er
 	return out, nil
 }
 
-// keptPath is where the harness is kept: its name is a hash of all that it is made
-// of. It is empty if there is no place.
+// keptPath is where the harness is kept: its name is a hash of all its sources. It is empty if there is no place.
 func (f *Function) keptPath(o overlay) string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -237,7 +235,7 @@ func (f *Function) keptPath(o overlay) string {
 		add(path, o.replace[path])
 	}
 	for _, path := range slices.Sorted(maps.Keys(f.deps)) {
-		add(path, f.deps[path].Export) // whose name is a hash of what it was made of
+		add(path, f.deps[path].Export) // its name is a hash of its sources
 	}
 	for _, name := range slices.Concat(f.GoFiles, f.CgoFiles) {
 		if !filepath.IsAbs(name) {
@@ -250,7 +248,7 @@ func (f *Function) keptPath(o overlay) string {
 		add(name, string(text))
 	}
 	if len(f.CgoFiles) > 0 {
-		return "" // what C files there are is not known here
+		return "" // the C files are not known here
 	}
 	return filepath.Join(cache, "amorsize", "harness", hex.EncodeToString(sum.Sum(nil)[:16]))
 }
@@ -258,7 +256,7 @@ func (f *Function) keptPath(o overlay) string {
 // mostKept is how many harnesses are kept.
 const mostKept = 50
 
-// keep moves a harness to where it is kept, and the oldest ones away.
+// keep moves a harness to where it is kept, and removes the oldest ones.
 func keep(path, kept string) error {
 	dir := filepath.Dir(kept)
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 )
 
-// record is a line of what the harness tells.
+// record is a line of the harness's output.
 type record struct {
 	Type    string            `json:"type"`
 	ID      int64             `json:"id"`
@@ -45,7 +45,7 @@ func (r *record) failure() error {
 	return &CallError{Text: r.Err, Panic: r.Panic, Frame: r.Frame}
 }
 
-// CallError is what the function returned as an error, or panicked with.
+// CallError is the error that the function returned, or its panic.
 type CallError struct {
 	Text  string
 	Panic bool
@@ -59,7 +59,7 @@ func (e *CallError) Error() string {
 	return e.Text
 }
 
-// tail keeps the end of what the function wrote to standard error.
+// tail keeps the end of the function's standard error.
 type tail struct {
 	mu   sync.Mutex
 	text []byte
@@ -86,7 +86,7 @@ func (t *tail) String() string {
 	return string(t.text)
 }
 
-// program is a harness that runs.
+// program is a running harness.
 type program struct {
 	cmd     *exec.Cmd
 	in      io.WriteCloser
@@ -110,7 +110,7 @@ func (b *Binary) start(ctx context.Context, also io.Writer, dir string, env ...s
 		return nil, err
 	}
 	defer func() { _ = write.Close() }()
-	if runtime.GOOS == "windows" { // which passes no other files on
+	if runtime.GOOS == "windows" { // passes on no other files
 		p.cmd.Stdout = write
 	} else {
 		p.cmd.ExtraFiles = []*os.File{write}
@@ -146,8 +146,8 @@ func (p *program) next() (*record, error) {
 	return &r, nil
 }
 
-// read hands over each record up to the last; ended says that the harness came to its
-// end. A failure to read, or an item that is none, ends the program.
+// read passes each record to take, up to the last; ended says that the harness came to its end. A read failure, or
+// an invalid item, ends the program.
 func (p *program) read(take func(*record)) (ended bool, err error) {
 	for {
 		r, err := p.next()
@@ -176,7 +176,7 @@ func (p *program) end() error {
 	return p.cmd.Wait()
 }
 
-// died explains an end that came in the midst of item n.
+// died explains an end in the middle of item n.
 func (p *program) died(n, of int, err error) error {
 	how := "exit 0"
 	var exit *exec.ExitError
@@ -207,7 +207,7 @@ func writeItems(w io.WriteCloser, list []items.Item) {
 	b := bufio.NewWriterSize(w, 64<<10)
 	for _, it := range list {
 		if _, err := b.Write(append(bytes.ReplaceAll(it.JSON(), []byte("\n"), []byte(" ")), '\n')); err != nil {
-			break // it has ended: that is told elsewhere
+			break // it has ended: that is reported elsewhere
 		}
 	}
 	_ = b.Flush()

@@ -11,7 +11,7 @@ func isNamed(t types.Type, path, name string) bool {
 	return ok && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == path && named.Obj().Name() == name
 }
 
-// undecodable tells why JSON can't become a value of a type; "" if it can.
+// undecodable explains why JSON can't become a value of a type; "" if it can.
 func undecodable(t types.Type, q types.Qualifier, within []types.Type) string {
 	if slices.ContainsFunc(within, func(outer types.Type) bool { return types.Identical(outer, t) }) {
 		return ""
@@ -72,7 +72,7 @@ func hasMethod(t types.Type, name string) bool {
 	return ok
 }
 
-// nearest returns the name that is least edits away, if it is near.
+// nearest returns the name with the fewest edits, if it is near.
 func nearest(name string, names []string) string {
 	best, least := "", max(1, len(name)/3)+1
 	for _, candidate := range names {

@@ -19,7 +19,7 @@ import (
 	"strings"
 )
 
-// listed is a package as go list tells it.
+// listed is a package as go list prints it.
 type listed struct {
 	ImportPath, Name, Dir, Export      string
 	GoFiles, CgoFiles, CompiledGoFiles []string
@@ -34,11 +34,11 @@ type listed struct {
 	DepsErrors []struct{ Pos, Err string }
 }
 
-// Options are how the go command is to build.
+// Options are the options of the go command.
 type Options struct {
 	Tags    string
 	Race    bool
-	Verbose io.Writer // told what is run; nil is nobody
+	Verbose io.Writer // logs the commands that run; nil is none
 	Dir     string    // where the go command runs; "" is here
 }
 
@@ -124,7 +124,7 @@ func explainList(t Target, text string, err error) error {
 	return refuse("%s can't be loaded: %s", t.Package, strings.TrimSpace(text))
 }
 
-// check turns what is wrong with the package into words.
+// check explains what is wrong with the package.
 func (p *Package) check(ctx context.Context) error {
 	if p.Error != nil || p.Incomplete || p.Export == "" && p.Name != "main" && !p.Standard || len(p.GoFiles)+len(p.CgoFiles) == 0 {
 		return p.explain(ctx)
@@ -153,7 +153,7 @@ func (p *Package) explain(ctx context.Context) error {
 	args := append([]string{"build"}, p.options.flags()...)
 	_, errs, err := p.options.goCommand(ctx, append(args, "-o", os.DevNull, p.target.Package)...)
 	if err == nil {
-		return nil // it was only the list that could not
+		return nil // only the listing failed
 	}
 	return refuse("%s does not compile:\n%s", p.ImportPath, strings.TrimSpace(string(errs)))
 }
@@ -165,7 +165,7 @@ func (p *Package) excluded(text string) error {
 	return refuse("%s", strings.TrimSpace(text))
 }
 
-// constraint returns the build constraint of the first of the files that has one.
+// constraint returns the build constraint of the first file that has one.
 func (p *Package) constraint(files []string) string {
 	for _, name := range files {
 		raw, err := os.ReadFile(filepath.Join(p.Dir, name))
@@ -181,8 +181,7 @@ func (p *Package) constraint(files []string) string {
 	return ""
 }
 
-// typeCheck checks the package's own source, with what the compiler exported of
-// the others.
+// typeCheck checks the package's own source, with the compiler's export data of the others.
 func (p *Package) typeCheck() error {
 	var files []*ast.File
 	for _, name := range p.CompiledGoFiles {

@@ -19,7 +19,7 @@ type Block struct {
 	Wall  time.Duration
 }
 
-// Sample is what calls one after the other were seen to cost.
+// Sample is the measured cost of calls one after the other.
 type Sample struct {
 	Items     int // calls; of a batch function, batches
 	Wall, CPU time.Duration
@@ -30,7 +30,7 @@ type Sample struct {
 	First     error // a failure of the function
 }
 
-// Run is how to run a function to measure it.
+// Run says how to run a function to measure it.
 type Run struct {
 	Items   []items.Item
 	Batch   int
@@ -47,14 +47,14 @@ func (r Run) env(mode string) []string {
 	}
 }
 
-// startUp is how long the program may take to begin with its first call.
+// startUp is how long the program may take until its first call begins.
 const startUp = 30 * time.Second
 
 // hangs is how many times the budget a single call may take.
 const hangs = 5
 
-// Sample makes the calls one after the other until the budget is used up. A call
-// that never ends is told with where it hangs.
+// Sample makes the calls one after the other until the budget is used up. For a call that never ends, it reports
+// where it hangs.
 func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
 	p, err := b.start(ctx, run.Output, run.Dir, run.env("sample")...)
 	if err != nil {
@@ -89,7 +89,7 @@ func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
 	return nil, p.died(at, of, err)
 }
 
-// add takes what a record says of calls.
+// add adds what a record says of calls.
 func (s *Sample) add(r *record) {
 	switch r.Type {
 	case "block":
@@ -105,8 +105,7 @@ func (s *Sample) add(r *record) {
 	}
 }
 
-// stack returns the goroutine that hangs, out of the dump of all: the first that
-// is in a function which is not the runtime's.
+// stack returns the goroutine that hangs, from the dump of all: the first one in a function outside the runtime.
 func stack(text string) string {
 	for part := range strings.SplitSeq(text, "\n\n") {
 		if strings.HasPrefix(part, "goroutine ") && strings.Contains(part, "amzGuard") {
@@ -120,7 +119,7 @@ func stack(text string) string {
 	return ""
 }
 
-// Parallel is what so many workers achieved.
+// Parallel is the throughput of a number of workers.
 type Parallel struct {
 	Items     int
 	Wall, CPU time.Duration
@@ -129,7 +128,7 @@ type Parallel struct {
 	First     error
 }
 
-// Parallel has run.Workers workers make the calls.
+// Parallel makes the calls with run.Workers workers.
 func (b *Binary) Parallel(ctx context.Context, run Run) (*Parallel, error) {
 	p, err := b.start(ctx, run.Output, run.Dir, run.env("parallel")...)
 	if err != nil {
@@ -166,8 +165,7 @@ type Race struct {
 
 var raceAccess = regexp.MustCompile(`(?m)^(?:Previous )?((?i:read|write)) at 0x[0-9a-f]+ by .*:\n(?:  .*\n)*?  (\S.*)\n      (\S+:\d+)`)
 
-// CheckRace has several workers make calls of a harness built with the race
-// detector.
+// CheckRace makes calls with several workers in a harness built with the race detector.
 func (b *Binary) CheckRace(ctx context.Context, run Run) (Race, error) {
 	p, err := b.start(ctx, run.Output, run.Dir, append(run.env("race"), "GORACE=halt_on_error=0 exitcode=66")...)
 	if err != nil {
@@ -192,7 +190,7 @@ func (b *Binary) CheckRace(ctx context.Context, run Run) (Race, error) {
 		}
 		dir, file := filepath.Split(m[3])
 		verdict.Text = access + " at " + filepath.Join(filepath.Base(dir), file)
-		if access == "write" { // says more than a read
+		if access == "write" { // more useful than a read
 			break
 		}
 	}

@@ -19,7 +19,7 @@ type Server struct {
 	writing sync.Mutex
 	next    int64
 	waiting map[int64]*question
-	dead    error // why it answers no more
+	dead    error // why it no longer answers
 	ended   chan struct{}
 }
 
@@ -61,8 +61,8 @@ func (s *Server) read() {
 	s.die(ended, s.p.end())
 }
 
-// die leaves the calls under way without an answer, and says why: err is how the process
-// ended, and ended that it came to its end.
+// die leaves the calls in flight without an answer, and says why: err is how the process ended, and ended says
+// that it came to its end.
 func (s *Server) die(ended bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +141,7 @@ func (s *Server) Close() {
 	_ = s.p.in.Close()
 	select {
 	case <-s.ended:
-	case <-time.After(2 * time.Second): // calls that were given up may never return
+	case <-time.After(2 * time.Second): // abandoned calls may never return
 		s.Kill()
 		<-s.ended
 	}

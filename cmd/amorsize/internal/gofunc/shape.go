@@ -13,9 +13,9 @@ import (
 // Function is a function that can be called.
 type Function struct {
 	*Package
-	Expr    string // as the harness writes it, in the package's scope
+	Expr    string // in the harness, in the package's scope
 	Name    string // for a person: calc.Square
-	Code    string // what its caller would write: calc.Square; "" if that can't be named from outside
+	Code    string // as its caller would write it: calc.Square; "" if that can't be named from outside
 	Place   string // file:line, "" of an expression
 	Type    string // its signature
 	Shape   string // of the harness
@@ -56,7 +56,7 @@ func (p *Package) Function(batch bool) (*Function, error) {
 	return f, f.classify(sig)
 }
 
-// example is a type that a type parameter may stand for.
+// example is a type that can replace a type parameter.
 func example(param *types.TypeParam) string {
 	for _, kind := range []types.BasicKind{types.Int, types.String, types.Float64} {
 		if t := types.Typ[kind]; types.Satisfies(t, param.Constraint().Underlying().(*types.Interface)) {
@@ -84,7 +84,7 @@ func (f *Function) bind(expr ast.Expr) {
 	f.Expr = fmt.Sprintf("new(%s).%s", types.TypeString(t, f.qualify), selector.Sel.Name)
 }
 
-// qualify leaves the name of the package itself out.
+// qualify omits the name of the package itself.
 func (f *Function) qualify(p *types.Package) string {
 	if p.Path() == f.ImportPath {
 		return ""
@@ -121,7 +121,7 @@ func (f *Function) unknown(err error) error {
 	return refuse("%s has no function %q; it has %s%s", f.ImportPath, name, strings.Join(known, ", "), hint)
 }
 
-// elsewhere returns which of the files defines a function of that name.
+// elsewhere returns which file defines a function of that name.
 func (f *Function) elsewhere(files []string, name string) string {
 	for _, file := range files {
 		tree, err := parser.ParseFile(token.NewFileSet(), filepath.Join(f.Dir, file), nil, parser.SkipObjectResolution)
@@ -149,7 +149,7 @@ func (f *Function) definedElsewhere(files []string, name string) string {
 	return ""
 }
 
-// locate finds where the function stands, and how its callers name it.
+// locate finds where the function is, and how its callers name it.
 func (f *Function) locate(expr ast.Expr) {
 	if generic, ok := expr.(*ast.IndexExpr); ok {
 		expr = generic.X
@@ -211,7 +211,7 @@ func (f *Function) classify(sig *types.Signature) error {
 	return nil
 }
 
-// batchOf returns what the items of a batch are.
+// batchOf returns the type of the items of a batch.
 func (f *Function) batchOf(batch types.Type, results *types.Tuple) (types.Type, error) {
 	slice, ok := batch.Underlying().(*types.Slice)
 	if !ok {
@@ -227,7 +227,7 @@ func (f *Function) batchOf(batch types.Type, results *types.Tuple) (types.Type, 
 	return slice.Elem(), nil
 }
 
-// nameShape names what the harness has for such functions.
+// nameShape sets the harness's name for such functions.
 func (f *Function) nameShape() {
 	f.Shape = "amzShape"
 	if f.Batch {

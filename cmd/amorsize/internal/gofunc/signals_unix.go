@@ -7,13 +7,13 @@ import (
 	"syscall"
 )
 
-// isolate keeps the terminal's signals from the program: they are for us.
+// isolate keeps the terminal's signals away from the program: they are for us.
 func isolate(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { kill(cmd); return nil }
 }
 
-// interrupt has the program dump its goroutines and end.
+// interrupt makes the program dump its goroutines and end.
 func interrupt(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGQUIT) }
 
 func kill(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

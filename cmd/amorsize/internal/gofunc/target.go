@@ -1,7 +1,6 @@
-// Package gofunc builds and calls a Go function that is named on the command line:
-// it finds the function and its shape, writes a harness that calls it into an
-// overlay of go build, so that nothing is written into the user's tree, and talks
-// to the program that comes of it.
+// Package gofunc builds and calls a Go function that is named on the command line. It finds the function and its
+// shape. It writes a harness that calls it into an overlay of go build, so that nothing is written into the user's
+// tree. It then talks to the resulting program.
 package gofunc
 
 import (
@@ -11,7 +10,7 @@ import (
 	"strings"
 )
 
-// ErrTarget is what every error is that says why a function can't be called.
+// ErrTarget is wrapped by every error that says why a function can't be called.
 var ErrTarget = errors.New("target")
 
 // Error says why a function can't be called, and what would help.
@@ -78,8 +77,7 @@ func cutBrackets(text string) string {
 	return before
 }
 
-// versionDots returns the end of a path whose last element has a version of the
-// old form: yaml.v3.
+// versionDots returns the end of a path whose last element has a version of the old form: yaml.v3.
 func versionDots(text string, dot int) []int {
 	rest := text[dot+1:]
 	if len(rest) < 2 || rest[0] != 'v' || rest[1] < '0' || rest[1] > '9' {
@@ -105,5 +103,5 @@ func (t Target) String() string {
 	return t.Package + "." + t.Expr
 }
 
-// Target returns what the function was named by.
+// Target returns the target that named the function.
 func (f *Function) Target() Target { return f.target }

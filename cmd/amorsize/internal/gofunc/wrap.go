@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// wrongParams refuses a function that does not take one item, and writes the wrap
-// that does.
+// wrongParams refuses a function that does not take one item, and writes a wrapper that does.
 func (f *Function) wrongParams(sig *types.Signature, params []types.Type) error {
 	call, first := f.target.Expr, ""
 	if f.Context {
@@ -51,7 +50,7 @@ func (f *Function) wrongParams(sig *types.Signature, params []types.Type) error 
 		f.Name, f.at(), len(params), f.Type, wanted, first, item, result, body, args(use))
 }
 
-// resultText returns the results of a wrap, and how its body begins.
+// resultText returns the results of a wrapper, and how its body begins.
 func resultText(sig *types.Signature, q types.Qualifier) (result, body string) {
 	list := make([]string, 0, sig.Results().Len())
 	for v := range sig.Results().Variables() {

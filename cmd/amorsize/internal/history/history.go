@@ -1,4 +1,4 @@
-// Package history keeps what was measured, to be compared later.
+// Package history keeps measurements, to be compared later.
 package history
 
 import (
@@ -24,14 +24,14 @@ type Entry struct {
 	Data json.RawMessage `json:"data"`
 }
 
-// ErrHistory is what every error of this package is.
+// ErrHistory is wrapped by every error of this package.
 var ErrHistory = errors.New("history")
 
 // Most is how many entries are kept.
 const Most = 200
 
-// Dir returns where entries are: AMORSIZE_HISTORY, and else a directory of the
-// user's state. It is empty if AMORSIZE_HISTORY is "off".
+// Dir returns the directory of entries: AMORSIZE_HISTORY, or else a directory of the user's state. It is empty if
+// AMORSIZE_HISTORY is "off".
 func Dir() string {
 	if dir := os.Getenv("AMORSIZE_HISTORY"); dir != "" {
 		if dir == "off" {
@@ -50,7 +50,7 @@ func Dir() string {
 	return filepath.Join(state, "amorsize", "history")
 }
 
-// Save keeps an entry. Where there is no place for it, it keeps none.
+// Save keeps an entry. If there is no directory for it, it does nothing.
 func Save(cmd, what string, data any) error {
 	dir := Dir()
 	if dir == "" {
@@ -78,8 +78,8 @@ func Save(cmd, what string, data any) error {
 	return nil
 }
 
-// write writes an entry into a file of its own, named by the first millisecond from its
-// time on that no other one has: runs may end together.
+// write writes an entry into its own file, named by the first millisecond from its time on that no other entry
+// has: runs may end at the same time.
 func write(dir string, e Entry) error {
 	for at := e.At.UTC(); ; at = at.Add(time.Millisecond) {
 		e.ID = strings.Replace(at.Format("20060102-150405.000"), ".", "-", 1)
@@ -120,7 +120,7 @@ func list(dir string) ([]string, error) {
 	return names, nil
 }
 
-// List returns all entries, the oldest first. Files that are none are left out.
+// List returns all entries, the oldest first. Other files are skipped.
 func List() ([]Entry, error) {
 	dir := Dir()
 	if dir == "" {
@@ -141,8 +141,8 @@ func List() ([]Entry, error) {
 	return all, nil
 }
 
-// Find returns the entry of an id, of its beginning if only one has that, or, for
-// -1, -2, …, the latest, the one before, ….
+// Find returns the entry of an id, or of a unique beginning of one. For -1, -2, … it returns the latest, the one
+// before, ….
 func Find(id string) (Entry, error) {
 	all, err := List()
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package htmlreport says what of a run's summary is drawn, as package runpage draws it.
+// Package htmlreport selects what to draw of a run's summary; package runpage draws it.
 package htmlreport
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/amorsize/amorsize/internal/runpage"
 )
 
-// Table is a measured ladder of worker counts.
+// Table is a measured series of worker counts.
 type Table struct {
 	Target string
 	Rows   []Row
@@ -29,7 +29,7 @@ type Row struct {
 	Rate    float64 // items per second
 }
 
-// Report is what is drawn.
+// Report is the content to draw.
 type Report struct {
 	Title   string
 	Command string
@@ -130,7 +130,7 @@ func shares(reasons []summary.Reason) []runpage.Share {
 	return list
 }
 
-// names are what the page calls things.
+// names are the page's terms.
 var names = runpage.Names{Call: "job"}
 
 // runCharts draws the run over time, and how long jobs took.
@@ -150,12 +150,12 @@ func moments(s summary.Summary) []runpage.Moment {
 	return list
 }
 
-// observed draws what was achieved with how many jobs in flight.
+// observed draws the throughput by the number of jobs in flight.
 func observed(s summary.Summary) []runpage.Drawing {
 	return names.Scaling(moments(s), "amorsize tune measures it in turn.")
 }
 
-// scaling draws a measured ladder and the law fitted to it.
+// scaling draws a measured series and the law fitted to it.
 func scaling(t Table) runpage.Drawing {
 	rows := slices.SortedFunc(slices.Values(t.Rows), func(a, b Row) int { return cmp.Compare(a.Workers, b.Workers) })
 	var dots, line []runpage.Point

@@ -32,7 +32,7 @@ func (in *Input) openFile(stdin io.Reader) error {
 	return in.checkRecords(file, r)
 }
 
-// file returns the file that the input is, nil if it is none.
+// file returns the input's file, nil if it is not a file.
 func (in *Input) file(stdin io.Reader) (*os.File, error) {
 	name := in.source.File
 	if name == "" || name == "-" {
@@ -51,7 +51,7 @@ func (in *Input) file(stdin io.Reader) (*os.File, error) {
 	return file, nil
 }
 
-// checkRecords reads all records, and has them read once more.
+// checkRecords reads all records, and makes them readable once more.
 func (in *Input) checkRecords(file *os.File, r io.Reader) error {
 	start, again, err := in.seekable(file, r)
 	if err != nil {
@@ -72,11 +72,11 @@ func (in *Input) checkRecords(file *os.File, r io.Reader) error {
 	return nil
 }
 
-// countable is the largest file whose lines are counted before the run, which
-// takes a few hundred milliseconds then.
+// countable is the largest file whose lines are counted before the run, which then takes a few hundred
+// milliseconds.
 const countable = 256 << 20
 
-// count counts the lines of a regular file, so that progress can tell how far it is.
+// count counts the lines of a regular file, so that progress can be shown.
 func (in *Input) count(file *os.File) {
 	if file == nil || in.source.SkipEmpty {
 		return
@@ -91,7 +91,7 @@ func (in *Input) count(file *os.File) {
 	}
 	r := io.Reader(file)
 	if in.delimiter() != 0 {
-		r = unmarked(file) // nothing but a mark is no item
+		r = unmarked(file) // a mark alone is not an item
 	}
 	n := countPieces(r, in.delimiter())
 	if _, err := file.Seek(start, io.SeekStart); err == nil {
@@ -157,8 +157,8 @@ func (in *Input) delimiter() byte {
 	return '\n'
 }
 
-// unmarked returns r without the mark by which some programs begin a UTF-8 file,
-// which is no part of its first record.
+// unmarked returns r without the byte order mark with which some programs begin a UTF-8 file; it is not part of
+// the first record.
 func unmarked(r io.Reader) io.Reader {
 	b := bufio.NewReaderSize(r, 64<<10)
 	if first, _ := b.Peek(1); len(first) == 0 || first[0] != "\ufeff"[0] {
@@ -170,8 +170,8 @@ func unmarked(r io.Reader) io.Reader {
 	return b
 }
 
-// lines yields the pieces of line input. What ends with NUL bytes was written by a
-// program, of names as they are: it has no mark.
+// lines yields the pieces of line input. Input with NUL delimiters was written by a program, with unchanged names:
+// it has no mark.
 func lines(r io.Reader, delimiter byte) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if delimiter != 0 {
@@ -206,7 +206,7 @@ func (in *Input) read(r io.Reader) iter.Seq2[Item, error] {
 	}
 }
 
-// cut yields what lies between delimiters. A last piece without a delimiter counts.
+// cut yields the text between delimiters. A last piece without a delimiter counts.
 func cut(r io.Reader, delimiter byte) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		b := bufio.NewReaderSize(r, 64<<10)

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Identity is what an item is known by in a log: its text, not its place. An item
-// is the same one when lines were added before it.
+// Identity is how a log identifies an item: its text, not its place. An item stays the same when lines were added
+// before it.
 func (it Item) Identity() string {
 	text := it.Text
 	if it.row {
@@ -17,8 +17,7 @@ func (it Item) Identity() string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// Values returns the columns of an item that is nothing else, as one of several
-// lists; else nil.
+// Values returns the columns of an item that is only columns, such as one of several lists; else nil.
 func (it Item) Values() []string {
 	if !it.row {
 		return nil

@@ -12,12 +12,12 @@ type Item struct {
 	N      int      // its place in the input, from 1
 	Text   string   // as it stands in the input, without its delimiter
 	Fields []string // its columns, of CSV and TSV; else nil
-	row    bool     // the columns are what it is: they can't be told from its text
+	row    bool     // the item is its columns: they can't be derived from its text
 	names  *names   // of the columns
 	record map[string]json.RawMessage
 }
 
-// names tells which column has a name.
+// names finds the column of a name.
 type names struct {
 	list []string
 	at   map[string]int
@@ -33,11 +33,10 @@ func newNames(list []string) *names {
 	return n
 }
 
-// Of returns the item of a text that stands for itself.
+// Of returns the item of a plain text.
 func Of(n int, text string) Item { return Item{N: n, Text: text} }
 
-// Column returns column i, counted from 1. A line without columns is its own
-// first one.
+// Column returns column i, counted from 1. The first column of a line without columns is the line.
 func (it Item) Column(i int) (string, bool) {
 	if it.Fields == nil {
 		return it.Text, i == 1
@@ -72,8 +71,7 @@ func (it Item) Named(name string) (string, bool) {
 	return it.Fields[i], true
 }
 
-// JSON returns the item as JSON: a record as it is, columns as an object or an
-// array, a line as a string.
+// JSON returns the item as JSON: a record unchanged, columns as an object or an array, a line as a string.
 func (it Item) JSON() []byte {
 	switch {
 	case it.record != nil:
@@ -101,8 +99,8 @@ func (it Item) JSON() []byte {
 	return quote(it.Text)
 }
 
-// Told returns what a result tells of the item: its JSON, or, as JSON has no bytes
-// that are not UTF-8, its text as it is, to be written as base64 by another name.
+// Told returns the item for a result: its JSON or, as JSON can't have bytes that are not UTF-8, its text
+// unchanged, to be written as base64 under another name.
 func (it Item) Told() (shown json.RawMessage, raw []byte) {
 	if !utf8.ValidString(it.Text) {
 		return nil, []byte(it.Text)

@@ -16,17 +16,15 @@ import (
 type List struct {
 	Values []string
 	File   string // the values are its lines; "-" is standard input
-	Linked bool   // its values go with those of the list before, one by one
+	Linked bool   // its values are paired with those of the list before
 }
 
-// Row returns an item of several values: its columns. Its text is the values with
-// spaces between.
+// Row returns an item of several values: its columns. Its text is the values, separated by spaces.
 func Row(n int, fields []string) Item {
 	return Item{N: n, Text: strings.Join(fields, " "), Fields: fields, row: true}
 }
 
-// openLists reads the lists, and makes items of each combination of their values,
-// the last list fastest.
+// openLists reads the lists, and makes items of each combination of their values; the last list varies fastest.
 func (in *Input) openLists(stdin io.Reader) error {
 	var groups [][][]string // of lists that are linked, rows
 	for _, list := range in.source.Lists {
@@ -106,7 +104,7 @@ func (l List) read(stdin io.Reader, delimiter byte) ([]string, error) {
 	return values, nil
 }
 
-// rows yields items that are known already.
+// rows yields items that are already known.
 func rows(list [][]string) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for i, fields := range list {
@@ -121,7 +119,7 @@ func rows(list [][]string) iter.Seq2[Item, error] {
 	}
 }
 
-// grouped makes an item of every so many; the last may have fewer columns.
+// grouped makes an item of every size items; the last may have fewer columns.
 func grouped(open func() iter.Seq2[Item, error], size int) func() iter.Seq2[Item, error] {
 	return func() iter.Seq2[Item, error] {
 		return func(yield func(Item, error) bool) {
@@ -148,8 +146,7 @@ func grouped(open func() iter.Seq2[Item, error], size int) func() iter.Seq2[Item
 	}
 }
 
-// readBlocks yields parts of about that size, each of whole lines. A line that is
-// longer is a block of its own.
+// readBlocks yields parts of about that size, each of whole lines. A longer line is a block of its own.
 func (in *Input) readBlocks(r io.Reader) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		b := bufio.NewReaderSize(r, 64<<10)

@@ -48,18 +48,17 @@ func csvError(err error) error {
 	return fmt.Errorf("%w: can't read the items: %w", ErrInput, err)
 }
 
-// joinCSV writes fields as they could stand in a file: that is the text of the item.
+// joinCSV writes fields as they could be in a file: that is the text of the item.
 func joinCSV(fields []string, comma rune) string {
 	var b strings.Builder
 	w := csv.NewWriter(&b)
 	w.Comma = comma
-	_ = w.Write(fields) // a builder takes everything
+	_ = w.Write(fields) // a builder accepts everything
 	w.Flush()
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// readTSV yields records of values that tabs separate, or another text, and which
-// know no quotes.
+// readTSV yields records of values separated by tabs, or by another text, without quoting.
 func (in *Input) readTSV(r io.Reader) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		n, line, columns := 0, 0, 0
@@ -95,7 +94,7 @@ func (in *Input) readTSV(r io.Reader) iter.Seq2[Item, error] {
 	}
 }
 
-// readJSON yields the values of JSON lines. Empty lines are none.
+// readJSON yields the values of JSON lines. Empty lines are skipped.
 func (in *Input) readJSON(r io.Reader) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		n, line := 0, 0

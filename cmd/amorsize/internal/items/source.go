@@ -22,7 +22,7 @@ const (
 	Blocks               // parts of about Source.Block bytes, of whole lines
 )
 
-// ErrInput is what every error of an input is: nothing has been run.
+// ErrInput is wrapped by every error of an input: nothing has been run.
 var ErrInput = errors.New("input")
 
 // Source says where items come from. The zero value reads lines of standard input.
@@ -37,7 +37,7 @@ type Source struct {
 	Delimiter byte   // of Lines; '\n' by default
 	NUL       bool   // the delimiter is the NUL byte
 	Separator string // of the columns of CSV and TSV; "" is the usual
-	Group     int    // so many lines are the columns of an item; 0 and 1 are none
+	Group     int    // how many lines are the columns of an item; 0 and 1 are none
 	Block     int    // bytes
 	Header    bool   // the first record of CSV and TSV names the columns
 	SkipEmpty bool
@@ -57,9 +57,9 @@ type Input struct {
 	err    error
 }
 
-// Open opens the source and checks all there is to check before anything runs:
-// that the file can be read, that every JSON line and every record is valid. What
-// is checked and can't be read twice is kept in an unlinked file meanwhile.
+// Open opens the source and checks everything before anything runs: that the file can be read, that every JSON
+// line and every record is valid. Input that is checked and can't be read twice is kept in an unlinked file
+// meanwhile.
 func (s Source) Open(stdin io.Reader) (*Input, error) {
 	in := &Input{source: s, total: -1, close: func() error { return nil }}
 	if err := in.openSource(stdin); err != nil {
@@ -120,8 +120,7 @@ func (in *Input) Columns() bool {
 	return in.source.Format == CSV || in.source.Format == TSV || in.Several()
 }
 
-// Several reports whether items are nothing but columns: an item without a
-// placeholder is as many arguments.
+// Several reports whether items are only columns: without a placeholder, each column is an argument.
 func (in *Input) Several() bool {
 	return len(in.source.Lists) > 1 || in.source.Group > 1 || len(in.source.Rows) > 0 && len(in.source.Rows[0]) > 1
 }
@@ -132,11 +131,10 @@ func (in *Input) Close() error { return in.close() }
 // Err returns why All ended early, nil if it did not.
 func (in *Input) Err() error { return in.err }
 
-// Choose has All return what choose leaves of the items, which it is given in the order
-// of their numbers.
+// Choose makes All return the items that choose keeps. choose gets them in the order of their numbers.
 func (in *Input) Choose(choose func(iter.Seq[Item]) iter.Seq[Item]) { in.choose = choose }
 
-// All returns the items. If it ends early, Err tells why.
+// All returns the items. If it ends early, Err says why.
 func (in *Input) All() iter.Seq[Item] {
 	all := in.selected()
 	if in.choose != nil {
@@ -159,7 +157,7 @@ func (in *Input) All() iter.Seq[Item] {
 	}
 }
 
-// selected returns the items without the empty ones and beyond the limit.
+// selected returns the items without empty ones, up to the limit.
 func (in *Input) selected() iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		n := 0

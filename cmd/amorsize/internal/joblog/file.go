@@ -9,28 +9,26 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// Log is written to line by line, so that no line is lost that was written before
-// a crash. Of a line that the disk has no room for, nothing stays. One process at
-// a time writes to a log. It is safe for concurrent use.
+// Log is written line by line, so that a crash loses no line that was written before it. If the disk has no room
+// for a line, nothing of it stays. One process at a time writes to a log. It is safe for concurrent use.
 type Log struct{ file *journal.File }
 
-// Mode says what is done with a log that is there already.
+// Mode says what to do with an existing log.
 type Mode int
 
 // The modes. In each, a file that is not a log is refused, and an empty one is a new log.
 const (
 	New       Mode = iota // it is refused
-	Continue              // what is new is added to it
+	Continue              // new lines are added to it
 	Overwrite             // it is emptied, unless its latest run has not ended
 )
 
 // ErrInUse is the error of a log that another process writes to.
 var ErrInUse = errors.New("another run writes to this log")
 
-// Open opens a log, and says what it had; nil if it was empty or is not a regular
-// file. A last line that was cut off is taken out. Errors are ErrLog, and ErrInUse
-// where that is the cause; nothing is changed then. A new log can be read by its owner
-// alone: it has what the command was given, credentials too.
+// Open opens a log, and returns its content; nil if it was empty or is not a regular file. A last line that was
+// cut off is removed. Errors are ErrLog, and ErrInUse where that is the cause; then nothing is changed. Only its
+// owner can read a new log: it has the arguments of the command, credentials too.
 func Open(path string, mode Mode) (*Log, *Past, error) {
 	file, err := journal.OpenFile(path)
 	if err != nil {
@@ -90,18 +88,18 @@ func (l *Log) prepare(path string, mode Mode) (*Past, error) {
 // Write adds a line. After an error, nothing of it is in the log.
 func (l *Log) Write(line any) error { return l.file.Add(line) }
 
-// Sync puts what was written onto the disk.
+// Sync writes the lines to the disk.
 func (l *Log) Sync() error { return l.file.Sync() }
 
 // Close closes the log.
 func (l *Log) Close() error { return l.file.Close() }
 
-// Files calls each for every file with the result of an item that a log knows of, in
-// the order in which they were written; ok is whether that went well. A file that is not there, or no regular one,
-// has none. Errors are ErrLog.
+// Files calls each for every file with the result of an item that a log knows of, in the order in which they were
+// written; ok says whether the item succeeded. A file that does not exist, or is not a regular file, has none.
+// Errors are ErrLog.
 func Files(path string, each func(id string, n int, file string, ok bool)) error {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return nil // a pipe would be read in vain; whoever writes to the log tells what is wrong with it
+		return nil // reading a pipe would be useless; writing to the log reports what is wrong with it
 	}
 	return eachLine(path, func(line journal.Line) error {
 		var e Entry

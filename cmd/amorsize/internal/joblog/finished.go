@@ -8,8 +8,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 )
 
-// numbers are those of items, by what these are. Most items are the only ones of their
-// text, and take no list.
+// numbers are the numbers of items, by identity. Most items are the only ones of their text, and need no list.
 type numbers struct {
 	one     map[identity]uint32
 	several map[identity]*repeats
@@ -33,16 +32,16 @@ func (s numbers) add(id identity, n uint32) {
 	s.several[id] = &repeats{numbers: []uint32{first, n}}
 }
 
-// repeats are the numbers that items of one text had when they were over.
+// repeats are the numbers of the finished items of one text.
 type repeats struct {
-	numbers []uint32 // ascending; those that the input has not come to
-	ahead   int      // so many of them are such items' in this input, too
-	others  int      // numbers that are another item's in this input
+	numbers []uint32 // ascending; those that the input has not reached
+	ahead   int      // how many of them belong to such items in this input, too
+	others  int      // numbers that belong to another item in this input
 }
 
-// take reports whether the item of number n is over, and counts it off: the one of that
-// number, or, where lines have come or gone since, one whose number is another item's
-// now. has reports whether a later number is that of an item of this text.
+// take reports whether the item of number n has finished, and counts it off. That is the item of that number;
+// where lines were added or removed since, it is one whose number belongs to another item now. has reports whether
+// a later number belongs to an item of this text.
 func (r *repeats) take(n uint32, has func(uint32) bool) bool {
 	for len(r.numbers) > 0 && r.numbers[0] < n {
 		r.drop(0)
@@ -70,13 +69,12 @@ func (r *repeats) drop(at int) {
 	r.ahead = max(0, r.ahead-1)
 }
 
-// Finished tells which items need not be run again: each text as often as it is over,
-// and of several items of one text those whose numbers were, as far as the input is
-// still the same.
+// Finished says which items need not run again: each text as often as it has finished. Of several items of one
+// text, these are the ones whose numbers have finished, as far as the input is unchanged.
 type Finished struct{ over numbers }
 
-// Finished returns the items that are over; with again, those that failed are not among
-// them. The past is of no use then.
+// Finished returns the finished items; with again, failed items are not among them. The past must not be used
+// afterwards.
 func (p *Past) Finished(again bool) *Finished {
 	if !again {
 		for id, f := range p.failed {
@@ -91,8 +89,7 @@ func (p *Past) Finished(again bool) *Finished {
 	return &Finished{over: p.well}
 }
 
-// Left returns the items that are not over, and calls skipped for each that is. It may
-// be used once.
+// Left returns the unfinished items, and calls skipped for each finished one. It may be used once.
 func (f *Finished) Left(all iter.Seq[items.Item], skipped func()) iter.Seq[items.Item] {
 	return func(yield func(items.Item) bool) {
 		next, stop := iter.Pull(all)
@@ -125,7 +122,7 @@ func (f *Finished) skip(it known, in *input) bool {
 	return over
 }
 
-// known is an item with what it is known by.
+// known is an item with its identity.
 type known struct {
 	items.Item
 	id identity
@@ -138,8 +135,8 @@ type input struct {
 	ended bool
 }
 
-// mostAhead bounds how far is read ahead. What is not found within it counts as gone: an
-// item of that text is over then, whichever it is.
+// mostAhead bounds how far the input is read ahead. An item that is not found within it counts as gone: then any
+// item of that text counts as finished.
 const mostAhead = 1 << 16
 
 func (in *input) take() (it known, ok bool) {
@@ -165,8 +162,7 @@ func (in *input) read() bool {
 	return true
 }
 
-// has reports whether the item of that number, which is yet to come, is the one of that
-// identity.
+// has reports whether the item of that number, which is still to come, has that identity.
 func (in *input) has(n uint32, id identity) bool {
 	for len(in.ahead) == 0 || in.ahead[len(in.ahead)-1].N < int(n) {
 		if len(in.ahead) >= mostAhead || !in.read() {

@@ -1,5 +1,5 @@
-// Package joblog keeps what became of each item in a file of JSON lines, so that a
-// run can be continued, what failed run again, and a report drawn.
+// Package joblog keeps the outcome of each item in a file of JSON lines. With it a run can be continued, failed
+// items can run again, and a report can be drawn.
 package joblog
 
 import (
@@ -16,21 +16,21 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// Version is that of the format: see package journal, whose lines a log has.
+// Version is the version of the format: see package journal, whose lines a log has.
 const Version = journal.Version
 
 // Header is the first line of a run.
 type Header = journal.Header
 
-// Entry is a failed attempt ("try"), or an item that is over ("item").
+// Entry is a failed attempt ("try"), or an item that has ended ("item").
 type Entry struct {
 	Type   string  `json:"type"`
 	N      int     `json:"n"`
 	ID     string  `json:"id"`
 	OK     bool    `json:"ok"`               // Type to OK come first: a million lines are read by them
-	Item   *string `json:"item,omitempty"`   // its text if it is short, or failed
-	Item64 string  `json:"item64,omitempty"` // the same in base64, if it is no UTF-8
-	// Values are its columns, if it is nothing else.
+	Item   *string `json:"item,omitempty"`   // its text if it is short or the item failed
+	Item64 string  `json:"item64,omitempty"` // the same in base64, if it is not UTF-8
+	// Values are its columns, if it is only columns.
 	Values []string `json:"values,omitempty"`
 	Tries  int      `json:"tries"`
 	Why    string   `json:"why,omitempty"` // exit:22, signal, timeout, spawn, throttled, …
@@ -41,9 +41,9 @@ type Entry struct {
 	CPU    float64  `json:"cpu_s,omitempty"`
 	Memory int64    `json:"rss_bytes,omitempty"`
 	Batch  int      `json:"batch,omitempty"` // items of the job, if it is more than one
-	File   string   `json:"file,omitempty"`  // of its result, of an item that is over; of a batch, its first item has it
+	File   string   `json:"file,omitempty"`  // of its result, if the item has ended; of a batch, its first item has it
 	run    int      // of the log, from 1
-	fresh  bool     // of a run that left out what had failed
+	fresh  bool     // of a run that left out failed items
 }
 
 // Text returns the item's text, false if it is not in the log.
@@ -55,7 +55,7 @@ func (e Entry) Text() (string, bool) {
 	return string(raw), err == nil && e.Item64 != ""
 }
 
-// short is up to which length the text of an item that succeeded is kept.
+// short is the maximum length at which the text of a successful item is kept.
 const short = 1 << 10
 
 // Describe sets what identifies an item.
@@ -77,25 +77,25 @@ type End struct {
 	Summary json.RawMessage `json:"summary"`
 }
 
-// Content is a log as it was read.
+// Content is the content of a log.
 type Content struct {
 	Header  Header // of the first run in it
 	Entries []Entry
 	End     json.RawMessage // summary of the last run that ended, nil if none did
-	Damaged int             // lines that are left out
+	Damaged int             // lines that were skipped
 	runs    int
-	fresh   bool // the latest of them left out what had failed
+	fresh   bool // the latest run left out failed items
 }
 
-// leavesFailures reports whether a run of those flags leaves out what has failed.
+// leavesFailures reports whether a run with those flags leaves out failed items.
 func leavesFailures(flags [][2]string) bool {
 	return slices.Contains(flags, [2]string{"resume", "true"}) && !slices.Contains(flags, [2]string{"resume-failed", "true"})
 }
 
-// ErrLog is what every error of reading a log is.
+// ErrLog is wrapped by every error of reading a log.
 var ErrLog = errors.New("log")
 
-// Read reads a log. A last line that was cut off is left out, and so are damaged ones.
+// Read reads a log. It skips a last line that was cut off, and damaged lines.
 func Read(path string) (*Content, error) {
 	c := &Content{}
 	if err := eachLine(path, c.add); err != nil {
@@ -177,9 +177,9 @@ func (c *Content) Failed() []Entry {
 	return list
 }
 
-// outcomes returns the latest outcome of each item. The same text twice in one run is two
-// items; in a later run it is one of them again, one that failed: that of the same number,
-// or the first; unless that run left out what had failed.
+// outcomes returns the latest outcome of each item. The same text twice in one run is two items. In a later run,
+// the text is again one of the failed ones: the one with the same number, or the first; unless that run left out
+// failed items.
 func (c *Content) outcomes() []*Entry {
 	var list []*Entry
 	open := map[string][]int{} // failures by identity, as places in list

@@ -7,17 +7,17 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// Past is what a log says that is to be continued, in a few bytes for each item.
+// Past is the content of a log that is to be continued, in a few bytes for each item.
 type Past struct {
 	Header Header // of the first run in it
-	Ended  bool   // its latest run has been told to the end, and was not stopped
-	// Damaged is how many lines are left out: their items run again.
+	Ended  bool   // its latest run has recorded its end, and was not stopped
+	// Damaged is how many lines were skipped: their items run again.
 	Damaged int
 	runs    uint32
-	fresh   bool  // the latest run left out what had failed
+	fresh   bool  // the latest run left out failed items
 	whole   int64 // bytes of whole lines
 	failed  map[identity]*failures
-	well    numbers // of items that went well, as most do
+	well    numbers // of successful items, which most are
 }
 
 type identity [16]byte
@@ -77,9 +77,8 @@ func (p *Past) add(line journal.Line) error {
 	return nil
 }
 
-// over takes the outcome of an item. The same text twice in one run is two items; in a
-// later run it is one of them again, one that failed: that of the same number, or the first;
-// unless that run left out what had failed.
+// over takes the outcome of an item. The same text twice in one run is two items. In a later run, the text is
+// again one of the failed ones: the one with the same number, or the first; unless that run left out failed items.
 func (p *Past) over(id identity, n uint32, ok bool) {
 	f := p.failed[id]
 	if f == nil && ok {
@@ -106,7 +105,7 @@ func (p *Past) over(id identity, n uint32, ok bool) {
 	}
 }
 
-// without takes an element out of a list: at once if it is the first one, as it mostly is.
+// without removes an element from a list: at once if it is the first one, as it mostly is.
 func without[T any](list []T, at int) []T {
 	if at == 0 {
 		return list[1:]

@@ -19,8 +19,7 @@ var (
 	ErrPipe        = errors.New("nobody reads the results any more")
 )
 
-// Control ends a run early: nothing more is started, what runs may end. It is
-// safe for concurrent use.
+// Control ends a run early: nothing more is started, running jobs may end. It is safe for concurrent use.
 type Control struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc

@@ -7,14 +7,14 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// Cost is what jobs were seen to cost. Jobs of several items tell the start of
-// one from its items.
+// Cost is what jobs were seen to cost. With jobs of several items, the cost of a job's start is separated from
+// that of its items.
 type Cost struct {
 	Jobs, Items int
-	Elapsed     time.Duration // of all, one after the other
+	Elapsed     time.Duration // of all jobs, one after the other
 	Wall        time.Duration // of a job
 	CPU         time.Duration // of a job
-	Memory      int64         // of the largest
+	Memory      int64         // of the largest job
 	Start, Item time.Duration // of a job of n items: Start + n × Item; both 0 if not known
 	CV          float64       // coefficient of variation of the wall time
 }
@@ -32,7 +32,7 @@ func (c Cost) Class() sampling.Workload {
 	return sampling.Sample{CPUShare: c.Share(), CPUKnown: true}.Workload()
 }
 
-// observe adds the sample of one job.
+// observations are the samples of single jobs so far.
 type observations struct {
 	n, wall, cpu []float64 // items, seconds, seconds
 	memory       int64
@@ -47,7 +47,7 @@ func (o *observations) add(j *Job) {
 	o.elapsed += j.Took
 }
 
-// cost sums up. The first job is often cold, and left out if there are three.
+// cost computes the cost. The first job is often cold, and is left out if there are three.
 func (o *observations) cost() Cost {
 	n, wall, cpu := o.n, o.wall, o.cpu
 	c := Cost{Jobs: len(n), Memory: o.memory, Elapsed: o.elapsed, Items: int(sum(n))}
@@ -69,8 +69,7 @@ func (o *observations) cost() Cost {
 	return c
 }
 
-// fit is the straight line through times by least squares: what a job costs to
-// start, and each of its items.
+// fit is the straight line through times by least squares: the cost of a job's start, and of each of its items.
 func fit(n, wall []float64) (start, item time.Duration) {
 	k := float64(len(n))
 	meanN, meanW := sum(n)/k, sum(wall)/k

@@ -8,20 +8,20 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
-// Job is what is run at a time: an item, or a batch of them.
+// Job is the unit that runs: an item, or a batch of them.
 type Job struct {
 	Batch []items.Item
 	Place int // in the order of the run, from 0; halves of a batch have its place
-	// Tries counts the attempts, and Outcome is what the latest of them did.
+	// Tries counts the attempts, and Outcome is the outcome of the latest of them.
 	Tries int
 	process.Outcome
-	// Status is the latest answer's, of HTTP.
+	// Status is the HTTP status of the latest answer.
 	Status int
 	// Cost is what the latest attempt cost; below 0 if that isn't known.
 	Cost float64
-	// Err is why the job failed; nil if it did not, or is not over.
+	// Err is why the job failed; nil if it did not, or has not ended.
 	Err error
-	// Took is how long it took with all attempts and what policies made it wait.
+	// Took is how long it took, with all attempts and the waits in policies.
 	Took time.Duration
 }
 
@@ -34,8 +34,7 @@ func (j *Job) Release() {
 	j.Outcome.Err.Release()
 }
 
-// Attempt runs a job once, in a slot, a number from 0 that no other attempt has at
-// the same time. It sets the job's Outcome, and returns an error that policies
-// understand. The context ends when nothing more is to be started; an attempt
-// under way goes on.
+// Attempt runs a job once, in a slot: a number from 0 that no other attempt has at the same time. It sets the
+// job's Outcome, and returns an error that policies understand. The context ends when nothing more is to be
+// started; a running attempt continues.
 type Attempt func(ctx context.Context, job *Job, slot int) error

@@ -11,8 +11,8 @@ import (
 // measureJobs bounds a measurement.
 const measureJobs = 200
 
-// Measure runs items one after the other until the budget is used up, and returns
-// what they cost. Failures are counted in state.
+// Measure runs items one after the other until the budget is used up, and returns their cost. Failures are counted
+// in state.
 func Measure(cfg Config, state *State) Cost {
 	r := &run{cfg: cfg, state: state}
 	state.Began = time.Now()

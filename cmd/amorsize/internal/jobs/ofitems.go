@@ -2,7 +2,7 @@ package jobs
 
 import "github.com/amorsize/amorsize"
 
-// ofItems returns the policies that look at what a job is.
+// ofItems returns the policies that depend on the job.
 func (r *run) ofItems() (list []amorsize.Policy) {
 	used := func(cost float64, _ error) float64 { return cost }
 	if tokens := r.cfg.Set.Tokens; tokens != nil {

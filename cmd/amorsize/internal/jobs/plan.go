@@ -11,8 +11,8 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// The batch is as large as makes its start 2 % of it, if so many items are there
-// for every slot to have four batches, and no longer than half a second.
+// A batch is so large that its start is 2 % of it, if there are enough items for every slot to have four batches.
+// It takes at most half a second.
 const (
 	startShare   = 0.02
 	longestBatch = 500 * time.Millisecond
@@ -36,33 +36,32 @@ type Limit struct {
 	Slots int    `json:"slots"`
 }
 
-// Plan is how a run goes on after its sample, and why.
+// Plan is how a run continues after its sample, and why.
 type Plan struct {
 	Slots   int     `json:"workers"`
 	Most    int     `json:"most"`
 	Batch   int     `json:"batch"`
-	Fixed   bool    `json:"fixed"` // the caller's number
+	Fixed   bool    `json:"fixed"` // the number is the caller's
 	Binding string  `json:"binding"`
 	Limits  []Limit `json:"limits"`
 	Cost    Cost    `json:"-"`
 	Cores   int     `json:"cores"`
 	Left    int     `json:"-"` // items after the sample; -1 if that is not known
-	Reason  string  `json:"-"` // the engine's, of calls whose plan it makes
-	// Expected is how long the rest should take, and Serial one at a time; 0 if
-	// the number of items is not known.
+	Reason  string  `json:"-"` // the engine's, for calls whose plan it makes
+	// Expected is how long the rest should take, and Serial how long it would take one at a time; 0 if the number
+	// of items is not known.
 	Expected, Serial time.Duration `json:"-"`
 }
 
 // Caps are bounds that don't come from the sample.
 type Caps struct {
-	Files int // slots that open files allow a run that finds its number; 0 is none
-	Fixed int // slots that they allow a run whose number is given; 0 is none
-	Works int // jobs that may be read and not over, beyond what the slots need; 0 is none
+	Files int // slots that open files allow a run that measures its number; 0 is none
+	Fixed int // slots that they allow a run whose number is fixed; 0 is none
+	Works int // jobs that may be read and unfinished, in addition to what the slots need; 0 is none
 	Start int // slots that a run may begin with; 0 is none
 }
 
-// makePlan computes the slots that keep the cores busy: cores × wall / CPU, and
-// what bounds them.
+// makePlan computes the slots that keep the cores busy, cores × wall / CPU, and their bounds.
 func makePlan(c Cost, size Size, batch BatchSize, left int, caps Caps, perSecond float64) Plan {
 	host := sampling.CurrentHost()
 	p := Plan{
@@ -95,7 +94,7 @@ func makePlan(c Cost, size Size, batch BatchSize, left int, caps Caps, perSecond
 	return p
 }
 
-// limit bounds the slots to begin with.
+// limit bounds the initial slots.
 func (p *Plan) limit(name string, slots int) {
 	slots = max(1, slots)
 	p.Limits = append(p.Limits, Limit{name, slots})
@@ -104,14 +103,14 @@ func (p *Plan) limit(name string, slots int) {
 	}
 }
 
-// limitAll bounds those that the run may get to, too.
+// limitAll also bounds the slots that the run may grow to.
 func (p *Plan) limitAll(name string, slots int) {
 	p.limit(name, slots)
 	p.Most = min(p.Most, max(1, slots))
 }
 
-// limitByCost bounds the slots by the cores and the memory that jobs need; bytes are
-// what there is, 0 if that is not known.
+// limitByCost bounds the slots by the cores and the memory that jobs need; bytes is the available memory, 0 if
+// that is not known.
 func (p *Plan) limitByCost(bytes uint64) {
 	cpu := cpuSlots(p.Cores, p.Cost.Share())
 	p.limit("cpu", cpu)
@@ -123,7 +122,7 @@ func (p *Plan) limitByCost(bytes uint64) {
 	}
 }
 
-// fix has the caller's number, or what open files allow of it: 0 is all.
+// fix uses the caller's number, or as much of it as open files allow: 0 is all.
 func (p *Plan) fix(slots, files int) {
 	p.Slots, p.Fixed, p.Binding = slots, true, "--jobs"
 	if files > 0 && files < slots {
@@ -139,8 +138,7 @@ func cmpOr(a, b int) int {
 	return b
 }
 
-// mostAtOnce is how many slots a run begins with at the most: it gets to more by
-// what it sees.
+// mostAtOnce is the maximum number of slots at the beginning of a run: measurements raise it.
 const mostAtOnce = 256
 
 // cpuSlots is how many jobs keep the cores busy. Below a thousandth of a core a
@@ -153,8 +151,8 @@ func cpuSlots(cores int, share float64) int {
 	return int(math.Ceil(spare * float64(cores) / share))
 }
 
-// Jobs that wait don't take turns at the cores by themselves: a quarter more of
-// them keeps the cores busy, and costs no time.
+// Jobs that wait don't take turns at the cores by themselves: a quarter more of them keeps the cores busy, and
+// costs no time.
 const (
 	computing = 0.7 // share from which jobs compute
 	spare     = 1.25
@@ -179,9 +177,8 @@ func (p *Plan) predict(left int, perSecond float64) {
 	p.Expected = rest + p.Cost.Elapsed
 }
 
-// engine returns the plan as the engine takes it: it begins with so many calls
-// that wait for processes, of which it knows what one takes alone, and goes on
-// from there by what it sees.
+// engine returns the plan in the engine's form: it begins with this number of calls that wait for processes, knows
+// how long one takes alone, and continues from there by measurement.
 func (p *Plan) engine() amorsize.Option {
 	if p.Fixed {
 		return amorsize.WithWorkers(p.Slots)
@@ -193,12 +190,12 @@ func (p *Plan) engine() amorsize.Option {
 		Items: p.Cost.Jobs, Elapsed: p.Cost.Elapsed, ItemNanos: float64(p.Cost.Wall), CV: p.Cost.CV, CPUKnown: true,
 	}
 	plan := optimizer.New(sample, sampling.CurrentHost(), optimizer.Constraints{Items: optimizer.MaxWaiting, MaxWorkers: p.Most})
-	plan.Workload = sampling.IOBound // of this process; what the others do is theirs
+	plan.Workload = sampling.IOBound // of this process; the other processes' work does not count
 	plan.Mode, plan.Workers, plan.MaxWorkers = optimizer.Parallel, p.Slots, p.Most
 	return amorsize.WithPlan(plan)
 }
 
-// Why tells in a sentence what binds the number of slots.
+// Why explains in a sentence what binds the number of slots.
 func (p *Plan) Why() string {
 	if p.Fixed && p.Binding == "files" {
 		return fmt.Sprintf("open files allow no more than %d, fewer than --jobs; ulimit -n tells how many there are", p.Slots)
@@ -246,7 +243,7 @@ func NewPlan(c Cost, left int, caps Caps) Plan {
 	return makePlan(c, Size{}, BatchSize{Fixed: 1}, left, caps, 0)
 }
 
-// With returns what the rest would take with so many slots instead.
+// With returns how long the rest would take with that number of slots instead.
 func (p Plan) With(slots, left int) time.Duration {
 	p.Slots = slots
 	p.predict(left, 0)

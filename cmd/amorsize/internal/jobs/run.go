@@ -14,7 +14,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 )
 
-// Config is what a run is made of.
+// Config is the configuration of a run.
 type Config struct {
 	Traits
 	Items   iter.Seq[items.Item]
@@ -26,51 +26,50 @@ type Config struct {
 	Batch   BatchSize
 	Ordered bool // results come in the order of the items
 	Bisect  bool // batches that fail are run again in halves
-	// Budget is how long the sample goes on; 0 is 50 ms, with batches 300 ms.
+	// Budget is how long the sample takes; 0 is 50 ms, with batches 300 ms.
 	Budget time.Duration
 
-	// Name is what the run is called where it is shown; its sample has none.
+	// Name is the displayed name of the run; its sample has none.
 	Name string
 
 	Observer Observer
-	// Lost is told of items that fail for good, before their slot takes anything new,
-	// by several goroutines. It may be nil.
+	// Lost is called for items that fail for good, before their slot takes anything new, by several goroutines. It
+	// may be nil.
 	Lost func(items int)
 }
 
-// Observer is told what a run does. An error of it ends the run.
+// Observer receives the events of a run. An error of it ends the run.
 type Observer interface {
-	// Planned takes the plan, once.
+	// Planned receives the plan, once.
 	Planned(Plan)
-	// Tried takes a job after an attempt, of which err is what policies made of it, from
-	// several goroutines.
+	// Tried receives a job after an attempt, from several goroutines; err is the policies' verdict on the attempt.
 	Tried(j *Job, err error) error
-	// Over takes a job that has ended, one at a time; Job.Err says how.
+	// Over receives a job that has ended, one at a time; Job.Err says how.
 	Over(j *Job) error
 }
 
-// Traits are what a run has to know of its jobs: a command, a request and a call of a
-// function differ in them.
+// Traits are the properties of jobs that a run has to know: they differ between commands, requests and calls of a
+// function.
 type Traits struct {
 	Extra []amorsize.Policy // within the others
 	Caps  Caps
-	// Weigh returns what an item adds to a job, of which one of several items has no
-	// more than Most. Nil does not bound jobs.
+	// Weigh returns what an item adds to the weight of a job; the weight of a job of several items is at most Most.
+	// Nil does not bound jobs.
 	Weigh func(items.Item) int
 	Most  int
-	// Within is set if jobs run within this process: then the engine measures the
-	// first ones better than we could.
+	// Within is set if jobs run within this process: then the engine measures the first ones better than this
+	// package could.
 	Within bool
-	// Seen completes what there is to judge a failure by; nil adds nothing.
+	// Seen adds what is needed to judge a failure; nil adds nothing.
 	Seen func(*Job, *policies.Seen)
-	// Again says what is worth a retry unless the caller does; nil is what policies say.
+	// Again says which failures are worth a retry unless the caller does; nil leaves it to policies.
 	Again func(policies.Seen) bool
 	// Key returns the key of a job, and Estimate what it may cost, if the policies ask.
 	Key      func(*Job) string
 	Estimate func(*Job) float64
 }
 
-// Result is what came of a run.
+// Result is the result of a run.
 type Result struct {
 	Plan   Plan
 	Report amorsize.Report // of the part after the sample
@@ -79,8 +78,8 @@ type Result struct {
 	Err    error // why it ended early, nil if it did not
 }
 
-// Run runs the items to their end, or as far as it may. state tells how far it
-// is meanwhile; who looks at it meanwhile sets when it began.
+// Run runs the items to their end, or until it is stopped. state shows its progress meanwhile; a caller that reads
+// it meanwhile sets when it began.
 func Run(cfg Config, state *State) (result Result) {
 	r := &run{cfg: cfg, state: state}
 	if state.Began.IsZero() {
@@ -116,7 +115,7 @@ func Run(cfg Config, state *State) (result Result) {
 	return result
 }
 
-// knownRate returns the calls per second that the policies allow, 0 if it is to be found.
+// knownRate returns the calls per second that the policies allow, 0 if the rate is to be found.
 func knownRate(set *policies.Set) float64 {
 	if set.Limiter == nil || set.Adapts() {
 		return 0
@@ -135,8 +134,7 @@ type run struct {
 	halves   []*Job
 }
 
-// take returns a job of up to n items, and no more than they may weigh; nil at the
-// end.
+// take returns a job of up to n items, within their maximum weight; nil at the end.
 func (r *run) take(n int) *Job {
 	var j *Job
 	weight := 0
@@ -169,7 +167,7 @@ func (r *run) item() (items.Item, bool) {
 	return r.next()
 }
 
-// cut makes jobs of the items that are left.
+// cut makes jobs of the remaining items.
 func (r *run) cut(n int) iter.Seq[*Job] {
 	return func(yield func(*Job) bool) {
 		for j := r.take(n); j != nil; j = r.take(n) {
@@ -180,16 +178,16 @@ func (r *run) cut(n int) iter.Seq[*Job] {
 	}
 }
 
-// window is how many jobs may be in the works: read, running, and run but not
-// passed on. It bounds the memory whatever the number of items.
+// window is how many jobs may be unfinished: read, running, or run but not passed on. It bounds the memory
+// whatever the number of items.
 func window(p *Plan) int {
 	return max(1024/p.Batch, 8, min(2*p.Slots+2, 1<<15), min(p.Most/p.Batch, 4096))
 }
 
-// stream has the engine run jobs, and passes on what comes of them.
+// stream runs jobs through the engine, and passes on their results.
 func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
 	works := window(p)
-	if files := r.cfg.Caps.Files; files > 0 { // results that wait hold files, too
+	if files := r.cfg.Caps.Files; files > 0 { // waiting results hold files, too
 		works = min(works, max(files, 2*p.Slots+2))
 	}
 	if kept := r.cfg.Caps.Works; kept > 0 {
@@ -199,9 +197,9 @@ func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
 		works = p.Slots + 2
 	}
 	opts = append([]amorsize.Option{
-		// The end of the input is looked for: it tells how much there is to do.
+		// The end of the input is searched ahead: it shows how much there is to do.
 		amorsize.WithReadAhead(),
-		// A slot takes one job at a time: what is begun is what came first.
+		// A slot takes one job at a time, so jobs begin in the order in which they came.
 		p.engine(), amorsize.WithChunkSize(1), amorsize.WithErrors(amorsize.Collect), amorsize.WithWindow(works),
 		amorsize.WithPolicies(slices.Concat([]amorsize.Policy{outermost{r}}, r.cfg.Set.Policies(), r.ofItems(), r.cfg.Extra)...),
 		amorsize.WithProgress(func(at amorsize.Progress) {
@@ -222,7 +220,7 @@ func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
 		}
 		j := result.Item
 		if _, ended := errors.AsType[*amorsize.CanceledError](result.Err); ended {
-			j.Release() // it was not run, or stopped by the end of the run: neither done nor failed
+			j.Release() // it was not run, or was stopped by the end of the run: neither done nor failed
 			continue
 		}
 		j.Took = result.Duration
@@ -230,10 +228,10 @@ func (r *run) stream(list iter.Seq[*Job], p *Plan, opts ...amorsize.Option) {
 	}
 }
 
-// outermost is the policy that sees what comes of a job in the end.
+// outermost is the policy that sees the final outcome of a job.
 type outermost struct{ r *run }
 
-// Do makes the call, and tells of a failure.
+// Do makes the call, and reports a failure.
 func (o outermost) Do(ctx context.Context, call func(context.Context) error) error {
 	err := call(ctx)
 	if err == nil || o.r.cfg.Lost == nil {
@@ -246,7 +244,7 @@ func (o outermost) Do(ctx context.Context, call func(context.Context) error) err
 	return err
 }
 
-// over passes a job on that is over, unless it was not really run.
+// over passes on a job that has ended, unless it did not really run.
 func (r *run) over(j *Job, err error) {
 	var item *amorsize.ItemError
 	if errors.As(err, &item) {
@@ -274,7 +272,7 @@ func (r *run) over(j *Job, err error) {
 	}
 }
 
-// call is one attempt at a job. It returns what that cost.
+// call is one attempt at a job. It returns the attempt's cost.
 func (r *run) call(ctx context.Context, j *Job) (cost float64, err error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err

@@ -11,7 +11,7 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// within has the engine do it all, and passes its plan on.
+// within lets the engine do everything, and passes its plan on.
 func (r *run) within() (result Result) {
 	p := Plan{Left: -1, Batch: max(1, r.cfg.Batch.Fixed), Most: cmpOr(r.cfg.Size.Most, optimizer.MaxWaiting), Cores: runtime.GOMAXPROCS(0)}
 	if r.cfg.Caps.Files > 0 {
@@ -23,7 +23,7 @@ func (r *run) within() (result Result) {
 		if e.Kind != amorsize.Planned || plans == 2 {
 			return
 		}
-		// Of a stream nothing is known at first; the second plan says what the calls do.
+		// Nothing is known of a stream at first; the second plan says what the calls do.
 		p.Slots, p.Reason = e.Plan.Workers, e.Plan.Reason
 		if plans++; plans == 2 || e.Plan.Workload != sampling.CPUBound {
 			plans = 2
@@ -38,21 +38,20 @@ func (r *run) within() (result Result) {
 	return result
 }
 
-// The sample: a few jobs, one after the other, until that time has passed. It is
-// short because the cores idle meanwhile; where the batch is to be found, it has
-// to be longer to tell what a start costs.
+// The sample: a few jobs, one after the other, until this time has passed. It is short because the cores idle
+// meanwhile. If the batch size is to be found, it has to be longer to measure the cost of a start.
 const (
 	sampleBudget      = 50 * time.Millisecond
 	sampleBatchBudget = 300 * time.Millisecond
 )
 
-// sample runs the first jobs alone. With batches, some have more items, so that
-// what a job costs can be told from what an item costs.
+// sample runs the first jobs alone. With batches, some have more items, to separate the cost of a job from the
+// cost of an item.
 func (r *run) sample() {
 	sizes, budget := []int{1, 1, 1, 1, 1, 1}, sampleBudget
 	switch {
 	case r.cfg.Batch.Auto:
-		// The largest tells best what an item costs, where starts vary by some milliseconds.
+		// The largest job shows best what an item costs, where starts vary by some milliseconds.
 		sizes, budget = []int{1, 1, 8, 1, 8, 32, 1, 128}, sampleBatchBudget
 	case r.cfg.Batch.Fixed > 1:
 		sizes = []int{r.cfg.Batch.Fixed, r.cfg.Batch.Fixed}
@@ -77,13 +76,13 @@ func (r *run) sample() {
 	}
 }
 
-// sampleShare is what part of the items a large job of the sample may have at most: the
-// cores but one idle meanwhile.
+// sampleShare is the maximum share of the items that a large job of the sample may have: all cores but one idle
+// meanwhile.
 const sampleShare = 10
 
-// tellsNothing reports whether the sample has nothing but jobs of one item, though
-// several would be worth a try: on a busy machine, a start takes as long as a sample
-// should, and batches of one make that the time of every item.
+// tellsNothing reports whether the sample has only jobs of one item, though several would be worth a try: on a
+// busy machine, a start takes as long as a sample should, and batches of one include that in the time of every
+// item.
 func (r *run) tellsNothing() bool {
 	o := &r.observed
 	return len(o.n) > 0 && r.cfg.Batch.Auto && r.cfg.Budget == 0 && slices.Max(o.n) == 1 && o.wall[len(o.wall)-1] < longestBatch.Seconds()

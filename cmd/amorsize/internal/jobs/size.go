@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// ErrSize is what an invalid number of jobs, or of items in one, is.
+// ErrSize is an invalid number of jobs, or of items in one.
 var ErrSize = errors.New("invalid flag")
 
 // Size says how many jobs run at a time.
 type Size struct {
-	Fixed int // 0 finds out
-	Most  int // 0 is no bound
+	Fixed int // 0 means that it is measured
+	Most  int // 0 means no bound
 }
 
 // ParseSize reads auto, 8, 200% (of the cores) and max:8.
@@ -42,12 +42,12 @@ func ParseSize(text string) (Size, error) {
 
 // BatchSize says how many items a job has.
 type BatchSize struct {
-	Fixed int // 1 is no batch
+	Fixed int // 1 means no batch
 	Auto  bool
-	Most  int // of Auto; 0 is mostItems
+	Most  int // of Auto; 0 means mostItems
 }
 
-// mostItems bounds a batch whose size is found.
+// mostItems bounds a batch whose size is measured.
 const mostItems = 5000
 
 // ParseBatch reads 1, 50 and auto.

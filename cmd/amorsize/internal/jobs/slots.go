@@ -5,8 +5,7 @@ import (
 	"sync"
 )
 
-// slots are numbers from 0 to tell attempts apart that run at the same time: the
-// smallest that is free is given.
+// slots are numbers from 0 that distinguish attempts in flight: each gets the smallest free number.
 type slots struct {
 	mu   sync.Mutex
 	free intHeap

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// State is how far a run is. It may be read at any time.
+// State is the progress of a run. It may be read at any time.
 type State struct {
 	Began   time.Time
 	Total   atomic.Int64 // items; -1 if it is not known yet
-	Done    atomic.Int64 // items that are over
+	Done    atomic.Int64 // items that have ended
 	Failed  atomic.Int64
 	Tries   atomic.Int64 // attempts
 	Slots   atomic.Int64 // jobs that may run at a time, or do
-	Running atomic.Int64 // attempts under way
+	Running atomic.Int64 // attempts in flight
 	Peak    atomic.Int64
 	CPU     atomic.Int64 // nanoseconds of all attempts
-	Memory  atomic.Int64 // bytes of all attempts under way, as far as known: the largest × how many
-	planned atomic.Int64 // when the sample was over, nanoseconds after Began
-	sampled atomic.Int64 // items that were over then
-	wall    atomic.Int64 // nanoseconds of attempts that ended well
-	ended   atomic.Int64 // attempts that ended well
+	Memory  atomic.Int64 // bytes of all attempts in flight, as far as known: the largest × their number
+	planned atomic.Int64 // when the sample ended, nanoseconds after Began
+	sampled atomic.Int64 // items that had ended then
+	wall    atomic.Int64 // nanoseconds of successful attempts
+	ended   atomic.Int64 // successful attempts
 }
 
 // Rate returns the items per second since the sample.
@@ -32,8 +32,7 @@ func (s *State) Rate(now time.Time) float64 {
 	return float64(s.Done.Load()-s.sampled.Load()) / took.Seconds()
 }
 
-// Usual returns what an attempt takes that ends well; 0 as long as fewer than
-// five have.
+// Usual returns the usual time of a successful attempt; 0 while fewer than five have succeeded.
 func (s *State) Usual() time.Duration {
 	n := s.ended.Load()
 	if n < 5 {

@@ -1,5 +1,4 @@
-// Package jsonl writes texts of any size as values of JSON, in a line, without holding
-// them in memory.
+// Package jsonl writes texts of any size as JSON values, in a line, without holding them in memory.
 package jsonl
 
 import (
@@ -42,9 +41,8 @@ func KindOf(r io.Reader) (Kind, error) {
 	return kind, err
 }
 
-// Copy writes a text of that kind as a value: JSON as it is but for the space around its
-// parts, Text as a string, and Binary as a string of base64. An error is the reader's or
-// the writer's; what was written is no value then.
+// Copy writes a text of that kind as a value: JSON unchanged except for the space around its parts, Text as a
+// string, and Binary as a base64 string. An error is the reader's or the writer's; then the output is not a value.
 func (k Kind) Copy(w io.Writer, r io.Reader) error {
 	switch k {
 	case JSON:
@@ -81,7 +79,7 @@ func quoted(w io.Writer, write func() error) error {
 	return err
 }
 
-// escapedText returns what stands between the quotes of a string.
+// escapedText returns the text between the quotes of a string.
 func escapedText(piece []byte) []byte {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -90,7 +88,7 @@ func escapedText(piece []byte) []byte {
 	return b.Bytes()[1 : b.Len()-2]
 }
 
-// compactor leaves out the space that is in no string.
+// compactor removes space outside of strings.
 type compactor struct {
 	out             []byte
 	inside, escaped bool // a string
@@ -114,7 +112,7 @@ func (c *compactor) compact(piece []byte) []byte {
 	return c.out
 }
 
-// pieceSize is how much of a text is in memory.
+// pieceSize is how much of a text is held in memory.
 const pieceSize = 64 << 10
 
 // pieces calls each with what r has, in pieces that are cut between characters.
@@ -139,7 +137,7 @@ func pieces(r io.Reader, each func([]byte) error) error {
 	}
 }
 
-// wholeRunes returns how much of text is not the beginning of a character.
+// wholeRunes returns how much of text is complete characters.
 func wholeRunes(text []byte) int {
 	for i := 1; i < utf8.UTFMax && i <= len(text); i++ {
 		if at := len(text) - i; utf8.RuneStart(text[at]) {

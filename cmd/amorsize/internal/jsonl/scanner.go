@@ -2,8 +2,8 @@ package jsonl
 
 import "strings"
 
-// scanner tells whether bytes that come piece by piece are a JSON value, by the same rules
-// as json.Valid, which wants them all in memory.
+// scanner checks whether bytes that arrive in pieces are a JSON value, by the same rules as json.Valid, which
+// needs them all in memory.
 type scanner struct {
 	state state
 	open  []byte // objects and arrays, as '{' and '['
@@ -48,7 +48,7 @@ func (s *scanner) write(piece []byte) {
 	}
 }
 
-// whole reports whether what was written is a value, and no part of one.
+// whole reports whether the bytes so far are a complete value.
 func (s *scanner) whole() bool {
 	switch s.state {
 	case after, zero, integer, fraction, power:
@@ -106,7 +106,7 @@ func (s *scanner) escaped(c byte) {
 	}
 }
 
-// part is what a byte is in a number.
+// part is the role of a byte in a number.
 type part uint8
 
 const (
@@ -135,8 +135,8 @@ func partOf(c byte) part {
 	return other
 }
 
-// numbers says where a byte leads from each state within a number. Nothing in a number
-// leads to value: that is where it can't go on so.
+// numbers gives the next state for a byte in each state within a number. No byte of a number leads to value: that
+// means that the number can't continue so.
 var numbers = [broken][parts]state{
 	minus:    {nought: zero, digit: integer},
 	zero:     {dot: point, letterE: exponent},
@@ -162,7 +162,7 @@ func (s *scanner) number(c byte) {
 	}
 }
 
-// structure takes what is between strings, numbers and words.
+// structure takes a byte outside of strings, numbers and words.
 func (s *scanner) structure(c byte) {
 	if s.closes(c) {
 		s.open, s.state = s.open[:len(s.open)-1], after
@@ -182,7 +182,7 @@ func (s *scanner) structure(c byte) {
 	}
 }
 
-// inside returns what the innermost object or array was begun with; 0 is neither.
+// inside returns the opening byte of the innermost object or array; 0 is neither.
 func (s *scanner) inside() byte {
 	if len(s.open) == 0 {
 		return 0

@@ -1,5 +1,4 @@
-// Package lookback tells of what was run and measured before: entries of the history, and the
-// report of a log.
+// Package lookback shows earlier runs and measurements: entries of the history, and the report of a log.
 package lookback
 
 import (
@@ -36,7 +35,7 @@ func List(out io.Writer) error {
 // table lines up columns two spaces apart.
 func table(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 0, 0, 2, ' ', 0) }
 
-// headline is the figure of an entry that matters most.
+// headline is the most important figure of an entry.
 func headline(e history.Entry) string {
 	var d struct {
 		OK, Failed int
@@ -75,7 +74,7 @@ func Show(out io.Writer, id string) error {
 	return err
 }
 
-// Diff writes the numbers of two entries beside each other, and what else differs.
+// Diff writes the numbers of two entries beside each other, and other differences.
 func Diff(out io.Writer, a, b string) error {
 	first, err := history.Find(a)
 	if err != nil {
@@ -107,7 +106,7 @@ func Diff(out io.Writer, a, b string) error {
 	return w.Flush()
 }
 
-// change is by how much a number is larger than before, "" if that can't be said.
+// change is by how much a number has grown, "" if that can't be said.
 func change(left, right any) string {
 	l, first := left.(float64)
 	r, second := right.(float64)
@@ -124,8 +123,7 @@ func cell(v any) string {
 	return summary.Brief(fmt.Sprint(v), 40)
 }
 
-// flatten puts the values of an object into one table, without its lists, which
-// have no counterparts one by one.
+// flatten puts the values of an object into one table, without its lists, whose elements have no counterparts.
 func flatten(prefix string, raw json.RawMessage, into map[string]any) error {
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &object); err != nil {

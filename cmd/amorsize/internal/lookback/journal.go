@@ -11,7 +11,7 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// addJournal tells of the journal of a program: of all its runs together.
+// addJournal adds the journal of a program: all its runs together.
 func addJournal(r *htmlreport.Report, path string) error {
 	j, err := journal.View(path)
 	if err != nil {

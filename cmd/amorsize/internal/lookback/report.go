@@ -16,8 +16,8 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// Report returns what is drawn of the log of a run, if one is named, and of a file with the
-// output of amorsize tune --json, if scaling names one. The error is one of usage.
+// Report returns the content to draw: of the log of a run, if one is named, and of a file with the output of
+// amorsize tune --json, if scaling names one. The error is one of usage.
 func Report(args []string, scaling string) (*htmlreport.Report, error) {
 	r := &htmlreport.Report{Title: "amorsize"}
 	if len(args) == 0 && scaling == "" {

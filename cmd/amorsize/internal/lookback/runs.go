@@ -13,17 +13,17 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// counted is a run of a log, with what it has recorded.
+// counted is a run of a log, with its records.
 type counted struct {
 	journal.Header
 	ok, failed int
 	tries      int
 	took       float64   // of the latest item, since the start
-	calls      []float64 // how long items took that went well
+	calls      []float64 // how long successful items took
 }
 
-// Runs writes the runs that a log has, the command's or a program's journal, a line each, the
-// oldest first. The error is one of usage, or of out.
+// Runs writes the runs of a log (of the command, or of a program's journal), a line each, the oldest first. The
+// error is one of usage, or of out.
 func Runs(out io.Writer, path string) error {
 	runs, err := runsOf(path)
 	if err != nil {
@@ -37,7 +37,7 @@ func Runs(out io.Writer, path string) error {
 	return w.Flush()
 }
 
-// runsOf reads the runs that a log has. The error is one of usage.
+// runsOf reads the runs of a log. The error is one of usage.
 func runsOf(path string) (runs []*counted, err error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -70,7 +70,7 @@ func (r *counted) count(body []byte) error {
 		Took  float64 `json:"took_s"`
 	}
 	if err := json.Unmarshal(body, &e); err != nil {
-		return nil //nolint:nilerr // a damaged line is no item
+		return nil //nolint:nilerr // a damaged line is not an item
 	}
 	r.tries += e.Tries
 	if r.took = max(r.took, e.At); e.OK {

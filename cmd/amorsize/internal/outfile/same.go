@@ -9,7 +9,7 @@ import (
 type Reserved struct {
 	Path string // "" if it has no name
 	Info os.FileInfo
-	What string // it is, for an error: "which is the log"
+	What string // what it is, for an error: "which is the log"
 }
 
 // Is reports whether the file of that name is the reserved one.
@@ -18,20 +18,20 @@ func (r Reserved) Is(name string) bool {
 		r.Path != "" && filepath.Base(name) == filepath.Base(r.Path) && SamePath(name, r.Path) // few names need be resolved
 }
 
-// Stat returns what is known of a file, nil if there is none.
+// Stat returns the info of a file, nil if there is none.
 func Stat(path string) os.FileInfo {
 	info, _ := os.Stat(path)
 	return info
 }
 
-// Same reports whether the file at path is a regular one, and other.
+// Same reports whether the file at path is a regular one, and the same as other.
 func Same(path string, other os.FileInfo) bool {
 	info := Stat(path)
 	return info != nil && other != nil && info.Mode().IsRegular() && os.SameFile(info, other)
 }
 
-// SamePath reports whether two names lead to one place, whether or not a file is there.
-// Devices and pipes don't count: several may write to them.
+// SamePath reports whether two names are the same place, whether or not a file is there. Devices and pipes don't
+// count: several may write to them.
 func SamePath(a, b string) bool {
 	if info := Stat(a); info != nil && !info.Mode().IsRegular() {
 		return false

@@ -1,5 +1,5 @@
-// Package outfile writes the files that a user names: whole or not at all, and none that is
-// read or written otherwise meanwhile.
+// Package outfile writes the files that a user names: completely or not at all, and none that is otherwise read or
+// written meanwhile.
 package outfile
 
 import (
@@ -12,10 +12,9 @@ import (
 	"strconv"
 )
 
-// Write writes a file that is there whole or not at all: what was there before
-// stays until all has been written, and after an error. It is written beside, and
-// renamed. What is no regular file, as a pipe, is written to as it is, and so is a
-// file in a directory where no other may be made. The error names the file.
+// Write writes a file completely or not at all: the old content stays until everything has been written, and after
+// an error. It writes another file in the directory, and renames it. A file that is not regular, such as a pipe,
+// is written to directly, and so is a file in a directory where no other may be created. The error names the file.
 func Write(name string, write func(*os.File) error) error {
 	target, mode := name, fs.FileMode(0o666)
 	switch info, err := os.Stat(name); {
@@ -46,8 +45,8 @@ func Write(name string, write func(*os.File) error) error {
 	return nil
 }
 
-// writable returns what a file that is there is called, so that a link to it stays
-// one, and refuses a file that may not be written to: renaming would not ask.
+// writable returns the real name of an existing file, so that a link to it stays a link. It refuses a file that
+// may not be written to: renaming would not check that.
 func writable(name string) (string, error) {
 	file, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
@@ -81,8 +80,8 @@ func Bytes(raw []byte) func(*os.File) error {
 	}
 }
 
-// createBeside creates a file of another name in the same directory. Its name is
-// short, as the other one may have all the length that there is.
+// createBeside creates a file of another name in the same directory. Its name is short, as the original name may
+// have the maximum length.
 func createBeside(name string, mode fs.FileMode) (*os.File, error) {
 	for tries := 0; ; tries++ {
 		temporary := filepath.Join(filepath.Dir(name), ".amorsize-"+strconv.FormatUint(rand.Uint64(), 36))
@@ -94,7 +93,7 @@ func createBeside(name string, mode fs.FileMode) (*os.File, error) {
 	}
 }
 
-// failedTo tells of the file that was to be written, not of the one beside it.
+// failedTo names the file that was to be written, not the temporary one.
 func failedTo(name string, err error) error {
 	var path *fs.PathError
 	var link *os.LinkError

@@ -19,11 +19,10 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
-// Names gives each item a file of its own. Where what an item has can't be a
-// part of a name, a hash of it is added; where a name repeats, the number of the
-// item. Items claim their names in the order in which they run. In a run that goes
-// on with another, names that the log has are those of their items, whichever of
-// them run again and in what order. It is safe for concurrent use.
+// Names gives each item its own file. If an item has text that can't be part of a name, a hash of it is added; if
+// a name repeats, the number of the item is added. Items claim their names in the order in which they run. In a
+// run that continues another one, the items keep the names in the log, whichever of them run again and in what
+// order. It is safe for concurrent use.
 type Names struct {
 	term     *ui.Terminal
 	template template.Template
@@ -31,7 +30,7 @@ type Names struct {
 	mu      sync.Mutex
 	seed    maphash.Seed
 	taken   map[uint64]uint64 // hashes of names, and of the items that have them
-	failed  map[uint64]uint64 // those of the past whose items failed, and hashes of what these are
+	failed  map[uint64]uint64 // those of the past whose items failed, and hashes of these items
 	repeats map[int]int       // how often an item's number is added to its name
 	told    bool
 
@@ -55,9 +54,8 @@ func newNames(term *ui.Terminal, text string, scope template.Scope) (*Names, err
 	}, nil
 }
 
-// Keep has an item of the past, known by its identity and its number, keep the file
-// that it had. That of one that failed is also for an item of another number that is
-// the same: lines may have been added before it.
+// Keep lets an item of the past, with its identity and its number, keep its file. The file of a failed item may
+// also go to an identical item with another number: lines may have been added before it.
 func (r *Names) Keep(id string, n int, file string, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -70,15 +68,15 @@ func (r *Names) Keep(id string, n int, file string, ok bool) {
 	}
 }
 
-// Reserve has Claim refuse files. It is called before the first claim.
+// Reserve makes Claim refuse files. It is called before the first claim.
 func (r *Names) Reserve(files []outfile.Reserved) { r.reserved = files }
 
-// Claim keeps a name for the item that is to run. The error tells of one whose result
-// would be written over another file of the run.
+// Claim reserves a name for the item that is to run. It returns an error if the item's result would overwrite
+// another file of the run.
 func (r *Names) Claim(it items.Item) error {
 	plain, err := r.plain(it)
 	if err != nil {
-		return nil //nolint:nilerr // the item fails by the same
+		return nil //nolint:nilerr // the item fails with the same error
 	}
 	r.mu.Lock()
 	times := r.choose(it, plain)
@@ -94,8 +92,7 @@ func (r *Names) Claim(it items.Item) error {
 	return nil
 }
 
-// choose gives the item the name that it had, else the first one that nobody has. It
-// returns how often its number is added.
+// choose gives the item its former name, else the first free one. It returns how often its number is added.
 func (r *Names) choose(it items.Item, plain string) (times int) {
 	id := it.Identity()
 	owner, same := r.owner(id, it.N), r.owner(id, 0)
@@ -127,20 +124,18 @@ func (r *Names) owner(id string, n int) uint64 {
 	return maphash.String(r.seed, strconv.Itoa(n)+" "+id)
 }
 
-// keys are what a name and the one beside it are known by, also where capital
-// letters make no difference.
+// keys identify a name and the name beside it, also where capital letters make no difference.
 func (r *Names) keys(name string) [2]uint64 {
 	return [2]uint64{maphash.String(r.seed, strings.ToLower(name)), maphash.String(r.seed, strings.ToLower(beside(name)))}
 }
 
-// has reports whether a name is the owner's.
+// has reports whether a name belongs to the owner.
 func (r *Names) has(name string, owner uint64) bool {
 	of, taken := r.taken[r.keys(name)[0]]
 	return taken && of == owner
 }
 
-// take makes a name the owner's, and reports whether neither it nor the one beside
-// it was another's.
+// take gives a name to the owner, and reports whether neither the name nor the one beside it belonged to another.
 func (r *Names) take(name string, owner, same uint64) bool {
 	keys := r.keys(name)
 	for _, key := range keys {
@@ -164,7 +159,7 @@ func (r *Names) of(it items.Item) (string, error) {
 	return numbered(name, it.N, r.repeats[it.N]), err
 }
 
-// plain returns the name that no other item's matters for.
+// plain returns the name regardless of other items.
 func (r *Names) plain(it items.Item) (string, error) {
 	name, err := r.template.Expand(it, 0, func(text string) string {
 		part := fileName(text)
@@ -189,24 +184,23 @@ func (r *Names) tell() {
 	}
 }
 
-// longestName is how many bytes a name may have without what is added to it.
+// longestName is how many bytes a name may have before additions.
 const longestName = 200
 
 // beside returns the name of the file for standard error.
 func beside(name string) string { return strings.TrimSuffix(name, ".out") + ".err" }
 
-// numbered puts an item's number into a name so many times, before its extension.
+// numbered inserts an item's number into a name times times, before its extension.
 func numbered(name string, n, times int) string {
 	extension := filepath.Ext(name)
 	return strings.TrimSuffix(name, extension) + strings.Repeat("~"+strconv.Itoa(n), times) + extension
 }
 
-// added is what hashed and numbered add. A text that has it already gets a hash,
-// so that its name is no other one's.
+// added matches what hashed and numbered add. A text that contains it already gets a hash, so that its name
+// differs from all others.
 var added = regexp.MustCompile(`~[0-9a-f]`)
 
-// fileName makes a text a part of a file's name: no directory, not empty, and
-// another one for every text.
+// fileName makes a text part of a file's name: not a directory, not empty, and different for every text.
 func fileName(text string) string {
 	name := strings.Map(func(r rune) rune {
 		if r == '/' || r == '\\' || r == 0 {
@@ -223,7 +217,7 @@ func fileName(text string) string {
 	return hashed(name, text)
 }
 
-// hashed cuts a name, and adds a hash of what it stands for.
+// hashed shortens a name, and adds a hash of its text.
 func hashed(name, text string) string {
 	sum := sha256.Sum256([]byte(text))
 	name = name[:min(len(name), longestName-20)]

@@ -1,5 +1,5 @@
-// Package output passes on what jobs wrote: to standard output, each job at once or their lines
-// in turn, or to files.
+// Package output passes on the output of jobs: to standard output, each job at once or their lines in turn, or to
+// files.
 package output
 
 import (
@@ -23,10 +23,10 @@ type Config struct {
 	Tag     string // a template, put before every line; "" is none
 	Results string // a directory, or a template of the names of files; "" is standard output
 	Drop    bool   // nothing is passed on
-	InOrder bool   // lines that jobs pass on while they run come in the order of the jobs
+	InOrder bool   // lines of running jobs are passed on in the order of the jobs
 }
 
-// Output passes on what jobs wrote, one job after the other.
+// Output passes on the output of jobs, one job after the other.
 type Output struct {
 	term   *ui.Terminal
 	tag    *template.Template
@@ -59,7 +59,7 @@ func New(term *ui.Terminal, cfg Config, scope template.Scope) (*Output, error) {
 	return o, nil
 }
 
-// Close drops what is kept of jobs that did not come to their end.
+// Close drops the kept lines of jobs that did not end.
 func (o *Output) Close() {
 	if o.turns != nil {
 		o.turns.close()
@@ -69,7 +69,7 @@ func (o *Output) Close() {
 // Names returns the names of files that results are written to, nil if they go elsewhere.
 func (o *Output) Names() *Names { return o.names }
 
-// Over passes on what a job wrote that has ended. It is called for one job at a time.
+// Over passes on the output of a job that has ended. It is called for one job at a time.
 func (o *Output) Over(j *jobs.Job) error {
 	err := o.emit(j)
 	if o.turns != nil {
@@ -78,8 +78,8 @@ func (o *Output) Over(j *jobs.Job) error {
 	return err
 }
 
-// Lines returns what passes on the lines that a job writes while it runs, in a slot. It may
-// be called by two goroutines, for standard output and standard error.
+// Lines returns a function that passes on the lines that a job writes while it runs, in a slot. It may be called
+// by two goroutines, for standard output and standard error.
 func (o *Output) Lines(j *jobs.Job, slot int) (func(line []byte, stderr bool) error, error) {
 	tag := ""
 	if o.tag != nil {
@@ -95,7 +95,7 @@ func (o *Output) Lines(j *jobs.Job, slot int) (func(line []byte, stderr bool) er
 	return func(line []byte, stderr bool) error { return pass(tag, line, stderr) }, nil
 }
 
-// emit writes what the job wrote.
+// emit writes the job's output.
 func (o *Output) emit(j *jobs.Job) error {
 	if o.drop {
 		return nil
@@ -132,10 +132,10 @@ func (o *Output) write(w *os.File, c *process.Capture, tag string) error {
 	return tagged(w, c.Reader(), tag, o.buffer)
 }
 
-// tagBlock is how much is tagged at a time.
+// tagBlock is how many bytes are tagged at a time.
 const tagBlock = 256 << 10
 
-// tagged copies lines, each behind a tag, without looking at single bytes.
+// tagged copies lines, each after a tag, without looking at single bytes.
 func tagged(w io.Writer, r io.Reader, tag string, out []byte) error {
 	in := bufio.NewReaderSize(r, tagBlock)
 	out = out[:0]
@@ -178,8 +178,8 @@ func (o *Output) File(j *jobs.Job) string {
 	return name
 }
 
-// toFiles writes a job's output to a file of its own, and what it wrote to
-// standard error beside it, if anything; else nothing stays there.
+// toFiles writes a job's output to its own file, and its standard error, if any, to a file beside it; otherwise no
+// file stays there.
 func (o *Output) toFiles(j *jobs.Job) error {
 	name, err := o.names.of(j.First())
 	if err != nil {
@@ -197,8 +197,7 @@ func (o *Output) toFiles(j *jobs.Job) error {
 	return outfile.Write(beside(name), j.Outcome.Err.SendTo)
 }
 
-// removeOld removes what an earlier attempt wrote to standard error: beside a
-// success, it would tell of a failure.
+// removeOld removes the standard error of an earlier attempt: beside a success, it would look like a failure.
 func removeOld(name string) error {
 	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
 		return nil //nolint:nilerr // there is none
@@ -206,7 +205,7 @@ func removeOld(name string) error {
 	return os.Remove(name)
 }
 
-// line passes on a line that a command is writing.
+// line passes on a line of a running command.
 func (o *Output) line(tag string, line []byte, stderr bool) error {
 	return o.term.Text(o.tagged(tag, line), stderr)
 }

@@ -7,16 +7,16 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
-// turns has the lines that jobs write come in the order of the jobs: those of the job
-// whose turn it is at once, those of later ones when it is theirs. It is as if one job
-// ran at a time. It is safe for concurrent use.
+// turns puts the lines that jobs write into the order of the jobs. Lines of the job whose turn it is pass at once,
+// lines of later jobs when their turn comes. The output is as if one job ran at a time. It is safe for concurrent
+// use.
 type turns struct {
 	out   *Output
 	files process.Files
 
 	mu    sync.Mutex
 	place int           // of the job whose turn it is
-	lines map[int]*kept // of it and of later ones, by place
+	lines map[int]*kept // of that job and of later ones, by place
 }
 
 func newTurns(out *Output) *turns { return &turns{out: out, lines: map[int]*kept{}} }
@@ -33,8 +33,8 @@ func (t *turns) of(place int) *kept {
 	return k
 }
 
-// over is told of a job that is over, with all its lines; those before it have been, or
-// will not be. It passes on what is kept of it, and then of the next one.
+// over takes a job that has ended, with all its lines; the jobs before it have ended, or never will. It passes on
+// its kept lines, and then those of the next job.
 func (t *turns) over(place int) error {
 	t.mu.Lock()
 	k, next := t.lines[place], t.lines[place+1]
@@ -55,12 +55,12 @@ func (t *turns) over(place int) error {
 		}
 	}
 	if next != nil {
-		_ = next.pass() // it is that job's, and told when it is over
+		_ = next.pass() // it is that job's error, and reported when that job has ended
 	}
 	return nil
 }
 
-// close drops what is kept of jobs that did not come to their end.
+// close drops the kept lines of jobs that did not end.
 func (t *turns) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,12 +70,12 @@ func (t *turns) close() {
 	t.files.Close()
 }
 
-// kept are the lines of a job. Whoever waits here waits for the job's own lines.
+// kept are the lines of a job. A wait here is only for the job's own lines.
 type kept struct {
 	to *Output
 
 	mu       sync.Mutex
-	passes   bool // lines on at once
+	passes   bool // pass lines on at once
 	out, err process.Hold
 	failure  error // the first one
 }
@@ -85,7 +85,7 @@ func (k *kept) line(tag string, line []byte, stderr bool) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
-	case k.failure != nil: // what comes after a hole is not passed on
+	case k.failure != nil: // lines after a gap are not passed on
 	case k.passes:
 		k.failure = k.to.line(tag, line, stderr)
 	case stderr:
@@ -96,7 +96,7 @@ func (k *kept) line(tag string, line []byte, stderr bool) error {
 	return k.failure
 }
 
-// pass passes on what is kept, and from then on every line at once.
+// pass passes on the kept lines, and from then on every line at once.
 func (k *kept) pass() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()

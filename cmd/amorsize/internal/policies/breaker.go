@@ -53,7 +53,7 @@ func (s *Set) breaker(o Options) error {
 	return err
 }
 
-// opened takes note that the breaker is open, which it may have been before a probe failed.
+// opened notes that the breaker is open; it may have been open before a probe failed.
 func (s *Set) opened(why string) {
 	s.why.Store(&why)
 	if !s.openSince.CompareAndSwap(0, time.Now().UnixNano()) {
@@ -94,8 +94,7 @@ func (s *Set) Paused() time.Duration {
 	return paused
 }
 
-// failed reports whether a request's failure is the service's, as its error says: one without
-// an answer is.
+// failed reports whether a request's failure is the service's, as its error says: a failure without an answer is.
 func failed(err error) bool {
 	if failed, said := answer.Failure(err); said {
 		return failed
@@ -103,8 +102,8 @@ func failed(err error) bool {
 	return !IsThrottled(err)
 }
 
-// ofItem reports whether a failure says nothing about the service: it is the item's own, which
-// no further attempt mends, or this machine's.
+// ofItem reports whether a failure says nothing about the service: it is the item's own, which another attempt
+// would not fix, or this machine's.
 func ofItem(err error) bool {
 	var output *process.OutputError
 	return answer.Permanent(err) || process.Own(err) || errors.As(err, &output)

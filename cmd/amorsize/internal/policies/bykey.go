@@ -7,15 +7,14 @@ import (
 	"github.com/amorsize/amorsize/ratelimit"
 )
 
-// ByKey are the policies that each key of the items has for itself. Those that are nil were
-// not asked for.
+// ByKey are the policies that each key of the items has for itself. A nil policy was not requested.
 type ByKey struct {
 	Limiters *ratelimit.Keyed[string]
 	Tokens   *ratelimit.Keyed[string]
 	Breakers *circuitbreaker.Keyed[string]
 }
 
-// tokens makes the limit of what calls cost.
+// tokens makes the limit on the cost of calls.
 func (s *Set) tokens(o Options) error {
 	rate, err := parseRate("rate-tokens", o.RateTokens)
 	switch {
@@ -39,5 +38,5 @@ func (s *Set) tokens(o Options) error {
 	return err
 }
 
-// Costs reports whether it matters what calls cost.
+// Costs reports whether the cost of calls matters.
 func (s *Set) Costs() bool { return s.Tokens != nil || s.ByKey != nil && s.ByKey.Tokens != nil }

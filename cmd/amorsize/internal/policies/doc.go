@@ -1,3 +1,3 @@
-// Package policies makes the library's policies of what was written on the command
-// line, and tells kinds of failures apart.
+// Package policies makes the library's policies from the flags of the command line, and distinguishes kinds of
+// failures.
 package policies

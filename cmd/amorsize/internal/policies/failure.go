@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Failure is what became of an attempt, seen by its kind. It is what policies see
-// and what a failed item has as its error.
+// Failure is the outcome of a failed attempt, classified by its kind. Policies see it, and it is the error of a
+// failed item.
 type Failure struct {
 	Err   error
 	Retry bool // worth another attempt
@@ -19,14 +19,14 @@ func (f *Failure) Error() string { return f.Err.Error() }
 // Unwrap returns the error itself.
 func (f *Failure) Unwrap() error { return f.Err }
 
-// Throttled is a Failure by which the service said that calls come too fast. The
-// engine, the limiter and the retrier know it by its method.
+// Throttled is a Failure by which the service said that calls come too fast. The engine, the limiter and the
+// retrier recognize it by its method.
 type Throttled struct {
 	Failure
-	After time.Duration // what the service asked to wait; 0 if it gave no number
+	After time.Duration // the wait that the service asked for; 0 if it gave no number
 }
 
-// RetryAfter returns what the service asked to wait.
+// RetryAfter returns the wait that the service asked for.
 func (t *Throttled) RetryAfter() time.Duration { return t.After }
 
 // Unwrap returns the failure.

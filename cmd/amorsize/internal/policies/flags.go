@@ -12,7 +12,7 @@ func bad(flag, value, want string) error {
 	return fmt.Errorf("%w: --%s %q: want %s", ErrFlag, flag, value, want)
 }
 
-// Rate is a number of calls per second, or one that is to be found.
+// Rate is a number of calls per second, or a rate to be found.
 type Rate struct {
 	PerSecond float64 // 0 is no limit
 	Auto      bool
@@ -52,7 +52,7 @@ func parseRate(flag, text string) (Rate, error) {
 	return Rate{PerSecond: n}, nil
 }
 
-// Timeout is a time, or a number of times what an item takes usually.
+// Timeout is a time, or a multiple of the usual time of an item.
 type Timeout struct {
 	Fixed time.Duration
 	Times float64
@@ -125,7 +125,7 @@ func ParseHalt(text string) (Halt, error) {
 	return Halt{Count: n}, nil
 }
 
-// haltFrom is from how many items on a share of them says anything.
+// haltFrom is the number of items from which a share of them is meaningful.
 const haltFrom = 20
 
 // Reached reports whether there are enough failures.

@@ -29,7 +29,7 @@ type loadLimit struct {
 	average func(context.Context) (float64, error)
 }
 
-// loadInterval is how often the load is looked at while calls wait.
+// loadInterval is how often the load is checked while calls wait.
 const loadInterval = time.Second
 
 // Do waits until the load average is low enough, and makes the call.

@@ -16,12 +16,12 @@ import (
 // Options are the flags as they were written. The zero value is no policy.
 type Options struct {
 	Rate          string
-	RateTokens    string // of what calls cost
+	RateTokens    string // limit on the cost of calls
 	Keyed         bool   // the rates hold, and breakers open, for each key of the items
 	Burst         int
 	Retries       int
 	Backoff       string // "" is 200ms..30s
-	RetryOn       string // "" is every failure but a command that can't be started
+	RetryOn       string // "" is every failure except a command that can't be started
 	ThrottleOn    string // "" is exit 75, EX_TEMPFAIL of sysexits.h
 	FatalOn       string
 	RetryAfter    string
@@ -29,8 +29,8 @@ type Options struct {
 	Timeout       string
 	Breaker       string
 	BreakerWait   time.Duration // how long it stays open; 0 is 5 s
-	BreakerGiveUp time.Duration // how long an item is held back at most; 0 is 10 min
-	// HTTP is set if the calls are requests: what their failures mean is known then.
+	BreakerGiveUp time.Duration // how long an item waits at most; 0 is 10 min
+	// HTTP is set if the calls are requests: then it is known what their failures mean.
 	HTTP bool
 }
 
@@ -44,12 +44,12 @@ type Set struct {
 	// BreakerPolicy is set instead of Breaker if the calls are requests: each host
 	// has a breaker of its own.
 	BreakerPolicy *circuitbreaker.Policy
-	// ByKey is set instead of those, if they are for each key.
+	// ByKey is set instead of those if the policies are for each key.
 	ByKey *ByKey
-	// Tokens limits what calls cost, unless that is for each key; nil is no limit.
+	// Tokens limits the cost of calls, unless that is for each key; nil is no limit.
 	Tokens   *ratelimit.Limiter
 	http     bool
-	Again    func(Seen) bool // what is worth a retry unless the caller says; nil is the usual
+	Again    func(Seen) bool // which failures are worth a retry unless the caller says; nil is the usual
 	adapts   bool
 	retryOn  Spec
 	throttle Spec
@@ -57,11 +57,11 @@ type Set struct {
 	after    *RetryAfter
 
 	Retried, Throttled atomic.Int64     // attempts
-	Opening            func(why string) // told when the breaker opens for the first time
+	Opening            func(why string) // called when the breaker opens for the first time
 	Opened             atomic.Int64     // times the breaker did
 	Waited             atomic.Int64     // nanoseconds, for the rate
 	openSince          atomic.Int64     // 0 while the breaker is closed
-	openFor            atomic.Int64     // nanoseconds, of times that are over
+	openFor            atomic.Int64     // nanoseconds, of ended times
 	why                atomic.Pointer[string]
 }
 
@@ -117,11 +117,11 @@ func (s *Set) specs(o Options) (err error) {
 	return err
 }
 
-// throttledRetries is how often a refused call is made again if the number of
-// retries is left to us and the rate is to be found: being refused is how it is found.
+// throttledRetries is how often a refused call is retried if no number of retries is given and the rate is to be
+// found: refusals are how it is found.
 const throttledRetries = 20
 
-// mostRetries is the caller's number, or what is meant by none.
+// mostRetries is the caller's number, or the default if there is none.
 func mostRetries(retries int, rate Rate) int {
 	switch {
 	case retries > 0:
@@ -163,7 +163,7 @@ func (s *Set) retrier(o Options, rate Rate) error {
 	return err
 }
 
-// retryBudget is that of a flag, nil if it is not given.
+// retryBudget is the budget of a flag, nil if it is not given.
 func retryBudget(text string) (*retry.Budget, error) {
 	if text == "" {
 		return nil, nil
@@ -193,7 +193,7 @@ func (s *Set) limiter(o Options, rate Rate) error {
 		s.ByKey.Limiters, err = ratelimit.NewKeyed[string](p, 0)
 		return err
 	}
-	if s.Limiter, err = ratelimit.New(p); err == nil && !s.http { // the transport's otherwise
+	if s.Limiter, err = ratelimit.New(p); err == nil && !s.http { // otherwise the transport has it
 		s.policies = append(s.policies, s.Limiter)
 	}
 	return err
@@ -229,6 +229,6 @@ func (s *Set) Judge(seen Seen) error {
 
 var spawnFailed, _ = ParseSpec("", "spawn,exit:126-127")
 
-// retryable tells what is worth a retry unless the caller says: all but a command
-// that can't be started.
+// retryable says which failures are worth a retry unless the caller does: all except a command that can't be
+// started.
 func retryable(seen Seen) bool { return !spawnFailed.Matches(seen) }

@@ -11,14 +11,14 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
-// ErrFlag is what every invalid value of a flag is.
+// ErrFlag is wrapped by every error about a flag's value.
 var ErrFlag = errors.New("invalid flag")
 
-// Seen is what there is to judge a failure by.
+// Seen is the information to judge a failure by.
 type Seen struct {
 	Err    error
 	Status int // of HTTP, 0 otherwise
-	// Harmless says that doing the same twice does no harm, for Set.Again.
+	// Harmless says that repeating the call does no harm, for Set.Again.
 	Harmless bool
 	Out      func() []byte
 	Stderr   func() []byte
@@ -49,7 +49,7 @@ func (s Spec) Matches(seen Seen) bool {
 
 const grammar = "a comma-separated list of exit:22, exit:100-120, status:429, signal, timeout, spawn, any, out:/regexp/, err:/regexp/"
 
-// ParseSpec reads a spec, of the flag of that name.
+// ParseSpec reads a spec; flag names its flag.
 func ParseSpec(flag, text string) (Spec, error) {
 	spec := Spec{text: text}
 	for rest := text; rest != ""; {
@@ -66,7 +66,7 @@ func ParseSpec(flag, text string) (Spec, error) {
 	return spec, nil
 }
 
-// cutCondition takes the first condition off; a comma within slashes belongs to it.
+// cutCondition removes the first condition; a comma within slashes belongs to it.
 func cutCondition(text string) (condition, rest string) {
 	within := false
 	for i := range len(text) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ErrCommand is what every error of a command is, for errors.Is.
+// ErrCommand is wrapped by every error of a command, for errors.Is.
 var ErrCommand = errors.New("command failed")
 
 // ExitError says that a command ended with a status other than 0, or by a signal.
@@ -31,7 +31,7 @@ type TimeoutError struct{ After time.Duration }
 
 func (e *TimeoutError) Error() string { return fmt.Sprintf("timeout %v", e.After) }
 
-// Timeout tells the engine that the service may have too much to do.
+// Timeout tells the engine that the service may be overloaded.
 func (e *TimeoutError) Timeout() bool { return true }
 
 // Unwrap returns ErrCommand.
@@ -48,7 +48,7 @@ func (e *SpawnError) Error() string { return fmt.Sprintf("can't start %s: %v", e
 // Unwrap returns ErrCommand and the cause.
 func (e *SpawnError) Unwrap() []error { return []error{ErrCommand, e.Err} }
 
-// OutputError says that what a command wrote may not have been kept whole.
+// OutputError says that a command's output may not have been kept completely.
 type OutputError struct {
 	Dir string // where it was kept
 	Err error
@@ -61,14 +61,14 @@ func (e *OutputError) Error() string {
 // Unwrap returns ErrCommand and the cause.
 func (e *OutputError) Unwrap() []error { return []error{ErrCommand, e.Err} }
 
-// Own reports whether an error tells of this host and not of what was called: it
-// has too few files, too little memory or room.
+// Own reports whether an error is about this host and not about what was called: it has too few files, too little
+// memory or room.
 func Own(err error) bool {
 	return scarce(err) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.ENOMEM)
 }
 
-// scarce reports whether a command could not be started for want of open files or
-// processes, of which others give some back when they end.
+// scarce reports whether a command could not be started for lack of open files or processes, which other commands
+// release when they end.
 func scarce(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.EAGAIN)
 }

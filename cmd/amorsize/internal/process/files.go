@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// small is the output up to which it is kept in memory until it is its turn, so
-// that its file can be used again at once.
+// small is the output up to which it is kept in memory until its turn, so that its file can be reused at once.
 const small = 4 << 10
 
 // Files lends unlinked temporary files, and takes them back to lend them again.
@@ -40,7 +39,7 @@ func (f *Files) get() (*os.File, error) {
 	return file, nil
 }
 
-// put takes a file back. One that somebody else may still write to is closed instead.
+// put takes a file back. A file that others may still write to is closed instead.
 func (f *Files) put(file *os.File, shared bool) {
 	f.look(file) // before this makes room: others may have had none
 	if !shared && empty(file) == nil {
@@ -95,8 +94,7 @@ func (f *Files) Close() {
 	f.free = nil
 }
 
-// Capture is what a command wrote: in memory if it is little, else in a file. The
-// zero value is nothing.
+// Capture is the output of a command: in memory if it is little, else in a file. The zero value is empty.
 type Capture struct {
 	text   []byte
 	file   *os.File
@@ -108,8 +106,7 @@ type Capture struct {
 // Bytes makes a capture of a text.
 func Bytes(text []byte) Capture { return Capture{text: text, size: int64(len(text))} }
 
-// capture takes over what was written to file; shared says that somebody may
-// write on.
+// capture takes over what was written to file; shared says that others may still write.
 func (f *Files) capture(file *os.File, shared bool) (Capture, error) {
 	f.look(file)
 	info, err := file.Stat()
@@ -146,8 +143,7 @@ func (c *Capture) Reader() io.Reader {
 	return io.NewSectionReader(c.file, 0, c.size)
 }
 
-// SendTo writes it to a file, without copying it through this process where the
-// kernel can.
+// SendTo writes it to a file, without copying it through this process where the kernel can.
 func (c *Capture) SendTo(w *os.File) error {
 	if c.file == nil {
 		if len(c.text) == 0 {
@@ -174,7 +170,7 @@ func (c *Capture) Tail(n int64) []byte {
 	return tail[:k]
 }
 
-// Release gives back what the capture holds. It is nothing then.
+// Release gives back what the capture holds. It is empty afterwards.
 func (c *Capture) Release() {
 	if c.file != nil {
 		c.files.put(c.file, c.shared)

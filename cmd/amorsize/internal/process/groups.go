@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Groups are the process groups that run. It is safe for concurrent use; the zero
-// value is ready.
+// Groups are the running process groups. It is safe for concurrent use; the zero value is ready.
 type Groups struct {
 	mu    sync.Mutex
 	live  map[int]*running // by slot
@@ -27,7 +26,7 @@ const (
 	Killed
 )
 
-// Running is a command under way.
+// Running is a running command.
 type Running struct {
 	Slot  int
 	Pid   int
@@ -37,13 +36,13 @@ type Running struct {
 
 type running struct {
 	Running
-	over bool // the process has ended: its number may be another's soon
+	over bool // the process has ended: its number may soon be another's
 }
 
-// Watch has guard kill what runs if this process is killed.
+// Watch makes guard kill the running groups if this process is killed.
 func (g *Groups) Watch(guard *Guard) { g.guard = guard }
 
-// begin registers a group. If commands are to end, it is told so at once.
+// begin registers a group. If commands are to end, the group is signalled at once.
 func (g *Groups) begin(slot, pid int, item string) *running {
 	r := &running{Running: Running{Slot: slot, Pid: pid, Item: item, Since: time.Now()}}
 	g.guard.set(slot, pid)
@@ -59,8 +58,8 @@ func (g *Groups) begin(slot, pid int, item string) *running {
 	return r
 }
 
-// Adopt registers a group that somebody else has started, as one that is to be
-// ended with the others. The function it returns is to be called when it has ended.
+// Adopt registers a group that other code has started, to be ended with the others. Call the returned function
+// when it has ended.
 func (g *Groups) Adopt(pid int, item string) (ended func()) {
 	g.mu.Lock()
 	g.adopted++
@@ -70,7 +69,7 @@ func (g *Groups) Adopt(pid int, item string) (ended func()) {
 	return func() { g.end(r) }
 }
 
-// end takes a group out, and returns what has been done to end it.
+// end removes a group, and returns what has been done to end it.
 func (g *Groups) end(r *running) Level {
 	g.guard.set(r.Slot, 0)
 	g.mu.Lock()
@@ -80,7 +79,7 @@ func (g *Groups) end(r *running) Level {
 	return g.level
 }
 
-// tell signals one group, if it is still there.
+// tell signals one group, if it still exists.
 func (g *Groups) tell(r *running, level Level) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -89,7 +88,7 @@ func (g *Groups) tell(r *running, level Level) {
 	}
 }
 
-// Raise ends what runs, and what will be started, at this level.
+// Raise ends running groups, and those that will be started, at this level.
 func (g *Groups) Raise(level Level) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -102,14 +101,14 @@ func (g *Groups) Raise(level Level) {
 	}
 }
 
-// raised reports whether what runs is to end.
+// raised reports whether running groups are to end.
 func (g *Groups) raised() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.level > Untroubled
 }
 
-// Suspend stops what runs, or lets it go on.
+// Suspend stops running groups, or lets them continue.
 func (g *Groups) Suspend(stopped bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -118,7 +117,7 @@ func (g *Groups) Suspend(stopped bool) {
 	}
 }
 
-// List returns what runs, by slot.
+// List returns running groups, by slot.
 func (g *Groups) List() []Running {
 	g.mu.Lock()
 	defer g.mu.Unlock()

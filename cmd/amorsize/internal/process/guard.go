@@ -2,15 +2,15 @@ package process
 
 import "os"
 
-// GuardArgument is the first argument by which a program is told to be a guard.
+// GuardArgument is the first argument that makes a program a guard.
 const GuardArgument = "__guard"
 
 // guardSlots is how many groups a guard can know.
 const guardSlots = 1 << 16
 
-// Guard is a process that kills the groups of this one if it dies without having
-// ended them: by SIGKILL, or a crash. It learns of that by the end of a pipe, and
-// what runs it finds in a table in shared memory, so that a command costs one store.
+// Guard is a process that kills the groups of this one if it dies without having ended them: by SIGKILL, or a
+// crash. The end of a pipe signals this, and the running groups are in a table in shared memory, so that a command
+// costs one store.
 type Guard struct {
 	table []int32
 	pipe  *os.File

@@ -39,7 +39,7 @@ func StartGuard(program string) (*Guard, error) {
 	child, err := os.StartProcess(program, []string{program, GuardArgument}, &os.ProcAttr{
 		Env:   os.Environ(),
 		Files: []*os.File{read, nil, nil, file},
-		Sys:   &syscall.SysProcAttr{Setsid: true}, // no signal of the terminal is for it
+		Sys:   &syscall.SysProcAttr{Setsid: true}, // it gets no signals of the terminal
 	})
 	if err != nil {
 		_ = write.Close()
@@ -56,8 +56,7 @@ func mapTable(file *os.File) ([]int32, error) {
 	return unsafe.Slice((*int32)(unsafe.Pointer(&raw[0])), guardSlots), nil
 }
 
-// BeGuard is the life of a guard: it waits for the end of standard input, and
-// kills the groups that are in the table then.
+// BeGuard is the life of a guard: it waits for the end of standard input, and then kills the groups in the table.
 func BeGuard() {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	table, err := mapTable(os.NewFile(3, "table"))

@@ -5,8 +5,7 @@ import (
 	"os"
 )
 
-// Keep reads r to its end. An error of r is returned as it is, one of keeping what it
-// read is an [*OutputError].
+// Keep reads r to its end. An error of r is returned unchanged; an error of keeping the data is an [*OutputError].
 func (f *Files) Keep(r io.Reader) (Capture, error) {
 	text, err := io.ReadAll(io.LimitReader(r, small+1))
 	if err != nil || len(text) <= small {
@@ -21,8 +20,8 @@ func (f *Files) Keep(r io.Reader) (Capture, error) {
 	})
 }
 
-// Spool keeps what write writes, if it returns no error. Its error is returned as it is;
-// that of the writer which it is given is an [*OutputError].
+// Spool keeps what write writes, if it returns no error. Its error is returned unchanged; an error of the writer
+// that it gets is an [*OutputError].
 func (f *Files) Spool(write func(io.Writer) error) (Capture, error) {
 	file, err := f.get()
 	if err != nil {
@@ -46,8 +45,8 @@ func (k keeper) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Hold keeps what is written to it, in memory if it is little, else in a file, until it is
-// taken. The zero value, with Files set, is ready. It is not safe for concurrent use.
+// Hold keeps what is written to it until it is taken: in memory if it is little, else in a file. The zero value,
+// with Files set, is ready. It is not safe for concurrent use.
 type Hold struct {
 	Files *Files
 	text  []byte
@@ -74,7 +73,7 @@ func (h *Hold) Write(p []byte) (int, error) {
 	return keeper{h.file}.Write(p)
 }
 
-// Take returns what has been written, and leaves nothing.
+// Take returns what has been written, and leaves Hold empty.
 func (h *Hold) Take() (Capture, error) {
 	text, file := h.text, h.file
 	h.text, h.file = nil, nil

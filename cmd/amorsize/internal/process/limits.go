@@ -1,8 +1,7 @@
 package process
 
-// FileSlots returns how many commands the limit on open files allows at a time where
-// their number is found: as many results wait to be passed on, and each holds files, too.
-// 0 is no limit.
+// FileSlots returns how many commands the limit on open files allows at a time if their number is measured: the
+// same number of results waits to be passed on, and each holds files, too. 0 is no limit.
 func FileSlots() int {
 	limit := OpenFiles()
 	if limit == 0 {

@@ -9,10 +9,9 @@ import (
 	"time"
 )
 
-// memory finds the most memory that a command had. Linux counts the image of this
-// process, which a command shares until it is executed, as its own: getrusage(2)
-// tells the truth only if it tells more than that. Else the command is looked at
-// while it runs, at ages that double, and nothing is known of one that was shorter.
+// memory finds the peak memory of a command. Linux counts the image of this process, which a command shares until
+// it is executed, as the command's own: getrusage(2) is right only if it reports more than that. Otherwise the
+// command is observed while it runs, at ages that double, and nothing is known of a shorter command.
 type memory struct {
 	mu    sync.Mutex
 	ours  int64 // bytes, of this process when the command was executed
@@ -23,7 +22,7 @@ type memory struct {
 	timer *time.Timer
 }
 
-// firstLook is the age at which a command is looked at first.
+// firstLook is the age at which a command is first observed.
 const firstLook = 2 * time.Millisecond
 
 func watchMemory(pid int) *memory {
@@ -49,7 +48,7 @@ func (m *memory) look() {
 	m.timer.Reset(m.age / 2)
 }
 
-// of returns the bytes of a command for which getrusage has told so many.
+// of returns the bytes of a command, given what getrusage reported.
 func (m *memory) of(told int64) int64 {
 	if told > m.ours {
 		return told
@@ -65,8 +64,7 @@ func (m *memory) stop() {
 	m.timer.Stop()
 }
 
-// highWater returns the most memory that a process has had so far, in bytes; 0 if
-// it has ended.
+// highWater returns the peak memory of a process so far, in bytes; 0 if it has ended.
 func highWater(pid int) int64 {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Partner is a process that is asked and answers, for as long as it is wanted.
+// Partner is a process that answers questions, for as long as it is needed.
 type Partner struct {
 	Questions *os.File // its standard input
 	Answers   *os.File // its standard output
@@ -46,20 +46,19 @@ func (s *Spawner) Start(c Command) (*Partner, error) {
 	return &Partner{questions, answers, child, s.cfg.Groups.begin(c.Slot, child.Pid, c.Item), s}, nil
 }
 
-// Unanswered returns how many bytes of questions the partner has not read yet, and
-// Unread how many of its answers nobody has. Both are 0 where that is not known.
+// Unanswered returns how many bytes of questions the partner has not read yet, and Unread how many bytes of its
+// answers were not read. Both are 0 where that is not known.
 func (p *Partner) Unanswered() int { return waiting(p.Questions) }
 
-// Unread is told of by Unanswered.
+// Unread is described at Unanswered.
 func (p *Partner) Unread() int { return waiting(p.Answers) }
 
-// Busy reports whether the partner is on a core: it may write more without having
-// to wait for anything. It is false where that is not known.
+// Busy reports whether the partner is on a core: it may write more without waiting for anything. It is false where
+// that is not known.
 func (p *Partner) Busy() bool { return busy(p.child.Pid) }
 
-// End closes the partner's input, which asks it to end, and sees to that it does:
-// it is asked by a signal after the grace, and killed after as long again. It
-// returns how it ended.
+// End closes the partner's input, which asks it to end, and makes sure that it ends: it gets a signal after the
+// grace, and is killed after the same time again. It returns how it ended.
 func (p *Partner) End() error {
 	_, _ = p.Questions.Close(), p.Answers.Close()
 	grace := p.s.cfg.Grace

@@ -39,7 +39,7 @@ type Spawner struct {
 	null  *os.File
 	env   []string
 
-	scarce sync.Mutex // held by who waits for files
+	scarce sync.Mutex // held while waiting for files
 }
 
 // NewSpawner returns a Spawner.
@@ -63,7 +63,7 @@ func (s *Spawner) Close() {
 
 // Command is one to be run.
 type Command struct {
-	Path    string // of the program; "" looks for Argv[0]
+	Path    string // of the program; "" searches for Argv[0]
 	Argv    []string
 	Env     []string // besides the spawner's
 	Stdin   []byte
@@ -72,8 +72,8 @@ type Command struct {
 	Slot    int
 	Timeout time.Duration // 0 is none
 	Files   []*os.File    // besides the standard ones, for a partner
-	// Line is given what the command writes in mode Line, each line with its end, from
-	// two goroutines, and not after Run has returned. stderr says where it was written to.
+	// Line receives what the command writes in mode Line, each line with its end, from two goroutines, and not
+	// after Run has returned. stderr says where it was written to.
 	Line func(line []byte, stderr bool)
 }
 
@@ -84,9 +84,8 @@ type Outcome struct {
 	Out, Err  Capture
 }
 
-// Run runs a command to its end. The error is an *ExitError, a *TimeoutError, a
-// *SpawnError or an *OutputError; the outcome is to be released by the caller.
-// Where there are too few files or processes to start it, it waits for others to
+// Run runs a command to its end. The error is an *ExitError, a *TimeoutError, a *SpawnError or an *OutputError;
+// the caller releases the outcome. If there are too few files or processes to start it, it waits for others to
 // end.
 func (s *Spawner) Run(c Command) (Outcome, error) {
 	path := c.Path
@@ -107,12 +106,12 @@ func (s *Spawner) Run(c Command) (Outcome, error) {
 	return s.finish(r, c)
 }
 
-// longestWait is, about, for how long a command is tried to be started that can't
-// be for want of files or processes, although no other one holds any.
+// longestWait is about how long starting a command is retried while there are too few files or processes, although
+// no other command holds any.
 const longestWait = time.Second
 
-// startScarce starts a command as soon as there are files for it: one at a time
-// tries, or each might get a part of what it needs.
+// startScarce starts a command as soon as there are files for it. Only one command at a time tries, or each might
+// get a part of what it needs.
 func (s *Spawner) startScarce(path string, c Command) (*started, error) {
 	s.scarce.Lock()
 	defer s.scarce.Unlock()
@@ -129,7 +128,7 @@ func (s *Spawner) startScarce(path string, c Command) (*started, error) {
 	}
 }
 
-// started is a command under way.
+// started is a running command.
 type started struct {
 	child   *os.Process
 	streams *streams
@@ -162,7 +161,7 @@ func (s *Spawner) start(path string, c Command) (*started, error) {
 	return r, nil
 }
 
-// finish waits for the end of a command and takes what it wrote.
+// finish waits for the end of a command and takes its output.
 func (s *Spawner) finish(r *started, c Command) (o Outcome, err error) {
 	state, timedOut, shared := s.wait(r, c)
 	o.Wall = time.Since(r.began)
@@ -182,8 +181,8 @@ func (s *Spawner) finish(r *started, c Command) (o Outcome, err error) {
 	return o, err
 }
 
-// wait waits for the end of a command, and sees to its end if it takes too long.
-// shared says that others of its group live on.
+// wait waits for the end of a command, and ends it if it takes too long. shared says that others of its group live
+// on.
 func (s *Spawner) wait(cmd *started, c Command) (state *os.ProcessState, timedOut, shared bool) {
 	child := cmd.child
 	r := s.cfg.Groups.begin(c.Slot, child.Pid, c.Item)
@@ -198,7 +197,7 @@ func (s *Spawner) wait(cmd *started, c Command) (state *os.ProcessState, timedOu
 		defer killer.Stop()
 	}
 	await(child.Pid)
-	cmd.peak.stop() // its number may be another's soon
+	cmd.peak.stop() // its number may soon be another process's
 	level := s.cfg.Groups.end(r)
 	state, _ = child.Wait() // it has ended, or, elsewhere than on Linux, ends here
 	timedOut = late.Load()

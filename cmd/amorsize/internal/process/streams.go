@@ -60,7 +60,7 @@ func (st *streams) outputs() (err error) {
 
 func (st *streams) files() []*os.File { return []*os.File{st.in, st.out, st.err} }
 
-// pipe returns the end to write to of a pipe whose lines are passed on.
+// pipe returns the write end of a pipe whose lines are passed on.
 func (st *streams) pipe(stderr bool) (*os.File, error) {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -71,9 +71,8 @@ func (st *streams) pipe(stderr bool) (*os.File, error) {
 	return write, nil
 }
 
-// pass passes lines on, the last one also without an end. A deadline that was
-// exceeded means that the command has ended: what there is already is read all
-// the same, and what an orphan writes for a while.
+// pass passes lines on, the last one also without an end. An exceeded deadline means that the command has ended:
+// lines that are already there are still read, and what an orphan writes for a while.
 func (st *streams) pass(read *os.File, stderr bool) {
 	lines := bufio.NewReaderSize(read, 64<<10)
 	var line []byte
@@ -123,11 +122,11 @@ func (st *streams) abandon() {
 	}
 }
 
-// orphan is how long must pass without a line until those are given up that
-// processes may yet write which the command has left behind.
+// orphan is how long the pipes must be silent until processes are given up that the command has left behind and
+// that may still write.
 const orphan = 200 * time.Millisecond
 
-// drain reads what is left in the pipes.
+// drain reads the rest in the pipes.
 func (st *streams) drain() {
 	for _, f := range st.lines {
 		_ = f.SetReadDeadline(time.Now().Add(orphan))
@@ -139,7 +138,7 @@ func (st *streams) drain() {
 	st.lines = nil
 }
 
-// finish takes what was written. shared says that others may write on.
+// finish takes the output. shared says that other processes may still write.
 func (st *streams) finish(o *Outcome, shared bool) error {
 	st.drain()
 	if st.fed {

@@ -18,7 +18,7 @@ func signalGroup(pid int, level Level) {
 		signal = syscall.SIGKILL
 	}
 	_ = syscall.Kill(-pid, signal)
-	if level == Asked { // a stopped one can't end
+	if level == Asked { // a stopped process can't end
 		_ = syscall.Kill(-pid, syscall.SIGCONT)
 	}
 }
@@ -31,10 +31,10 @@ func suspendGroup(pid int, stopped bool) {
 	_ = syscall.Kill(-pid, signal)
 }
 
-// groupLives reports whether anything of the group of a process that has ended is left.
+// groupLives reports whether the group of an ended process still has processes.
 func groupLives(pid int) bool { return syscall.Kill(-pid, 0) == nil }
 
-// clearGroup ends what a process that was made to end has left of its group.
+// clearGroup ends the remaining group of a process that was made to end.
 func clearGroup(pid int, grace time.Duration) {
 	for end := time.Now().Add(grace); groupLives(pid); {
 		if time.Now().After(end) {
@@ -45,8 +45,7 @@ func clearGroup(pid int, grace time.Duration) {
 	}
 }
 
-// usage returns the CPU time of a process and of those that it waited for, and
-// the most memory that one of them had.
+// usage returns the CPU time of a process and of those that it waited for, and the peak memory of one of them.
 func usage(state *os.ProcessState) (cpu time.Duration, memory int64) {
 	cpu = state.UserTime() + state.SystemTime()
 	if u, ok := state.SysUsage().(*syscall.Rusage); ok {

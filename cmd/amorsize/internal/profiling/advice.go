@@ -42,7 +42,7 @@ func (p *Profile) Text(term *ui.Terminal) string {
 	return b.String()
 }
 
-// notes tell how the target came about, and whether it may be called concurrently.
+// notes explain how the target was built, and whether it may be called concurrently.
 func (p *Profile) notes(term *ui.Terminal) []string {
 	notes := slices.Clone(p.target.Notes)
 	switch {
@@ -57,7 +57,7 @@ func (p *Profile) notes(term *ui.Terminal) []string {
 	return notes
 }
 
-// advice is the recommendation, and how to write it.
+// advice is the recommendation, and the code for it.
 func (p *Profile) advice() string {
 	var b strings.Builder
 	m, fn := p.measured, p.target.Function
@@ -87,8 +87,7 @@ func (p *Profile) advice() string {
 	return b.String()
 }
 
-// functionCode is the function as an argument of ExecuteContext: with the wrap
-// that its shape needs.
+// functionCode is the function as an argument of ExecuteContext: with the wrapper that its shape needs.
 func functionCode(fn *gofunc.Function) string {
 	code := fn.Code
 	if code == "" {

@@ -36,8 +36,8 @@ func (c *Commands) Sample(_ context.Context, list []items.Item, budget time.Dura
 	return m, c.Control.Stopped()
 }
 
-// RunAt runs the commands by so many workers. Where the size of a batch is to be found,
-// jobs have one item.
+// RunAt runs the commands with that number of workers. Where the size of a batch is to be found, jobs have one
+// item.
 func (c *Commands) RunAt(_ context.Context, list []items.Item, workers, batch int) (Rung, error) {
 	var state jobs.State
 	w := &watcher{Collector: summary.NewCollector(&state, c.Set), results: c.Results}
@@ -63,8 +63,7 @@ func (c *Commands) config(list []items.Item, w *watcher) jobs.Config {
 	}
 }
 
-// watcher is the observer of a measurement: it keeps the first failure, and passes on what
-// jobs wrote.
+// watcher is the observer of a measurement: it keeps the first failure, and passes on the output of jobs.
 type watcher struct {
 	*summary.Collector
 	results func(*jobs.Job) error
@@ -72,7 +71,7 @@ type watcher struct {
 	first   error
 }
 
-// Over counts a failure. That what a job wrote can't be passed on does not matter here.
+// Over counts a failure. It does not matter here that a job's output can't be passed on.
 func (w *watcher) Over(j *jobs.Job) error {
 	if j.Err != nil {
 		if w.failed++; w.first == nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
-// driftFrom is the change that counts, beyond what the samples vary by themselves.
+// driftFrom is the smallest change that counts, beyond the samples' own variation.
 const driftFrom = 0.25
 
-// Drift tells what has changed since the first profile.
+// Drift lists what has changed since the first profile.
 func (p *Profile) Drift(first *Profile) []string {
 	changes := []string{}
 	noise := 3 * (first.CV/math.Sqrt(float64(max(1, first.Sampled))) + p.CV/math.Sqrt(float64(max(1, p.Sampled))))

@@ -38,7 +38,7 @@ func (f *Functions) run(list []items.Item) gofunc.Run {
 	return gofunc.Run{Items: list, Batch: f.Batch, Output: f.Output}
 }
 
-// Sample calls the function again and again.
+// Sample calls the function repeatedly.
 func (f *Functions) Sample(ctx context.Context, list []items.Item, budget time.Duration) (Measured, error) {
 	run := f.run(list)
 	run.Budget = budget
@@ -49,7 +49,7 @@ func (f *Functions) Sample(ctx context.Context, list []items.Item, budget time.D
 	return Measured{Cost: blockCost(s), Bytes: s.Bytes, Allocs: s.Allocs, Failed: s.Failed, First: s.First}, nil
 }
 
-// RunAt calls the function by so many workers.
+// RunAt calls the function with that number of workers.
 func (f *Functions) RunAt(ctx context.Context, list []items.Item, workers, batch int) (Rung, error) {
 	run := f.run(list)
 	run.Workers = workers
@@ -63,7 +63,7 @@ func (f *Functions) RunAt(ctx context.Context, list []items.Item, workers, batch
 	return Rung{Items: p.Items, Wall: p.Wall, P95: p.P95, CPU: p.CPU, Failed: p.Failed}, nil
 }
 
-// blockCost sums up blocks of calls. The first is left out: it is cold.
+// blockCost computes the cost from blocks of calls. The first is left out: it is cold.
 func blockCost(s *gofunc.Sample) jobs.Cost {
 	blocks := s.Blocks
 	if len(blocks) > 1 {
@@ -91,8 +91,8 @@ func blockCost(s *gofunc.Sample) jobs.Cost {
 	return c
 }
 
-// functionShare is the part of the calls' time that was spent on a core. What is
-// too short to tell counts as computing.
+// functionShare is the part of the calls' time that was spent on a core. Calls that are too short to measure count
+// as computing.
 func functionShare(s *gofunc.Sample) float64 {
 	all := time.Duration(0)
 	for _, b := range s.Blocks {
@@ -104,23 +104,22 @@ func functionShare(s *gofunc.Sample) float64 {
 	return min(1, float64(s.CPU)/float64(all))
 }
 
-// Race is what the race detector says.
+// Race is the verdict of the race detector.
 type Race struct {
 	Found bool   `json:"found"`
 	Text  string `json:"text,omitempty"`
-	Why   string `json:"why,omitempty"` // there is no verdict
+	Why   string `json:"why,omitempty"` // why there is no verdict
 }
 
-// The race detector is shown so many items, and is given that much more time than
-// the budget: it slows everything down.
+// The race detector gets this number of items, and this much more time than the budget: it slows everything down.
 const (
 	raceItems   = 200
 	raceTime    = 20 * time.Second
 	raceWorkers = 4
 )
 
-// CheckRace builds the function with the race detector, and calls it by several workers
-// for a time that follows from the budget.
+// CheckRace builds the function with the race detector, and calls it with several workers for a time that follows
+// from the budget.
 func (f *Functions) CheckRace(ctx context.Context, fn *gofunc.Function, tags string, list []items.Item, budget time.Duration) *Race {
 	loaded, err := gofunc.Load(ctx, fn.Target(), gofunc.Options{Tags: tags, Race: true})
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// Profile is what a sample says, and what follows from it. It has a field for each member of
-// the JSON of amorsize profile, which is why there are so many.
+// Profile is the result of a sample, and what follows from it. It has a field for each member of the JSON of
+// amorsize profile, hence their number.
 type Profile struct {
 	V         int          `json:"v"`
 	Cmd       string       `json:"cmd"`
@@ -47,7 +47,7 @@ type Profile struct {
 	target   *Target
 }
 
-// Predicted is what so many workers should take.
+// Predicted is how long a number of workers should take.
 type Predicted struct {
 	Workers int     `json:"workers"`
 	Wall    float64 `json:"wall_s"`
@@ -102,8 +102,8 @@ func newProfileOf(m Measured, total, files int) *Profile {
 	return p
 }
 
-// functionPlan takes the engine's plan for a function that computes: it knows what
-// a goroutine costs, and when one is enough.
+// functionPlan uses the engine's plan for a function that computes: the engine knows the cost of a goroutine, and
+// when one is enough.
 func (p *Profile) functionPlan(m Measured, total int) {
 	sample := sampling.Sample{
 		ItemNanos: float64(m.Wall), CV: m.CV,
@@ -124,7 +124,7 @@ func (p *Profile) functionPlan(m Measured, total int) {
 	}
 }
 
-// predict tells what each number of workers would take.
+// predict predicts the time for each number of workers.
 func (p *Profile) predict(m Measured, total int) {
 	n := total
 	if n < 0 {
@@ -141,7 +141,7 @@ func (p *Profile) predict(m Measured, total int) {
 	}
 }
 
-// ladder is 1, 2, 4, … up to most, with the numbers that matter among them.
+// ladder is 1, 2, 4, … up to most, and the numbers that matter.
 func ladder(matters, most, items int) []int {
 	var list []int
 	for w := 1; w <= min(most, items, 1024); w *= 2 {

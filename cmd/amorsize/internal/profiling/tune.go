@@ -13,7 +13,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/usl"
 )
 
-// Table is what a ladder of worker counts achieved.
+// Table is the throughput of a series of worker counts.
 type Table struct {
 	V         int          `json:"v"`
 	Cmd       string       `json:"cmd"`
@@ -25,11 +25,11 @@ type Table struct {
 	Best      int          `json:"best"`
 	USL       *usl.Fit     `json:"usl,omitempty"`
 	Predicted int          `json:"predicted_workers"` // by profile
-	Off       float64      `json:"predicted_off"`     // how much longer that took than the best, 0.03 is 3 %
+	Off       float64      `json:"predicted_off"`     // how much longer that took than the best, 0.03 means 3 %
 	Host      summary.Host `json:"host"`
 }
 
-// Row is what so many workers, or items in a batch, achieved: medians of the rounds.
+// Row is the result of a number of workers, or of items in a batch: medians of the rounds.
 type Row struct {
 	Workers    int     `json:"workers"`
 	Batch      int     `json:"batch"`
@@ -45,27 +45,27 @@ type Row struct {
 	walls      []float64
 }
 
-// tuneRounds is how often each rung is measured, in turn with the others, so that
-// what else the machine does falls on all of them.
+// tuneRounds is how often each rung is measured, in turn with the others, so that other load on the machine
+// affects all of them.
 const tuneRounds = 3
 
-// Climb says what a table is measured with.
+// Climb says how to measure a table.
 type Climb struct {
 	Budget  time.Duration // for all of it, about
 	Most    int           // workers; 0 is four times what the profile recommends
 	Total   int           // items that are to be run; -1 if it is not known
 	Batches bool          // several sizes of a batch are measured, too
-	// Begins is told what is going to be run.
+	// Begins is called with what is going to run.
 	Begins func(note string)
 }
 
-// profileBudget is what of the budget goes into the profile that a table begins with.
+// profileBudget is the part of the budget for the profile that a table begins with.
 const (
 	profileBudget = 2 * time.Second
-	profileShare  = 10 // one part of so many
+	profileShare  = 10 // one part of this many
 )
 
-// Tune makes a table: it runs the items by 1, 2, 4, … workers, several times in turn.
+// Tune makes a table: it runs the items with 1, 2, 4, … workers, several times in turn.
 func Tune(ctx context.Context, target *Target, list []items.Item, c Climb) (*Table, error) {
 	p, err := New(ctx, target, list, Options{Budget: min(profileBudget, c.Budget/profileShare), Total: c.Total})
 	if err != nil {
@@ -94,7 +94,7 @@ func Tune(ctx context.Context, target *Target, list []items.Item, c Climb) (*Tab
 	return t, nil
 }
 
-// affordable returns as many items as can be run on all rungs within the budget.
+// affordable returns as many items as can run on all rungs within the budget.
 func affordable(list []items.Item, c jobs.Cost, rungs []int, budget time.Duration) []items.Item {
 	plan := jobs.NewPlan(c, len(list), jobs.Caps{})
 	perItem := 0.0
@@ -171,7 +171,7 @@ func (r *Row) median() {
 	r.Spread = (r.walls[len(r.walls)-1] - r.walls[0]) / 2 / r.Wall
 }
 
-// conclude finds the knee, fits the law, and looks at the prediction.
+// conclude finds the knee, fits the law, and checks the prediction.
 func (t *Table) conclude() {
 	best, one := 0.0, t.Rows[0].Rate
 	var points []usl.Point

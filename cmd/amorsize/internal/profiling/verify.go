@@ -18,9 +18,8 @@ const (
 	trialPerEach = 4
 )
 
-// verify tries the recommended number of workers, if the work waits: alone, an item
-// costs the cores more than in company, since waking up is shared; and whatever is
-// waited for may have room for fewer.
+// verify tries the recommended number of workers if the work waits. Alone, an item costs the cores more than in
+// parallel, since the cost of waking up is shared; and the service may have room for fewer.
 func (p *Profile) verify(ctx context.Context, sub Subject, list []items.Item, m *Measured, total int) error {
 	if m.Class() == sampling.CPUBound {
 		return nil

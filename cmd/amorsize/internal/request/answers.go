@@ -32,17 +32,17 @@ func (s *Spec) success(status int) bool {
 	return false
 }
 
-// What is read of the body of a status that is no success, and what is shown of it.
+// How much is read of the body of an unsuccessful status, and how much is shown.
 const (
 	readOfRefusal = 64 << 10 // so that the connection can be used again
 	shownOfIt     = 300
 )
 
-// refused returns the error of a status that is no success, and has the body, or what
-// came of it, be what the failure says.
+// refused returns the error of an unsuccessful status, and makes the body, or what was read of it, the text of the
+// failure.
 func (r *Runner) refused(j *jobs.Job, resp *http.Response, sent *sending) error {
 	var body []byte
-	if resp.StatusCode != http.StatusSwitchingProtocols { // what follows that is another protocol
+	if resp.StatusCode != http.StatusSwitchingProtocols { // after it, another protocol follows
 		body, _ = io.ReadAll(io.LimitReader(resp.Body, readOfRefusal))
 	}
 	sent.refusal = body
@@ -55,7 +55,7 @@ func (r *Runner) refused(j *jobs.Job, resp *http.Response, sent *sending) error 
 	return &status
 }
 
-// shown is the beginning of a body as it may be written to a terminal.
+// shown is the beginning of a body in a form that is safe for a terminal.
 func shown(body []byte) []byte {
 	text := string(bytes.TrimRight(body[:min(len(body), shownOfIt)], "\r\n"))
 	var lines []string
@@ -100,12 +100,11 @@ func (r *Runner) present(j *jobs.Job, it items.Item, sent *sending) error {
 	return nil
 }
 
-// heldInMemory is up to what size a body, and the line that it is in, is held in memory,
-// where it may wait for its turn with a thousand others.
+// heldInMemory is the maximum size of a body, and of its line, that is held in memory, where it may wait for its
+// turn with a thousand others.
 const heldInMemory = 64 << 10
 
-// spool has the line of a larger body be in a file: it is what comes of the job when all
-// of it is there.
+// spool puts the line of a larger body into a file: it becomes the job's output when it is complete.
 func (r *Runner) spool(j *jobs.Job, a answer) error {
 	kind, err := jsonl.KindOf(j.Out.Reader())
 	if err != nil {
@@ -118,7 +117,7 @@ func (r *Runner) spool(j *jobs.Job, a answer) error {
 	head = append(bytes.TrimSuffix(head, []byte("}\n")), bodyName[kind]...)
 	line, err := r.files.Spool(func(w io.Writer) error {
 		b := bufio.NewWriterSize(w, heldInMemory)
-		_, _ = b.Write(head) // an error comes again with Flush
+		_, _ = b.Write(head) // Flush returns an error again
 		if err := kind.Copy(b, j.Out.Reader()); err != nil {
 			return err
 		}
@@ -135,7 +134,7 @@ func (r *Runner) spool(j *jobs.Job, a answer) error {
 
 var bodyName = map[jsonl.Kind]string{jsonl.JSON: `,"body":`, jsonl.Text: `,"body":`, jsonl.Binary: `,"body64":`}
 
-// answer is what --out jsonl writes of an item: a body or an error.
+// answer is what --out jsonl writes for an item: a body or an error.
 type answer struct {
 	N      int             `json:"n"`
 	Item   json.RawMessage `json:"item,omitempty"`
@@ -148,8 +147,8 @@ type answer struct {
 	Err    string          `json:"error,omitempty"`
 }
 
-// hold takes a body: JSON as it is, text as a string, and other bytes, which JSON does
-// not have, as base64 by another name.
+// hold takes a body: JSON unchanged, text as a string, and other bytes, which JSON does not have, as base64 under
+// another name.
 func (a *answer) hold(body []byte) {
 	switch {
 	case !utf8.Valid(body):
@@ -164,13 +163,13 @@ func (a *answer) hold(body []byte) {
 func jsonLine(a answer) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // it is no HTML, and six times as long
+	e.SetEscapeHTML(false) // it is not HTML, and would be six times as long
 	err := e.Encode(a)
 	return b.Bytes(), err
 }
 
-// again tells what is worth a retry: what may be different the next time, if the
-// request does no harm twice.
+// again says which failures are worth a retry: those that may differ the next time, if the request may safely be
+// repeated.
 func (r *Runner) again(seen policies.Seen) bool {
 	if errors.Is(seen.Err, circuitbreaker.ErrOpen) {
 		return false
@@ -181,7 +180,7 @@ func (r *Runner) again(seen policies.Seen) bool {
 	switch seen.Status {
 	case 408, 425, 500, 502, 503, 504, 529:
 		return true
-	case 0: // but for what is the item's own, and ours
+	case 0: // except the item's own failures, and ours
 		var bad *url.Error
 		var full *process.OutputError
 		return !errors.Is(seen.Err, errLarge) && !errors.As(seen.Err, &bad) && !errors.As(seen.Err, &full) &&

@@ -17,8 +17,8 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 )
 
-// The files that providers of models take for their batch interfaces: a request in each line,
-// and a result in each line. Here the requests are made one by one of the ordinary interface.
+// Providers of models take files for their batch interfaces: a request in each line, and a result in each line.
+// Here the requests go one by one to the ordinary interface.
 // The two forms are those of OpenAI (platform.openai.com/docs/guides/batch) and of Anthropic
 // (docs.anthropic.com/en/docs/build-with-claude/batch-processing).
 
@@ -46,7 +46,7 @@ func parseBatchLine(it items.Item) (b batchLine, err error) {
 	return b, err
 }
 
-// orNil returns nil for a null, which is as good as nothing.
+// orNil returns nil for a null, which counts as absent.
 func orNil(raw json.RawMessage) json.RawMessage {
 	if string(raw) == "null" {
 		return nil
@@ -67,8 +67,8 @@ func originOf(text string) (*url.URL, error) {
 // messages is where the requests of Anthropic's form go.
 const messages = "/v1/messages"
 
-// ofBatch returns the request of a line. It goes to no other host than the one that was
-// given, whatever the line says: the headers have credentials.
+// ofBatch returns the request of a line. It goes only to the given host, whatever the line says: the headers have
+// credentials.
 func (s *Spec) ofBatch(b batchLine) (l line, err error) {
 	if b.Params != nil {
 		b.Method, b.URL, b.Body = http.MethodPost, messages, b.Params
@@ -100,7 +100,7 @@ func pathOf(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("%w: %q: the url of a line is a path, as /v1/chat/completions", template.ErrTemplate, text)
 	}
 	for segment := range strings.SplitSeq(path.Path, "/") {
-		if segment == "." || segment == ".." { // out of the path that was given, perhaps
+		if segment == "." || segment == ".." { // it may lead out of the given path
 			return nil, fmt.Errorf("%w: %q has a path with %q in it, which leads elsewhere", template.ErrTemplate, text, segment)
 		}
 	}
@@ -111,7 +111,7 @@ func pathOf(text string) (*url.URL, error) {
 type batchAnswer struct {
 	n      int
 	status int    // 0 if there was none
-	id     string // that the service gave the request
+	id     string // given by the service
 	body   []byte
 	err    error // why there is no result; nil if there is
 }
@@ -132,7 +132,7 @@ func (b batchLine) line(a batchAnswer) ([]byte, error) {
 	var body json.RawMessage
 	if json.Valid(a.body) {
 		body = a.body
-	} else if a.body != nil { // no JSON: as it is
+	} else if a.body != nil { // not JSON: unchanged
 		body = items.Of(0, strings.ToValidUTF8(string(a.body), "\uFFFD")).JSON()
 	}
 	var result any

@@ -10,7 +10,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 )
 
-// Connection says how servers are connected to.
+// Connection says how to connect to servers.
 type Connection struct {
 	Max      int    // connections to a host; 0 is no bound
 	HTTP1    bool   // HTTP/2 is not offered
@@ -18,11 +18,10 @@ type Connection struct {
 	Insecure bool   // certificates are not verified
 }
 
-// secure sets how connections of a transport are made: by which protocols, and which
-// certificates are trusted.
+// secure sets how a transport connects: the protocols, and the trusted certificates.
 func (c Connection) secure(t *http.Transport) error {
 	config := t.TLSClientConfig
-	if config == nil || c.HTTP1 { // what the transport has may offer HTTP/2 already
+	if config == nil || c.HTTP1 { // the transport's own may already offer HTTP/2
 		config = new(tls.Config)
 	}
 	if c.HTTP1 {

@@ -12,7 +12,7 @@ import (
 // cookie is one of --cookie, as it is sent.
 type cookie struct{ name, text string }
 
-// parseCookies reads name=value; name=value. The error does not tell of the values.
+// parseCookies reads name=value; name=value. The error does not contain the values.
 func parseCookies(text string) (list []cookie, err error) {
 	if text == "" {
 		return nil, nil
@@ -28,8 +28,7 @@ func parseCookies(text string) (list []cookie, err error) {
 	return list, nil
 }
 
-// setCookies sets the cookies that were given, but for those that the server has set
-// since, which the client adds.
+// setCookies sets the given cookies, except those that the server has set since, which the client adds.
 func (r *Runner) setCookies(req *http.Request) {
 	kept := map[string]bool{}
 	if r.client.Jar != nil {
@@ -48,9 +47,9 @@ func (r *Runner) setCookies(req *http.Request) {
 	}
 }
 
-// jar keeps the cookies of a run. A cookie goes back to the host that has set it and to
-// no other one, whatever domain it names: which domains belong together is in a long list
-// (publicsuffix.org), without which one customer of a provider could set another's.
+// jar keeps the cookies of a run. A cookie goes back only to the host that has set it, whatever domain it names. A
+// long list (publicsuffix.org) says which domains belong together; without it, one customer of a provider could
+// set another's cookies.
 type jar struct{ *cookiejar.Jar }
 
 func newJar() (jar, error) {

@@ -11,8 +11,7 @@ import (
 	"github.com/amorsize/amorsize/transport"
 )
 
-// key returns what a job has a rate and a breaker for: "" if that can't be told, which its
-// request will say.
+// key returns the key of a job's rate and breaker: "" if it can't be determined, which its request will report.
 func (s *Spec) key(j *jobs.Job) string {
 	it := j.First()
 	if s.keyOf != nil {
@@ -36,8 +35,7 @@ func (s *Spec) estimate(j *jobs.Job) float64 {
 	return s.cfg.Meter.Estimate(described(it), len(it.Text))
 }
 
-// described returns the JSON in which an item says what its call may cost: of a batch file
-// that of the request's body.
+// described returns the JSON in which an item says what its call may cost: for a batch file, the request's body.
 func described(it items.Item) []byte {
 	var line struct{ Body, Params json.RawMessage }
 	if json.Unmarshal([]byte(it.Text), &line) == nil {
@@ -54,7 +52,7 @@ func described(it items.Item) []byte {
 	return it.JSON()
 }
 
-// Usage returns what calls have cost so far, nil if nobody asked.
+// Usage returns what calls have cost so far, nil if that was not asked for.
 func (r *Runner) Usage() *usage.Total {
 	if r.cfg.Meter == nil {
 		return nil
@@ -62,7 +60,7 @@ func (r *Runner) Usage() *usage.Total {
 	return r.cfg.Meter.Total()
 }
 
-// mostMetered is how large a body may be that says what a call cost.
+// mostMetered is the maximum size of a body that is read for a call's cost.
 const mostMetered = 16 << 20
 
 // meter reads what the call has cost.

@@ -13,7 +13,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 )
 
-// methods are what RFC 9110, 9.1, calls a token: any service may have its own.
+// methods are tokens of RFC 9110, 9.1: any service may have its own methods.
 var methods = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
 // parseMethod reads --method. One that is the same for all items is checked at once.
@@ -48,7 +48,7 @@ func (s *Spec) methodOf(it items.Item) (string, error) {
 	return strings.ToUpper(text), nil
 }
 
-// unsentError is why the request of an item can't even be made: it is as bad the next time.
+// unsentError is why the request of an item can't be made: a retry would fail again.
 type unsentError struct{ error }
 
 // Permanent tells retriers so.
@@ -59,13 +59,13 @@ func (e unsentError) Unwrap() error { return e.error }
 
 var idempotent = map[string]bool{"GET": true, "HEAD": true, "OPTIONS": true, "TRACE": true, "PUT": true, "DELETE": true}
 
-// seen completes what a failure is judged by with whether the request does no harm twice.
+// seen adds to a failure whether the request may safely be repeated.
 func (s *Spec) seen(j *jobs.Job, seen *policies.Seen) {
 	l, err := s.lineOf(j.First())
 	seen.Harmless = s.idKey != nil || s.cfg.RetryUnsafe || err == nil && idempotent[l.method] ||
 		s.origin != nil && nothingDone[seen.Status]
 }
 
-// nothingDone are the statuses by which a model says that it has done nothing for the request,
-// for which nothing is to be paid. Of 502 and 504, which a gateway answers, nobody knows.
+// nothingDone are the statuses by which a model says that it did nothing for the request, so nothing is to be
+// paid. For 502 and 504, which a gateway answers, that is not known.
 var nothingDone = map[int]bool{408: true, 425: true, 429: true, 500: true, 503: true, 529: true}

@@ -9,7 +9,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/template"
 )
 
-// parse reads what is sent and what is a success.
+// parse reads what is sent and which statuses are a success.
 func (s *Spec) parse(scope template.Scope) (err error) {
 	if err := s.parseBody(scope); err != nil {
 		return err
@@ -61,7 +61,7 @@ func (s *Spec) parseBody(scope template.Scope) error {
 	return nil
 }
 
-// parseHeaders reads what headers are sent, credentials among them.
+// parseHeaders reads the headers to send, credentials among them.
 func (s *Spec) parseHeaders(scope template.Scope) (err error) {
 	for _, line := range s.cfg.Headers {
 		name, value, ok := strings.Cut(line, ":")
@@ -86,7 +86,7 @@ func (s *Spec) parseHeaders(scope template.Scope) (err error) {
 	return err
 }
 
-// parseForm checks what results are made of, and what goes with that.
+// parseForm checks the form of results, and related settings.
 func (s *Spec) parseForm() error {
 	if s.origin == nil {
 		if f := s.cfg.Form; f != Body && f != Status && f != JSONL {

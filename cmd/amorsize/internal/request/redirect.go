@@ -7,11 +7,11 @@ import (
 	"github.com/amorsize/amorsize/transport"
 )
 
-// mostRedirects are followed, as many as net/http follows.
+// mostRedirects is how many redirects are followed, as in net/http.
 const mostRedirects = 10
 
-// redirect decides on a redirect, and takes away what the server at another origin
-// (scheme, host and port) must not get.
+// redirect decides on a redirect, and removes what the server at another origin (scheme, host and port) must not
+// get.
 func redirect(req *http.Request, via []*http.Request) error {
 	if len(via) >= mostRedirects {
 		return http.ErrUseLastResponse

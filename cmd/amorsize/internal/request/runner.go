@@ -17,10 +17,10 @@ import (
 	"github.com/amorsize/amorsize/transport"
 )
 
-// Surroundings are what a Runner is given by the run that it is a part of.
+// Surroundings are what a Runner gets from its run.
 type Surroundings struct {
 	Limiter *ratelimit.Limiter     // of requests; nil is no limit
-	Tokens  *ratelimit.Limiter     // told what services say of theirs; nil is nobody
+	Tokens  *ratelimit.Limiter     // receives what services say of their tokens; nil is none
 	Breaker *circuitbreaker.Policy // of each host; nil is none
 	Timeout func() time.Duration   // of an attempt that begins now; 0 is none
 }
@@ -32,7 +32,7 @@ type Runner struct {
 	client *http.Client
 	base   *http.Transport
 	files  process.Files
-	alive  context.Context // ends when requests under way are to end, too
+	alive  context.Context // ends when requests in flight are to end, too
 	kill   context.CancelFunc
 }
 
@@ -83,18 +83,18 @@ func caps(limit, slots int) jobs.Caps {
 	return jobs.Caps{Files: 2 * slots, Fixed: max(1, (limit-24)/2)}
 }
 
-// Kill ends the requests under way, and those that are still to be made.
+// Kill ends the requests in flight, and those that are still to be made.
 func (r *Runner) Kill() { r.kill() }
 
-// Close releases what is held, when no attempt is under way.
+// Close releases what is held, when no attempt is in flight.
 func (r *Runner) Close() {
 	r.kill()
 	r.base.CloseIdleConnections()
 	r.files.Close()
 }
 
-// Attempt makes a job's request. That nothing more is to be started ends its waits
-// for the rate and the breaker, not a request that has been sent.
+// Attempt makes a job's request. When nothing more is to be started, its waits for the rate and the breaker end,
+// but a request that has been sent continues.
 func (r *Runner) Attempt(ctx context.Context, j *jobs.Job, _ int) error {
 	j.Status, j.Wall = 0, 0
 	sent := r.sending()
@@ -105,8 +105,8 @@ func (r *Runner) Attempt(ctx context.Context, j *jobs.Job, _ int) error {
 	return err
 }
 
-// tellFailure makes the line of an item that failed, in the forms that have one for every
-// item; a further attempt replaces it.
+// tellFailure makes the line of a failed item, in the forms that have a line for every item; another attempt
+// replaces it.
 func (r *Runner) tellFailure(j *jobs.Job, sent *sending, err error) {
 	var text []byte
 	switch it := j.First(); r.cfg.Form {
@@ -115,7 +115,7 @@ func (r *Runner) tellFailure(j *jobs.Job, sent *sending, err error) {
 		a.Item, a.Item64 = it.Told()
 		text, _ = jsonLine(a)
 	case Batch:
-		b, _ := parseBatchLine(it) // what there is of it
+		b, _ := parseBatchLine(it) // as far as it can be parsed
 		text, _ = b.line(batchAnswer{n: it.N, status: j.Status, id: sent.id, body: sent.refusal, err: err})
 	default:
 		return
@@ -146,7 +146,7 @@ func (r *Runner) try(ctx context.Context, j *jobs.Job, sent *sending) error {
 			j.Cost = 0
 			return r.refused(j, resp, sent)
 		}
-		if j.Out, err = r.keep(resp); err != nil { // it broke off: a part of it is no result, and no answer
+		if j.Out, err = r.keep(resp); err != nil { // it broke off: a part of it is neither a result nor an answer
 			j.Out.Release()
 			j.Out, j.Status = process.Capture{}, 0
 		}
@@ -157,7 +157,7 @@ func (r *Runner) try(ctx context.Context, j *jobs.Job, sent *sending) error {
 	case err != nil:
 		var wrapped *url.Error
 		if errors.As(err, &wrapped) {
-			err = wrapped.Err // the URL is the item's, and said already
+			err = wrapped.Err // the URL is the item's, and already in the message
 		}
 		return err
 	}
@@ -170,7 +170,7 @@ func (r *Runner) try(ctx context.Context, j *jobs.Job, sent *sending) error {
 // keep reads the body.
 func (r *Runner) keep(resp *http.Response) (process.Capture, error) {
 	if resp.StatusCode == http.StatusSwitchingProtocols {
-		return process.Capture{}, nil // what follows is another protocol: no timeout ends it
+		return process.Capture{}, nil // after it, another protocol follows: no timeout ends it
 	}
 	if r.cfg.MaxBody == 0 {
 		return r.files.Keep(resp.Body)
@@ -182,5 +182,5 @@ func (r *Runner) keep(resp *http.Response) (process.Capture, error) {
 	return kept, err
 }
 
-// errLarge is the error of a body beyond --max-body: as large the next time.
+// errLarge is the error of a body larger than --max-body: a retry would fail again.
 var errLarge = unsentError{fmt.Errorf("%w: the response is larger than --max-body", process.ErrCommand)}

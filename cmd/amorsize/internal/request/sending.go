@@ -10,15 +10,14 @@ import (
 	"github.com/amorsize/amorsize/transport"
 )
 
-// sending is a request with all that it is redirected to. Its time runs while one of them
-// is under way, and not while one waits for the rate, the breaker or a connection.
+// sending is a request with all its redirects. Its time runs while one of them is in flight, and not while one
+// waits for the rate, the breaker or a connection.
 //
-// Its context ends with that of the attempt as long as nothing has been sent, and from
-// then on only when requests under way are to end, too: what a server has done already
-// is worth its answer.
+// Its context ends with that of the attempt until something has been sent. From then on it ends only when requests
+// in flight are to end, too: work that a server has already done should not be lost.
 type sending struct {
 	timeout time.Duration // 0 is none
-	queues  bool          // for one of so many connections
+	queues  bool          // waits for one of a limited number of connections
 
 	cancel context.CancelFunc
 	unlink []func() bool // from the contexts of the attempt and of the runner
@@ -31,8 +30,8 @@ type sending struct {
 	late  bool
 	means transport.Verdict // of the latest response
 
-	id      string // that the service gave the request
-	refusal []byte // the beginning of the body of a status that is no success
+	id      string // given by the service
+	refusal []byte // the beginning of the body of an unsuccessful status
 }
 
 type sendingKey struct{}
@@ -60,8 +59,8 @@ func (s *sending) begin(ctx, alive context.Context) context.Context {
 	return own
 }
 
-// sendOne takes note that something is about to be sent. It reports false if nothing may be: the context of the
-// attempt, which counts until something has been sent, has ended, though the request's own may be about to.
+// sendOne notes that something is about to be sent. It reports false if nothing may be sent: the attempt's
+// context, which counts until something has been sent, has ended, though the request's own may not have yet.
 func (s *sending) sendOne() bool {
 	s.mu.Lock()
 	s.sent = s.sent || s.unlink[0]()
@@ -73,7 +72,7 @@ func (s *sending) sendOne() bool {
 	return may
 }
 
-// runOn has the time run from now on, unless it does.
+// runOn starts the time again, unless it runs.
 func (s *sending) runOn() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +90,7 @@ func (s *sending) runOn() {
 	}
 }
 
-// hold has the time stand still, and returns what has passed of it.
+// hold stops the time, and returns how much has passed.
 func (s *sending) hold() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -129,7 +128,7 @@ func sendingOf(ctx context.Context) (*sending, bool) {
 	return s, ok
 }
 
-// waiter is around the transport's policies: their waits take none of the request's time.
+// waiter is around the transport's policies: their waits do not count as the request's time.
 type waiter struct{ base http.RoundTripper }
 
 // RoundTrip makes a request, the first one or one that a server redirects to.
@@ -140,7 +139,7 @@ func (w waiter) RoundTrip(req *http.Request) (*http.Response, error) {
 	return w.base.RoundTrip(req)
 }
 
-// sender is under the transport's policies: there the request's own time begins.
+// sender is inside the transport's policies: there the request's own time begins.
 type sender struct{ base http.RoundTripper }
 
 // RoundTrip sends a request.
@@ -155,7 +154,7 @@ func (t sender) RoundTrip(req *http.Request) (*http.Response, error) {
 	return t.base.RoundTrip(req)
 }
 
-// judge keeps what the transport makes of a response: when to come back, too.
+// judge keeps the transport's verdict on a response, including when to come back.
 func judge(resp *http.Response) transport.Verdict {
 	usual := transport.Usual(resp)
 	if s, ok := sendingOf(resp.Request.Context()); ok {

@@ -17,16 +17,16 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/usage"
 )
 
-// Config says what is requested. Texts may have placeholders where that is said.
+// Config says what to request. Where noted, texts are templates with placeholders.
 type Config struct {
 	URL            string   // a template
-	Raw            bool     // items are put into it as they are
+	Raw            bool     // items are inserted unchanged
 	Method         string   // a template; "" is GET, with a body POST
 	Headers        []string // templates "Name: value"
 	Body           string   // a template, or @file with one
 	BearerEnv      string   // the environment variable with a token
 	Cookies        string   // "name=value; name=value"
-	KeepCookies    bool     // what servers set is sent back
+	KeepCookies    bool     // cookies that servers set are sent back
 	IdempotencyKey string   // a template
 	UserAgent      string
 	Connection     Connection
@@ -36,10 +36,10 @@ type Config struct {
 	MaxBody     int64  // bytes of a response; 0 is no bound
 	RetryUnsafe bool   // methods that are not idempotent are retried, too
 
-	Key   string       // a template: what items have a rate and a breaker each for; "{host}" is the URL's
+	Key   string       // a template: items of each key have their own rate and breaker; "{host}" is the URL's host
 	Batch bool         // items are requests of a batch file
 	Hedge bool         // a request that takes long is sent a second time
-	Meter *usage.Meter // of what calls cost; nil is none
+	Meter *usage.Meter // reads what calls cost; nil is none
 }
 
 // Form is what a result is made of.
@@ -117,8 +117,8 @@ func (s *Spec) Preview(it items.Item) (string, error) {
 	return method + " " + address, err
 }
 
-// address returns the URL of an item, whose text is a part of a path segment or of a
-// value in the query, unless it is taken as it is.
+// address returns the URL of an item. Its text is a part of a path segment or of a value in the query, unless it
+// is inserted unchanged.
 func (s *Spec) address(it items.Item) (string, error) {
 	inPath, inQuery := url.PathEscape, queryEscape
 	if s.whole {
@@ -139,7 +139,7 @@ func (s *Spec) address(it items.Item) (string, error) {
 	return path + query, err
 }
 
-// queryEscape escapes what ends a value in a query, and what stands for a space there.
+// queryEscape escapes characters that end a value in a query or mean a space there.
 func queryEscape(text string) string {
 	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }
@@ -204,7 +204,7 @@ func (s *Spec) lineOf(it items.Item) (l line, err error) {
 	return l, err
 }
 
-// setHeaders sets the headers that were given: each as often as it was, in place of ours.
+// setHeaders sets the given headers: each as often as given, in place of ours.
 func (s *Spec) setHeaders(req *http.Request, it items.Item) error {
 	given := map[string]bool{}
 	for _, h := range s.headers {

@@ -11,9 +11,9 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// Program returns the program whose journal that is, as it was run last, with more arguments;
-// nil if nothing failed, and that run was not killed. The journal says from here on that what has failed is to run again. The error
-// is one of usage.
+// Program returns the program of the journal, as it was run last, with more arguments; nil if nothing failed and
+// that run was not killed. From here on the journal says that failed items are to run again. The error is one of
+// usage.
 func Program(path string, more []string) (*exec.Cmd, error) {
 	h, left, err := retry(path)
 	if err != nil {
@@ -30,15 +30,14 @@ func Program(path string, more []string) (*exec.Cmd, error) {
 	return c, nil
 }
 
-// retry has what failed in a journal run again. It reports whether something may be left to
-// run.
+// retry makes the failed items of a journal run again. It reports whether items may remain to run.
 func retry(path string) (h journal.Header, left bool, err error) {
 	seen, err := journal.View(path)
 	if err != nil {
 		return h, false, err
 	}
 	found := seen.Found()
-	opts := journal.Options{Run: seen.Run(), Codec: seen.Codec(), MaxFailed: math.MaxInt} // how many are listed the program says
+	opts := journal.Options{Run: seen.Run(), Codec: seen.Codec(), MaxFailed: math.MaxInt} // the program decides how many are listed
 	if err := seen.Close(); err != nil || found.Failed == 0 {
 		return found.Latest, !found.Ended, err
 	}

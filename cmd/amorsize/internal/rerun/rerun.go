@@ -1,5 +1,5 @@
-// Package rerun makes of the log of a run what the same command is run again with: the items
-// that failed, and the flags.
+// Package rerun reads from the log of a run what is needed to run its command again: the failed items and the
+// flags.
 package rerun
 
 import (
@@ -19,8 +19,8 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
 )
 
-// SetFlag sets a flag by its value as a log has it, which is how pflag prints it: a list as a
-// record of CSV in brackets.
+// SetFlag sets a flag to its value in a log, in the form in which pflag prints it: a list is a CSV record in
+// brackets.
 func SetFlag(flags *pflag.FlagSet, name, value string) error {
 	flag := flags.Lookup(name)
 	if flag == nil {
@@ -42,9 +42,9 @@ func SetFlag(flags *pflag.FlagSet, name, value string) error {
 	return nil
 }
 
-// Source returns items as a source, in the format of that which they came from, with the
-// numbers that they had and in their order, which is not that of a log. Columns have these names, if there are any. remove is to be called
-// after the run. The error is one of usage, or of a file.
+// Source returns items as a source, in the format of their original source, with their original numbers and order,
+// which differs from the log's. names are the names of columns, if there are any. Call remove after the run. The
+// error is one of usage, or of a file.
 func Source(failed []joblog.Entry, names []string, from items.Source) (source items.Source, remove func(), err error) {
 	failed = slices.SortedStableFunc(slices.Values(failed), func(a, b joblog.Entry) int { return cmp.Compare(a.N, b.N) })
 	numbers := make([]int, len(failed))
@@ -71,7 +71,7 @@ func Source(failed []joblog.Entry, names []string, from items.Source) (source it
 	return source, func() { _ = os.Remove(file.Name()) }, nil
 }
 
-// rows returns the columns of items that are nothing but columns.
+// rows returns the columns of items that are only columns.
 func rows(failed []joblog.Entry) (list [][]string, err error) {
 	for _, e := range failed {
 		row := e.Values
@@ -90,7 +90,7 @@ func missing(e joblog.Entry) error {
 	return exit.Usagef("the log does not have the text of item %d", e.N)
 }
 
-// write writes items as they came in: records a line each, others behind each a NUL byte.
+// write writes items in their input format: records one per line, other items with a NUL byte after each.
 func write(file *os.File, failed []joblog.Entry, names []string, source items.Source) error {
 	end := "\n"
 	if source.NUL {
@@ -104,7 +104,7 @@ func write(file *os.File, failed []joblog.Entry, names []string, source items.So
 		if comma, size := utf8.DecodeRuneInString(source.Separator); size > 0 {
 			header.Comma = comma
 		}
-		_ = header.Write(names) // an error comes again with Flush
+		_ = header.Write(names) // Flush returns an error again
 		header.Flush()
 	default:
 		_, _ = w.WriteString(strings.Join(names, cmp.Or(source.Separator, "\t")) + end)

@@ -19,22 +19,22 @@ import (
 // Streams are the standard streams of the command.
 type Streams struct{ In, Out, Err *os.File }
 
-// Standard returns those of this process.
+// Standard returns the streams of this process.
 func Standard() Streams { return Streams{os.Stdin, os.Stdout, os.Stderr} }
 
-// Environment is what jobs are run with, whatever they are and whether they are run or
-// measured: the items, the terminal, and what is under way and how it is ended.
+// Environment is what jobs of any kind need, whether they are run or measured: the items, the terminal, and the
+// running processes and how to end them.
 type Environment struct {
 	Input    *items.Input
 	Terminal *ui.Terminal
 	Control  *jobs.Control   // ends the run
-	State    *jobs.State     // how far the run is
-	Groups   *process.Groups // processes under way
+	State    *jobs.State     // the progress of the run
+	Groups   *process.Groups // running processes
 	streams  Streams
 	source   items.Source
 }
 
-// Open opens the items and checks all there is to check of them. The error is one of usage.
+// Open opens the items and checks them completely. The error is one of usage.
 func Open(source items.Source, streams Streams, color ui.Color) (*Environment, error) {
 	input, err := source.Open(streams.In)
 	if err != nil {
@@ -53,13 +53,12 @@ func (e *Environment) Close() {
 	_ = e.Input.Close()
 }
 
-// Scope returns what placeholders may stand for.
+// Scope returns the available placeholders.
 func (e *Environment) Scope() template.Scope {
 	return template.Scope{Columns: e.Input.Columns(), Several: e.Input.Several(), Names: e.Input.Names(), Any: e.Input.Records()}
 }
 
-// Timeout returns how long an attempt may take that begins at the time of the call; 0 is
-// for ever.
+// Timeout returns how long an attempt that begins at the time of the call may take; 0 is forever.
 func (e *Environment) Timeout(t policies.Timeout) func() time.Duration {
 	return func() time.Duration {
 		if t.Times > 0 {
@@ -69,8 +68,7 @@ func (e *Environment) Timeout(t policies.Timeout) func() time.Duration {
 	}
 }
 
-// Lines returns what passes on the lines of a job while it runs. If they can't be written,
-// the run ends.
+// Lines returns a function that passes on the lines of a running job. If they can't be written, the run ends.
 func (e *Environment) Lines(out *output.Output) func(*jobs.Job, int) (func([]byte, bool), error) {
 	return func(j *jobs.Job, slot int) (func([]byte, bool), error) {
 		pass, err := out.Lines(j, slot)
@@ -82,8 +80,8 @@ func (e *Environment) Lines(out *output.Output) func(*jobs.Job, int) (func([]byt
 	}
 }
 
-// outputError returns why the run ends if results can't be written. Where nobody reads them
-// any more, what runs is asked to end.
+// outputError returns why the run ends if results can't be written. If their reader has closed its end, running
+// jobs are asked to end.
 func (e *Environment) outputError(err error) error {
 	if ui.ErrPipe(err) {
 		e.Groups.Raise(process.Asked)
@@ -92,7 +90,7 @@ func (e *Environment) outputError(err error) error {
 	return fmt.Errorf("%w: %w", jobs.ErrOutput, err)
 }
 
-// Preview writes what would be run for each item.
+// Preview writes what would run for each item.
 func (e *Environment) Preview(of func(items.Item) (string, error)) error {
 	for it := range e.Input.All() {
 		line, err := of(it)
@@ -109,8 +107,8 @@ func (e *Environment) Preview(of func(items.Item) (string, error)) error {
 	return nil
 }
 
-// StartGuard starts the process that ends what runs if this one is killed. Where there can
-// be none, it returns nil, which can be closed all the same.
+// StartGuard starts the process that ends running commands if this process is killed. If there can be no guard, it
+// returns nil, on which Close may still be called.
 func (e *Environment) StartGuard() *process.Guard {
 	self, err := os.Executable()
 	if err != nil {

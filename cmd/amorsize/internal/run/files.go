@@ -7,9 +7,8 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/outfile"
 )
 
-// apart refuses files that this command would write to while it, or somebody
-// else, reads or writes them otherwise: the log and the summary must be no input,
-// not what standard output and standard error go to, nor each other.
+// apart refuses files that this command would write to while they are otherwise read or written: the log and the
+// summary must not be an input, nor the files of standard output and standard error, nor the same file.
 func (s *Session) apart() error {
 	log, summary := s.cfg.Log.Path, s.cfg.Summary.File
 	for _, out := range [][2]string{{"--log", log}, {"--summary", summary}} {
@@ -36,7 +35,7 @@ func (s *Session) apart() error {
 	return nil
 }
 
-// reserved returns the files that no result may be written to.
+// reserved returns the files that results must not be written to.
 func (s *Session) reserved() []outfile.Reserved {
 	var list []outfile.Reserved
 	for _, input := range s.env.inputFiles() {

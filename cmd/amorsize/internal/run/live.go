@@ -11,8 +11,8 @@ import (
 	"github.com/amorsize/amorsize/live"
 )
 
-// livePage serves the page of the run, until stop is called. The address is of the loopback
-// unless it names a host.
+// livePage serves the page of the run, until stop is called. The address is on the loopback unless it names a
+// host.
 func (s *Session) livePage() (stop func(), err error) {
 	address := s.cfg.Show.Live
 	if address == "" {
@@ -54,8 +54,8 @@ func (s *Session) livePage() (stop func(), err error) {
 	}, nil
 }
 
-// localOnly serves those who ask for this machine by a name of its own: a page of another site,
-// whose name has been made to lead here (DNS rebinding), is not shown what runs.
+// localOnly serves only requests that use this machine's own names: a page of another site whose name was made to
+// resolve to this machine (DNS rebinding) must not see the run.
 func localOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, _, err := net.SplitHostPort(r.Host)

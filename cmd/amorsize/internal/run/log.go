@@ -19,19 +19,19 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
-// Log says what becomes of the log.
+// Log says how to use the log.
 type Log struct {
 	Path         string // "" keeps none
-	Resume       bool   // items that are over in it are left out
-	ResumeFailed bool   // the same, but for those that failed
-	Overwrite    bool   // what it had is replaced, unless its run has not ended
-	Extend       bool   // what it had stays, and nothing is left out
-	// From is the log of the run whose items are run again, "" if there is none: they keep
-	// the files of their results.
+	Resume       bool   // items that have ended in it are left out
+	ResumeFailed bool   // the same, except failed items
+	Overwrite    bool   // its content is replaced, unless its run has not ended
+	Extend       bool   // its content stays, and nothing is left out
+	// From is the log of the run whose items are run again, "" if there is none: they keep the files of their
+	// results.
 	From string
 }
 
-// past returns the log of the runs that this one goes on with, "" if there are none.
+// past returns the log of the runs that this one continues, "" if there are none.
 func (l Log) past() string {
 	if l.From == "" && (l.Resume || l.ResumeFailed) {
 		return l.Path
@@ -57,7 +57,7 @@ type logger struct {
 	failed atomic.Bool            // a line could not be written
 }
 
-// lost reports whether a line could not be written: what comes then would come twice.
+// lost reports whether a line could not be written: later results would come twice.
 func (l *logger) lost() bool { return l != nil && l.failed.Load() }
 
 func (l *logger) write(line any) error {
@@ -68,10 +68,10 @@ func (l *logger) write(line any) error {
 	return nil
 }
 
-// Planned keeps nothing: the end of the log has the plan.
+// Planned does nothing: the end of the log has the plan.
 func (l *logger) Planned(jobs.Plan) {}
 
-// Tried keeps a failed attempt.
+// Tried records a failed attempt.
 func (l *logger) Tried(j *jobs.Job, err error) error {
 	if err == nil {
 		return nil
@@ -79,7 +79,7 @@ func (l *logger) Tried(j *jobs.Job, err error) error {
 	return l.record("try", j, err)
 }
 
-// Over keeps what became of the job's items.
+// Over records the outcome of the job's items.
 func (l *logger) Over(j *jobs.Job) error { return l.record("item", j, j.Err) }
 
 // record writes a line for each item of a job.
@@ -122,9 +122,8 @@ func (l *logger) end(sum summary.Summary) error {
 	return errors.Join(err, l.log.Close())
 }
 
-// keepNames has the items of the past keep the files of their results. It reads the
-// log before that is opened: a file that is closed is no longer locked by anybody
-// in this process.
+// keepNames lets the items of the past keep the files of their results. It reads the log before the log is opened:
+// closing a file would release all of this process's locks on it.
 func (s *Session) keepNames() error {
 	from := s.cfg.Log.past()
 	if from == "" || s.out.Names() == nil {
@@ -136,7 +135,7 @@ func (s *Session) keepNames() error {
 	return nil
 }
 
-// openLog opens the log, writes that a run begins, and leaves out the items that are over.
+// openLog opens the log, writes that a run begins, and leaves out the items that have ended.
 func (s *Session) openLog() error {
 	if s.cfg.Log.Path == "" {
 		return nil
@@ -165,7 +164,7 @@ func (s *Session) openLog() error {
 	return nil
 }
 
-// leaveOut leaves out the items that are over.
+// leaveOut leaves out the items that have ended.
 func (s *Session) leaveOut(done *joblog.Finished) {
 	s.env.Input.Choose(func(all iter.Seq[items.Item]) iter.Seq[items.Item] {
 		return done.Left(all, func() {
@@ -176,8 +175,8 @@ func (s *Session) leaveOut(done *joblog.Finished) {
 	})
 }
 
-// warnOther tells that a log is continued with another command than it has: what
-// is over in it is left out all the same.
+// warnOther warns that a log is continued with another command: items that have ended in it are left out
+// nevertheless.
 func (s *Session) warnOther(h joblog.Header) {
 	if h.Command == s.cfg.Name && slices.Equal(h.Args, s.cfg.Args) && flagOf(h.Flags, "sh") == flagOf(s.cfg.Flags, "sh") {
 		return

@@ -1,5 +1,5 @@
-// Package run owns the life of a run, whatever its jobs are: its items, the log that it is
-// resumed from, signals, results, progress, and the summary. What is run is a Runner's.
+// Package run owns the life of a run of any kind of jobs: its items, the log that it is resumed from, signals,
+// results, progress, and the summary. A Runner runs the jobs.
 package run
 
 import (
@@ -20,31 +20,31 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/usage"
 )
 
-// Runner runs jobs of one kind. Whoever made it closes it, after the run.
+// Runner runs jobs of one kind. Its creator closes it, after the run.
 type Runner interface {
 	// Attempt runs a job once, as jobs.Attempt says.
 	Attempt(ctx context.Context, j *jobs.Job, slot int) error
 	// Traits returns what the run has to know of the jobs.
 	Traits() jobs.Traits
-	// Close releases what the runner holds, when no attempt is under way.
+	// Close releases what the runner holds, when no attempt is in flight.
 	Close()
 }
 
-// Killer is a Runner with attempts under way that are no process group: Kill ends them, and
-// those that are still to begin.
+// Killer is a Runner whose attempts are not process groups: Kill ends those in flight, and those that are still to
+// begin.
 type Killer interface{ Kill() }
 
-// Settler is a Runner that knows only when all jobs have ended whether their results were
-// right: if not, Settle stops the run.
+// Settler is a Runner that learns only when all jobs have ended whether their results were right: if not, Settle
+// stops the run.
 type Settler interface{ Settle() }
 
-// Metered is a Runner that knows what calls have cost: nil if nobody asked.
+// Metered is a Runner that knows what calls have cost: nil if that was not requested.
 type Metered interface{ Usage() *usage.Total }
 
-// Config says how a session runs its jobs. It has been checked.
+// Config says how a session runs its jobs. It must have been checked.
 type Config struct {
 	Name     string      // of the sub-command
-	Args     []string    // that the log keeps
+	Args     []string    // for the log
 	Flags    [][2]string // that were given, with their values, for the log
 	Version  string      // of this program
 	What     string      // a job is, for a person
@@ -59,16 +59,16 @@ type Config struct {
 	Summary  Summary
 }
 
-// Ends says when a run ends before its items do.
+// Ends says when a run ends before all items have run.
 type Ends struct {
 	Halt     policies.Halt
-	HaltText string // as it was given
-	HaltNow  bool   // then what runs is ended, too
+	HaltText string // as given
+	HaltNow  bool   // then running jobs are ended, too
 	Deadline time.Duration
 	Grace    time.Duration // between the steps of a termination
 }
 
-// Session is one run. It is complete when it has been made, and runs once.
+// Session is one run. It is complete when it is created, and runs once.
 type Session struct {
 	cfg       Config
 	env       *Environment
@@ -78,12 +78,12 @@ type Session struct {
 	display   *display
 	collector *summary.Collector
 	observers []jobs.Observer
-	skipped   int          // items that were over in the log
+	skipped   int          // items that had ended in the log
 	failed    atomic.Int64 // items, for Ends.Halt
 }
 
-// New returns a session: the log is open then, and the items that are over in it are left
-// out. The error is one of usage.
+// New returns a session with an open log; the items that have ended in the log are left out. The error is one of
+// usage.
 func New(cfg Config, env *Environment, out *output.Output, runner Runner) (*Session, error) {
 	s := &Session{
 		cfg: cfg, env: env, out: out, runner: runner,
@@ -124,7 +124,7 @@ func (s *Session) Run() error {
 		return exit.Usagef("--live %s: %v", s.cfg.Show.Live, err)
 	}
 	defer stopPage()
-	s.env.State.Began = time.Now() // before somebody looks at it
+	s.env.State.Began = time.Now() // before it is read
 	stopProgress := s.display.showProgress(s.collector.Tick)
 	result := jobs.Run(jobs.Config{
 		Traits: s.runner.Traits(), Items: s.items(), Total: s.env.Input.Total(), Attempt: s.runner.Attempt,
@@ -141,8 +141,8 @@ func (s *Session) Run() error {
 	return s.finish(result)
 }
 
-// items returns the items that are not over, each with a name for its result, and learns
-// their number when they have all been read.
+// items returns the items that have not ended, each with a name for its result. It learns their number when they
+// have all been read.
 func (s *Session) items() iter.Seq[items.Item] {
 	return func(yield func(items.Item) bool) {
 		n := int64(0)
@@ -163,7 +163,7 @@ func (s *Session) items() iter.Seq[items.Item] {
 	}
 }
 
-// claim keeps a name for the item's result, if results are files.
+// claim reserves a name for the item's result, if results are files.
 func (s *Session) claim(it items.Item) error {
 	if names := s.out.Names(); names != nil {
 		return names.Claim(it)
@@ -171,17 +171,17 @@ func (s *Session) claim(it items.Item) error {
 	return nil
 }
 
-// audience is whoever is told what the session's run does.
+// audience is the observers of the session's run.
 type audience struct{ s *Session }
 
-// Planned tells the observers the plan.
+// Planned passes the plan to the observers.
 func (a audience) Planned(p jobs.Plan) {
 	for _, o := range a.s.observers {
 		o.Planned(p)
 	}
 }
 
-// Tried tells the observers of an attempt.
+// Tried passes an attempt to the observers.
 func (a audience) Tried(j *jobs.Job, err error) error {
 	var failure error
 	for _, o := range a.s.observers {
@@ -190,16 +190,15 @@ func (a audience) Tried(j *jobs.Job, err error) error {
 	return failure
 }
 
-// Over passes on a job that has ended, and tells the observers. Once the log can't be
-// written, it does neither: the log would not tell that it is over, and its result would
-// come twice.
+// Over passes on a job that has ended, and informs the observers. Once the log can't be written, it does neither:
+// the log would not record that the job has ended, and its result would come twice.
 func (a audience) Over(j *jobs.Job) error {
 	defer j.Release()
 	if a.s.log.lost() {
 		return nil
 	}
 	if err := a.s.out.Over(j); err != nil {
-		return a.s.env.outputError(err) // what has no result is not over: it is run again
+		return a.s.env.outputError(err) // an item without a result has not ended: it is run again
 	}
 	var failure error
 	for _, o := range a.s.observers {
@@ -208,7 +207,7 @@ func (a audience) Over(j *jobs.Job) error {
 	return failure
 }
 
-// lost ends the run if so many items have failed that it is to be halted.
+// lost ends the run if enough items have failed to halt it.
 func (s *Session) lost(items int) {
 	failed := int(s.failed.Add(int64(items)))
 	if !s.cfg.Ends.Halt.Reached(failed, max(failed, int(s.env.State.Done.Load()))) {
@@ -221,7 +220,7 @@ func (s *Session) lost(items int) {
 	}
 }
 
-// kill ends what runs and is no process group.
+// kill ends running attempts that are not process groups.
 func (s *Session) kill() {
 	if r, ok := s.runner.(Killer); ok {
 		r.Kill()

@@ -12,17 +12,17 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 )
 
-// escalation ends a run step by step: an interrupt lets what runs end, a second one asks it
-// to, a third one kills it. Being terminated is the same, with the grace between the steps.
+// escalation ends a run step by step: an interrupt lets running jobs end, a second one asks them to, a third one
+// kills them. A termination does the same, with the grace between the steps.
 type escalation struct {
 	env   *Environment
 	grace time.Duration
-	kill  func()            // ends what runs and is no process group
-	say   func(note string) // tells what step it is
+	kill  func()            // ends running attempts that are not process groups
+	say   func(note string) // shows the step
 }
 
-// HandleSignals ends the run by signals, until the function that it returns is called: what
-// runs and is no process group is ended by kill. say is told each step.
+// HandleSignals ends the run by signals, until the returned function is called. kill ends running attempts that
+// are not process groups. say is called at each step.
 func (e *Environment) HandleSignals(grace time.Duration, kill func(), say func(note string)) (stop func()) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, allSignals...)
@@ -67,7 +67,7 @@ func (e *escalation) handle(signals <-chan os.Signal, quit <-chan struct{}) {
 	}
 }
 
-// take takes a step, the first one being 1.
+// take takes a step; the first one is 1.
 func (e *escalation) take(step int) {
 	running := e.env.State.Running.Load()
 	switch step {
@@ -83,7 +83,7 @@ func (e *escalation) take(step int) {
 	}
 }
 
-// list tells what runs.
+// list lists the running jobs.
 func (e *Environment) list() {
 	for _, r := range e.Groups.List() {
 		e.Terminal.Sayf("  slot %d  pid %d  %s  %s", r.Slot, r.Pid, jobs.Short(time.Since(r.Since)), summary.Brief(secrets.Hide(r.Item), 60))

@@ -13,14 +13,14 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
-// Summary says where the summary goes, besides the terminal, the log and the history.
+// Summary says where the summary goes, in addition to the terminal, the log and the history.
 type Summary struct {
 	JSON     bool   // to standard output
 	File     string // "" is none
-	ExitZero bool   // failed items are no failure of the command
+	ExitZero bool   // failed items do not fail the command
 }
 
-// finish tells what came of the run, and returns how the command ends.
+// finish reports the outcome of the run, and returns how the command ends.
 func (s *Session) finish(result jobs.Result) error {
 	sum := s.summarize(result)
 	lost := s.log.end(sum)
@@ -61,7 +61,7 @@ func (s *Session) summarize(result jobs.Result) summary.Summary {
 	return sum
 }
 
-// export writes the summary as JSON where it was asked for.
+// export writes the summary as JSON where requested.
 func (s *Session) export(sum summary.Summary) error {
 	sum.Timeline, sum.Histogram = nil, nil
 	raw, err := json.Marshal(sum)
@@ -80,15 +80,14 @@ func (s *Session) export(sum summary.Summary) error {
 	return nil
 }
 
-// Keep keeps what was measured in the history. A failure to keep it is told and no failure
-// of the command.
+// Keep keeps the measurement in the history. If that fails, it says so, but the command does not fail.
 func (e *Environment) Keep(cmd, what string, data any) {
 	if err := history.Save(cmd, what, data); err != nil {
 		e.Terminal.Say("amorsize: not kept: " + err.Error())
 	}
 }
 
-// again returns how to run again what failed or was left, "" if nothing was.
+// again returns how to run failed or remaining items again, "" if there are none.
 func again(sum summary.Summary) string {
 	switch {
 	case sum.Failed == 0 && sum.Stopped == "":

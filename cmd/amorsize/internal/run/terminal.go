@@ -13,7 +13,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
-// Show says what a person is told.
+// Show says what to show to a person.
 type Show struct {
 	Quiet    bool // no plan, no progress, no summary
 	Verbose  bool // every failed attempt
@@ -27,14 +27,14 @@ type Progress string
 
 // The ways to show progress.
 const (
-	ProgressAuto Progress = "auto" // a line on a terminal, else now and then one of a log
+	ProgressAuto Progress = "auto" // a line on a terminal, else a log line at times
 	ProgressLine Progress = "tty"
 	ProgressLog  Progress = "log"
 	ProgressJSON Progress = "json"
 	ProgressNone Progress = "none"
 )
 
-// display is the observer that tells a person.
+// display is the observer that informs a person.
 type display struct {
 	show  Show
 	what  string // a job is
@@ -45,7 +45,7 @@ type display struct {
 	note  note
 }
 
-// Planned shows the plan, unless something else has been said of the run since.
+// Planned shows the plan, unless something else has been shown of the run since.
 func (d *display) Planned(p jobs.Plan) {
 	if p.Fixed && p.Binding == "files" {
 		d.term.Say("amorsize: " + p.Why())
@@ -80,16 +80,16 @@ func (d *display) Tried(j *jobs.Job, err error) error {
 	return nil
 }
 
-// Over shows nothing: the line of progress counts jobs.
+// Over shows nothing: the progress line counts jobs.
 func (d *display) Over(*jobs.Job) error { return nil }
 
-// say shows a note, also in the line of progress.
+// say shows a note, also in the progress line.
 func (d *display) say(text string) {
 	d.note.set(text)
 	d.term.Say("amorsize: " + text)
 }
 
-// note is what the line of progress says instead of the usual.
+// note replaces the usual progress line.
 type note struct {
 	mu   sync.Mutex
 	text string
@@ -120,7 +120,7 @@ func (d *display) mode() Progress {
 	return ProgressLog
 }
 
-// Progress is shown so often, at first, and later, when a run takes long.
+// Progress is shown at these intervals, at first, and later, when a run takes long.
 const (
 	tick         = 100 * time.Millisecond
 	logInterval  = 10 * time.Second
@@ -128,8 +128,8 @@ const (
 	longRun      = time.Minute
 )
 
-// showProgress keeps a line of progress, or writes one now and then, until stop is called.
-// ticked is called as well, also at the end.
+// showProgress updates a progress line, or writes one at times, until stop is called. ticked is called as well,
+// also at the end.
 func (d *display) showProgress(ticked func(time.Time)) (stop func()) {
 	mode := d.mode()
 	quit, ended := make(chan struct{}), make(chan struct{})
@@ -156,8 +156,7 @@ func (d *display) showProgress(ticked func(time.Time)) (stop func()) {
 	}
 }
 
-// progress shows how far the run is, and returns when, since its beginning, it is logged
-// next.
+// progress shows the progress of the run, and returns when, since its beginning, it is logged next.
 func (d *display) progress(mode Progress, now time.Time, next time.Duration) time.Duration {
 	view := ui.View{State: d.state, Set: d.set, Width: d.term.Width(), Note: d.note.get(), Bar: mode == ProgressLine}
 	elapsed := now.Sub(d.state.Began)

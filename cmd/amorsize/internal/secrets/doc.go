@@ -1,2 +1,2 @@
-// Package secrets leaves out of a text what may be a credential, before it is shown.
+// Package secrets removes possible credentials from a text before it is shown.
 package secrets

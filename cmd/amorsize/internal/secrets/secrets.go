@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// Flag returns the value of a flag without what may be a credential: of headers those
-// that hold no secret, of cookies and of the environment the names. A flag that is given
-// several times has its values as pflag writes a list, in brackets.
+// Flag returns the value of a flag without possible credentials. Of headers it keeps those that hold no secret, of
+// cookies and of the environment the names. A flag that is given several times has its values as pflag writes a
+// list, in brackets.
 func Flag(name, value string) string {
 	if name == "cookie" {
 		return Cookies(value)
@@ -31,7 +31,7 @@ func Flag(name, value string) string {
 	return strings.Join(lines, ", ")
 }
 
-// Setting returns a flag as it is written, --name=value, without what may be a credential.
+// Setting returns a flag as it is written, --name=value, without possible credentials.
 func Setting(flag string) string {
 	name, value, set := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
 	if set && strings.HasPrefix(flag, "--") && (name == "cookie" || name == "header-line" || name == "env") {
@@ -40,9 +40,8 @@ func Setting(flag string) string {
 	return flag
 }
 
-// Args returns the arguments of a command without the value of a header that may be
-// secret, and without what follows -u, with which curl and others take a user and a
-// password.
+// Args returns the arguments of a command without the value of a header that may be secret, and without the
+// argument of -u, with which curl and others take a user and a password.
 func Args(args []string) []string {
 	shown := make([]string, len(args))
 	for i, arg := range args {
@@ -60,7 +59,7 @@ func Args(args []string) []string {
 	return shown
 }
 
-// Cookies returns the names of cookies alone.
+// Cookies returns only the names of cookies.
 func Cookies(text string) string {
 	parts := strings.Split(text, ";")
 	for i, part := range parts {
@@ -70,9 +69,8 @@ func Cookies(text string) string {
 	return strings.Join(parts, ";")
 }
 
-// HarmlessHeader reports whether a header may be shown, and be sent to whomever a server
-// redirects to: it says what is wanted, not who wants it. Which headers are secret can't
-// be told by their names.
+// HarmlessHeader reports whether a header may be shown, and may be sent to the target of a redirect: it says what
+// is wanted, not who wants it. The names of headers don't show which ones are secret.
 func HarmlessHeader(name string) bool {
 	switch http.CanonicalHeaderKey(strings.TrimSpace(name)) {
 	case "Accept", "Accept-Encoding", "Accept-Language", "Cache-Control", "Content-Type", "Range", "User-Agent",

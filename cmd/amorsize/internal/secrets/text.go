@@ -2,11 +2,11 @@ package secrets
 
 import "regexp"
 
-// Hidden stands for what is not shown.
+// Hidden replaces what is not shown.
 const Hidden = "***"
 
-// What may be a credential, wherever it stands in a text: the user and the password of a
-// URL, the value of a header, of a parameter and of a member of JSON that is called like one.
+// Possible credentials anywhere in a text: the user and the password of a URL, and values of headers, parameters
+// and JSON members whose names look like credentials.
 var (
 	inURL    = regexp.MustCompile(`(://)[^/?#\s]+@`)
 	named    = `[\w.-]*(?:key|token|secret|signature|\bsig|passw(?:or)?d|passphrase|credential|authorization|cookie)s?`
@@ -15,9 +15,8 @@ var (
 	inHeader = regexp.MustCompile(`(?i)\b(` + named + `\s*:[ \t]*)[^"'\s][^\n"']*`)
 )
 
-// Hide returns text without what may be a credential: for reports, plans,
-// summaries and the history. The log keeps them, since a run is resumed from it; nobody
-// but its owner can read it.
+// Hide returns text without possible credentials: for reports, plans, summaries and the history. The log keeps
+// them, since a run is resumed from it; only its owner can read it.
 func Hide(text string) string {
 	text = inURL.ReplaceAllString(text, "${1}"+Hidden+"@")
 	text = inQuery.ReplaceAllString(text, "${1}"+Hidden)

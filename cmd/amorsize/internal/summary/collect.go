@@ -19,13 +19,13 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// MostFailures is how many failures a summary tells one by one. The log has all.
+// MostFailures is how many failures a summary lists one by one. The log has all.
 const MostFailures = 20
 
-// mostMoments bounds the timeline: beyond it, every second one is dropped.
+// mostMoments bounds the timeline: beyond it, every second moment is dropped.
 const mostMoments = 400
 
-// Collector is the jobs.Observer that sums a run up. It is safe for concurrent use.
+// Collector is the jobs.Observer that collects the summary of a run. It is safe for concurrent use.
 type Collector struct {
 	state *jobs.State
 	set   *policies.Set
@@ -49,20 +49,20 @@ func NewCollector(state *jobs.State, set *policies.Set) *Collector {
 	}
 }
 
-// Planned takes the plan, which the result of the run has, too.
+// Planned does nothing: the result of the run has the plan, too.
 func (c *Collector) Planned(jobs.Plan) {}
 
 // Tried takes an attempt.
 func (c *Collector) Tried(j *jobs.Job, _ error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_ = c.histogram.RecordValue(max(1, j.Wall.Microseconds())) // a job of more than a day counts for nothing
+	_ = c.histogram.RecordValue(max(1, j.Wall.Microseconds())) // a job of more than a day is not counted
 	c.wall += j.Wall
 	c.attempts++
 	return nil
 }
 
-// Over takes a job that is over.
+// Over takes a job that has ended.
 func (c *Collector) Over(j *jobs.Job) error {
 	if j.Err == nil {
 		return nil
@@ -81,8 +81,8 @@ func (c *Collector) Over(j *jobs.Job) error {
 	return nil
 }
 
-// Message returns what a failed job said: the end of its standard error, or the
-// error itself where that says more than its kind.
+// Message returns the message of a failed job: the end of its standard error, or the error itself where that says
+// more than its kind.
 func Message(j *jobs.Job) string {
 	tail := j.Outcome.Err.Tail(600)
 	for len(tail) > 0 && !utf8.RuneStart(tail[0]) {
@@ -99,7 +99,7 @@ func Message(j *jobs.Job) string {
 	return text
 }
 
-// Tick notes what the run is like, if it is time.
+// Tick records a moment, if it is time.
 func (c *Collector) Tick(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -125,7 +125,7 @@ func (c *Collector) Tick(now time.Time) {
 	}
 }
 
-// thin halves the timeline: neighbours become one.
+// thin halves the timeline: it merges neighbours.
 func (c *Collector) thin() {
 	half := c.timeline[:0]
 	for i := 1; i < len(c.timeline); i += 2 {
@@ -137,7 +137,7 @@ func (c *Collector) thin() {
 	c.spacing *= 2
 }
 
-// Summary sums up.
+// Summary returns the summary.
 func (c *Collector) Summary(cmd string, result jobs.Result, skipped int) Summary {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -192,7 +192,7 @@ func (c *Collector) sortedReasons() []Reason {
 	return list
 }
 
-// bins returns a histogram of some thirty bins, each as much larger than the one before.
+// bins returns a histogram of some thirty bins, each larger than the one before by the same factor.
 func (c *Collector) bins() []Bin {
 	low, high := float64(c.histogram.Min()), float64(c.histogram.Max())
 	if c.histogram.TotalCount() == 0 || low <= 0 {

@@ -1,5 +1,5 @@
-// Package summary says what came of a run: for people, for machines (its JSON
-// Schema is schema/summary.schema.json of the command), and for reports.
+// Package summary describes the outcome of a run: for people, for programs (its JSON Schema is
+// schema/summary.schema.json of the command), and for reports.
 package summary
 
 import (
@@ -18,11 +18,11 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/usage"
 )
 
-// Version is that of the summary. It changes when a field changes its meaning or
-// goes away; new ones may come with any release.
+// Version is the version of the summary. It changes when a field changes its meaning or is removed; any release
+// may add fields.
 const Version = 1
 
-// Summary is what came of a run.
+// Summary is the outcome of a run.
 type Summary struct {
 	V         int       `json:"v"`
 	Cmd       string    `json:"cmd"`
@@ -30,7 +30,7 @@ type Summary struct {
 	Total     int       `json:"total"` // items; -1 if it is not known
 	OK        int       `json:"ok"`
 	Failed    int       `json:"failed"`
-	Skipped   int       `json:"skipped"` // were over in the log that was resumed
+	Skipped   int       `json:"skipped"` // had ended in the log that was resumed
 	Retried   int       `json:"retried"`
 	Throttled int       `json:"throttled"`
 	Wall      float64   `json:"wall_s"`
@@ -40,7 +40,7 @@ type Summary struct {
 	Job       Job       `json:"job"`
 	Rate      *Rate     `json:"rate,omitempty"`
 	Breaker   Breaker   `json:"breaker"`
-	// Usage is what calls have cost in this run, if that was asked for.
+	// Usage is what calls have cost in this run, if that was requested.
 	Usage     *usage.Total `json:"usage,omitempty"`
 	Failures  []Failure    `json:"failures"`
 	Reasons   []Reason     `json:"reasons"`
@@ -48,12 +48,12 @@ type Summary struct {
 	Exit      int          `json:"exit"`
 	Log       string       `json:"log,omitempty"`
 	Host      Host         `json:"host"`
-	Bound     string       `json:"bound,omitempty"` // what kept more jobs from running, in the end
+	Bound     string       `json:"bound,omitempty"` // what bound the number of jobs, in the end
 	Timeline  []Moment     `json:"timeline,omitempty"`
 	Histogram []Bin        `json:"histogram,omitempty"`
 }
 
-// Plan is what the run went on with after its sample.
+// Plan is the plan of the run after its sample.
 type Plan struct {
 	Workers int          `json:"workers"`
 	Batch   int          `json:"batch"`
@@ -63,13 +63,13 @@ type Plan struct {
 	Sampled int          `json:"sampled"` // items
 }
 
-// Peak is the most of what there was at a time.
+// Peak is the maximum at any time.
 type Peak struct {
 	Workers int   `json:"workers"`
 	RSS     int64 `json:"rss_bytes"` // of all jobs that ran, estimated
 }
 
-// Job is how long jobs took, attempts without what policies made them wait.
+// Job is how long jobs took: attempts without their waits in policies.
 type Job struct {
 	P50   float64 `json:"p50_s"`
 	P95   float64 `json:"p95_s"`
@@ -100,20 +100,20 @@ type Failure struct {
 	Err   string `json:"err"`
 }
 
-// Reason is a kind of failure, and how many items failed by it.
+// Reason is a kind of failure, and how many items failed because of it.
 type Reason struct {
 	Why   string `json:"why"`
 	Items int    `json:"items"`
 }
 
-// Host is where it ran.
+// Host is where the run was.
 type Host struct {
 	Cores  int    `json:"cores"`
 	Memory uint64 `json:"mem"`
 	Name   string `json:"name,omitempty"`
 }
 
-// Moment is what the run was like at a time.
+// Moment is the state of the run at a time.
 type Moment struct {
 	At       float64 `json:"at_s"`
 	Limit    int     `json:"limit"`
@@ -159,8 +159,8 @@ func Why(err error, status int) string {
 	return "error"
 }
 
-// Brief is a text in one line of at most so many characters, for a terminal: what a
-// command or a server wrote must not steer it.
+// Brief is a text in one line of at most that many characters, for a terminal: the output of a command or a server
+// must not control it.
 func Brief(text string, most int) string {
 	text = Printable(strings.Join(strings.Fields(text), " "))
 	runes := []rune(text)
@@ -170,9 +170,8 @@ func Brief(text string, most int) string {
 	return string(runes[:most-1]) + "…"
 }
 
-// Printable returns text with everything escaped, as in a Go string, that is not printed
-// as itself: control characters, escape sequences, marks that change the direction of
-// what follows, bytes that are no UTF-8.
+// Printable returns text with all characters escaped, as in a Go string, that are not printable: control
+// characters, escape sequences, marks that change the direction of text, bytes that are not UTF-8.
 func Printable(text string) string {
 	var b strings.Builder
 	for i, r := range text {

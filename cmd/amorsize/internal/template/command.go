@@ -6,8 +6,8 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 )
 
-// Command is a command line with placeholders. It is executed as it is, argument
-// by argument: no shell reads an item.
+// Command is a command line with placeholders. It is executed as written, argument by argument: no shell reads an
+// item.
 type Command struct {
 	args   []Template
 	fields bool // the columns of the items follow
@@ -46,7 +46,7 @@ func (c Command) Expand(batch []items.Item, slot int) ([]string, error) {
 	for i, t := range c.args {
 		of := batch
 		if len(batch) == 0 {
-			of = []items.Item{{}} // of a worker, which is started before its items
+			of = []items.Item{{}} // of a worker, which starts before its items
 		} else if i == 0 || t.Constant() {
 			of = batch[:1]
 		}
@@ -66,8 +66,7 @@ func (c Command) Expand(batch []items.Item, slot int) ([]string, error) {
 	return argv, nil
 }
 
-// Adds returns the arguments that another item adds to a command line; those of
-// which there is no value are left out.
+// Adds returns the arguments that another item adds to a command line; those without a value are left out.
 func (c Command) Adds(it items.Item) []string {
 	var args []string
 	for i, t := range c.args {

@@ -1,5 +1,4 @@
-// Package template puts items into texts: {} and its like, as xargs and GNU
-// parallel write them.
+// Package template inserts items into texts with {} and other placeholders, as xargs and GNU parallel write them.
 package template
 
 import (
@@ -14,19 +13,19 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 )
 
-// ErrTemplate is what every error of a template is.
+// ErrTemplate is wrapped by every error of a template.
 var ErrTemplate = errors.New("template")
 
-// Scope says what placeholders there are besides those of every item.
+// Scope says which placeholders there are, in addition to those of every item.
 type Scope struct {
 	Columns bool     // {1}, {2}, …
 	Several bool     // items are their columns: without a placeholder each is an argument
 	Names   []string // {name}
-	Any     bool     // items are JSON objects: any name may be one of theirs
-	Strict  bool     // braces around a word are meant as a placeholder, always
+	Any     bool     // items are JSON objects: any name may be a member's
+	Strict  bool     // braces around a word always mean a placeholder
 }
 
-// kind is what a placeholder stands for.
+// kind is the meaning of a placeholder.
 type kind int
 
 const (
@@ -55,17 +54,16 @@ type part struct {
 // Template is a text with placeholders.
 type Template struct {
 	parts []part
-	words []string // in braces, and not known
+	words []string // in braces, and unknown
 }
 
 var (
 	word  = regexp.MustCompile(`^[A-Za-z_][\w.-]*$`)
-	words = regexp.MustCompile(`^[\pL_][\pL\pN_.-]*( +[\pL\pN_.-]+)*$`) // as columns are called
+	words = regexp.MustCompile(`^[\pL_][\pL\pN_.-]*( +[\pL\pN_.-]+)*$`) // the form of column names
 )
 
-// Parse reads a text. What stands between {{ and }} is left as it is. Braces around
-// anything that is no placeholder are text, as in awk '{print $1}'; around words
-// they are an error if columns have names and none is that.
+// Parse reads a text. Text between {{ and }} is left unchanged. Braces around anything that is not a placeholder
+// are text, as in awk '{print $1}'. Around words they are an error if columns have names and none has that name.
 func Parse(source string, scope Scope) (Template, error) {
 	var t Template
 	rest := source
@@ -114,7 +112,7 @@ func (t *Template) literal(s string) {
 	t.parts = append(t.parts, part{kind: text, text: s})
 }
 
-// placeholder reads what stands in braces; ok is false if it is text.
+// placeholder reads the text in braces; ok is false if it is not a placeholder.
 func (t *Template) placeholder(inner string, scope Scope) (p part, ok bool, err error) {
 	if k, ok := simple[inner]; ok {
 		return part{kind: k}, true, nil
@@ -158,7 +156,7 @@ func unknownWord(word string) error {
 	return fmt.Errorf("%w: unknown placeholder {%s}: lines have no names; write {} for the line, or read names with --csv --header, --tsv --header or --jsonl", ErrTemplate, word)
 }
 
-// Constant reports whether there is no placeholder of an item in t.
+// Constant reports whether t has no placeholder of an item.
 func (t Template) Constant() bool {
 	for _, p := range t.parts {
 		if p.kind != text && p.kind != slot {
@@ -168,8 +166,7 @@ func (t Template) Constant() bool {
 	return true
 }
 
-// Expand returns the text for an item in a slot. escape, if not nil, is applied
-// to what comes from the item.
+// Expand returns the text for an item in a slot. escape, if not nil, is applied to text from the item.
 func (t Template) Expand(it items.Item, inSlot int, escape func(string) string) (string, error) {
 	var b strings.Builder
 	for _, p := range t.parts {
@@ -217,7 +214,7 @@ func (p part) value(it items.Item, inSlot int) (string, error) {
 	return "", fmt.Errorf("%w: item %d has no %q", ErrTemplate, it.N, p.text)
 }
 
-// extension is that of the last element of a path; ".profile" is a name, not one.
+// extension is the extension of the last element of a path; ".profile" is a name, not one.
 func extension(path string) string {
 	base := path[strings.LastIndexByte(path, '/')+1:]
 	dot := strings.LastIndexByte(base, '.')

@@ -2,5 +2,5 @@ package ui
 
 import "syscall"
 
-// brokenPipe is ERROR_NO_DATA, which a pipe gives whose reader has gone.
+// brokenPipe is ERROR_NO_DATA, the error of a pipe whose reader has gone.
 const brokenPipe = syscall.Errno(232)

@@ -8,8 +8,8 @@ import (
 	"github.com/amorsize/amorsize/progress"
 )
 
-// Plan returns the three lines that tell how a run goes on, and why. what is the
-// command, or what else the items are for; total is -1 if it is not known.
+// Plan returns the three lines that explain how a run continues. what is the command, or what else the items are
+// for; total is -1 if it is not known.
 func (t *Terminal) Plan(what string, total int, p jobs.Plan, rate string) string {
 	items := "items to come"
 	if total >= 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/amorsize/amorsize/progress"
 )
 
-// View is what a line of progress is made of.
+// View is the content of a progress line.
 type View struct {
 	State *jobs.State
 	Set   *policies.Set
@@ -21,7 +21,7 @@ type View struct {
 	Bar   bool
 }
 
-// Line returns the line of progress.
+// Line returns the progress line.
 func (v View) Line(now time.Time) string {
 	if v.Note != "" {
 		return " " + v.Note
@@ -46,7 +46,7 @@ func (v View) Line(now time.Time) string {
 	return l.Text(v.Width, now)
 }
 
-// remaining is told when 5 % of the items and two for every slot are over.
+// remaining is shown when 5 % of the items and two for every slot have ended.
 func (v View) remaining(done, total int, rate float64) time.Duration {
 	if total <= 0 || rate <= 0 || done >= total || 20*done < total || int64(done) < 2*v.State.Slots.Load() {
 		return 0

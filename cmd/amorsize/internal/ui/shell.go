@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// plain are the characters that no shell takes for anything else within a word.
+// plain are the characters that have no special meaning to any shell within a word.
 const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=.,/:@%{}#"
 
-// Shell writes an argument as a shell has to be given it: as it is if that is enough, else
-// in quotes. Control characters are written as bash and other shells read them, $'\n'.
+// Shell writes an argument for a shell: unchanged if possible, else in quotes. Control characters are written as
+// bash and other shells read them, $'\n'.
 func Shell(arg string) string {
 	special := func(r rune) bool { return !strings.ContainsRune(plain, r) }
 	comment := strings.HasPrefix(arg, "#")
@@ -25,7 +25,7 @@ func Shell(arg string) string {
 	return "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
 }
 
-// ShellLine writes a command as a shell has to be given it.
+// ShellLine writes a command for a shell.
 func ShellLine(argv []string) string {
 	parts := make([]string, len(argv))
 	for i, arg := range argv {

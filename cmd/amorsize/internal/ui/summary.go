@@ -13,8 +13,8 @@ import (
 // shownFailures is how many failures are shown one by one.
 const shownFailures = 5
 
-// Summary returns what came of a run, for a person. again is how to run again
-// what failed, empty if there is no way.
+// Summary returns the outcome of a run, for a person. again is how to run the failed items again, empty if there
+// is no way.
 func (t *Terminal) Summary(s summary.Summary, again string) string {
 	var b strings.Builder
 	head := "done"

@@ -1,4 +1,4 @@
-// Package ui is what a person sees: the plan, the progress and the summary.
+// Package ui shows the plan, the progress and the summary to a person.
 package ui
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/amorsize/amorsize/progress"
 )
 
-// Terminal writes results to standard output and everything else to standard
-// error, and keeps a line of progress below both. It is safe for concurrent use.
+// Terminal writes results to standard output and everything else to standard error, and keeps a progress line
+// below both. It is safe for concurrent use.
 type Terminal struct {
 	mu     sync.Mutex
 	out    *os.File
@@ -24,7 +24,7 @@ type Terminal struct {
 	errTTY bool
 	outTTY bool
 	color  bool
-	line   string // of progress, as it stands on the terminal
+	line   string // of progress, as displayed
 	begun  bool   // the results on the terminal end within a line
 }
 
@@ -47,7 +47,7 @@ func NewTerminal(out, err *os.File, color Color) *Terminal {
 	return t
 }
 
-// Interactive reports whether somebody watches the progress.
+// Interactive reports whether progress is shown on a terminal.
 func (t *Terminal) Interactive() bool { return t.errTTY && os.Getenv("TERM") != "dumb" }
 
 // Width returns the columns of the terminal, 80 if there is none.
@@ -75,7 +75,7 @@ func (t *Terminal) Say(text string) {
 // Sayf is Say with a format.
 func (t *Terminal) Sayf(format string, args ...any) { t.Say(fmt.Sprintf(format, args...)) }
 
-// Progress replaces the line of progress; "" takes it away.
+// Progress replaces the progress line; "" removes it.
 func (t *Terminal) Progress(line string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -93,7 +93,7 @@ func (t *Terminal) erase() {
 	}
 }
 
-// draw writes the line of progress, unless results have begun a line of their own.
+// draw writes the progress line, unless results have begun a line of their own.
 func (t *Terminal) draw(line string) {
 	if line == "" || t.begun {
 		return
@@ -102,7 +102,7 @@ func (t *Terminal) draw(line string) {
 	t.line = line
 }
 
-// Result lets write write results to standard output.
+// Result calls write to write results to standard output.
 func (t *Terminal) Result(write func(*os.File) error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -135,7 +135,7 @@ func (t *Terminal) Text(text []byte, stderr bool) error {
 	})
 }
 
-// Aside lets write write what results have beside them to standard error.
+// Aside calls write to write to standard error, beside the results.
 func (t *Terminal) Aside(write func(*os.File) error) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -146,7 +146,7 @@ func (t *Terminal) Aside(write func(*os.File) error) error {
 	return err
 }
 
-// Style is how a text stands out.
+// Style is how a text is highlighted.
 type Style string
 
 // The styles.
@@ -166,7 +166,7 @@ func (t *Terminal) Paint(style Style, text string) string {
 	return "\x1b[" + string(style) + "m" + text + "\x1b[0m"
 }
 
-// ErrPipe reports whether nobody reads the output any more.
+// ErrPipe reports whether the reader of the output has closed its end.
 func ErrPipe(err error) bool { return errors.Is(err, brokenPipe) }
 
 // AsideWriter returns a writer to standard error, above the progress.

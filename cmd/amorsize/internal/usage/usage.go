@@ -1,5 +1,4 @@
-// Package usage reads from the answers of metered services what calls have cost, and adds
-// it up.
+// Package usage reads what calls have cost from the answers of metered services, and adds it up.
 package usage
 
 import (
@@ -14,14 +13,13 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 )
 
-// Tokens is what an answer says of the tokens of a model. Of services of another kind, which
-// name one amount, that is All.
+// Tokens is what an answer says about the tokens of a model. Other services report one amount: that is All.
 type Tokens struct{ In, Out, All float64 }
 
 // Meter reads what calls cost, and estimates it before. It is safe for concurrent use.
 type Meter struct {
-	cost     path    // of the answer; nil is as model APIs say it
-	estimate path    // of the item; nil is by what calls have cost so far
+	cost     path    // in the answer; nil is the usage of model APIs
+	estimate path    // in the item; nil is the mean cost of calls so far
 	fixed    float64 // the estimate, if it is a number
 	price    Price
 
@@ -30,7 +28,7 @@ type Meter struct {
 	tokens Tokens
 }
 
-// Config is a meter as flags say it.
+// Config is a meter in the form of flags.
 type Config struct {
 	Cost     string // a path in the JSON of an answer
 	Estimate string // a number, or a path in the JSON of an item
@@ -95,15 +93,15 @@ func (p path) find(raw []byte) (float64, bool) {
 	return number, err == nil && number >= 0 && !math.IsInf(number, 1)
 }
 
-// firstEstimate is what is added to the size of a request, in tokens, as long as nothing is
-// known; charsPerToken is how long one is, about, in English.
+// firstEstimate is added to the size of a request, in tokens, while nothing is known; charsPerToken is about how
+// long a token is in English.
 const (
 	firstEstimate = 256
 	charsPerToken = 4
 )
 
-// Estimate returns what a call for an item may cost, of which the request has so many bytes:
-// what the item says; else the mean of those so far; else by its size.
+// Estimate returns what a call for an item may cost; size is the number of bytes of its request. It is what the
+// item says; else the mean of the calls so far; else it follows from the size.
 func (m *Meter) Estimate(item []byte, size int) float64 {
 	if m.fixed > 0 {
 		return m.fixed
@@ -119,7 +117,7 @@ func (m *Meter) Estimate(item []byte, size int) float64 {
 	return float64(size)/charsPerToken + answerOf(item)
 }
 
-// answerOf returns how long the answer to an item may be: not longer than it says itself.
+// answerOf returns how long the answer to an item may be, as the item says.
 func answerOf(item []byte) float64 {
 	most := float64(firstEstimate)
 	for _, name := range []string{"max_tokens", "max_completion_tokens"} {
@@ -130,11 +128,11 @@ func answerOf(item []byte) float64 {
 	return most
 }
 
-// names are those of the members that tell tokens, in and out, by various services.
+// names are the members with tokens, in and out, of various services.
 var names = [][2]string{{"input_tokens", "output_tokens"}, {"prompt_tokens", "completion_tokens"}}
 
-// Read takes what an answer says, and adds it up. It returns what the call cost, below 0 if
-// the answer does not say.
+// Read takes the cost from an answer, and adds it up. It returns what the call cost, below 0 if the answer does
+// not say.
 func (m *Meter) Read(answer []byte) (cost float64) {
 	var t Tokens
 	for _, name := range names {
@@ -163,7 +161,7 @@ func (m *Meter) Read(answer []byte) (cost float64) {
 
 // Total is what calls have cost.
 type Total struct {
-	Calls int     `json:"calls"` // that said so
+	Calls int     `json:"calls"` // calls that reported a cost
 	In    float64 `json:"in"`
 	Out   float64 `json:"out"`
 	All   float64 `json:"all"`
@@ -189,10 +187,10 @@ type Price struct {
 	Out float64 `json:"out"`
 }
 
-// CostIn returns what the tokens of requests cost. There is a price.
+// CostIn returns what the tokens of requests cost. There must be a price.
 func (t *Total) CostIn() float64 { return t.In * t.Price.In / million }
 
-// CostOut returns what those of answers cost.
+// CostOut returns what the tokens of answers cost.
 func (t *Total) CostOut() float64 { return t.Out * t.Price.Out / million }
 
 const million = 1e6
@@ -213,14 +211,14 @@ func parsePrice(text string) (p Price, err error) {
 	return p, nil
 }
 
-// Table returns the total as lines for a person: none if no call has told what it cost, or
-// nobody asked, which is a nil Total.
+// Table returns the total as lines for a person: none if no call has reported its cost, or if the Total is nil
+// because it was not requested.
 func (t *Total) Table() string {
 	if t == nil || t.Calls == 0 {
 		return ""
 	}
 	rows := [][]string{{"usage", "tokens"}, {"in", amount(t.In)}, {"out", amount(t.Out)}, {"in all", amount(t.All)}}
-	if t.In == 0 && t.Out == 0 { // one amount, of whatever it is
+	if t.In == 0 && t.Out == 0 { // one amount, of any kind
 		rows = [][]string{{"usage"}, {"in all", amount(t.All)}}
 	}
 	if t.Price != nil {

@@ -3,15 +3,14 @@ package usl
 
 import "math"
 
-// Point is what so many workers achieved.
+// Point is the throughput of a number of workers.
 type Point struct {
 	Workers int
 	Rate    float64 // items per second
 }
 
-// Fit is the law X(N) = λN / (1 + σ(N−1) + κN(N−1)): what one worker achieves, the
-// share of the work that is serial, and what workers cost each other (Gunther,
-// "Guerrilla Capacity Planning", 2007).
+// Fit is the law X(N) = λN / (1 + σ(N−1) + κN(N−1)). λ is the throughput of one worker, σ the serial share of the
+// work, and κ what workers cost each other (Gunther, "Guerrilla Capacity Planning", 2007).
 type Fit struct {
 	Lambda float64 `json:"lambda_per_s"`
 	Sigma  float64 `json:"sigma"`
@@ -34,7 +33,7 @@ func New(points []Point) (f Fit, ok bool) {
 	for _, p := range points {
 		n := float64(p.Workers)
 		a, b, y := n-1, n*(n-1), n*f.Lambda/p.Rate-1
-		// An error of the rate counts the same at every point: y is as much larger.
+		// An error of the rate counts equally at every point: y is larger by that factor.
 		w := 1 / ((y + 1) * (y + 1))
 		aa, ab, bb, ay, by = aa+w*a*a, ab+w*a*b, bb+w*b*b, ay+w*a*y, by+w*b*y
 	}
@@ -51,7 +50,7 @@ func New(points []Point) (f Fit, ok bool) {
 	return f, true
 }
 
-// At returns the rate of so many workers.
+// At returns the rate of that number of workers.
 func (f Fit) At(workers int) float64 {
 	n := float64(workers)
 	return f.Lambda * n / (1 + f.Sigma*(n-1) + f.Kappa*n*(n-1))
