@@ -177,7 +177,7 @@ func (f *commandFlags) config(of *runFlags, argv []string) command.Config {
 func (f *commandFlags) check(of *runFlags, argv []string) error {
 	switch {
 	case len(argv) == 0 && f.script == "":
-		return exit.Usagef("no command: write it behind --, as in amorsize run -- gzip {}")
+		return exit.Usagef("no command: write it behind --, as in amorsize run -- gzip {}, and before a list of items: amorsize run gzip {} ::: a b")
 	case numberOfArguments(argv, of.output.dryRun):
 		return exit.Usagef("-n is --dry-run: write --batch %s for so many items of a job", argv[0])
 	case len(argv) > 0 && f.script != "":

@@ -190,7 +190,7 @@ func TestSizes(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
-	for _, text := range []string{"0", "-1", "x", "32769", "max:", "8max:", "%", "1.5"} {
+	for _, text := range []string{"0", "-1", "+1", "+0", "x", "32769", "max:", "8max:", "%", "1.5"} {
 		_, err := ParseSize(text)
 		require.ErrorIs(t, err, ErrSize, text)
 	}

@@ -25,6 +25,9 @@ func ParseSize(text string) (Size, error) {
 	if text == "" || text == "auto" {
 		return Size{}, nil
 	}
+	if strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-") {
+		return Size{}, fmt.Errorf("%w: --jobs %q: jobs are not counted from the cores: 100%% is a job for each, or leave --jobs out", ErrSize, text)
+	}
 	number, bounded := strings.CutPrefix(text, "max:")
 	number, share := strings.CutSuffix(number, "%")
 	n, err := strconv.Atoi(number)

@@ -8,6 +8,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
+	"github.com/amorsize/amorsize/sampling"
 )
 
 // Text is the profile for a person.
@@ -64,7 +65,7 @@ func (p *Profile) advice() string {
 	fmt.Fprintf(&b, "\n  recommend: %s (%s)", ui.Plural(p.Workers, "worker"), p.Binding)
 	for _, c := range p.Predicted {
 		if c.Workers == p.Workers && c.Workers > 1 {
-			fmt.Fprintf(&b, " -> about %.1f× as fast as one", c.Speedup)
+			b.WriteString(speedup(m.Class(), c.Speedup))
 		}
 	}
 	b.WriteString("\n")
@@ -85,6 +86,14 @@ func (p *Profile) advice() string {
 	}
 	fmt.Fprintf(&b, "  in code:   results, err := %s)\n", call)
 	return b.String()
+}
+
+// speedup says how much faster that many workers are. A sample by one caller tells nothing of what a service takes.
+func speedup(class sampling.Workload, times float64) string {
+	if class == sampling.CPUBound {
+		return fmt.Sprintf(" -> about %.1f× as fast as one", times)
+	}
+	return fmt.Sprintf(" -> at best %.1f× as fast as one,\n             if what the calls wait for has room for all of them, which a run finds out", times)
 }
 
 // functionCode is the function as an argument of ExecuteContext: with the wrapper that its shape needs.

@@ -18,6 +18,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
+	"github.com/amorsize/amorsize/sampling"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -191,7 +192,7 @@ func TestText(t *testing.T) {
 	text := p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever))
 	for _, want := range []string{
 		"curl {}\n  item 100 ms ± 10 %  CPU 5.00 ms  waiting 95 %  memory 2.00 MB  (10 sampled)\n", "  class: I/O-bound\n",
-		"2 of them failed, first: item 1: exit 3", "\n\n  workers   expected   speedup\n", "\n>", "× as fast as one\n  run: ", "recommend: " + ui.Plural(p.Workers, "worker"),
+		"2 of them failed, first: item 1: exit 3", "\n\n  workers   expected   speedup\n", "\n>", " -> at best ", "which a run finds out\n  run: ", "recommend: " + ui.Plural(p.Workers, "worker"),
 		"run:       amorsize run --batch auto -- curl {}   (finds it by itself; -j " + strconv.Itoa(p.Workers) + " fixes it)",
 	} {
 		require.Contains(t, text, want)
@@ -221,6 +222,14 @@ func TestAdvice(t *testing.T) {
 		p.Predicted = []Predicted{{Workers: 1, Speedup: 1}, {Workers: 2, Speedup: 2}, {Workers: 3, Speedup: 3}}
 		require.Equal(t, c.batch, strings.Contains(p.advice(), "--batch auto"), "%+v", c)
 		require.Equal(t, c.fast, strings.Contains(p.advice(), "× as fast as one"), "%+v", c)
+	}
+}
+
+// A sample by one caller knows nothing of the room of what is called.
+func TestSpeedup(t *testing.T) {
+	require.Equal(t, " -> about 1.9× as fast as one", speedup(sampling.CPUBound, 1.9))
+	for _, class := range []sampling.Workload{sampling.Mixed, sampling.IOBound} {
+		require.Equal(t, " -> at best 400.0× as fast as one,\n             if what the calls wait for has room for all of them, which a run finds out", speedup(class, 400))
 	}
 }
 

@@ -53,6 +53,9 @@ func (d *display) Planned(p jobs.Plan) {
 	if d.show.Quiet || d.note.get() != "" {
 		return
 	}
+	if p.Cost.Jobs == 0 && !p.Fixed && p.Reason == "" {
+		return // nothing was run, so there is nothing to tell
+	}
 	d.term.Say(d.term.Plan(summary.Brief(secrets.Hide(d.what), 100), d.total, p, d.rate()))
 	if d.show.Explain {
 		d.term.Say(d.term.Explain(p))

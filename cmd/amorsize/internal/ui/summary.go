@@ -16,6 +16,9 @@ const shownFailures = 5
 // Summary returns the outcome of a run, for a person. again is how to run the failed items again, empty if there
 // is no way.
 func (t *Terminal) Summary(s summary.Summary, again string) string {
+	if s.Stopped == "" && s.Total <= 0 && s.OK+s.Failed+s.Skipped == 0 {
+		return "done: there were no items: the input was empty"
+	}
 	var b strings.Builder
 	head := "done"
 	if s.Stopped != "" {
