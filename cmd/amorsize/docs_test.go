@@ -131,6 +131,7 @@ func commandLines(t *testing.T) (found []lines) {
 		text, err := os.ReadFile(page)
 		require.NoError(t, err)
 		prose := regexp.MustCompile("(?ms)^```.*?^```").ReplaceAllString(string(text), "")
+		prose = regexp.MustCompile(`([^\n])\n([^\n])`).ReplaceAllString(prose, "$1 $2") // prose is wrapped anywhere
 		found = append(found, lines{typed: inline.FindAllString(prose, -1)})
 		blocks, err := guides.Blocks(page)
 		require.NoError(t, err)
