@@ -11,11 +11,10 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// Crawl is a [Stream] of items that the function finds itself: the links of a page, the
-// entries of a directory, the next page of a list. It begins with seeds; each call of fn may
-// add items by found, which counts if the call succeeds. An item is visited once, however often
-// it is found. Results are yielded as they complete. The stream ends when nothing is left to
-// visit.
+// Crawl is a [Stream] of items that the function finds itself: the links of a page, the entries of a
+// directory, the next page of a list. It begins with seeds; each call of fn may add items by calling found.
+// They count only if the call succeeds. An item is visited once, however often it is found. Results are
+// yielded as they complete. The stream ends when nothing is left to visit.
 //
 //	for r := range amorsize.Crawl(ctx, func(ctx context.Context, url string, found func(...string)) (page, error) {
 //		p, err := fetch(ctx, url)
@@ -25,16 +24,15 @@ import (
 //		…
 //	}
 //
-// Items are told apart by their encoding as JSON, or by [WithKey]; without either the stream
-// ends with an error. Found items wait in memory up to some 100000, and beyond that in a
-// temporary file, if JSON gives them back as they are. Of each visited item 16 bytes are kept
-// in memory, some 40 with what finds them.
+// Items are told apart by their encoding as JSON, or by [WithKey]; without either the stream ends with an
+// error. Up to some 100000 found items wait in memory, and more of them in a temporary file, if they survive
+// a JSON round trip. A visited item keeps 16 bytes in memory, some 40 with its map entry.
 //
-// [WithJournal] makes it resumable: what a visited item had found is kept with its result, as
-// JSON, and taken up without a call. Items that JSON does not give back as they are end the
-// crawl with an error then, and journal.None is refused. All else is as for [Stream]: a failure ends it, unless
-// [WithErrors]([Collect]) says that it is a result like others; leaving the loop ends it.
-// found is safe for concurrent use while fn runs, and does nothing afterwards.
+// [WithJournal] makes it resumable: what a visited item found is kept with its result, as JSON, and used
+// again without a call. With a journal, items that do not survive a JSON round trip end the crawl with an
+// error, and journal.None is refused. Everything else is as for [Stream]: a failure ends the crawl, unless
+// [WithErrors]([Collect]) makes it a result like any other; leaving the loop ends the crawl. found is safe
+// for concurrent use while fn runs, and does nothing afterwards.
 func Crawl[T, R any](ctx context.Context, fn func(ctx context.Context, item T, found func(items ...T)) (R, error), seeds iter.Seq[T], opts ...Option) iter.Seq[Result[T, R]] {
 	cfg, err := configure(append([]Option{WithUnordered()}, opts...))
 	switch {
@@ -56,7 +54,7 @@ func Crawl[T, R any](ctx context.Context, fn func(ctx context.Context, item T, f
 	}
 }
 
-// newCrawl returns one loop's, unless something is wrong already.
+// newCrawl returns the crawl of one loop, or an error if failed is one or the settings don't fit.
 func newCrawl[T, R any](fn func(context.Context, T, func(...T)) (R, error), cfg *settings, failed error) (c *crawl[T, R], err error) {
 	if failed != nil {
 		return nil, failed
@@ -88,17 +86,17 @@ type crawl[T, R any] struct {
 	fn    func(context.Context, T, func(...T)) (R, error)
 	keyOf func(T) (journal.Key, error)
 	kept  *journaled[T, visit[T, R]] // nil without a journal
-	news  chan struct{}              // a token: there is something to visit, or nothing is left
+	news  chan struct{}              // signals that an item may be queued or that none is left
 
 	mu      sync.Mutex
-	finds   map[journal.Key][]T // of items that are visited, and not yielded yet
+	finds   map[journal.Key][]T // by items that were visited, and not yielded yet
 	seen    map[journal.Key]struct{}
 	queue   *spillqueue.Queue[T]
 	pending int // items that were handed out, and not yielded yet
 	broken  error
 }
 
-// visit is what is kept of an item.
+// visit is what is kept for an item.
 type visit[T, R any] struct {
 	value R
 	found []T
@@ -177,7 +175,7 @@ func (c *crawl[T, R]) items(ctx context.Context, seeds iter.Seq[T]) iter.Seq2[T,
 	}
 }
 
-// enter counts an item in that is to be visited, unless it has been seen.
+// enter marks an item as seen and pending, unless it has been seen before.
 func (c *crawl[T, R]) enter(item T) (fresh bool, err error) {
 	key, err := c.keyOf(item)
 	if err != nil {
@@ -193,7 +191,7 @@ func (c *crawl[T, R]) enter(item T) (fresh bool, err error) {
 	return true, nil
 }
 
-// next returns an item that was found, and waits for one while some may still come.
+// next returns an item that was found. It waits for one while pending items may still find some.
 func (c *crawl[T, R]) next(ctx context.Context) (item T, ok bool, err error) {
 	for {
 		c.mu.Lock()
@@ -214,9 +212,9 @@ func (c *crawl[T, R]) next(ctx context.Context) (item T, ok bool, err error) {
 	}
 }
 
-// done counts an item out, and in what it has found: those that have not been seen.
+// done ends a pending item, and enters and queues those it has found that have not been seen.
 func (c *crawl[T, R]) done(item T, failed error) {
-	key, _ := c.keyOf(item) // it had one
+	key, _ := c.keyOf(item) // no error: enter has computed it before
 	c.mu.Lock()
 	found := c.finds[key]
 	delete(c.finds, key)
@@ -235,7 +233,7 @@ func (c *crawl[T, R]) done(item T, failed error) {
 		}
 		broken := c.broken != nil
 		c.mu.Unlock()
-		if broken { // the crawl ends, and nothing of this is visited
+		if broken { // the crawl ends; the rest is not visited
 			break
 		}
 	}
@@ -257,7 +255,7 @@ func (c *crawl[T, R]) Known(i int, item T) (past executor.Outcome[R], known bool
 	return executor.Outcome[R]{Value: of.Value.value, Err: of.Err, Attempts: of.Attempts}, known, err
 }
 
-// Warnings says what was lost of the journal.
+// Warnings says what the journal has lost.
 func (c *crawl[T, R]) Warnings() []string {
 	return c.kept.Warnings()
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// envelope is what a journal has of a visit: the result as the codec makes it, and what was
-// found as JSON.
+// envelope is what a journal keeps for a visit: the result as the codec encodes it, and the
+// found items as JSON.
 type envelope struct {
 	Value  json.RawMessage `json:"value,omitempty"`
 	Binary []byte          `json:"binary,omitempty"` // of a codec other than JSON

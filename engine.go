@@ -7,14 +7,13 @@ import (
 	"github.com/amorsize/amorsize/executor"
 )
 
-// Result is what became of an item of a stream: Index, Item and Value, or Err.
+// Result is the result of one item of a stream: Index, Item and Value, or Err.
 type Result[T, R any] = executor.Result[T, R]
 
-// Stream calls fn once for every item, as they come, and yields the results in
-// the order of the items, or with [WithUnordered] as they complete. Memory is
-// bounded: at most so many items as [WithWindow] says, 4096 by default, have been
-// taken from items while the loop is not done with them; and of those, only a
-// small multiple of the calls in flight wait to be run.
+// Stream calls fn once for every item as it comes. It yields the results in the order of the items, or
+// with [WithUnordered] as they complete. Memory is bounded: at most [WithWindow] items, 4096 by default,
+// have been taken from the input and not yet been finished by the loop. Of those, only a small multiple
+// of the calls in flight wait to be run.
 //
 //	for r := range amorsize.Stream(ctx, fetch, urls) {
 //		if r.Err != nil {
@@ -23,27 +22,24 @@ type Result[T, R any] = executor.Result[T, R]
 //		use(r.Value)
 //	}
 //
-// The first failure ends the stream: what was completed is still yielded, then,
-// last, the failure. With [WithErrors]([Collect]) a failure is a result like any
-// other. If ctx ends, what was taken and not completed is yielded as well, and the
-// last result's Err is a [*CanceledError] with Index -1. So an input that gives nothing twice, a queue or
-// a cursor, loses nothing: an item that was not run has an [*ItemError] with 0
-// attempts, which is [ErrNotRun] and what ended the stream. A loop that is left
-// gets nothing further. If an option is invalid, the only result's Err is a
-// [*ConfigError].
+// The first failure ends the stream: completed results are still yielded, then the failure as the last
+// result. With [WithErrors]([Collect]) a failure is a result like any other. If ctx ends, items that were
+// taken and not completed are yielded as well, and the last result's Err is a [*CanceledError] with Index
+// -1. So an input that gives each item only once (a queue, a cursor) loses nothing: an item that was not
+// run has an [*ItemError] with 0 attempts, which matches [ErrNotRun] and what ended the stream. After a
+// break, the loop gets nothing more. If an option is invalid, the only result's Err is a [*ConfigError].
 //
-// A panic of fn or of items is carried to the loop as a [*PanicError], also one
-// that comes after the loop was left, unless the loop's body itself panicked.
+// A panic of fn or of items panics again in the loop's goroutine as a [*PanicError], even if it comes
+// after the loop was left, unless the loop's body itself panicked.
 //
-// items is iterated in a goroutine of its own. When the loop is over or is left,
-// nothing of fn or items is running any more: leaving it ends the contexts of the
-// calls under way and waits for them, and for items to yield or return. Nothing can
-// interrupt items while it waits, not even the end of ctx: let it watch ctx too.
-// [FromChannel] does.
+// items is iterated in a goroutine of its own. When the loop has ended or was left, neither fn nor items
+// is running any more: leaving the loop cancels the contexts of the calls in flight and waits for them,
+// and for items to yield or return. Nothing can interrupt items while it blocks, not even the end of ctx,
+// so it should watch ctx too, as [FromChannel] does.
 //
-// Cheap items are handed over in chunks, from core to core, at some 50 ns of CPU
-// time an item: a plain loop is faster where an item takes less than that. A result
-// waits for no chunk to fill, and a slow item holds up none of its chunk.
+// Cheap items pass from core to core in chunks, at some 50 ns of CPU time per item: a plain loop is
+// faster if an item takes less than that. No result waits for a chunk to fill, and a slow item does not
+// delay the others of its chunk.
 func Stream[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items iter.Seq[T], opts ...Option) iter.Seq[Result[T, R]] {
 	cfg, err := configure(opts)
 	return stream(cfg, err, func(keeper executor.Keeper[T, R], cfg executor.Config) iter.Seq[Result[T, R]] {
@@ -51,9 +47,9 @@ func Stream[T, R any](ctx context.Context, fn func(context.Context, T) (R, error
 	})
 }
 
-// StreamSeq2 is [Stream] for an input that can fail: the rows of a query, the lines
-// of a file. Its first error ends the stream: what came before it is run and
-// yielded, then, last and with Index -1, the error.
+// StreamSeq2 is [Stream] for an input that can fail: the rows of a query, the lines of a file. Its first
+// error ends the stream: the items before it are run and yielded, then the error as the last result, with
+// Index -1.
 func StreamSeq2[T, R any](ctx context.Context, fn func(context.Context, T) (R, error), items iter.Seq2[T, error], opts ...Option) iter.Seq[Result[T, R]] {
 	cfg, err := configure(opts)
 	return stream(cfg, err, func(keeper executor.Keeper[T, R], cfg executor.Config) iter.Seq[Result[T, R]] {
@@ -65,7 +61,7 @@ func StreamSeq2[T, R any](ctx context.Context, fn func(context.Context, T) (R, e
 // ends when items is closed or ctx ends: give it the context of the stream.
 func FromChannel[T any](ctx context.Context, items <-chan T) iter.Seq[T] {
 	return func(yield func(T) bool) {
-		for ctx.Err() == nil { // of two that are ready, select takes either
+		for ctx.Err() == nil { // select picks at random if both are ready
 			select {
 			case <-ctx.Done():
 			case item, ok := <-items:
@@ -77,8 +73,8 @@ func FromChannel[T any](ctx context.Context, items <-chan T) iter.Seq[T] {
 	}
 }
 
-// stream yields err if there is one, and else the results of a stream, with the keeper of that
-// run of it.
+// stream yields err if there is one, or else the results of a stream. Each loop over it is a run with its
+// own keeper.
 func stream[T, R any](cfg settings, err error, start func(executor.Keeper[T, R], executor.Config) iter.Seq[Result[T, R]]) iter.Seq[Result[T, R]] {
 	return func(yield func(Result[T, R]) bool) {
 		cfg := cfg
@@ -95,7 +91,7 @@ func stream[T, R any](cfg settings, err error, start func(executor.Keeper[T, R],
 	}
 }
 
-// pass yields results, and in the end what is wrong with the journal.
+// pass yields results, and at the end the error of the journal, if there is one.
 func pass[T, R any](results iter.Seq[Result[T, R]], cfg *settings, yield func(Result[T, R]) bool) {
 	var last error
 	more := true
@@ -112,12 +108,10 @@ func pass[T, R any](results iter.Seq[Result[T, R]], cfg *settings, yield func(Re
 	}
 }
 
-// Engine runs one function over many inputs and keeps what it learns from one
-// run to the next: the plan, and of calls that wait how many in flight the
-// service rewards. Runs at the same time share that limit, so that ten requests
-// that each fan out over the same service do not ask ten times too much of it.
-// It is immutable and safe for concurrent use; it holds no goroutine and need not
-// be closed.
+// Engine runs one function over many inputs and keeps what it learns from one run to the next: the plan,
+// and for I/O-bound calls how many in flight give the best throughput. Concurrent runs share that limit,
+// so ten requests that each fan out over the same service do not send it ten times the load. It is
+// immutable and safe for concurrent use; it has no goroutine and need not be closed.
 type Engine[T, R any] struct {
 	fn      func(context.Context, T) (R, error)
 	cfg     settings
@@ -127,9 +121,8 @@ type Engine[T, R any] struct {
 // Stats tells what an [Engine] has seen and learned.
 type Stats = executor.Stats
 
-// New makes an engine. The options hold for all of its runs. Of those that are
-// for one run only, [WithReport] and [WithProgress] are better given to [Engine.Run]:
-// runs at the same time would write the same report.
+// New makes an engine. The options hold for all of its runs. Give those that are for one run only,
+// [WithReport] and [WithProgress], to [Engine.Run] instead: concurrent runs would write the same report.
 func New[T, R any](fn func(context.Context, T) (R, error), opts ...Option) (*Engine[T, R], error) {
 	cfg, err := configure(opts)
 	switch {
@@ -172,8 +165,8 @@ func (e *Engine[T, R]) StreamSeq2(ctx context.Context, items iter.Seq2[T, error]
 	})
 }
 
-// Plan returns the plan that the next run starts with, and whether there is one:
-// not before a run has been long enough to make it.
+// Plan returns the plan that the next run starts with, and whether there is one. There is none until a
+// run has been long enough to make it.
 func (e *Engine[T, R]) Plan() (Plan, bool) { return e.session.Plan() }
 
 // Stats tells what the engine has seen and learned so far.
@@ -191,6 +184,6 @@ func (e *Engine[T, R]) configure(opts []Option) (settings, error) {
 	return cfg, nil
 }
 
-// Watch has observe be asked for an observer of each run of the process that begins from now on,
-// until stop is called: for what shows or exports all runs. See [executor.Watch].
+// Watch calls observe for an observer of each run of the process that begins from now on, until stop is
+// called. It is for code that shows or exports all runs. See [executor.Watch].
 func Watch(observe func(RunInfo) Observer) (stop func()) { return executor.Watch(observe) }

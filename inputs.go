@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Inputs of a [StreamSeq2], or an [Engine]'s. Each yields an error of its own as the last
-// thing, and the stream ends with that: it can't be overlooked.
+// Inputs of a [StreamSeq2], or an [Engine]'s. Each yields its own error last, and the stream
+// ends with it: it can't be overlooked.
 
-// MaxLineBytes is how long a line of [Lines] may be, in bytes.
+// MaxLineBytes is the maximum length of a line of [Lines], in bytes.
 const MaxLineBytes = 64 << 20
 
-// Lines returns the lines of r, without their ends (\n or \r\n). The last one need not have
-// one. Its error is that of r, or that a line is longer than [MaxLineBytes].
+// Lines returns the lines of r, without their ends (\n or \r\n). The last one need not have one.
+// Its error is the error of r, or says that a line is longer than [MaxLineBytes].
 func Lines(r io.Reader) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		in := noting{Reader: r}
@@ -41,7 +41,7 @@ func Lines(r io.Reader) iter.Seq2[string, error] {
 	}
 }
 
-// noting is a reader that notes its error.
+// noting is a reader that remembers its error.
 type noting struct {
 	io.Reader
 	err error
@@ -55,7 +55,7 @@ func (n *noting) Read(p []byte) (int, error) {
 	return read, err
 }
 
-// split returns lines, but not a part of one that an error of the reader has cut off.
+// split returns lines, but not the last one if an error of the reader has cut it off.
 func (n *noting) split(data []byte, atEOF bool) (advance int, token []byte, err error) {
 	advance, token, err = bufio.ScanLines(data, atEOF)
 	if atEOF && n.err != nil && !errors.Is(n.err, io.EOF) && !bytes.HasSuffix(data[:advance], []byte{'\n'}) {
@@ -64,8 +64,8 @@ func (n *noting) split(data []byte, atEOF bool) (advance int, token []byte, err 
 	return advance, token, err
 }
 
-// Channel returns what is received from items until it is closed. If ctx ends first, its cause
-// is the error: what was still to come is missing. See also [FromChannel].
+// Channel returns what is received from items until it is closed. If ctx ends first, its error
+// is a [*CanceledError] with the cause: the remaining items are missing. See also [FromChannel].
 func Channel[T any](ctx context.Context, items <-chan T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		for {
@@ -82,8 +82,8 @@ func Channel[T any](ctx context.Context, items <-chan T) iter.Seq2[T, error] {
 	}
 }
 
-// Map returns what f makes of each item. The first error, of the items or of f, ends it. f is
-// called by the goroutine that takes the items: what takes long is the stream's to do.
+// Map returns f(item) for each item. The first error, of the items or of f, ends it. f is called
+// by the goroutine that takes the items: slow work belongs in the function of the stream.
 func Map[A, B any](items iter.Seq2[A, error], f func(A) (B, error)) iter.Seq2[B, error] {
 	return func(yield func(B, error) bool) {
 		for item, err := range items {
@@ -104,12 +104,12 @@ func Map[A, B any](items iter.Seq2[A, error], f func(A) (B, error)) iter.Seq2[B,
 
 // Batched returns the items in slices of size, at least 1, as they come. A slice is yielded when
 // it is full, when `every` has passed since its first item, or when there are no more items. If
-// every is 0, time does not count. The slices are the receiver's. An error of the items comes
-// after those that came before it. With a journal, [ExecuteBatches] is better: it knows items
-// one by one.
+// every is 0, there is no time limit. The receiver owns the slices. An error of the items is
+// yielded after the items before it. With a journal, [ExecuteBatches] is better: it records
+// items one by one.
 //
-// items is iterated in a goroutine of its own, which has ended when the loop has: that waits
-// for the step of items under way, which nothing can interrupt.
+// items is iterated in a goroutine of its own, which has ended when the loop has. So the end of
+// the loop waits until items yields or returns, which nothing can interrupt.
 func Batched[T any](items iter.Seq2[T, error], size int, every time.Duration) iter.Seq2[[]T, error] {
 	return func(yield func([]T, error) bool) {
 		if size < 1 || every < 0 {
@@ -157,7 +157,7 @@ type batching[T any] struct {
 	left  chan struct{} // the loop is over
 
 	batch []T
-	due   <-chan time.Time // of the batch, nil if there is no time
+	due   <-chan time.Time // of the batch, nil if there is no time limit
 	timer *time.Timer
 }
 
@@ -166,7 +166,7 @@ type taken[T any] struct {
 	err  error
 }
 
-// take passes on the items until the loop is over.
+// take passes on the items until the loop has ended.
 func (b *batching[T]) take(items iter.Seq2[T, error]) {
 	for item, err := range items {
 		select {
@@ -216,7 +216,7 @@ func (b *batching[T]) add(item T) bool {
 	return len(b.batch) == b.size
 }
 
-// pass yields the batch, if there is something in it. It reports false if the loop was left.
+// pass yields the batch, unless it is empty. It reports false if the loop was left.
 func (b *batching[T]) pass(yield func([]T, error) bool) bool {
 	if b.timer != nil {
 		b.timer.Stop()

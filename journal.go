@@ -12,45 +12,44 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// WithJournal keeps what becomes of each item in j, with its result. Run again with the same
-// items, after a crash or with more of them, only those are run that are missing, and the
-// results of all are returned, each once and in order: see package journal for what may run
-// twice. Report.Known says how many were there already; progress is of those that are left.
+// WithJournal records the outcome of each item in j, with its result. If the same items are run again,
+// after a crash or with more of them, only the missing ones are run, and the results of all are returned,
+// each once and in order. Package journal says what may run twice. Report.Known says how many were there
+// already; progress counts only the remaining ones.
 //
-// An item is known by its encoding as JSON, or by [WithKey], wherever it stands. If an item
-// occurs three times and two are recorded, one is run. One that can't be encoded is run each
-// time; items with fields that are not exported need a key.
+// An item is identified by its encoding as JSON, or by [WithKey], not by its position. If an item occurs
+// three times and two are recorded, one is run. An item that can't be encoded is run each time; items with
+// unexported fields need a key.
 //
-// Items that failed are in j as well: [journal.Journal.Failed] lists them. With
-// [WithErrors]([Collect]) later runs return a [*journal.PastError] for them and do not call
-// the function, unless how is [journal.RetryFailed]. Items stopped by fail-fast, a panic or the
-// end of the context run again.
+// Failed items are recorded as well: [journal.Journal.Failed] lists them. With [WithErrors]([Collect])
+// later runs return a [*journal.PastError] for them and do not call the function, unless how is
+// [journal.RetryFailed]. Items stopped by fail-fast, a panic or the end of the context run again.
 //
-// If something can't be recorded, since the disk is full or a result has no encoding, the run
-// ends with a [*journal.Error]: later results would be lost. j is of one function:
-// journal.Options.Run names it. [Optimize] ignores the option. It costs some 2 µs an item.
+// If an outcome can't be recorded, because the disk is full or a result has no encoding, the run ends with
+// a [*journal.Error]: later results would be lost. j belongs to one function: journal.Options.Run names
+// it. [Optimize] ignores the option. It costs some 2 µs per item.
 func WithJournal(j *journal.Journal, how ...journal.Mode) Option {
 	return set(j != nil, "Journal", "nil", "a journal", func(c *settings) {
 		c.journal, c.again = j, slices.Contains(how, journal.RetryFailed)
 	})
 }
 
-// WithoutJournal takes a [WithJournal] back that came before it: for code that is given options, and keeps
+// WithoutJournal cancels an earlier [WithJournal]. It is for code that receives options and records
 // outcomes itself, as package remote does.
 func WithoutJournal() Option {
 	return func(c *settings) error { c.journal = nil; return nil }
 }
 
-// WithKey has items be known by a key in a journal, as a URL, the number of a row, a path:
-// what else an item has may change. T is the type of the run's items; for any other one the
-// run returns a [*ConfigError].
+// WithKey identifies items in a journal by a key, such as a URL, a row number or a path. The rest of an
+// item may then change. T is the type of the run's items; for any other one the run returns a
+// [*ConfigError].
 func WithKey[T any](key func(item T) string) Option {
 	return set(key != nil, "Key", "nil", "a function", func(c *settings) { c.key = key })
 }
 
-// journaling is what is to be kept of a run.
+// journaling is what options set for the journal of a run.
 type journaling struct {
-	journal *journal.Journal // nil if nothing is
+	journal *journal.Journal // nil if there is none
 	again   bool             // items that failed are run again
 	key     any              // a func(T) string, nil for a digest
 }
@@ -74,7 +73,8 @@ func keeper[T, R any](c *settings) (executor.Keeper[T, R], error) {
 	return k, nil
 }
 
-// newJournaled returns what keeps the items of a run, which has a journal that can be used.
+// newJournaled returns what keeps the items of a run in its journal, or an error if the journal can't be
+// used.
 func newJournaled[T, R any](c *settings, keyOf func(T) (journal.Key, error)) (*journaled[T, R], error) {
 	found := c.journal.Found()
 	if found.Runs > 0 && found.Header.Command != journal.Program {
@@ -93,8 +93,8 @@ func newJournaled[T, R any](c *settings, keyOf func(T) (journal.Key, error)) (*j
 // journaled keeps the items of one run in a journal.
 type journaled[T, R any] struct {
 	*journal.Journal
-	again    bool // what failed is run again
-	failFast bool // and what fails ends the run
+	again    bool // failed items are run again
+	failFast bool // a failed item ends the run
 	keyOf    func(T) (journal.Key, error)
 	encode   func(R) ([]byte, error)
 	decode   func([]byte) (R, error)
@@ -103,18 +103,18 @@ type journaled[T, R any] struct {
 
 	mu    sync.Mutex
 	equal map[journal.Key]equal
-	keys  keys // of items that are to be run
+	keys  keys // of items that are still to be run
 }
 
-// equal counts equal items: how many there have been, and before which all have a record.
-// Which of them is run first has the first record that is missing, so that as many are known
-// as there are records, of another list as well.
+// equal counts equal items: how many were seen, and up to which all have a record. The item that is
+// recorded next takes the first missing record, so the number of known items equals the number of records,
+// also when a later run has a different list.
 type equal struct{ seen, recorded int32 }
 
 // Known implements [executor.Keeper].
 func (k *journaled[T, R]) Known(i int, item T) (past executor.Outcome[R], known bool, err error) {
 	key, err := k.keyOf(item)
-	if err != nil { // it is run each time
+	if err != nil { // an item without a key is run each time
 		return past, false, nil
 	}
 	k.mu.Lock()
@@ -145,7 +145,7 @@ func (k *journaled[T, R]) Known(i int, item T) (past executor.Outcome[R], known 
 // Keep implements [executor.Keeper].
 func (k *journaled[T, R]) Keep(i int, item T, now executor.Outcome[R]) error {
 	key, ok := k.take(i)
-	if !ok { // it has none; what it is listed by is its number
+	if !ok { // it has no key: its failure is listed under its number
 		key = journal.KeyOf(fmt.Appendf(nil, "%T %d", item, i))
 	}
 	r := journal.Record{Index: i, Key: key, Attempts: now.Attempts, Took: now.Took}
@@ -164,7 +164,7 @@ func (k *journaled[T, R]) Keep(i int, item T, now executor.Outcome[R]) error {
 	return k.Add(r)
 }
 
-// encoded is encode, whose panic, as of a result's own method, is an error.
+// encoded is encode, but a panic (of a result's own method) becomes an error.
 func (k *journaled[T, R]) encoded(value R) (raw []byte, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -174,7 +174,7 @@ func (k *journaled[T, R]) encoded(value R) (raw []byte, err error) {
 	return k.encode(value)
 }
 
-// Warnings says what was lost of the journal.
+// Warnings says what the journal has lost.
 func (k *journaled[T, R]) Warnings() []string {
 	found := k.Found()
 	list := found.Warnings()
@@ -242,14 +242,16 @@ func typesOf(err error) (types []string) {
 	return types
 }
 
-// synced puts what was recorded onto the disk at the end of a run, which returns err.
+// synced writes the records to disk at the end of a run that returns err, and adds a failure of that to
+// err.
 func (c *settings) synced(err *error) {
 	if unsynced := c.unsynced(*err); unsynced != nil {
 		*err = errors.Join(*err, unsynced)
 	}
 }
 
-// unsynced is synced, and returns what is wrong, unless that is what the run ended with.
+// unsynced writes the records to disk and returns the error, unless the run already ended with an error of
+// the journal.
 func (c *settings) unsynced(err error) error {
 	if c.journal == nil {
 		return nil

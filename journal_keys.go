@@ -12,8 +12,8 @@ import (
 	"github.com/amorsize/amorsize/journal"
 )
 
-// keyFunc returns what tells the key of an item, not regarding equal ones. wanted says that
-// items are told apart without a journal, too.
+// keyFunc returns the function for the key of an item; equal items have equal keys. wanted
+// requests it even without a journal.
 func keyFunc[T any](c *settings, wanted bool) (func(T) (journal.Key, error), error) {
 	key, ok := c.key.(func(T) string)
 	switch t := reflect.TypeFor[T](); {
@@ -27,8 +27,8 @@ func keyFunc[T any](c *settings, wanted bool) (func(T) (journal.Key, error), err
 	return digest[T], nil
 }
 
-// digest returns the key of an item by what it is encoded as. Of a string the bytes count, also
-// where they are no UTF-8.
+// digest returns the key of an item from its encoding. For a string the bytes count, even if
+// they are not valid UTF-8.
 func digest[T any](item T) (journal.Key, error) {
 	if text, ok := any(item).(string); ok && !utf8.ValidString(text) {
 		return journal.KeyOf([]byte("bytes " + text)), nil
@@ -42,7 +42,7 @@ func digest[T any](item T) (journal.Key, error) {
 
 var errNotUTF8 = errors.New("it has bytes that are no UTF-8")
 
-// hides reports whether JSON encodes only a part of what a type has.
+// hides reports whether JSON encodes only some of the fields of a type.
 func hides(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if seen[t] || encodes(t) || encodes(reflect.PointerTo(t)) {
 		return false
@@ -63,13 +63,13 @@ func hides(t reflect.Type, seen map[reflect.Type]bool) bool {
 	return false
 }
 
-// encodes reports whether a type says itself how it is encoded.
+// encodes reports whether a type has its own method for encoding.
 func encodes(t reflect.Type) bool {
 	return t.Implements(reflect.TypeFor[json.Marshaler]()) || t.Implements(reflect.TypeFor[encoding.TextMarshaler]())
 }
 
-// keys are those of items by their number. Most numbers come in their order, and go in about
-// the same: so they are in pages, which are found sooner than each for itself.
+// keys are the keys of items by their number. Numbers are added in order and removed in about
+// the same order, so they are kept in pages: a page is found faster than a single entry.
 type keys map[int]*keyPage
 
 const pageSize = 256

@@ -8,13 +8,13 @@ import (
 	"github.com/amorsize/amorsize/internal/queueing"
 )
 
-// Conditions are what a service is like at a time: how many calls it serves at
-// once, how long they take, what it refuses. The zero value answers at once.
+// Conditions describe a service at one time: how many calls it serves at once, how long
+// they take, what it refuses. The zero value answers at once.
 type Conditions struct {
 	// Slots is how many calls are served at a time, first come, first served;
 	// 0 is no limit.
 	Slots int
-	// Latency is how long a call is served; nil is no time.
+	// Latency is how long serving a call takes; nil is no time.
 	Latency Law
 	// Network is added to every answered call, outside of the slots.
 	Network time.Duration
@@ -29,11 +29,11 @@ type Conditions struct {
 	// least 1.
 	Rate  float64
 	Burst int
-	// RetryAfter has refusals say when to come back.
+	// RetryAfter makes refusals say when to come back.
 	RetryAfter bool
 	// Refusal is how long refusing a call takes.
 	Refusal time.Duration
-	// Outage is how the service is down.
+	// Outage says whether and how the service is down.
 	Outage Outage
 }
 
@@ -65,11 +65,11 @@ const (
 	Unavailable = Reason(queueing.Unavailable) // down: no connection
 )
 
-// RefusedError is what a refused call gets. It carries the methods by which
-// policies and the engine know refusals: StatusCode and RetryAfter.
+// RefusedError is the error of a refused call. It has the methods by which policies and
+// the engine recognize refusals: StatusCode and RetryAfter.
 type RefusedError struct {
 	Reason Reason
-	After  time.Duration // when to come back; 0 if not told
+	After  time.Duration // when to come back; 0 if not given
 }
 
 func (e *RefusedError) Error() string { return e.simulated().Error() }
@@ -93,20 +93,20 @@ func refusal(err error) error {
 	return err
 }
 
-// A Law draws how long a slot is busy with a call.
+// A Law is the distribution of the time that a slot is busy with a call.
 type Law func(*rand.Rand) time.Duration
 
-// Constant takes d for every call.
+// Constant always gives d.
 func Constant(d time.Duration) Law { return Law(queueing.Constant(d)) }
 
-// Exponential draws with the given mean.
+// Exponential is the exponential distribution with the given mean.
 func Exponential(mean time.Duration) Law { return Law(queueing.Exponential(mean)) }
 
-// Lognormal draws with the given mean; sigma is the standard deviation of the
-// logarithm: 0.5 is what many services show.
+// Lognormal is the lognormal distribution with the given mean; sigma is the standard
+// deviation of the logarithm: 0.5 is typical of many services.
 func Lognormal(mean time.Duration, sigma float64) Law { return Law(queueing.Lognormal(mean, sigma)) }
 
-// Mixture draws from second with the given probability, and else from first.
+// Mixture draws from second with the given probability, and otherwise from first.
 func Mixture(first, second Law, probability float64) Law {
 	return Law(queueing.Mixture(queueing.Law(first), queueing.Law(second), probability))
 }

@@ -1,10 +1,10 @@
-// Package amorsizetest simulates the services that batch code calls, so that
-// minutes of rate limits, congestion and outages are tested in milliseconds.
+// Package amorsizetest simulates services that batch code calls, so that minutes of rate
+// limits, congestion and outages can be tested in milliseconds.
 //
-// A [Service] has slots that serve a call each, a line in front of them, a law
-// by which calls take their time, and limits; all of it may change while it is
-// used. It runs in the virtual time of [testing/synctest] and keeps a [Timeline]
-// of every call, to be asked and asserted:
+// A [Service] has slots that each serve one call, a queue in front of them, a
+// distribution of service times, and limits; all of these may change while it is used. It
+// runs in the virtual time of [testing/synctest] and records every call in a [Timeline],
+// for queries and assertions:
 //
 //	func TestNightlyBatch(t *testing.T) {
 //		synctest.Test(t, func(t *testing.T) {

@@ -27,20 +27,20 @@ type change struct {
 	conditions Conditions
 }
 
-// call is a call under way.
+// call is a call in progress.
 type call struct {
 	began time.Duration
 	ended chan error
 }
 
-// New starts a service. What its laws draw follows from the seed.
+// New starts a service. The seed determines the random times.
 func New(c Conditions, seed uint64) *Service {
 	return &Service{
 		start: time.Now(), conditions: c, server: queueing.New(c.simulated(), seed), calls: map[int]*call{},
 	}
 }
 
-// Conditions returns what the service is like at present.
+// Conditions returns the present conditions of the service.
 func (s *Service) Conditions() Conditions {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,9 +56,9 @@ func (s *Service) At(at time.Duration, c Conditions) {
 	s.advance()
 }
 
-// Call calls the service and returns when it answers, or when ctx ends. The
-// error is a [*RefusedError], or that of ctx. A call given up in the line leaves
-// it; one that is being served goes on to occupy its slot.
+// Call calls the service and returns when it answers, or when ctx ends. The error is a
+// [*RefusedError], or that of ctx. A call that is given up in the line leaves it; one
+// that is being served still occupies its slot.
 func (s *Service) Call(ctx context.Context) error {
 	s.mu.Lock()
 	s.advance() // changes that are due
@@ -97,8 +97,8 @@ func (s *Service) Timeline() Timeline {
 
 func (s *Service) now() time.Duration { return time.Since(s.start) }
 
-// advance lets everything happen that is due, and sets the timer for what comes
-// next. mu is held.
+// advance executes everything that is due, and sets the timer for the next event. mu is
+// held.
 func (s *Service) advance() {
 	now := s.now()
 	for len(s.changes) > 0 && s.changes[0].at <= now {

@@ -11,18 +11,18 @@ import (
 type Ended struct {
 	At       time.Duration // since the start of the service
 	Latency  time.Duration
-	InFlight int   // calls that were under way, this one left out
+	InFlight int   // other calls that were in flight
 	Err      error // nil if it was answered
 }
 
-// Timeline is what happened at a service, or a part of that.
+// Timeline has the calls of a service, or a part of them.
 type Timeline struct {
 	From, Until time.Duration
 	Ended       []Ended // in the order of their ends
 	load        []load
 }
 
-// load is how many calls were under way from a time on.
+// load is how many calls were in flight from a time on.
 type load struct {
 	at    time.Duration
 	calls int
@@ -98,7 +98,7 @@ func (t Timeline) Latency(q float64) time.Duration {
 	return took[max(0, min(at, len(took)-1))]
 }
 
-// MostInFlight returns the most calls under way at a time.
+// MostInFlight returns the maximum of calls in flight.
 func (t Timeline) MostInFlight() (most int) {
 	for _, l := range t.load {
 		most = max(most, l.calls)
@@ -106,7 +106,7 @@ func (t Timeline) MostInFlight() (most int) {
 	return most
 }
 
-// MeanInFlight returns how many calls were under way on average over the time.
+// MeanInFlight returns how many calls were in flight on average over time.
 func (t Timeline) MeanInFlight() float64 {
 	area := 0.0
 	for i, l := range t.load {
@@ -128,26 +128,25 @@ type TB interface {
 	Errorf(format string, args ...any)
 }
 
-// AssertGoodput has the test fail if fewer calls per second were answered.
+// AssertGoodput fails the test if fewer calls per second were answered.
 func (t Timeline) AssertGoodput(tb TB, atLeast float64) bool {
 	tb.Helper()
 	return check(tb, t.Goodput() >= atLeast, "goodput is %.4g/s, want at least %.4g/s", t.Goodput(), atLeast)
 }
 
-// AssertLost has the test fail if a larger share of the calls ended with an error.
+// AssertLost fails the test if a larger share of the calls ended with an error.
 func (t Timeline) AssertLost(tb TB, atMost float64) bool {
 	tb.Helper()
 	return check(tb, t.Lost() <= atMost, "%.2f %% of %d calls were lost, want at most %.2f %%", 100*t.Lost(), len(t.Ended), 100*atMost)
 }
 
-// AssertInFlight has the test fail if more calls were under way at any time.
+// AssertInFlight fails the test if more calls were in flight at any time.
 func (t Timeline) AssertInFlight(tb TB, atMost int) bool {
 	tb.Helper()
 	return check(tb, t.MostInFlight() <= atMost, "%d calls were in flight, want at most %d", t.MostInFlight(), atMost)
 }
 
-// AssertLatency has the test fail if the quantile q of the time of answered
-// calls is longer.
+// AssertLatency fails the test if the quantile q of the time of answered calls is longer.
 func (t Timeline) AssertLatency(tb TB, q float64, atMost time.Duration) bool {
 	tb.Helper()
 	return check(tb, t.Latency(q) <= atMost, "the %g quantile of latency is %v, want at most %v", q, t.Latency(q), atMost)
@@ -161,7 +160,8 @@ func check(tb TB, ok bool, format string, args ...any) bool {
 	return ok
 }
 
-// After returns the timeline from the end of the first so many answered calls on.
+// After returns the timeline from the end of the answered call with that number on,
+// counted from 1.
 func (t Timeline) After(calls int) Timeline {
 	if calls == 0 {
 		return t

@@ -13,15 +13,15 @@ import (
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
-// State is that of a breaker.
+// State is the state of a breaker.
 type State int
 
 const (
-	// Closed lets calls pass.
+	// Closed lets all calls pass.
 	Closed State = iota
-	// Open lets none pass.
+	// Open lets no call pass.
 	Open
-	// HalfOpen lets a few pass to find out whether the service is back.
+	// HalfOpen lets a few calls pass to test whether the service is back.
 	HalfOpen
 )
 
@@ -35,10 +35,10 @@ func (s State) String() string {
 	return "half-open"
 }
 
-// Breaker guards the calls of one service. It is safe for concurrent use, meant
-// to be shared by all who call that service, and has no goroutine.
+// Breaker guards the calls of one service. It is safe for concurrent use, meant to be
+// shared by all callers of that service, and has no goroutine.
 type Breaker struct {
-	// What a call through a closed breaker needs: no lock, and no write.
+	// What a call through a closed breaker uses, without a lock and without a write.
 	term     atomic.Pointer[term] // written under mu
 	failures atomic.Int64         // in a row; written under mu
 	usual    usual
@@ -54,15 +54,15 @@ type Breaker struct {
 	successes int           // of probes, while half-open
 	refuted   int           // probes that failed, while half-open
 	probes    []*probe
-	line      fifo.Line[waiter] // of those who wait
+	line      fifo.Line[waiter] // of waiting calls
 	pending   []event           // callbacks to run after unlock
 }
 
-// term is the time from one change of state to the next.
+// term is the period from one change of state to the next.
 type term struct {
 	state    State
 	window   *window // nil unless closed and a rate matters
-	bypassed bool    // closed, and what comes of calls counts for nothing
+	bypassed bool    // closed, and outcomes of calls don't count
 }
 
 // probe is a call that runs while the breaker is half-open.
@@ -70,12 +70,12 @@ type probe struct {
 	ends time.Duration // when it loses its place
 }
 
-// pass is what a call was let through with.
+// pass is the permission of a call that was let through.
 type pass struct {
 	term  *term
 	probe *probe
 	timed bool
-	begun time.Duration // if timed
+	begun time.Duration // if the call is timed
 }
 
 // New returns a closed breaker, or an [*InvalidError].
@@ -99,13 +99,13 @@ func MustNew(p Policy) *Breaker {
 	return b
 }
 
-// Do makes the call if it may pass, and returns what it returned. Else it returns
-// an [*OpenError] and doesn't make the call: at once, or having waited in vain.
+// Do makes the call if it may pass, and returns the call's error. Otherwise it returns an
+// [*OpenError] without making the call: at once, or after an unsuccessful wait.
 func (b *Breaker) Do(ctx context.Context, call func(context.Context) error) (err error) {
 	if err := checkCall(ctx, call); err != nil {
 		return err
 	}
-	ends := ctx.Done() != nil // else there is neither an error nor a deadline to ask for
+	ends := ctx.Done() != nil // otherwise the context has neither an error nor a deadline
 	if ends && ctx.Err() != nil {
 		return contextError(ctx)
 	}
@@ -133,7 +133,7 @@ func (b *Breaker) Do(ctx context.Context, call func(context.Context) error) (err
 	return err
 }
 
-// timed reports whether it matters how long a call takes that has no deadline.
+// timed reports whether calls without a deadline must be timed.
 func (b *Breaker) timed() bool { return b.p.SlowCall > 0 || b.usual.due.Load() }
 
 func limited(ctx context.Context) bool {
@@ -141,8 +141,8 @@ func limited(ctx context.Context) bool {
 	return ok
 }
 
-// succeeded takes note of a success without the lock. It is false if that might
-// change more than counts.
+// succeeded counts a success without the lock. It is false if that might change more than
+// counts.
 func (b *Breaker) succeeded(p *pass) bool {
 	if p.probe != nil || b.failures.Load() != 0 {
 		return false
@@ -163,7 +163,7 @@ func (b *Breaker) succeeded(p *pass) bool {
 	return true
 }
 
-// checkCall costs nothing where there is a context and a call: it is inlined.
+// checkCall costs nothing if there is a context and a call: it is inlined.
 func checkCall(ctx context.Context, call func(context.Context) error) error {
 	if ctx != nil && call != nil {
 		return nil
@@ -178,14 +178,14 @@ func missing(ctx context.Context) error {
 	return bad("call", nil, "a function")
 }
 
-// settle takes note of what came of a call.
+// settle records the outcome of a call.
 func (b *Breaker) settle(ctx context.Context, p pass, err error) {
 	neutral, failed := b.judge(ctx, p, err)
 	now := b.lock()
 	defer b.tellOf(ctx, p.term) // without the lock
 	defer b.unlock(now)
 	if p.probe != nil && !b.leave(p.probe) {
-		return // it has lost its place: nothing waits for it any more
+		return // the probe has lost its place: nothing waits for it any more
 	}
 	if neutral || !b.current(p) {
 		return

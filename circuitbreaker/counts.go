@@ -12,8 +12,8 @@ func (b *Breaker) State() State {
 	return b.term.Load().state
 }
 
-// Peek returns the state and the counts as they are now, without making a change
-// that is due and so without calling anything.
+// Peek returns the present state and counts. It does not make a change that is due, so it
+// calls no callback.
 func (b *Breaker) Peek() (State, Counts) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -27,7 +27,7 @@ func (b *Breaker) Peek() (State, Counts) {
 
 // Counts is what a breaker has counted.
 type Counts struct {
-	Failures  int // in a row, up to the ones that opened the breaker
+	Failures  int // in a row, including those that opened the breaker
 	Successes int // of probes while half-open
 	Probes    int // that run now
 	Waiting   int // calls that wait
@@ -55,28 +55,28 @@ func (b *Breaker) counts(now time.Duration) Counts {
 	return c
 }
 
-// Panics returns how many times a callback of the policy has panicked. That changes
-// nothing of what the breaker does; the first is logged.
+// Panics returns how many times a callback of the policy has panicked. A panic does not
+// affect the breaker; the first is logged.
 func (b *Breaker) Panics() int64 { return b.panics.Count() }
 
-// Usual returns how long calls that succeed usually take, a mean of late, or 0 as long
-// as that isn't known. Only some calls are measured: the first, those whose context has
-// a deadline, and those that come after one that ran out of time.
+// Usual returns how long successful calls usually take: a recent mean, or 0 as long as it
+// isn't known. Only some calls are measured: the first, those whose context has a
+// deadline, and those after one that ran out of time.
 func (b *Breaker) Usual() time.Duration { return time.Duration(b.usual.nanos.Load()) }
 
-// Reset closes the breaker and forgets what was counted. Calls that wait pass. No
-// callback is called.
+// Reset closes the breaker and clears the counts. Waiting calls pass. No callback is
+// called.
 func (b *Breaker) Reset() {
 	now := b.lock()
 	defer b.unlock(now)
 	b.begin(now, Closed)
 	b.forget()
-	b.pending = nil // also of what had changed by itself until now
+	b.pending = nil // including changes that time caused until now
 }
 
-// Isolate opens the breaker until Reset, whatever time passes: for a service that is
-// known to be down, or is to be left alone. Calls are refused with the largest duration
-// as OpenError.RetryAfter, which stands for never, or wait. No callback is called.
+// Isolate opens the breaker until Reset, for any length of time. It is for a service that
+// is known to be down, or must not be called. Calls are refused with the largest duration
+// as OpenError.RetryAfter, which means never, or wait. No callback is called.
 func (b *Breaker) Isolate() {
 	now := b.lock()
 	defer b.unlock(now)
@@ -85,9 +85,9 @@ func (b *Breaker) Isolate() {
 	b.pending = nil
 }
 
-// Bypass has all calls pass until Reset or Isolate, whatever comes of them: for a service
-// that is to be called although it fails. Nothing is counted. Calls that wait pass. No
-// callback is called.
+// Bypass lets all calls pass until Reset or Isolate, whatever their outcomes. It is for a
+// service that must be called although it fails. Nothing is counted. Waiting calls pass.
+// No callback is called.
 func (b *Breaker) Bypass() {
 	now := b.lock()
 	defer b.unlock(now)

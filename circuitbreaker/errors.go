@@ -11,11 +11,11 @@ import (
 
 // Sentinels, for errors.Is.
 var (
-	// ErrOpen is what every [*OpenError] is.
+	// ErrOpen matches every [*OpenError].
 	ErrOpen = errors.New("circuitbreaker: open")
-	// ErrInvalid is what every [*InvalidError] is.
+	// ErrInvalid matches every [*InvalidError].
 	ErrInvalid = invalid.ErrInvalid
-	// ErrTooManyKeys is what every [*TooManyKeysError] is.
+	// ErrTooManyKeys matches every [*TooManyKeysError].
 	ErrTooManyKeys = errors.New("circuitbreaker: too many keys are in use")
 	// ErrNoReturn is the latest error, for Policy.OnOpen, of a call that panicked or
 	// called runtime.Goexit.
@@ -27,13 +27,13 @@ var (
 // InvalidError says which setting or argument is out of range.
 type InvalidError = invalid.Error
 
-// OpenError is returned for a call that was not allowed. It was not made.
+// OpenError is returned for a call that was not allowed. The call was not made.
 type OpenError struct {
 	State    State     // Open or HalfOpen
 	OpenedAt time.Time // when the breaker opened
-	// RetryAfter is when a call may be allowed: when the breaker becomes half-open,
-	// or, if it is and has all the probes that it may have, a tenth of OpenFor. The
-	// largest duration stands for never.
+	// RetryAfter is when a call may be allowed: when the breaker becomes half-open, or,
+	// if it is half-open and all probes are in use, a tenth of OpenFor. The largest
+	// duration means never.
 	RetryAfter time.Duration
 	cause      error
 }
@@ -46,9 +46,9 @@ func (e *OpenError) Error() string {
 	return text
 }
 
-// Unwrap returns [ErrOpen], and in vain of what the call waited: the context's
-// error and its cause, or [context.DeadlineExceeded] if the wait would have
-// exceeded its deadline and was not begun.
+// Unwrap returns [ErrOpen], and why a waiting call gave up: the context's error and its
+// cause, or [context.DeadlineExceeded] if the wait would have exceeded its deadline and
+// was not begun.
 func (e *OpenError) Unwrap() []error {
 	if e.cause == nil {
 		return []error{ErrOpen}
@@ -59,7 +59,7 @@ func (e *OpenError) Unwrap() []error {
 // Refused tells other policies that the call was not made, and when it may be.
 func (e *OpenError) Refused() time.Duration { return e.RetryAfter }
 
-// ByPolicy tells them that it was a policy, and not the function, which refused.
+// ByPolicy tells them that a policy refused, and not the function.
 func (e *OpenError) ByPolicy() {}
 
 // contextError is both the error of an ended context and its cause.
@@ -82,12 +82,12 @@ func (e *TooManyKeysError) Error() string { return fmt.Sprintf("%v: %d", ErrTooM
 // Unwrap returns [ErrTooManyKeys].
 func (e *TooManyKeysError) Unwrap() error { return ErrTooManyKeys }
 
-// Refused tells other policies that the call was not made. When one of the keys may be
-// dropped is not known.
+// Refused tells other policies that the call was not made. It is not known when one of
+// the keys can be dropped.
 func (e *TooManyKeysError) Refused() time.Duration { return unknownWait }
 
-// ByPolicy tells them that it was a policy, and not the function, which refused.
+// ByPolicy tells them that a policy refused, and not the function.
 func (e *TooManyKeysError) ByPolicy() {}
 
-// unknownWait is when to come back if nobody knows.
+// unknownWait is when to come back if the time is not known.
 const unknownWait = 100 * time.Millisecond

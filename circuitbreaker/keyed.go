@@ -13,27 +13,27 @@ import (
 // DefaultMaxKeys is how many keys a [Keyed] holds unless told otherwise.
 const DefaultMaxKeys = 10_000
 
-// forgotten is how long nobody has used a closed breaker that is dropped: what it has
-// counted is of another time.
+// forgotten is how long a closed breaker must be unused to be dropped: its counts are then
+// outdated.
 const forgotten = 10 * time.Minute
 
-// Keyed is a breaker for each key: a host, a tenant, a shard. One is made when its key is
-// first used. It is dropped when it is closed and nobody has used it for ten minutes. If there
-// are too many keys, either of the two is enough, as long as none of its calls is under way. It
+// Keyed is a breaker for each key: a host, a tenant, a shard. A breaker is made when its key is
+// first used. It is dropped when it is closed and has been unused for ten minutes. If there are
+// too many keys, either of the two is enough, as long as none of its calls is in progress. It
 // has no goroutine.
 type Keyed[K comparable] struct {
 	breakers *keyed.Map[K, *keyedBreaker]
 }
 
-// keyedBreaker is a breaker, and when it was used last.
+// keyedBreaker is a breaker with the time of its last use.
 type keyedBreaker struct {
 	*Breaker
 	used atomic.Int64 // an instant of the clock
 }
 
-// NewKeyed returns a Keyed whose breakers have the policy, for at most maxKeys keys at a
-// time; 0 is [DefaultMaxKeys]. The callbacks of the policy are called for all keys, and do
-// not tell which.
+// NewKeyed returns a Keyed whose breakers have the policy, for at most maxKeys keys at a time;
+// 0 is [DefaultMaxKeys]. The callbacks of the policy are called for all keys, without saying
+// for which.
 func NewKeyed[K comparable](p Policy, maxKeys int) (*Keyed[K], error) {
 	if maxKeys < 0 {
 		return nil, bad("maxKeys", maxKeys, "at least 1, or 0 for the default")
@@ -65,8 +65,8 @@ func MustNewKeyed[K comparable](p Policy, maxKeys int) *Keyed[K] {
 	return k
 }
 
-// Use calls f with the breaker of the key, which must not be kept: when f has returned, it
-// may be dropped. If there are too many keys in use or open, it returns a
+// Use calls f with the breaker of the key. f must not keep the breaker, since it may be dropped
+// when f has returned. If there are too many keys in use or open, it returns a
 // [*TooManyKeysError].
 func (k *Keyed[K]) Use(key K, f func(*Breaker) error) error {
 	e, err := k.use(key)
@@ -109,12 +109,12 @@ func (k *Keyed[K]) State(key K) (s State) {
 	return s
 }
 
-// WouldWait returns how long a call for the key would wait until its breaker is half-open:
-// 0 if it may pass now, or would be refused at once. Whoever runs calls for many keys can
-// make those of other ones meanwhile.
+// WouldWait returns how long a call for the key would wait until its breaker is half-open: 0 if
+// it may pass now, or would be refused at once. A caller with calls for many keys can make
+// those of other keys meanwhile.
 func (k *Keyed[K]) WouldWait(key K) time.Duration {
 	e, err := k.use(key)
-	if err != nil { // as the call will be told
+	if err != nil { // the call will get the error
 		return 0
 	}
 	defer k.done(e)

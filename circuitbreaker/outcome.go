@@ -9,12 +9,12 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// What comes of a call, and what it changes.
+// The outcome of a call, and what it changes.
 
-// current reports whether what comes of a call counts: it began in this term.
+// current reports whether the outcome of a call counts: it began in this term.
 func (b *Breaker) current(p pass) bool { return p.term == b.term.Load() && !p.term.bypassed }
 
-// judge says what an error means. Policy.IsFailure is called outside the lock.
+// judge classifies an error. Policy.IsFailure is called outside the lock.
 func (b *Breaker) judge(ctx context.Context, p pass, err error) (neutral, failed bool) {
 	switch {
 	case err == nil:
@@ -26,7 +26,7 @@ func (b *Breaker) judge(ctx context.Context, p pass, err error) (neutral, failed
 	case errors.Is(ctx.Err(), context.DeadlineExceeded) && p.timed && b.usual.exceeds(clock.Now()-p.begun):
 		return true, false
 	}
-	if _, refused := answer.Refused(err); refused { // also within the function: it was not the service
+	if _, refused := answer.Refused(err); refused { // also inside the function: it was not the service
 		return true, false
 	}
 	if b.p.IsNeutral != nil {
@@ -53,7 +53,7 @@ func toInt(b bool) int {
 	return 0
 }
 
-// tripped reports whether a closed breaker is to open, and with how many failures.
+// tripped reports whether a closed breaker must open, and with how many failures.
 func (b *Breaker) tripped(now time.Duration, failed bool) (int, bool) {
 	if in := int(b.failures.Load()); failed && in >= b.p.FailureThreshold {
 		return in, true
@@ -78,7 +78,7 @@ func (b *Breaker) tripped(now time.Duration, failed bool) (int, bool) {
 	return 0, false
 }
 
-// counted takes note of what came of a call through the closed breaker.
+// counted records the outcome of a call through the closed breaker.
 func (b *Breaker) counted(now time.Duration, failed, slow bool) {
 	if failed {
 		b.failures.Add(1)
@@ -93,7 +93,7 @@ func (b *Breaker) counted(now time.Duration, failed, slow bool) {
 	}
 }
 
-// probed takes note of what came of a probe.
+// probed records the outcome of a probe.
 func (b *Breaker) probed(now time.Duration, failed bool) {
 	if failed {
 		n := int(b.failures.Add(1))

@@ -18,31 +18,32 @@ const (
 	DefaultWindow           = 10 * time.Second
 )
 
-// WhenOpen says what becomes of a call that may not pass.
+// WhenOpen says what happens to a call that may not pass.
 type WhenOpen int
 
 const (
 	// Reject fails it at once, with an [*OpenError].
 	Reject WhenOpen = iota
-	// Wait has it wait its turn, first come, first served.
+	// Wait makes it wait for its turn, first come, first served.
 	Wait
 )
 
 // Policy are the settings of a [Breaker]. The zero value opens after 5 failures in
 // a row, for a minute, and closes after 2 successful probes, one at a time.
 type Policy struct {
-	// Name is what events and metrics call the breaker; "circuitbreaker" if it is empty.
+	// Name is the name of the breaker in events and metrics; "circuitbreaker" if it is
+	// empty.
 	Name string
 	// FailureThreshold is how many failures in a row open the breaker, at least 1; 0
 	// is [DefaultFailureThreshold]. They never expire: a slow outage opens it, too.
 	FailureThreshold int
-	// FailureRate opens the breaker as well when this share of the calls within
-	// Window failed, above 0 up to 1; 0 does not.
+	// FailureRate also opens the breaker when this share of the calls within Window
+	// failed, above 0 up to 1; 0 disables it.
 	FailureRate float64
-	// SlowCall is how long a call takes at least that counts as slow, and
-	// SlowCallRate the share of slow calls within Window that opens the breaker,
-	// above 0 up to 1. Either both are set or neither. A slow probe has failed. What
-	// inner policies wait is part of the call: with a limiter inside, allow for it.
+	// SlowCall is the least time of a call that counts as slow, and SlowCallRate the
+	// share of slow calls within Window that opens the breaker, above 0 up to 1. Either
+	// both are set or neither. A slow probe has failed. Waits in inner policies are part
+	// of the call: with a limiter inside, allow for them.
 	SlowCall     time.Duration
 	SlowCallRate float64
 	// MinimumCalls is how many calls there must be within Window for the rates to
@@ -62,44 +63,44 @@ type Policy struct {
 	SuccessThreshold int
 	// ProbeFailureRate opens the breaker again when that share of SuccessThreshold probes
 	// has failed, above 0 up to 1: with 0.5 and 10, the fifth failure does, unless ten
-	// have succeeded before. 0 has the first failure do so.
+	// have succeeded before. With 0 the first failure does.
 	ProbeFailureRate float64
-	// ProbeTimeout is how long a probe keeps its place; 0 is OpenFor. What comes of
-	// it later counts for nothing.
+	// ProbeTimeout is how long a probe keeps its place; 0 is OpenFor. A later outcome
+	// does not count.
 	ProbeTimeout time.Duration
 
-	// IsFailure reports whether an error is a failure of the service; nil takes
-	// every error for one but those that say otherwise by a method Failure() bool, as
-	// transport.StatusError does; a panic in it takes it for one. An error that is not a
-	// failure counts as a success: the service answered.
+	// IsFailure reports whether an error is a failure of the service; with nil every
+	// error is one, except those whose method Failure() bool returns false, as
+	// transport.StatusError's may; a panic in IsFailure counts as true. An error that is
+	// not a failure counts as a success: the service answered.
 	IsFailure func(error) bool
 	// IsNeutral reports whether an error says nothing about the service, and so is
-	// neither a failure nor a success; nil takes none for one, and a panic in it does
-	// not. It is asked before IsFailure.
+	// neither a failure nor a success; nil and a panic in it count as false. It is asked
+	// before IsFailure.
 	IsNeutral func(error) bool
 	// WhenOpen is [Reject] or [Wait].
 	WhenOpen WhenOpen
-	// MaxWait bounds how long a call waits; 0 does not.
+	// MaxWait bounds how long a call waits; 0 is no bound.
 	MaxWait time.Duration
 
-	// OnOpen is called when the breaker opens, with the failures that made it open
-	// and the error of the latest call that failed or was slow, never nil: of a rate,
-	// it can be a success that tips it. OnHalfOpen and OnClose are called when the
-	// breaker changes to those. They are
-	// called outside any lock, by the goroutine whose call made the change, and may
-	// call the breaker. A panic in them changes nothing: the first is logged by
-	// slog.Default, and Breaker.Panics counts them, as those of IsFailure.
+	// OnOpen is called when the breaker opens, with the failures that made it open and
+	// the error of the latest call that failed or was slow. That error is never nil, even
+	// if a success completed the calls for a rate. OnHalfOpen and OnClose are called when
+	// the breaker changes to those states. They are called outside any lock, by the
+	// goroutine whose call made the change, and may call the breaker. A panic in them has
+	// no effect: the first is logged by slog.Default, and Breaker.Panics counts them,
+	// also those of IsFailure.
 	OnOpen     func(failures int, last error)
 	OnHalfOpen func()
 	OnClose    func()
-	// OnChange is called at each of these changes as well, after them.
+	// OnChange is also called at each of these changes, after the callbacks above.
 	OnChange func(Change)
 }
 
-// Change is one of a breaker's state.
+// Change is a change of a breaker's state.
 type Change struct {
 	From, To State
-	Counts   Counts // as they were when it came to it
+	Counts   Counts // at the time of the change
 	Err      error  // of the latest call that failed or was slow; nil if there was none
 }
 

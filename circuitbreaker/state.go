@@ -8,7 +8,7 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// lock takes the lock and has the state follow the time: all that happens to a
+// lock takes the lock and makes the changes that time has caused. Every change of a
 // breaker happens between lock and unlock.
 func (b *Breaker) lock() time.Duration {
 	b.mu.Lock()
@@ -17,12 +17,12 @@ func (b *Breaker) lock() time.Duration {
 		b.change(now, HalfOpen, event{"OnHalfOpen", b.p.OnHalfOpen})
 	}
 	b.probes = slices.DeleteFunc(b.probes, func(p *probe) bool { return now >= p.ends })
-	b.admit(now) // before whoever comes now
+	b.admit(now) // before any new call
 	return now
 }
 
-// unlock lets those pass who wait and may, and runs the callbacks of what has
-// changed, outside the lock.
+// unlock lets waiting calls pass that may, and runs the callbacks of the changes, outside
+// the lock.
 func (b *Breaker) unlock(now time.Duration) {
 	b.admit(now)
 	pending := b.pending
@@ -33,21 +33,21 @@ func (b *Breaker) unlock(now time.Duration) {
 	}
 }
 
-// event is something that a callback of that name is to be told.
+// event is a pending call of the callback of that name.
 type event struct {
 	callback string
 	call     func() // nil if the callback isn't set
 }
 
-// tell has a callback called after unlock.
+// tell makes a callback be called after unlock.
 func (b *Breaker) tell(e event) {
 	if e.call != nil {
 		b.pending = append(b.pending, e)
 	}
 }
 
-// change begins a new term, and has the callbacks called after unlock. What comes of
-// calls from before counts for nothing.
+// change begins a new term, and makes the callbacks be called after unlock. Outcomes of
+// calls from before don't count.
 func (b *Breaker) change(now time.Duration, s State, on event) {
 	b.tell(on)
 	if tell := b.p.OnChange; tell != nil {
@@ -57,7 +57,7 @@ func (b *Breaker) change(now time.Duration, s State, on event) {
 	b.begin(now, s)
 }
 
-// begin is a change that nobody is told.
+// begin is a change without callbacks.
 func (b *Breaker) begin(now time.Duration, s State) {
 	next := &term{state: s}
 	if s == Closed && (b.p.FailureRate > 0 || b.p.SlowCallRate > 0) {
@@ -87,7 +87,7 @@ func (b *Breaker) forget() {
 	b.openedAt, b.latest, b.successes, b.refuted = time.Time{}, nil, 0, 0
 }
 
-// leave frees the place of a probe. It is false if it had none any more.
+// leave frees the place of a probe. It is false if the probe had lost it.
 func (b *Breaker) leave(p *probe) bool {
 	i := slices.Index(b.probes, p)
 	if i >= 0 {
@@ -110,7 +110,7 @@ func (b *Breaker) pass(now time.Duration) (pass, bool) {
 	return p, false
 }
 
-// turn returns when a call may pass that may not now, if nothing happens before.
+// turn returns when a call that may not pass now may pass, if nothing happens before.
 func (b *Breaker) turn() time.Duration {
 	if b.term.Load().state == Open {
 		return b.reopens
@@ -122,7 +122,7 @@ func (b *Breaker) turn() time.Duration {
 	return first
 }
 
-// never is an instant that doesn't come, and how long it is until then.
+// never is an instant that doesn't come, and the duration until then.
 const never = time.Duration(math.MaxInt64)
 
 // after is now + d, or never.

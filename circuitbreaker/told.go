@@ -8,11 +8,11 @@ import (
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
-// told is a breaker as those are told of it who run the calls.
+// told is a breaker as seen by the code that runs the calls.
 type told Breaker
 
-// tellOf tells whoever runs the call of ctx, if the call has seen the breaker change, or anything
-// but closed.
+// tellOf notifies the code that runs the call of ctx, if the breaker changed during the call or
+// is not closed.
 func (b *Breaker) tellOf(ctx context.Context, before *term) {
 	if now := b.term.Load(); now != before || now.state != Closed {
 		waiting.Changed(ctx, (*told)(b))
@@ -28,7 +28,7 @@ func (t *told) Name() string { return t.p.Name }
 // State implements [waiting.Policy].
 func (t *told) State() (state string, left time.Duration) {
 	b := (*Breaker)(t)
-	if b.keyed { // one of many: the others let calls pass
+	if b.keyed { // one of many: the others may let calls pass
 		return "", 0
 	}
 	b.mu.Lock()
@@ -38,7 +38,7 @@ func (t *told) State() (state string, left time.Duration) {
 		return "", 0
 	case Open:
 		if b.reopens == never {
-			return state.String(), 0 // nobody knows
+			return state.String(), 0 // not known
 		}
 		return state.String(), max(0, until(clock.Now(), b.reopens))
 	default:

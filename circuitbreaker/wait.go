@@ -18,7 +18,7 @@ type waiter struct {
 // place is a waiter in line: first come, first served.
 type place = fifo.Place[waiter]
 
-// enter lets a call pass, at once or when it may.
+// enter lets a call pass, at once or after a wait.
 func (b *Breaker) enter(ctx context.Context) (pass, error) {
 	if ctx.Err() != nil {
 		return pass{}, contextError(ctx)
@@ -50,7 +50,7 @@ func (b *Breaker) enter(ctx context.Context) (pass, error) {
 	return b.await(ctx, w, refusal)
 }
 
-// await blocks until w may pass or its wait is in vain.
+// await blocks until w may pass or gives up.
 func (b *Breaker) await(ctx context.Context, w *place, refusal *OpenError) (pass, error) {
 	defer waiting.Begin(ctx, waiting.Line{By: (*told)(b)}).End()
 	defer w.Value.timer.Stop()
@@ -70,11 +70,11 @@ func (b *Breaker) await(ctx context.Context, w *place, refusal *OpenError) (pass
 			refusal.cause = contextError(ctx)
 			return pass{}, refusal
 		case <-w.Value.timer.C:
-			b.unlock(b.lock()) // it serves the line
+			b.unlock(b.lock()) // this serves the line
 		case <-limit:
 			if late := b.withdraw(w); late != nil {
 				return pass{}, late
-			} // else it may pass, at the last moment
+			} // otherwise it was let through at the last moment
 		case <-ctx.Done():
 			if late := b.withdraw(w); late != nil {
 				refusal = late
@@ -87,8 +87,7 @@ func (b *Breaker) await(ctx context.Context, w *place, refusal *OpenError) (pass
 	}
 }
 
-// admit lets those pass who wait and may, and has the timer of the first who may
-// not run.
+// admit lets waiting calls pass that may, and runs the timer of the first that may not.
 func (b *Breaker) admit(now time.Duration) {
 	for first := b.line.First(); first != nil; first = b.line.First() {
 		p, ok := b.pass(now)
@@ -96,13 +95,13 @@ func (b *Breaker) admit(now time.Duration) {
 			first.Value.timer.Reset(until(now, b.turn()))
 			return
 		}
-		first.Value.passed <- p // never blocks: there is room for the one that comes
+		first.Value.passed <- p // never blocks: there is room for the only value
 		b.line.Remove(first)
 	}
 }
 
-// withdraw takes w out of the line. It returns the refusal as it is now, or nil
-// if w has been let through.
+// withdraw takes w out of the line. It returns the up-to-date refusal, or nil if w has
+// been let through.
 func (b *Breaker) withdraw(w *place) *OpenError {
 	now := b.lock()
 	defer b.unlock(now)
@@ -112,7 +111,7 @@ func (b *Breaker) withdraw(w *place) *OpenError {
 	return b.refusal(now)
 }
 
-// release gives a pass back that was not used.
+// release returns an unused pass.
 func (b *Breaker) release(p pass) {
 	now := b.lock()
 	defer b.unlock(now)
@@ -121,7 +120,7 @@ func (b *Breaker) release(p pass) {
 	}
 }
 
-// Permit is a call that was allowed and is made by hand.
+// Permit is the permission for a call that is made by hand.
 type Permit struct {
 	b    *Breaker
 	ctx  context.Context
@@ -129,9 +128,9 @@ type Permit struct {
 	done atomic.Bool
 }
 
-// Allow lets a call pass that is made elsewhere, with the errors of [Breaker.Do].
-// What came of it is to be told with [Permit.Done]; if that is forgotten while the
-// breaker is half-open, it has its place for Policy.ProbeTimeout.
+// Allow lets a call pass that the caller makes itself, with the errors of [Breaker.Do].
+// Report its outcome with [Permit.Done]; if that is forgotten while the breaker is
+// half-open, the call occupies its place for Policy.ProbeTimeout.
 func (b *Breaker) Allow(ctx context.Context) (*Permit, error) {
 	if ctx == nil {
 		return nil, bad("ctx", nil, "a context")
@@ -143,7 +142,7 @@ func (b *Breaker) Allow(ctx context.Context) (*Permit, error) {
 	return &Permit{b: b, ctx: ctx, pass: p}, nil
 }
 
-// Done tells what came of the call. Only the first time counts.
+// Done reports the outcome of the call. Only the first report counts.
 func (p *Permit) Done(err error) {
 	if !p.done.Swap(true) {
 		p.b.settle(p.ctx, p.pass, err)

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// windowSteps is how many parts a window has. It moves on by a part at a time.
+// windowSteps is how many parts a window has. It moves by one part at a time.
 const windowSteps = 10
 
-// tally counts calls and what came of them.
+// tally counts calls and their outcomes.
 type tally struct{ calls, failures, slow int }
 
 func (t *tally) add(o tally) {
@@ -17,19 +17,19 @@ func (t *tally) add(o tally) {
 	t.slow += o.slow
 }
 
-// window counts calls of late. Successes are counted without a lock, and all else
-// with the breaker's.
+// window counts recent calls. Successes are counted without a lock, all other outcomes
+// with the breaker's lock.
 type window struct {
 	length time.Duration // of a part
 	began  time.Duration
 	parts  [windowSteps]part
-	// watched is set while a success may be the call that there must be at least, and
-	// so open the breaker.
+	// watched is set while a success may be the call that reaches MinimumCalls, and so
+	// open the breaker.
 	watched atomic.Bool
 }
 
-// part counts the calls of one step since the window began. A success that is
-// overtaken by a whole window, between looking at the step and counting, counts late.
+// part counts the calls of one step since the window began. If a whole window passes
+// between reading the step and counting a success, it counts in a later step.
 type part struct {
 	step                  atomic.Int64
 	calls, failures, slow atomic.Int64
@@ -39,15 +39,15 @@ func newWindow(length, now time.Duration) *window {
 	return &window{length: length / windowSteps, began: now}
 }
 
-// at returns the step of an instant and its part, which may still be that of
-// another step. The instant may be before the window began: the clock of a
-// testing/synctest bubble shows another time.
+// at returns the step of an instant and its part, which may still belong to another step.
+// The instant may be before the window began, because the clock of a testing/synctest
+// bubble differs.
 func (w *window) at(now time.Duration) (int64, *part) {
 	step := int64((now - w.began) / w.length)
 	return step, &w.parts[uint64(step)%windowSteps]
 }
 
-// success counts one, and is false if that needs the lock: as the first call of a
+// success counts a success. It is false if that needs the lock: for the first call of a
 // step, and while the window is watched.
 func (w *window) success(now time.Duration) bool {
 	step, p := w.at(now)

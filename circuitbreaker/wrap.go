@@ -13,7 +13,7 @@ func Wrap[T, R any](b *Breaker, fn func(context.Context, T) (R, error)) func(con
 	})
 }
 
-// Call makes one call if it may pass and returns what it returned.
+// Call makes one call if it may pass, and returns the call's results.
 func Call[R any](ctx context.Context, b *Breaker, fn func(context.Context) (R, error)) (R, error) {
 	var result R
 	if fn == nil {

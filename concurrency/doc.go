@@ -1,21 +1,21 @@
-// Package concurrency bounds how many calls of a service are in flight, and finds the
-// number that is right.
+// Package concurrency limits how many calls to a service are in flight, and finds the right
+// number.
 //
 //	limiter := concurrency.MustNew(concurrency.Policy{MaxWait: time.Second})
 //	err := limiter.Do(ctx, call)
 //
-// Too few calls in flight, and the service idles; too many, and they wait in a line at the
-// service, where each takes longer and some are refused. The number that is right is the
-// service's, and changes. A [Limiter] measures: as long as more calls at once are answered
-// as soon as few, it allows more; when they begin to wait for each other, it goes to where
-// Little's law says that no line forms (throughput × what a call takes that waits for no
-// other one), and keeps asking. Losses cap it. docs/adaptive-concurrency.md tells how, with
-// plots; it is what amorsize.Execute does for its own calls.
+// With too few calls in flight the service idles; with too many they queue at the service, take
+// longer, and some are refused. The right number depends on the service, and changes. A
+// [Limiter] measures it: as long as more concurrent calls don't raise the latency, it allows
+// more. When calls begin to queue, it moves to the number for which Little's law says that no
+// queue forms (throughput × latency without load), and keeps probing. Losses cap it.
+// docs/adaptive-concurrency.md explains how, with plots; amorsize.Execute does the same for its
+// own calls.
 //
-// It is for goroutines of your own: a server that protects what is behind it, a client
-// library, an errgroup.
+// It is for your own goroutines: a server that protects its backend, a client library, an
+// errgroup.
 //
-//	          Limit             a permit is given back
+//	          Limit             a permit is returned
 //	calls ──► in flight ──────────────────────────────► answered, lost, neither
 //	   │         ▲
 //	   │ full    │ first come, first served
@@ -24,16 +24,15 @@
 //
 // # What counts
 //
-// The time of a call that is answered counts, and so does every call that is lost: by a
-// status 429, 502, 503, 504 or 529 (an error with a method StatusCode() int or HTTPStatusCode()
-// int), a timeout, a refused or broken connection, an error with a method RetryAfter()
-// time.Duration, SQLSTATE class 53; or what Policy.IsOverload takes for one. How long any
-// other failure takes says nothing. Nor does a call that another policy refused, that was
-// cancelled, panicked or ended its goroutine, or whose own deadline left it less time than
-// calls take.
+// The latency of answered calls counts, and so does every lost call: a status 429, 502, 503,
+// 504 or 529 (an error with a method StatusCode() int or HTTPStatusCode() int), a timeout, a
+// refused or broken connection, an error with a method RetryAfter() time.Duration, SQLSTATE
+// class 53; or an error for which Policy.IsOverload is true. The latency of any other failure
+// is ignored. So is a call that another policy refused, that was cancelled, panicked or ended
+// its goroutine, or whose own deadline left it less time than calls usually take.
 //
-// A limit that bounds nothing stays as it is: if no more than four fifths of it are in
-// flight on average, calls tell what one takes, and nothing of how many are too many.
+// A limit that does not bind stays as it is: if on average at most four fifths of it are in
+// flight, calls show the latency, but not how many calls are too many.
 //
 // # Which
 //
@@ -45,7 +44,7 @@
 //
 // # Cost
 //
-// A call that need not wait takes some 150 ns: two readings of the clock, two locks, and a
-// look at how long it took. It allocates nothing. Once in a round of calls one of them takes
+// A call that need not wait costs some 150 ns: two readings of the clock, two locks, and an
+// evaluation of its latency. It allocates nothing. Once per round of calls one of them takes
 // longer, in proportion to the calls in flight.
 package concurrency

@@ -12,25 +12,25 @@ import (
 
 // Sentinels, for errors.Is.
 var (
-	// ErrFull is what every [*FullError] is.
+	// ErrFull matches every [*FullError].
 	ErrFull = errors.New("concurrency: as many calls are in flight as may be")
-	// ErrInvalid is what every [*InvalidError] is.
+	// ErrInvalid matches every [*InvalidError].
 	ErrInvalid = invalid.ErrInvalid
-	// ErrTooManyKeys is what every [*TooManyKeysError] is.
+	// ErrTooManyKeys matches every [*TooManyKeysError].
 	ErrTooManyKeys = errors.New("concurrency: too many keys in use")
 )
 
 // InvalidError says which setting or argument is out of range.
 type InvalidError = invalid.Error
 
-// FullError is returned for a call that was not allowed: at once, or having waited for
-// Policy.MaxWait. It was not made.
+// FullError is returned for a call that was not allowed: at once, or after a wait of
+// Policy.MaxWait. The call was not made.
 type FullError struct {
 	Limit   int // calls that may be in flight
-	Waiting int // calls that wait
-	// RetryAfter is when there may be room, by what calls take, if all come back who
-	// were refused before, each at its time; 100 ms if that is not known yet. Nothing is
-	// kept for anybody.
+	Waiting int // waiting calls
+	// RetryAfter is when there may be room, estimated from the latency, if all calls that
+	// were refused before come back, each at its time; 100 ms if that is not known yet. No
+	// room is reserved.
 	RetryAfter time.Duration
 }
 
@@ -44,7 +44,7 @@ func (e *FullError) Unwrap() error { return ErrFull }
 // Refused tells other policies that the call was not made, and when it may be.
 func (e *FullError) Refused() time.Duration { return e.RetryAfter }
 
-// ByPolicy tells them that it was a policy, and not the function, which refused.
+// ByPolicy tells them that a policy refused, and not the function.
 func (e *FullError) ByPolicy() {}
 
 // TooManyKeysError is returned at once by a [Keyed] that has no room for another key. The
@@ -58,11 +58,11 @@ func (e *TooManyKeysError) Error() string { return fmt.Sprintf("%v: %d", ErrTooM
 // Unwrap returns [ErrTooManyKeys].
 func (e *TooManyKeysError) Unwrap() error { return ErrTooManyKeys }
 
-// Refused tells other policies that the call was not made. Nobody knows how long the calls
-// take that keep all keys in use.
+// Refused tells other policies that the call was not made. It is not known how long the
+// calls that keep all keys in use will take.
 func (e *TooManyKeysError) Refused() time.Duration { return unknownWait }
 
-// ByPolicy tells them that it was a policy, and not the function, which refused.
+// ByPolicy tells them that a policy refused, and not the function.
 func (e *TooManyKeysError) ByPolicy() {}
 
 // canceled is the error of a call whose context has ended before its turn.

@@ -6,14 +6,14 @@ import (
 	"github.com/amorsize/amorsize/internal/adaptive"
 )
 
-// flight is the attempts under way. A place in it is used again and again, so that an
-// attempt costs no allocation; its number tells who has it now, so that whoever ends an
+// flight has the attempts in progress. Its places are reused, so that an attempt costs no
+// allocation. The number of a place identifies its present attempt, so that ending an
 // attempt twice does not end another one.
 type flight struct {
 	places []place
-	free   int    // the first free one, and one more; 0 if there is none
-	n      int    // attempts under way
-	latest uint64 // number that was given out
+	free   int    // 1 + the first free place; 0 if there is none
+	n      int    // attempts in progress
+	latest uint64 // latest number given out
 
 	listed []adaptive.Attempt // reused by list
 }
@@ -21,7 +21,7 @@ type flight struct {
 type place struct {
 	attempt adaptive.Attempt
 	number  uint64 // 0 if it is free
-	next    int    // the next free one, and one more
+	next    int    // 1 + the next free place
 }
 
 // begin returns the place and the number of an attempt that begins.
@@ -40,7 +40,7 @@ func (f *flight) begin(now time.Duration, epoch int64) (at int, number uint64) {
 	return at, p.number
 }
 
-// end gives the place back. It is false if that has been done before.
+// end frees the place. It is false if that has been done before.
 func (f *flight) end(at int, number uint64) (a adaptive.Attempt, ok bool) {
 	p := &f.places[at]
 	if p.number != number {
@@ -52,8 +52,9 @@ func (f *flight) end(at int, number uint64) (a adaptive.Attempt, ok bool) {
 	return p.attempt, true
 }
 
-// list returns the attempts under way; it is good until the next one. It takes time in
-// proportion to the most there ever were: a review does it once in a round of calls.
+// list returns the attempts in progress; the slice is valid until the next call. It takes
+// time in proportion to the largest number so far: a review does it once per round of
+// calls.
 func (f *flight) list() []adaptive.Attempt {
 	f.listed = f.listed[:0]
 	for i := range f.places {

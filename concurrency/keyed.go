@@ -12,13 +12,13 @@ import (
 // DefaultMaxKeys is how many keys a [Keyed] holds unless told otherwise.
 const DefaultMaxKeys = 10_000
 
-// forgotten is how long nobody has used a limiter that is dropped: what it knows of the
-// service is of another time.
+// forgotten is how long a limiter must be unused to be dropped: its measurements are then
+// outdated.
 const forgotten = 10 * time.Minute
 
-// Keyed is a limiter for each key: a host, a tenant, a shard. One is made when its key is
-// first used, and dropped when nobody has used it for ten minutes, or, if there are too many
-// keys, when none of its calls is in flight. It has no goroutine.
+// Keyed is a limiter for each key: a host, a tenant, a shard. A limiter is made when its key
+// is first used. It is dropped when it has been unused for ten minutes, or, if there are too
+// many keys, when none of its calls is in flight. It has no goroutine.
 type Keyed[K comparable] struct {
 	limiters *keyed.Map[K, *Limiter]
 }
@@ -45,7 +45,7 @@ func NewKeyed[K comparable](p Policy, maxKeys int) (*Keyed[K], error) {
 	return &Keyed[K]{keyed.New[K](maxKeys, create, idle, spare)}, nil
 }
 
-// idleFor returns how long no call has been in flight, below 0 if one is.
+// idleFor returns for how long no call has been in flight; below 0 if one is.
 func (l *Limiter) idleFor() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -64,9 +64,9 @@ func MustNewKeyed[K comparable](p Policy, maxKeys int) *Keyed[K] {
 	return k
 }
 
-// Use calls f with the limiter of the key, which must not be kept: when f has returned and
-// its permits are given back, it may be dropped. If there are too many keys in use, it
-// returns a [*TooManyKeysError].
+// Use calls f with the limiter of the key. f must not keep the limiter, since it may be
+// dropped when f has returned and all its permits are returned. If there are too many keys
+// in use, it returns a [*TooManyKeysError].
 func (k *Keyed[K]) Use(key K, f func(*Limiter) error) error {
 	e, err := k.use(key)
 	if err != nil {
@@ -76,7 +76,7 @@ func (k *Keyed[K]) Use(key K, f func(*Limiter) error) error {
 	return f(e.Value)
 }
 
-// use returns the entry of the key, which is to be given back.
+// use returns the entry of the key, which must be given back.
 func (k *Keyed[K]) use(key K) (*keyed.Entry[K, *Limiter], error) {
 	if key != key { // a NaN: it could never be found again
 		return nil, bad("key", key, "equal to itself")

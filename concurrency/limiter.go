@@ -12,10 +12,10 @@ import (
 	"github.com/amorsize/amorsize/internal/fifo"
 )
 
-// Limiter bounds how many calls of a service are in flight, by a limit that it finds. It
-// is safe for concurrent use, meant to be shared by all who call that service, and has no
-// goroutine. A call that need not wait takes two readings of the clock and two locks, and
-// allocates nothing.
+// Limiter limits how many calls to a service are in flight, and finds that limit itself.
+// It is safe for concurrent use, meant to be shared by all callers of that service, and
+// has no goroutine. A call that need not wait costs two readings of the clock and two
+// locks, and allocates nothing.
 type Limiter struct {
 	p      Policy
 	keyed  bool // one of a Keyed
@@ -23,15 +23,15 @@ type Limiter struct {
 
 	mu      sync.Mutex
 	law     adaptive.Law
-	limit   int   // of the law: see follow
-	epoch   int64 // of the law, when that was read
+	limit   int   // of the controller: see follow
+	epoch   int64 // of the controller, when limit was read
 	flight  flight
-	line    fifo.Line[chan Permit] // of those who wait
-	usual   time.Duration          // what a call takes, by the latest review; 0 before the first
-	told    time.Duration          // when the latest of those who were refused was told to come back
+	line    fifo.Line[chan Permit] // of waiting calls
+	usual   time.Duration          // mean time of a call at the latest review; 0 before the first
+	told    time.Duration          // the latest time at which a refused call was told to come back
 	used    time.Duration          // when a call began or ended
 	wanted  bool                   // a call found no room since the latest review
-	changes []Change               // to be told without the lock
+	changes []Change               // to be reported without the lock
 }
 
 // New returns a limiter, or an [*InvalidError].
@@ -60,13 +60,14 @@ func MustNew(p Policy) *Limiter {
 	return l
 }
 
-// Acquire returns a permit for a call, waiting its turn if the policy is to. The permit is
-// to be given back with [Permit.Done] or [Permit.Cancel], whatever becomes of the call.
+// Acquire returns a permit for a call. If the policy says so, it waits for its turn. The
+// permit must be returned with [Permit.Done] or [Permit.Cancel], whatever the outcome of
+// the call.
 //
 // It returns an error, and no permit
 //   - if ctx has ended, or ends first: the context's error and its cause;
-//   - at once, if the policy is to [Reject] and there is no room, or if
-//     Policy.MaxWaiting calls wait: a [*FullError];
+//   - at once, if the policy is [Reject] and there is no room, or if Policy.MaxWaiting
+//     calls wait: a [*FullError];
 //   - if it has waited for Policy.MaxWait: a [*FullError];
 //   - if ctx is nil: an [*InvalidError].
 func (l *Limiter) Acquire(ctx context.Context) (Permit, error) {
@@ -97,7 +98,7 @@ func (l *Limiter) Acquire(ctx context.Context) (Permit, error) {
 	return l.await(ctx, w)
 }
 
-// TryAcquire returns a permit if there is room for a call and nobody waits for it.
+// TryAcquire returns a permit if there is room for a call and no call waits for it.
 func (l *Limiter) TryAcquire() (Permit, bool) {
 	now := l.now()
 	l.mu.Lock()
@@ -111,7 +112,7 @@ func (l *Limiter) TryAcquire() (Permit, bool) {
 
 func (l *Limiter) now() time.Duration { return clock.Now() }
 
-// admit lets a call begin if there is room and nobody waits. mu is held.
+// admit lets a call begin if there is room and no call waits. mu is held.
 func (l *Limiter) admit(now time.Duration) (Permit, bool) {
 	if l.line.Len() > 0 || l.flight.n >= l.limit {
 		return Permit{}, false
@@ -119,7 +120,7 @@ func (l *Limiter) admit(now time.Duration) (Permit, bool) {
 	return l.begin(now), true
 }
 
-// ask is admit once the law has been asked whether nothing has ended for too long. mu is
+// ask is admit, after asking the controller whether no call has ended for too long. mu is
 // held.
 func (l *Limiter) ask(now time.Duration) (Permit, bool) {
 	l.wanted = true
@@ -128,8 +129,8 @@ func (l *Limiter) ask(now time.Duration) (Permit, bool) {
 	return l.admit(now)
 }
 
-// follow takes over the limit of the law if it has changed, and lets those begin for whom
-// there is room now. mu is held.
+// follow takes over the limit of the controller if it has changed, and lets waiting calls
+// begin for which there is room now. mu is held.
 func (l *Limiter) follow(now time.Duration) {
 	if epoch := l.law.Epoch(); epoch != l.epoch {
 		before := l.limit
@@ -148,7 +149,7 @@ func (l *Limiter) begin(now time.Duration) Permit {
 	return Permit{l, number, at}
 }
 
-// serve lets those begin who wait, as far as there is room. mu is held.
+// serve lets waiting calls begin, as far as there is room. mu is held.
 func (l *Limiter) serve(now time.Duration) {
 	for l.line.Len() > 0 && l.flight.n < l.limit {
 		w := l.line.First()
@@ -157,7 +158,7 @@ func (l *Limiter) serve(now time.Duration) {
 	}
 }
 
-// end takes note of what came of a call, the first time that it is told.
+// end records the outcome of a call, the first time that it is reported.
 func (l *Limiter) end(p Permit, came outcome) {
 	now := l.now()
 	l.mu.Lock()
@@ -172,14 +173,14 @@ func (l *Limiter) end(p Permit, came outcome) {
 		if l.law.Done(now, a) {
 			l.review(now)
 		}
-	case came == late && now-a.Began < l.usual: // it was not given the time that a call takes
+	case came == late && now-a.Began < l.usual: // it had less time than a call usually takes
 	case came >= late:
 		l.law.Lose(now, a, came == throttled)
 	}
 	l.follow(now)
 }
 
-// review has the law draw its conclusions. mu is held.
+// review makes the controller evaluate the measurements. mu is held.
 func (l *Limiter) review(now time.Duration) {
 	l.observe()
 	if l.law.Review(now, l.flight.list()) {
@@ -188,13 +189,14 @@ func (l *Limiter) review(now time.Duration) {
 	}
 }
 
-// observe tells the law how calls are made: as somebody else pleases, so that a limit may
-// have nothing to do, and nobody may want more. mu is held, or nobody else has l.
+// observe tells the controller the pattern of calls. Other code decides when to call, so
+// there may be fewer calls than the limit, and no demand for more. mu is held, or nothing
+// else has l.
 func (l *Limiter) observe() {
 	l.law.Observe(adaptive.Conditions{Saturated: l.flight.n > l.limit || !l.wanted, Open: true, Batches: math.Inf(1)})
 }
 
-// changed notes a change of the limit, to be told. mu is held.
+// changed records a change of the limit, to be reported. mu is held.
 func (l *Limiter) changed(before int) {
 	reason := l.law.Reason()
 	if l.p.OnChange != nil {
@@ -202,7 +204,7 @@ func (l *Limiter) changed(before int) {
 	}
 }
 
-// unlock gives mu back, and tells of the changes.
+// unlock releases mu, and reports the changes.
 func (l *Limiter) unlock() {
 	changes := l.changes
 	l.changes = nil
@@ -213,15 +215,15 @@ func (l *Limiter) unlock() {
 }
 
 const (
-	// unknownWait is what those are told who are refused before anything is known.
+	// unknownWait is RetryAfter of calls that are refused before anything is known.
 	unknownWait = 100 * time.Millisecond
-	// mostSpread bounds how far ahead those who are refused are told to come back,
-	// beyond the time at which there may be room: some of them never do.
+	// mostSpread bounds how much later than the first room refused calls are told to come
+	// back. There is a bound because some of them never come back.
 	mostSpread = time.Minute
 )
 
-// refuse returns the refusal of a call, with a time of its own to come back: as many calls
-// end in what one takes as are in flight. mu is held.
+// refuse returns the refusal of a call, with its own time to come back: during the time of
+// one call, as many calls end as are in flight. mu is held.
 func (l *Limiter) refuse(now time.Duration) error {
 	e := &FullError{Limit: l.limit, Waiting: l.line.Len(), RetryAfter: unknownWait}
 	if l.usual > 0 {
@@ -235,18 +237,18 @@ func (l *Limiter) refuse(now time.Duration) error {
 	return e
 }
 
-// Stats is how things stand.
+// Stats is the present state of a limiter.
 type Stats struct {
 	Limit    int           // calls that may be in flight
-	InFlight int           // calls that are
-	Waiting  int           // calls that wait
+	InFlight int           // calls that are in flight
+	Waiting  int           // waiting calls
 	Rate     float64       // calls answered per second, by the latest measurement; 0 before the first
 	Latency  time.Duration // mean time of a call then
-	Baseline time.Duration // mean time of a call that no other one keeps waiting; 0 if unknown
+	Baseline time.Duration // mean time of a call without load; 0 if unknown
 	Panics   int64         // of callbacks
 }
 
-// Stats returns how things stand.
+// Stats returns the present state.
 func (l *Limiter) Stats() Stats {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -8,10 +8,10 @@ import (
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
-// waiter is a call that waits its turn: it gets its permit, once.
+// waiter is a call that waits for its turn: it gets its permit, once.
 type waiter = fifo.Place[chan Permit]
 
-// await blocks until w is served or its wait is in vain.
+// await blocks until w is served or gives up.
 func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	defer waiting.Begin(ctx, waiting.Line{Of: l, OneOfMany: l.keyed, By: (*told)(l)}).End()
 	var limit <-chan time.Time
@@ -31,7 +31,7 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 		if refusal := l.withdraw(w); refusal != nil {
 			return Permit{}, refusal
 		}
-		return <-w.Value, nil // at the last moment
+		return <-w.Value, nil // served at the last moment
 	case <-ctx.Done():
 		if l.withdraw(w) == nil {
 			(<-w.Value).Cancel()
@@ -40,8 +40,7 @@ func (l *Limiter) await(ctx context.Context, w *waiter) (Permit, error) {
 	}
 }
 
-// withdraw takes w out of the line, and returns with what a call is refused now: nil if
-// it has been served.
+// withdraw takes w out of the line, and returns the refusal; nil if w has been served.
 func (l *Limiter) withdraw(w *waiter) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -7,49 +7,48 @@ import (
 	"github.com/amorsize/amorsize/internal/answer"
 )
 
-// Permit is a call that may be made. It is to be given back once, with [Permit.Done] or
-// [Permit.Cancel]; what is told after that changes nothing. The zero value is none.
+// Permit allows one call. It must be returned once, with [Permit.Done] or [Permit.Cancel];
+// later calls of these have no effect. The zero value is no permit.
 type Permit struct {
 	l      *Limiter
 	number uint64
 	at     int // its place
 }
 
-// Done tells what came of the call: that it was answered, if err is nil, or that the
-// service had no room for it, if err is an overload. Any other error tells nothing of how
-// much the service takes.
+// Done reports the outcome of the call: it was answered, if err is nil, or the service was
+// overloaded, if err is an overload. Any other error says nothing about the capacity of the
+// service.
 func (p Permit) Done(err error) {
 	if p.l != nil {
 		p.l.end(p, p.l.judge(err))
 	}
 }
 
-// Cancel gives the permit back of a call that was not made, or of which nothing is to be
-// learned.
+// Cancel returns the permit of a call that was not made, or whose outcome must be ignored.
 func (p Permit) Cancel() {
 	if p.l != nil {
 		p.l.end(p, unknown)
 	}
 }
 
-// outcome is what came of a call.
+// outcome is the outcome of a call.
 type outcome int
 
 const (
-	unknown   outcome = iota // it tells nothing of how much the service takes
+	unknown   outcome = iota // it says nothing about the capacity of the service
 	answered                 // its time counts
-	late                     // its time was up: lost, if it had as much as calls take
+	late                     // it ran out of time: lost, if it had as much time as calls take
 	lost                     // refused, or left unanswered
-	throttled                // refused for being one too many in a time
+	throttled                // refused by a rate limit of the service
 )
 
-// judge says what an error means. Policy.IsOverload is called without the lock.
+// judge classifies an error. Policy.IsOverload is called without the lock.
 func (l *Limiter) judge(err error) outcome {
 	if err == nil {
 		return answered
 	}
 	if _, refused := answer.Refused(err); refused || errors.Is(err, context.Canceled) {
-		return unknown // that was on this side
+		return unknown // the cause was on the caller's side
 	}
 	isLost, isThrottled := answer.Lost(err)
 	if l.p.IsOverload != nil {
@@ -67,11 +66,11 @@ func (l *Limiter) judge(err error) outcome {
 	return lost
 }
 
-// Do makes the call when it may, and returns what it returned; an error of [Limiter.Acquire]
-// if it may not. A call that panics, or ends its goroutine, gives its permit back.
+// Do makes the call when it may, and returns the call's error; if it may not, an error of
+// [Limiter.Acquire]. The permit is also returned if the call panics, or ends its goroutine.
 //
-// What policies within the call wait counts as its time, so of several policies this one
-// is to be the innermost.
+// Waits of policies inside the call count as its latency, so this one must be the innermost
+// of several policies.
 func (l *Limiter) Do(ctx context.Context, call func(context.Context) error) error {
 	if call == nil {
 		return bad("call", nil, "a function")

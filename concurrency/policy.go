@@ -13,52 +13,53 @@ const (
 	DefaultInitial = 16
 )
 
-// OnLimit says what becomes of a call when as many are in flight as may be.
+// OnLimit says what happens to a call when the limit is reached.
 type OnLimit int
 
 const (
-	// Wait has it wait its turn, first come, first served.
+	// Wait makes it wait for its turn, first come, first served.
 	Wait OnLimit = iota
 	// Reject fails it at once, with a [*FullError].
 	Reject
 )
 
-// Policy are the settings of a [Limiter]. The zero value begins with 16 calls in
-// flight, finds the number that is right from there, and has those beyond it wait.
+// Policy are the settings of a [Limiter]. The zero value begins with 16 calls in flight,
+// finds the right number from there, and makes further calls wait.
 type Policy struct {
-	// Name is what events and metrics call the limiter; "concurrency" if it is empty.
+	// Name is the name of the limiter in events and metrics; "concurrency" if it is
+	// empty.
 	Name string
 	// Min and Max bound the limit, 1 ≤ Min ≤ Max; 0 is [DefaultMin] and [DefaultMax].
 	// The same number for both is a fixed limit.
 	Min, Max int
-	// Initial is the limit to begin with, from Min to Max; 0 is [DefaultInitial], or
-	// what of the bounds is nearest.
+	// Initial is the first limit, from Min to Max; 0 is [DefaultInitial], or the nearest
+	// of the bounds.
 	Initial int
 	// OnLimit is [Wait] or [Reject].
 	OnLimit OnLimit
-	// MaxWait bounds how long a call waits; 0 does not. One that has waited so long in
-	// vain fails with a [*FullError].
+	// MaxWait bounds how long a call waits; 0 is no bound. A call that has waited that
+	// long fails with a [*FullError].
 	MaxWait time.Duration
-	// MaxWaiting bounds how many calls wait; 0 does not. One more fails at once with a
-	// [*FullError]. A server should set it, or MaxWait: a line that only grows makes
+	// MaxWaiting bounds how many calls wait; 0 is no bound. One more fails at once with a
+	// [*FullError]. A server should set this or MaxWait: a queue that only grows makes
 	// every answer late.
 	MaxWaiting int
-	// IsOverload reports whether an error says that the service had no room for the
-	// call: it refused it or left it unanswered. That lowers the limit. nil takes those
-	// listed in the package documentation; a panic in it is no overload. It isn't asked
-	// of errors by which a policy refused a call, nor of [context.Canceled].
+	// IsOverload reports whether an error means that the service was overloaded: it
+	// refused the call or left it unanswered. That lowers the limit. nil means the errors
+	// listed in the package documentation; a panic in it counts as false. It isn't called
+	// for refusals of policies, nor for [context.Canceled].
 	IsOverload func(error) bool
 	// OnChange is called when the limit has changed. It is called outside any lock, by
 	// the goroutine whose call made the change, and may call the limiter. A panic in it
-	// changes nothing: the first is logged by slog.Default, and Stats.Panics counts them,
-	// as those of IsOverload.
+	// has no effect: the first is logged by slog.Default, and Stats.Panics counts them,
+	// also those of IsOverload.
 	OnChange func(Change)
 }
 
-// Change is one of the limit.
+// Change is a change of the limit.
 type Change struct {
 	From, To int
-	Reason   string // for a person; empty for the steps by which it follows the service
+	Reason   string // for people; empty for the ordinary steps that follow the service
 }
 
 func bad(field string, value any, want string) error {

@@ -24,11 +24,11 @@ func (t *totals) add(other *totals) {
 	*other = totals{}
 }
 
-// account is what a worker notes about its claims. The totals are its own until
-// it leaves; the atomic part is read by whoever reviews the run.
+// account is what a worker records about its claims. Only the worker uses the totals
+// until it leaves; reviews of the run read the atomic part.
 type account struct {
 	totals
-	itemNanos float64 // what an item cost lately, 0 if unknown
+	itemNanos float64 // recent time of an item, 0 if unknown
 
 	// The claim being run.
 	began atomic.Int64 // when
@@ -57,10 +57,10 @@ func (a *account) begin(epoch int64, size int, now time.Duration) {
 	a.size.Store(int64(size))
 }
 
-// end notes that items of the claim have been run since begin, for held of the time
-// held back. epoch is the present one: a claim that began in an earlier one ran under
-// another limit and counts in the totals only. It reports whether the claim counts in
-// the epoch.
+// end notes that items of the claim have been run since begin; for held of that time
+// policies made them wait. epoch is the present one: a claim that began in an earlier
+// epoch ran under another limit and counts in the totals only. It reports whether the
+// claim counts in the epoch.
 func (a *account) end(epoch int64, items int, took, held time.Duration) bool {
 	a.size.Store(0)
 	a.chunks++
@@ -71,14 +71,14 @@ func (a *account) end(epoch int64, items int, took, held time.Duration) bool {
 	}
 	perItem := float64(took) / float64(items)
 	if perItem > a.itemNanos {
-		a.itemNanos = perItem // believe at once that items have got dearer
+		a.itemNanos = perItem // adopt a higher cost at once
 	} else {
 		a.itemNanos = (a.itemNanos + perItem) / 2
 	}
 	if a.epoch.number.Load() != epoch {
 		return false
 	}
-	took -= held // a worker that is held back could be replaced: it costs nothing
+	took -= held // while policies hold a worker back, another can take its place: that costs nothing
 	perItem = float64(took) / float64(items)
 	a.epoch.chunks.Add(1)
 	a.epoch.items.Add(int64(items))
@@ -101,8 +101,8 @@ func (a *account) observe(epoch int64, o *hillclimb.Observation) {
 	o.Squares += math.Float64frombits(a.epoch.squares.Load())
 }
 
-// age returns how long the claim under way has been until now, and how many items it has;
-// 0 between claims.
+// age returns how long the current claim has been running, and how many items it has; 0
+// between claims.
 func (a *account) age(now time.Duration) (age time.Duration, items int) {
 	return now - time.Duration(a.began.Load()), int(a.size.Load())
 }

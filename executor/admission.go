@@ -7,12 +7,11 @@ const maxWaitingHelpers = 1 << 16
 
 // helpers counts the helpers of all runs in the process.
 //
-// It is the one piece of global state here, because cores are the process's:
-// a function that calls Execute itself, or a hundred requests that do so at
-// once, would each add as many helpers as there are cores, to the power of the
-// depth. So computing helpers are bounded by GOMAXPROCS in all. Admission never
-// waits: a run that gets no helper runs its items in the goroutine that it has,
-// so nested runs can't deadlock.
+// It is global state, because the whole process shares the cores. Without it, a function
+// that calls Execute itself would multiply the helpers at each level of nesting, and so
+// would a hundred concurrent requests. So computing helpers are bounded by GOMAXPROCS
+// over all runs. Admission never waits: a run that gets no helper runs its items in its
+// own goroutine, so nested runs can't deadlock.
 var helpers ledger
 
 type ledger struct {

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// Explain says in words what a bound means, and what would change it. A run that nothing binds
-// yet, whose limit grows still, has the empty one.
+// Explain says in words what a bound means, and what would change it. The bound is empty while
+// the limit still grows.
 func (b Bound) Explain() (means, change string) {
 	switch b {
 	case BoundByCores:
@@ -38,8 +38,8 @@ func (c *Calls) LongestWait() *Wait {
 	return &longest
 }
 
-// Explain says in words what binds the run now, and what would change it: a policy that holds
-// everything up, or else the bound.
+// Explain says in words what binds the run now, and what would change it: a policy that blocks
+// all calls, or else the bound.
 func (p Progress) Explain() (means, change string) {
 	if p.Calls != nil {
 		for _, s := range p.Calls.Policies {
@@ -61,7 +61,7 @@ func (p Progress) Explain() (means, change string) {
 	return means, change
 }
 
-// explain says what the state of a policy means, if it is one that holds calls up.
+// explain says what the state of a policy means, if it is one that blocks calls.
 func (s PolicyState) explain() (means, change string) {
 	left := ""
 	if s.Left > 0 {
@@ -70,7 +70,7 @@ func (s PolicyState) explain() (means, change string) {
 	name := named(s.Kind, s.Name)
 	switch s.State {
 	case "paused":
-		if s.Kind == "remote" { // by a person
+		if s.Kind == "remote" { // paused by a person
 			return "The run is paused.", "Resuming it: amorsize-remote runs resume."
 		}
 		return fmt.Sprintf("The %s pauses%s: the service has asked for it.", name, left), "The end of the pause; a lower rate, if it happens often."

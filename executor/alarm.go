@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// alarmAfter is how long the caller may be alone with one block of items
-// before others join in: the block turned out dearer than the ones before it, or
-// its first call is very long. Helpers gain nothing on less (engine costs in
-// docs/how-it-works.md).
+// alarmAfter is how long the caller may work alone on one block of items before helpers
+// join: the block turned out to cost more than the ones before it, or its first call is
+// very long. For less time helpers gain nothing (engine costs in docs/how-it-works.md).
 const alarmAfter = time.Millisecond
 
-// batchAlarm is that for batches, whose size is to be found by one call at a time.
+// batchAlarm is alarmAfter for batches. It is longer because the batch size is found by
+// one call at a time.
 const batchAlarm = 100 * time.Millisecond
 
-// The phases of an opening, which say whose its fields are: the caller's, and from
-// taken on the alarm's until ready is closed.
+// The phases of a solo, which say who owns its fields: the caller, but from taken until
+// ready is closed, the alarm.
 const (
 	over    uint64 = iota // the caller has left, or the alarm is not wanted
 	between               // two blocks, or before the first
@@ -24,15 +24,15 @@ const (
 	taken                 // the alarm has gone off in a block, and makes the run
 )
 
-// alarm goes off when a caller has been alone with a block for the time given, or for
-// up to twice as long.
+// alarm fires when a caller has worked alone on a block for the given time, or for up to
+// twice as long.
 //
-// Setting a timer wakes a thread that sleeps until then, and costs a small input more
-// than all of its work. So the timer of an alarm is not stopped at the end of a run:
-// the next run, if it begins soon, finds it running.
+// Setting a timer wakes a sleeping thread, which costs more than all the work of a small
+// input. So the timer of an alarm is not stopped at the end of a run: if the next run
+// begins soon, the timer is already running.
 type alarm struct {
-	// state is a phase, and above it the number of the block, so that a timer that
-	// fires late can't take one block for another.
+	// state has the phase in its low bits and the number of the block above, so that a
+	// late timer can't mistake one block for another.
 	state   atomic.Uint64
 	seen    atomic.Uint64 // the state when the timer fired last, or was set
 	pending atomic.Bool   // the timer runs
@@ -44,7 +44,7 @@ type alarm struct {
 
 const phaseBits = 3
 
-// set has the alarm go off while the opening is in one block for long.
+// set makes the alarm fire when the solo stays in one block for long.
 func (a *alarm) set() {
 	a.enter(between)
 	if a.pending.CompareAndSwap(false, true) {
@@ -63,7 +63,7 @@ func (a *alarm) start() {
 
 func (a *alarm) phase() uint64 { return a.state.Load() & (1<<phaseBits - 1) }
 
-// enter begins a phase; a block has a number of its own.
+// enter begins a phase; each block gets a new number.
 func (a *alarm) enter(phase uint64) {
 	block := a.state.Load() >> phaseBits
 	if phase == inBlock {

@@ -4,10 +4,10 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// What the solo does otherwise where items arrive.
+// What the solo does differently for a stream, whose items arrive over time.
 
-// nextArrived is next where items arrive: it waits for an item, and takes a block of
-// those that are there. While it waits, the alarm is off.
+// nextArrived is next for a stream: it waits for an item, and takes a block of those that
+// have arrived. While it waits, the alarm is off.
 func (o *solo) nextArrived() bool {
 	size := o.sampler.Next()
 	s, ok := o.arrivals.TakeAlone(size)
@@ -25,7 +25,7 @@ func (o *solo) nextArrived() bool {
 	return true
 }
 
-// await waits for an item. It reports false if there will be none, or the run is over.
+// await waits for an item. It reports false if there will be none, or the run has ended.
 func (o *solo) await() bool {
 	o.alarm.enter(idle)
 	if !o.arrivals.AwaitAlone() {

@@ -4,28 +4,28 @@ package executor
 // as there may be calls in flight, all of which may end at once.
 const MaxBacklog = 1 << 14
 
-// notice is something to be told: an event, a line for the logger, or both.
+// notice is a message for the listeners: an event, a line for the logger, or both.
 type notice struct {
 	event   Event
 	message string // of the line, empty for none
 	number  int    // 1, 2, 3, … in the order of happening
 }
 
-// expendable reports whether nobody misses much if the notice is dropped.
+// expendable reports whether the notice may be dropped.
 func (n *notice) expendable() bool {
 	return n.event.Kind != Started && n.event.Kind != Planned && n.event.Kind != Finished
 }
 
-// backlog is what has not been told yet, in order. It has room for MaxBacklog
-// notices that are expendable: then the oldest of them makes room. The others are
-// few, and are kept. The zero value is empty.
+// backlog has the notices that have not been delivered yet, in order. It holds at most
+// MaxBacklog expendable notices: when it is full, the oldest is dropped. The others are
+// few, and are always kept. The zero value is empty.
 type backlog struct {
 	kept        []notice
-	ring        []notice // the expendable ones: a circle that grows
-	first, size int      // of those in it
+	ring        []notice // the expendable ones: a ring buffer that grows
+	first, size int      // of the notices in the ring
 	numbered    int      // notices that have happened
-	told        int      // of them
-	latest      int      // the number of the one told last
+	told        int      // of them, those delivered
+	latest      int      // number of the notice delivered last
 }
 
 // add puts a notice at the end.
@@ -46,7 +46,7 @@ func (b *backlog) add(n notice) {
 	b.size++
 }
 
-// makeRoom makes the circle larger, or drops the oldest notice in it.
+// makeRoom enlarges the ring, or drops the oldest notice in it.
 func (b *backlog) makeRoom() {
 	if b.size == MaxBacklog {
 		b.first = (b.first + 1) % len(b.ring)
@@ -77,5 +77,5 @@ func (b *backlog) next() (n notice, ok bool) {
 // len returns how many notices there are.
 func (b *backlog) len() int { return len(b.kept) + b.size }
 
-// trim drops all that is expendable.
+// trim drops all expendable notices.
 func (b *backlog) trim() { b.first, b.size = 0, 0 }

@@ -10,9 +10,9 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// batches runs a function that takes many items in one call: a range is a call. A
-// call that is refused for its size is made again in two halves. Of a call that tells
-// which of its items failed, the others count, and a retry is given only those.
+// batches runs a function that takes many items in one call: a range is a call. A call
+// that is refused as too large is made again in two halves. If a call tells which of its
+// items failed, the other items count, and a retry gets only the failed ones.
 type batches[T, R any] struct {
 	fn       func(context.Context, []T) ([]R, error)
 	policies []Policy
@@ -24,11 +24,11 @@ type batches[T, R any] struct {
 
 	w     *worker
 	span  span    // the part of the range that is being run
-	open  []int   // of the part, the items to run; nil is all of them
-	next  []T     // those, as the next call is given them
+	open  []int   // items of the part that are still to run; nil is all of them
+	next  []T     // those items, as the argument of the next call
 	last  []R     // the results of the latest call
-	errs  []error // of each of them, what the latest call said
-	whole bool    // the latest call did all that it was given
+	errs  []error // of each of them, the error of the latest call
+	whole bool    // the latest call completed all its items
 }
 
 func newBatches[T, R any](fn func(context.Context, []T) ([]R, error), policies []Policy, items []T, out []R, sizer *sizing.Batch, k kept[T, R]) *batches[T, R] {
@@ -60,7 +60,7 @@ func (b *batches[T, R]) fail(_ *worker, lost span, err error) error {
 	return &BatchError{Index: lost.Lo, Size: lost.Hi - lost.Lo, Err: answer.Plain(err)}
 }
 
-// errParts is what a range returns of which parts or items failed.
+// errParts is what a range returns if some of its parts or items failed.
 var errParts = errors.New("amorsize: parts of a batch failed")
 
 func (b *batches[T, R]) run(ctx context.Context, w *worker, s span) error {
@@ -81,9 +81,9 @@ func (b *batches[T, R]) run(ctx context.Context, w *worker, s span) error {
 	return err
 }
 
-// runPart runs a part of the range, in two halves if it is too large. It leaves in
-// w.at the first item that was not dealt with. The error is that of the run: any
-// other is a fault of the part.
+// runPart runs a part of the range, in two halves if it is too large. It leaves in w.at
+// the first item that was not handled. It returns only errors that end the run; any other
+// error is a fault of the part.
 func (b *batches[T, R]) runPart(ctx context.Context, s span) error {
 	if b.w.interrupted() {
 		return nil
@@ -123,7 +123,7 @@ func (b *batches[T, R]) runHalves(ctx context.Context, s span) error {
 	return nil
 }
 
-// note keeps the failure of the part: of all of it, or of the items that failed.
+// note records the failure of the part: of the whole part, or of the items that failed.
 func (b *batches[T, R]) note(err error) {
 	if b.open == nil {
 		b.w.faults = append(b.w.faults, fault{b.span, b.fail(b.w, b.span, err)})
@@ -146,7 +146,7 @@ func (b *batches[T, R]) causeOf(i int, err error) error {
 	return own
 }
 
-// call is the innermost link: one attempt at what is left of the part.
+// call is the innermost link: one attempt at the remaining items of the part.
 func (b *batches[T, R]) call(ctx context.Context) (err error) {
 	b.w.attempts++
 	b.whole = false
@@ -188,8 +188,8 @@ func (b *batches[T, R]) given() []T {
 	return items
 }
 
-// keep takes the results of a call, but for the items that failed: those are left to
-// the next one.
+// keep stores the results of a call, except for the items that failed: those remain for
+// the next call.
 func (b *batches[T, R]) keep(result []R, partial *PartialError) {
 	if partial == nil && b.open == nil && b.kept.past == nil {
 		copy(b.out[b.span.Lo:b.span.Hi], result)
@@ -217,7 +217,7 @@ func (b *batches[T, R]) keep(result []R, partial *PartialError) {
 	b.next = b.given()
 }
 
-// tell tells the sizer what a call has come to.
+// tell tells the sizer the outcome of a call.
 func (b *batches[T, R]) tell(items int, took time.Duration, err error) {
 	switch {
 	case b.sizer == nil:

@@ -9,10 +9,11 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// What a keeper is told of batches: of each item for itself.
+// What a keeper is told about batches: the outcome of each single item.
 
-// keepPart tells of the items of the part, which has ended with err. Those that an attempt
-// did are done, whatever became of the part. What failed after the end of the run is not told.
+// keepPart passes on the outcomes of the items of the part, which has ended with err. Items
+// that an attempt completed are done, even if the part failed. Failures after the end of the
+// run are not passed on.
 func (b *batches[T, R]) keepPart(ctx context.Context, since time.Duration, err error) {
 	if b.kept.keeper == nil {
 		return
@@ -33,7 +34,8 @@ func (b *batches[T, R]) keepPart(ctx context.Context, since time.Duration, err e
 	}
 }
 
-// failures returns what tells, for one item of the part after the other, why it failed.
+// failures returns a function that says why an item failed. It must be called for the items of
+// the part in order.
 func (b *batches[T, R]) failures(err error) func(at int) error {
 	if err == nil {
 		return func(int) error { return nil }
@@ -52,7 +54,7 @@ func (b *batches[T, R]) failures(err error) func(at int) error {
 	}
 }
 
-// lost tells of the items of a part that panicked, or ended its goroutine.
+// lost passes on the outcomes of the items of a part that panicked, or ended its goroutine.
 func (b *batches[T, R]) lost(w *worker) {
 	err := w.ended()
 	if err == nil || w.at >= b.span.Hi {
@@ -60,7 +62,7 @@ func (b *batches[T, R]) lost(w *worker) {
 	}
 	for at := b.span.Lo; at < b.span.Hi; at++ {
 		now := Outcome[R]{Err: err, Attempts: w.attempts}
-		if b.open != nil && !slices.Contains(b.open, at) { // an attempt did it
+		if b.open != nil && !slices.Contains(b.open, at) { // an attempt completed it
 			now.Value, now.Err = b.out[b.kept.past.number(at)], nil
 		}
 		b.kept.keep(w, at, b.items[at], now, clock.Now())

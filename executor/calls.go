@@ -8,12 +8,12 @@ import (
 
 // Func is the function of a run in one of its forms. Exactly one is set.
 type Func[T, R any] struct {
-	// Plain is a function that knows no context. It has a form of its own
-	// because an adapter would cost every call 2 ns.
+	// Plain is a function without a context. It has its own form because an adapter would
+	// cost every call 2 ns.
 	Plain func(T) (R, error)
-	// Context is a function that is given the run's context.
+	// Context is a function that takes the run's context.
 	Context func(context.Context, T) (R, error)
-	// Keeper keeps what becomes of the items, if it is not nil.
+	// Keeper keeps the outcomes of the items, if it is not nil.
 	Keeper Keeper[T, R]
 }
 
@@ -27,8 +27,8 @@ func (f Func[T, R]) code() uintptr {
 	return codeOf(f.Context)
 }
 
-// bounded returns f with every call bounded by the configured time. Of calls that f's own
-// policies refused, the errors are marked.
+// bounded returns f with every call bounded by the configured time. Errors of calls that
+// policies inside f refused are marked.
 func (f Func[T, R]) bounded(cfg *Config) Func[T, R] {
 	f.Context = within(cfg.ItemTimeout, answer.Linked(f.Context))
 	return f
@@ -80,9 +80,9 @@ func (c *calls[T, R]) run(ctx context.Context, w *worker, s span) (err error) {
 	return err
 }
 
-// runPlain and runContext are the same loop twice, because it is the one place
-// where a nanosecond an item counts: what it costs beside the plain loop is a
-// store and a load that nothing waits for.
+// runPlain and runContext are the same loop twice, because this is the one place where a
+// nanosecond per item counts: compared with a plain loop it costs only a store and a load
+// that nothing depends on.
 func (c *calls[T, R]) runPlain(w *worker, s span) error {
 	fn, items := c.fn.Plain, c.items[s.Lo:s.Hi]
 	out := c.out[s.Lo:s.Hi][:len(items)]

@@ -9,7 +9,7 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// The reviews of calls that compute, until they are found to wait.
+// The reviews of CPU-bound calls, until they are found to be I/O-bound.
 
 // decideComputing leaves the number of workers to control.
 func (s *scheduler) decideComputing(now time.Duration) (change *Change, plan *optimizer.Plan) {
@@ -57,7 +57,7 @@ func (s *scheduler) observe(now time.Duration) hillclimb.Observation {
 			inCalls += now - began
 		}
 	})
-	if s.arrives { // some wait for items: that a core is idle says nothing about the calls
+	if s.arrives { // workers may wait for items: an idle core says nothing about the calls
 		o.Running -= idle
 		if o.Age > 0 {
 			o.Occupied = float64(o.Busy+inCalls) / float64(o.Age)
@@ -69,7 +69,7 @@ func (s *scheduler) observe(now time.Duration) hillclimb.Observation {
 	return o
 }
 
-// revise has the plan made again once the CPU share of the calls is known.
+// revise makes the plan again once the CPU share of the calls is known.
 func (s *scheduler) revise(o hillclimb.Observation) *optimizer.Plan {
 	share, known := s.share.get()
 	if !known || !s.planner.unknown() {
@@ -86,8 +86,8 @@ func (s *scheduler) revise(o hillclimb.Observation) *optimizer.Plan {
 	return s.planner.revise(share, took, s.room.held())
 }
 
-// ownTime returns the time that the workers spent in the function, and not waiting
-// in policies, and for how many items that is known.
+// ownTime returns the time that the workers spent in the function, without waits for
+// policies, and for how many items that is known.
 func (s *scheduler) ownTime() (own time.Duration, items int64) {
 	s.crew.each(func(w *worker) {
 		own += time.Duration(w.policed.ownTime.Load())

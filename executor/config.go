@@ -14,8 +14,8 @@ import (
 // once, and returns what the last call returned or its own error. It must be
 // safe for concurrent use.
 //
-// A policy that lets only so many calls start per second may tell how many, by methods
-// Rate() float64 and Burst() int64: then the time of a run is predicted with that.
+// A policy that limits the rate of calls may declare it by methods Rate() float64 and Burst() int64:
+// then the predicted time of a run takes it into account.
 type Policy interface {
 	Do(ctx context.Context, call func(context.Context) error) error
 }
@@ -47,19 +47,18 @@ const DefaultProgressInterval = 100 * time.Millisecond
 
 // Config are the settings of a run. The zero value decides everything by measuring.
 type Config struct {
-	// Workers fixes how many calls run at once; 0 finds out.
+	// Workers fixes how many calls run at once; 0 means that it is measured.
 	Workers int
-	// MaxWorkers bounds how many calls run at once; 0 is no bound but the
-	// optimizer's own.
+	// MaxWorkers bounds how many calls run at once; 0 leaves only the optimizer's own bound.
 	MaxWorkers int
-	// MinWorkers is how many calls run at once at the least, if there are so many
-	// items: 0 and 1 are no bound.
+	// MinWorkers is the minimum of calls that run at once, if there are that many items; 0 and 1 are
+	// no bound.
 	MinWorkers int
-	// ChunkSize fixes how many items a worker claims at a time, and for batches
-	// how many items a call is given; 0 finds out.
+	// ChunkSize fixes how many items a worker claims at a time, and for batches how many items a call
+	// is given; 0 means that it is measured.
 	ChunkSize int
-	// MaxChunkSize bounds what is found out: many bulk interfaces accept so many
-	// items and no more. 0 is no bound. It excludes ChunkSize.
+	// MaxChunkSize bounds the measured size: many bulk APIs have a maximum number of items. 0 is no
+	// bound. It excludes ChunkSize.
 	MaxChunkSize int
 	// TargetChunk is how long a chunk should take, up to [MaxTargetChunk]: 0 is
 	// [optimizer.DefaultTargetChunk], for batches [DefaultTargetBatch].
@@ -68,7 +67,7 @@ type Config struct {
 	// ComputeOnly never runs more calls at once than GOMAXPROCS, even if they
 	// wait. Workers overrides it.
 	ComputeOnly bool
-	// LoadAware takes fewer workers on a machine that is busy with other things.
+	// LoadAware uses fewer workers on a machine that is busy with other things.
 	LoadAware bool
 	// SampleSize is how many items are run to measure before the plan is made, 1
 	// to [sampling.MaxItems]; 0 takes as many as it needs.
@@ -76,12 +75,12 @@ type Config struct {
 	// MemoryLimit bounds the bytes that calls in flight may need together, at
 	// least [MinMemoryLimit]; 0 is 80 % of what the host has available.
 	MemoryLimit uint64
-	// Errors is what happens when an item fails.
+	// Errors says what happens when an item fails.
 	Errors ErrorMode
 	// Policies guard every call, the first one outermost.
 	Policies []Policy
-	// ItemTimeout bounds one call of the function, for each attempt anew; 0 is no
-	// bound. It needs a function that takes a context: see [TimeoutError].
+	// ItemTimeout bounds one call of the function; each attempt has the full time; 0 is no bound. It
+	// needs a function that takes a context: see [TimeoutError].
 	ItemTimeout time.Duration
 	// Plan starts the run with a plan made before instead of a sample. It
 	// excludes Workers and SampleSize.
@@ -90,9 +89,9 @@ type Config struct {
 	// Window bounds how many items of a [Stream] may have been taken from its input
 	// and not been yielded; 0 is [DefaultWindow].
 	Window int
-	// ReadAhead has a [Stream] take items from its input as far ahead as Window
-	// allows, instead of a small multiple of the calls in flight: for an input whose
-	// end is to be known soon, and which loses nothing by having been read.
+	// ReadAhead makes a [Stream] take items from its input as far ahead as Window allows, instead of a
+	// small multiple of the calls in flight. It is for an input whose end should be known early and
+	// that loses nothing by being read.
 	ReadAhead bool
 	// Unordered yields the results of a [Stream] as they complete.
 	Unordered bool
@@ -101,38 +100,37 @@ type Config struct {
 	Session *Session
 
 	code        uintptr  // of the function, 0 if it is not known
-	labels      *labels  // nil if they are not wanted
+	labels      *labels  // nil if they are off
 	past        *past    // nil if there is no keeper
-	tally       *tally   // nil if nobody wants to be told
-	syncer      syncer   // nil if there is none to be told of
-	learned     *learned // by the session
-	function    function // what the run makes calls of
-	rate, burst float64  // of the slowest policy, 0 if none tells: see askRate
-	budgets     []budget // of amounts, of the policies that tell theirs
+	tally       *tally   // nil if nothing observes the run
+	syncer      syncer   // nil if there is none
+	learned     *learned // what the session has learned
+	function    function // the function that the run calls
+	rate, burst float64  // of the slowest policy, 0 if none declares a rate: see askRate
+	budgets     []budget // amounts per second, of the policies that declare them
 
-	// Name is what the run is called where it is shown: on a page, in metrics, in profiles. Empty
-	// is the name of the function.
+	// Name is the name of the run where it is shown: on a page, in metrics, in profiles. If it is
+	// empty, the name of the function is used.
 	Name string
-	// Labels marks what the run does in CPU profiles, by the labels amorsize_run and
-	// amorsize_function of its goroutines, and in execution traces, by a task for the run and a
-	// region for each claim. A claim costs some 20 ns more, and 1 µs while a trace is taken. After the
-	// run the goroutine has the labels of its context, as after [pprof.Do].
+	// Labels marks the run in CPU profiles, by the labels amorsize_run and amorsize_function of its
+	// goroutines, and in execution traces, by a task for the run and a region for each claim. A claim
+	// costs some 20 ns more, and 1 µs while a trace is taken. After the run the goroutine has the
+	// labels of its context, as after [pprof.Do].
 	Labels bool
 
 	// Report, if not nil, is written before the run returns or panics.
 	Report *Report
-	// Progress is told the state of the run when items have been completed, at most
-	// once per ProgressInterval; when none has for a second, or for the interval if
-	// that is longer; and once at the end. Calls never overlap, no lock is held, and
-	// no worker waits for one.
+	// Progress is called with the state of the run when items have been completed, at most once per
+	// ProgressInterval; when none has been for a second, or for the interval if that is longer; and
+	// once at the end. Calls of it never overlap, no lock is held, and no worker waits for it.
 	Progress func(Progress)
 	// ProgressInterval is the least time between two calls of Progress; 0 is
 	// [DefaultProgressInterval].
 	ProgressInterval time.Duration
-	// Logger is told what is measured and decided, at level Info, and chunk
-	// by chunk changes of the number of workers at level Debug.
+	// Logger logs what is measured and decided, at level Info, and changes of the number of workers,
+	// at level Debug.
 	Logger *slog.Logger
-	// Observers are told the events of the run. See [Observer].
+	// Observers receive the events of the run. See [Observer].
 	Observers []Observer
 }
 
@@ -175,8 +173,7 @@ func (c *Config) Validate() error {
 	return c.contradiction()
 }
 
-// ranges returns an error for a setting that is out of its range and is no number of
-// something.
+// ranges returns an error for a setting that is out of its range. Counts are checked separately.
 func (c *Config) ranges() error {
 	switch {
 	case c.TargetChunk < 0 || c.TargetChunk > MaxTargetChunk:
@@ -218,12 +215,12 @@ func (c *Config) contradiction() error {
 	return nil
 }
 
-// watched reports whether anybody wants to be told about the run.
+// watched reports whether anything observes the run.
 func (c *Config) watched() bool {
 	return c.Report != nil || c.Progress != nil || c.Logger != nil || len(c.Observers) > 0
 }
 
-// constraints is what the optimizer needs to know of the settings.
+// constraints returns the settings that the optimizer needs.
 func (c *Config) constraints(items int) optimizer.Constraints {
 	return optimizer.Constraints{
 		Items: items, Rate: c.rate, Burst: c.burst,
@@ -234,15 +231,15 @@ func (c *Config) constraints(items int) optimizer.Constraints {
 	}
 }
 
-// paced is a policy that tells the rate at which calls may start, and how many may at
-// once before it counts.
+// paced is a policy that declares the rate at which calls may start, and the burst: how many may start
+// at once.
 type paced interface {
 	Rate() float64
 	Burst() int64
 }
 
-// askRate asks the policies for the lowest rate, and its burst: once, since they are
-// not ours, and must not be called with a lock held.
+// askRate asks the policies for the lowest rate, and its burst. It asks once, since policies are
+// foreign code that must not be called with a lock held.
 func (c *Config) askRate() {
 	for _, policy := range c.Policies {
 		if p, ok := policy.(interface{ Budget() (budget, bool) }); ok {
@@ -266,8 +263,8 @@ func (c *Config) check(ctx context.Context) error {
 	return c.Validate()
 }
 
-// learn begins a run of the session, and returns what it can begin with, unless its caller
-// decides.
+// learn begins a run of the session. It returns what earlier runs have learned, unless the caller has
+// fixed it.
 func (c *Config) learn() *learned {
 	known := c.Session.begin()
 	if c.Plan != nil || c.Workers > 0 || c.SampleSize > 0 {

@@ -11,18 +11,18 @@ import (
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
-// callContext is the context that the calls of one worker are given. Policies tell
-// it when they hold a call back, wherever in the function they are: such a call is
-// not in flight, and its time is not the service's.
+// callContext is the context for the calls of one worker. Policies notify it when they
+// hold a call back, anywhere inside the function: such a call is not in flight, and its
+// waiting time is not the service's latency.
 //
 // It is not reused: a function may keep its context for longer than the call.
 type callContext struct {
 	context.Context          // the run's
 	session         *Session // of the run, or nil
 	function        function // of the run
-	tally           *tally   // is told of waits and of policies
+	tally           *tally   // counts waits and policies
 
-	held    atomic.Bool // the call under way is being held back
+	held    atomic.Bool // the current call is being held back
 	touched atomic.Bool // it is, or was
 
 	mu      sync.Mutex
@@ -31,11 +31,11 @@ type callContext struct {
 	line    waiting.Line
 	since   time.Duration
 	waited  time.Duration   // of this call, before since
-	tracker *flight.Tracker // that is told of attempts, nil before there is one
+	tracker *flight.Tracker // to be told of attempts, nil before there is one
 	attempt *flight.Attempt
-	paused  flight.Paused // the attempt that was under way
-	pacer   *pacer        // has the run be looked at soon, when a hold begins
-	turns   *flight.Turns // the worker has one of these, or will again when it goes on; or nil
+	paused  flight.Paused // the attempt that the hold interrupted
+	pacer   *pacer        // reviews the run soon when a hold begins
+	turns   *flight.Turns // where the worker has a turn, or will have one again when it resumes; or nil
 	age     int64         // of the turn
 	parted  bool          // the worker has left: it takes no turn
 }
@@ -61,7 +61,7 @@ func (c *callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// sessionKey finds the call of a session that a context comes from.
+// sessionKey finds, from a context, the call of the session that it was made in.
 type sessionKey struct{ session *Session }
 
 // HoldBegins implements [waiting.Listener].
@@ -102,12 +102,12 @@ func (c *callContext) HoldEnds(ticket uint64) {
 // Changed implements [waiting.Audience].
 func (c *callContext) Changed(p waiting.Policy) { c.tally.look(p) }
 
-// goOn ends a hold. mu is held.
+// goOn ends a hold: the call resumes. mu is held.
 func (c *callContext) goOn(now time.Duration) {
 	c.waited += now - c.since
 	c.tally.waited(c.line.By, now-c.since)
 	c.held.Store(false)
-	if c.turns != nil { // nobody waits for a turn who has a token already
+	if c.turns != nil { // no wait for a turn: the call already has a token
 		c.age = c.turns.Force()
 	}
 	if c.paused.Items() > 0 {
@@ -116,9 +116,9 @@ func (c *callContext) goOn(now time.Duration) {
 	}
 }
 
-// settle ends the call and returns how long it was held back. Who is still held back,
-// in a goroutine that the function has left behind, is not part of what comes next.
-// A nil callContext has never been told anything.
+// settle ends the call and returns how long it was held back. A goroutine that the
+// function left behind and that is still held back does not count for the next call. For
+// a nil callContext it returns 0.
 func (c *callContext) settle() time.Duration {
 	if c == nil || !c.touched.Load() {
 		return 0
@@ -137,7 +137,7 @@ func (c *callContext) settle() time.Duration {
 	return waited
 }
 
-// heldFor returns how long the call under way has been held back until now.
+// heldFor returns how long the current call has been held back until now.
 func (c *callContext) heldFor(now time.Duration) time.Duration {
 	if c == nil || !c.touched.Load() {
 		return 0
@@ -161,7 +161,7 @@ func (c *callContext) waitsIn() (waiting.Line, bool) {
 	return c.line, c.holders > 0
 }
 
-// watch has a tracker and the pacer be told when the attempt is held back.
+// watch makes holds of the attempt known to a tracker and the pacer.
 func (c *callContext) watch(t *flight.Tracker, attempt *flight.Attempt, p *pacer) {
 	if c == nil {
 		return
@@ -171,8 +171,8 @@ func (c *callContext) watch(t *flight.Tracker, attempt *flight.Attempt, p *pacer
 	c.tracker, c.attempt, c.pacer = t, attempt, p
 }
 
-// takesTurn notes that the worker has a turn, of an age; endsTurn takes note that it
-// has none, and returns what it had.
+// takesTurn notes that the worker has a turn, and its age. endsTurn notes that it has
+// none, and returns the one it had.
 func (c *callContext) takesTurn(of *flight.Turns, age int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -182,7 +182,7 @@ func (c *callContext) takesTurn(of *flight.Turns, age int64) {
 	c.turns, c.age, c.parted = of, age, false
 }
 
-// forcesTurn takes a turn for the call under way, or has it take one when it goes on.
+// forcesTurn takes a turn for the current call, or makes it take one when it resumes.
 func (c *callContext) forcesTurn(of *flight.Turns) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -202,7 +202,7 @@ func (c *callContext) endsTurn() (of *flight.Turns, age int64) {
 	return of, age
 }
 
-// hasTurn reports whether it has one.
+// hasTurn reports whether the worker has a turn.
 func (c *callContext) hasTurn() bool {
 	if c == nil {
 		return false

@@ -13,30 +13,30 @@ import (
 const shareTime = max(200*time.Microsecond, sampling.CPUResolution)
 
 // lowShare is the share of time on a core below which a measurement is repeated: a
-// thread that was kept from its core looks like one whose calls wait.
+// preempted thread looks like one whose calls wait.
 const lowShare = 0.7
 
-// cpuShare is the CPU share of calls, as measured in company where they are too
-// long to measure one alone. One worker measures it, and reviews read it.
+// cpuShare is the CPU share of calls, measured while other workers run, for calls that
+// are too long to measure one alone. One worker measures it, and reviews read it.
 type cpuShare struct {
-	wanted atomic.Bool   // and nobody is measuring it
-	bits   atomic.Uint64 // of a float64: 1 more than the share, 0 before it is known
+	wanted atomic.Bool   // wanted, and no worker is measuring it
+	bits   atomic.Uint64 // of a float64: the share plus 1; 0 before it is known
 }
 
-// get returns it; ok is false as long as it is not known.
+// get returns the share; ok is false as long as it is not known.
 func (s *cpuShare) get() (share float64, ok bool) {
 	share = math.Float64frombits(s.bits.Load()) - 1
 	return max(0, share), share >= 0
 }
 
-// measure has w measure it on its next claims if nobody has done so: the first worker to
-// come, since the caller may be in the midst of a call. claim makes one claim; it returns
-// false if w has none left.
+// measure makes w measure the share on its next claims, unless another worker has. The
+// first worker to get here does it, since the caller may be inside a call. claim makes
+// one claim; it returns false if w has none left.
 func (s *cpuShare) measure(w *worker, claim func() bool) {
 	if !s.wanted.CompareAndSwap(true, false) {
 		return
 	}
-	// The clock that can be read precisely is the thread's own.
+	// Only the CPU clock of a thread is precise enough.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	share, known := 0.0, false
@@ -56,7 +56,7 @@ func (s *cpuShare) measure(w *worker, claim func() bool) {
 func measureOnce(w *worker, claim func() bool) (share float64, ok bool) {
 	thread := sampling.CurrentThread()
 	before, known := thread.CPU()
-	start := w.busy // and not the clock: a worker of a stream may wait for items
+	start := w.busy // not the clock: a worker of a stream may wait for items
 	for w.busy-start < shareTime {
 		if !claim() {
 			return 0, false

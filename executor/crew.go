@@ -9,19 +9,19 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// crew is the workers of a run: who they are, how many there may be, and what those who
-// have left have done. It alone decides whether a worker is in it: a worker enters once and
-// exits once, and is claimed for by nobody else.
+// crew is the workers of a run: which there are, how many there may be, and what those that
+// have left have done. Only the crew decides whether a worker belongs to it: a worker
+// enters once and exits once, and only claims for itself.
 //
 //	made → enter → working → exit → gone; the caller's may enter again
 type crew struct {
-	limit   atomic.Int64  // how many there may be: the scheduler's to set
+	limit   atomic.Int64  // how many there may be: set by the scheduler
 	running atomic.Int64  // how many there are, for readers without mu
 	idle    chan struct{} // closed when the last one has left
 
 	source source.Source // what there is to claim
-	events *events       // hears how many there are
-	jobs   employer      // what they are for
+	events *events       // is told how many there are
+	jobs   employer      // makes helpers and gives them work
 
 	helpers sync.WaitGroup // and the supervisor
 
@@ -29,23 +29,23 @@ type crew struct {
 	mu      sync.Mutex
 	workers []*worker
 	started bool // helpers may come
-	stopped bool // no item is to be started any more
+	stopped bool // no further item is to start
 	closed  bool // idle is
 	count   headcount
-	done    totals // of those who have left
+	done    totals // of workers that have left
 }
 
-// employer makes helpers, and has work for them.
+// employer makes helpers, and gives them work.
 type employer interface {
-	// hire makes a helper, the one after so many workers; nil if none is to be had. It is
-	// called with a lock held, and waits for nothing.
+	// hire makes one more helper, given the present number of workers; nil if none may be
+	// added. It is called with a lock held, and never blocks.
 	hire(working int) *worker
 	// work is what a helper does, in a goroutine of its own.
 	work(w *worker)
 }
 
-// start lets helpers come. The caller is the first worker, if it works: the goroutine
-// of a stream leaves its items to helpers once its block is done.
+// start lets helpers join. The caller is the first worker if works is set: the goroutine of
+// a stream leaves its items to helpers once its block is done.
 func (c *crew) start(caller *worker, works bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -55,8 +55,8 @@ func (c *crew) start(caller *worker, works bool) {
 	}
 }
 
-// enter counts a worker in. From here until exit it claims items, and hears signals.
-// mu is held.
+// enter adds a worker. From here until exit it claims items and receives signals. mu is
+// held.
 func (c *crew) enter(w *worker) {
 	if c.stopped {
 		w.signal.Store(halt)
@@ -66,8 +66,8 @@ func (c *crew) enter(w *worker) {
 	c.note()
 }
 
-// exit counts a worker out, once: whoever comes second finds that it has left. It is
-// called by the worker's own goroutine, so no claim of it is under way. mu is held.
+// exit removes a worker, once: a second call has no effect. The worker's own goroutine
+// calls it, so none of its claims is running. mu is held.
 func (c *crew) exit(w *worker) {
 	if !w.working {
 		return
@@ -82,7 +82,7 @@ func (c *crew) exit(w *worker) {
 	c.done.add(&w.totals)
 }
 
-// note takes note of how many workers there are. mu is held.
+// note records how many workers there are. mu is held.
 func (c *crew) note() {
 	n := len(c.workers)
 	c.running.Store(int64(n))
@@ -90,14 +90,14 @@ func (c *crew) note() {
 	c.events.staffed(n)
 }
 
-// comeBack counts the caller in again.
+// comeBack adds the caller again.
 func (c *crew) comeBack(caller *worker) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.enter(caller)
 }
 
-// replace counts the caller out, and has a helper take its place.
+// replace removes the caller and lets a helper take its place.
 func (c *crew) replace(caller *worker) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -107,7 +107,7 @@ func (c *crew) replace(caller *worker) {
 	}
 }
 
-// retire counts w out if there are more workers than the limit.
+// retire removes w if there are more workers than the limit.
 func (c *crew) retire(w *worker) bool {
 	if c.running.Load() <= c.limit.Load() {
 		return false
@@ -121,7 +121,7 @@ func (c *crew) retire(w *worker) bool {
 	return true
 }
 
-// wait counts the caller out and returns when all helpers are gone.
+// wait removes the caller and returns when all helpers are gone.
 func (c *crew) wait(caller *worker) {
 	c.mu.Lock()
 	c.exit(caller)
@@ -155,7 +155,7 @@ func (c *crew) fill() {
 	}
 }
 
-// leave is deferred in every helper: it counts the helper out, also after a Goexit.
+// leave is deferred in every helper: it removes the helper, also after a Goexit.
 func (c *crew) leave(w *worker) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -175,9 +175,8 @@ func (c *crew) closeIfEmpty() {
 	}
 }
 
-// stop tells all workers that no item is to be started any more, and those who come
-// later. When a context ends, each of thousands of workers calls it: only the first
-// call does anything.
+// stop tells all workers, also later ones, that no further item is to start. When a context
+// ends, each of thousands of workers calls it: only the first call does anything.
 func (c *crew) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,9 +189,9 @@ func (c *crew) stop() {
 	}
 }
 
-// each calls see for every worker, with mu held, so that none may leave meanwhile: see
-// takes no lock but of the worker's call, or of its claim.
-// It returns how many there are.
+// each calls see for every worker, with mu held, so that none may leave meanwhile. see may
+// only take the locks of the worker's call and of its claim. each returns how many workers
+// there are.
 func (c *crew) each(see func(*worker)) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -210,7 +209,7 @@ type headcount struct {
 	area    float64 // ∫ workers dt, in nanoseconds
 }
 
-// begin starts with the caller alone, from start to now.
+// begin starts the count: the caller was alone from start to now.
 func (h *headcount) begin(start, now time.Duration) {
 	h.area, h.since, h.workers, h.peak = float64(now-start), now, 1, 1
 }

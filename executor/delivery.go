@@ -12,11 +12,11 @@ type delivery[T, R any] struct {
 	*stream[T, R]
 	yield func(Result[T, R]) bool
 
-	got  int64 // results that the loop is done with
-	told int64 // of them, what the producer knows
-	step int64 // after how many it is told: few against the window
+	got  int64 // results that the loop has finished
+	told int64 // of them, how many the producer was told of
+	step int64 // after how many the producer is told: few compared with the window
 
-	// Taken over from the workers, and used in turn with theirs.
+	// Taken over from the workers, and swapped with their buffers.
 	batch []Result[T, R]
 	spans []span
 
@@ -28,7 +28,7 @@ type delivery[T, R any] struct {
 // parking is the place of a result that is not next.
 type parking[T, R any] struct {
 	result Result[T, R]
-	end    int // of the range that begins here, 0 if none does
+	end    int // of the range that begins here, 0 if no range does
 }
 
 // all yields what is completed until the run has ended; it returns false if the
@@ -55,8 +55,8 @@ func (d *delivery[T, R]) all() bool {
 	}
 }
 
-// take takes over what the workers have completed. If there is nothing, it has
-// them leave a token when there is.
+// take takes over what the workers have completed. If there is nothing, the workers leave
+// a token as soon as there is.
 func (d *delivery[T, R]) take() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -69,7 +69,7 @@ func (d *delivery[T, R]) take() bool {
 	return true
 }
 
-// free tells the producer of the room that there is.
+// free tells the producer how much room there is.
 func (d *delivery[T, R]) free() {
 	if d.told != d.got {
 		d.told = d.got
@@ -140,8 +140,8 @@ func (d *delivery[T, R]) passAll(results []Result[T, R]) bool {
 	return true
 }
 
-// pass yields a result. Once the loop is done with it there is room for another
-// item, which the producer is told in steps that are small against the window.
+// pass yields a result. Once the loop has finished it, there is room for another item.
+// The producer is told so in steps that are small compared with the window.
 func (d *delivery[T, R]) pass(at *Result[T, R]) bool {
 	result := *at
 	*at = Result[T, R]{}
@@ -152,8 +152,8 @@ func (d *delivery[T, R]) pass(at *Result[T, R]) bool {
 	return more
 }
 
-// ending yields how a stream ended that did not end well, after what was taken
-// from the input and not completed.
+// ending yields the error that ended the stream, if there is one, after the items that
+// were taken from the input and not completed.
 func (d *delivery[T, R]) ending() {
 	s := d.stream
 	last := d.last()
@@ -162,7 +162,7 @@ func (d *delivery[T, R]) ending() {
 	case s.panicked != nil:
 		d.behind(s.arrivals.Seen())
 		return
-	case s.failure != nil: // the loop is to learn of that, and of nothing else that failed
+	case s.failure != nil: // the loop gets this failure only
 		more = d.behind(s.arrivals.Seen())
 	case last.Err != nil:
 		more = d.incomplete(last.Err)
@@ -175,8 +175,8 @@ func (d *delivery[T, R]) ending() {
 	}
 }
 
-// last returns the result that says why the stream ended, without an error if it came to
-// its end.
+// last returns the result that says why the stream ended; it has no error if the input
+// was exhausted.
 func (d *delivery[T, R]) last() Result[T, R] {
 	s := d.stream
 	if s.failure != nil {
@@ -189,8 +189,8 @@ func (d *delivery[T, R]) last() Result[T, R] {
 	return last
 }
 
-// incomplete yields what was completed behind gaps, and the items in them. It
-// returns false if the loop was left.
+// incomplete yields the results that were completed behind gaps, and the items in the
+// gaps. It returns false if the loop was left.
 func (d *delivery[T, R]) incomplete(why error) bool {
 	for _, r := range d.gaps(why) {
 		if !d.behind(r.Index) || !d.yield(r) {
@@ -204,14 +204,14 @@ func (d *delivery[T, R]) incomplete(why error) bool {
 // stopped, and items for which none was.
 func (d *delivery[T, R]) gaps(why error) []Result[T, R] {
 	all, made := d.stopped, make(map[int]bool, len(d.stopped))
-	for i := range all { // what the call returned is seldom why the stream ended
+	for i := range all { // the call's error is seldom the reason why the stream ended
 		made[all[i].Index] = true
 		if e, ok := errors.AsType[*ItemError](all[i].Err); ok {
 			e.Err = &stoppedError{err: e.Err, why: why}
 		}
 	}
 	notRun := &stoppedError{err: ErrNotRun, why: why}
-	d.arrivals.Skip(nil) // what is known and came since the run was over has its place among them
+	d.arrivals.Skip(nil) // known items that arrived after the run had ended belong here too
 	for _, s := range d.arrivals.Rest() {
 		for i := s.Lo; i < s.Hi; i++ {
 			if of, known := d.known[i]; known {
@@ -238,8 +238,8 @@ func (d *delivery[T, R]) behind(i int) bool {
 	return true
 }
 
-// stoppedError is why an item was not completed: what became of it, and what
-// ended the stream.
+// stoppedError says why an item was not completed: its own error, and what ended the
+// stream.
 type stoppedError struct{ err, why error }
 
 func (e *stoppedError) Error() string   { return fmt.Sprintf("%v: %v", e.err, e.why) }

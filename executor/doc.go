@@ -4,33 +4,33 @@
 //
 // # A run
 //
-// The caller's goroutine runs the first items itself while a
-// [sampling.Sampler] watches. Small inputs end there and cost what the plain
-// loop costs. Otherwise the optimizer makes a plan, helpers are started, and
-// the caller goes on working: nobody waits for a helper to wake up.
+// The caller's goroutine runs the first items itself while a [sampling.Sampler] watches.
+// Small inputs end there and cost what the plain loop costs. Otherwise the optimizer
+// makes a plan, helpers are started, and the caller continues to run items: nothing waits
+// for a helper to wake up.
 //
-// An item passes through these hands:
+// An item passes through these parts:
 //
-//	source      it is there, or arrives; a worker claims it, with others
-//	work        the worker, until there is nothing left for it, or it is one too many
+//	source      the item is there, or arrives; a worker claims it, with others
+//	work        the worker runs claims until no items are left, or the limit falls
 //	calls       the function, through the policies, or as part of a batch
-//	outcome     if it failed
-//	results     in its place; of a stream, handed over to the loop, in order
+//	outcome     if the item failed
+//	results     at the item's index; in a stream, handed over to the loop, in order
 //
-// How many workers there are is looked at in reviews, one at a time, after claims and,
-// where all calls take long, by a supervisor:
+// Reviews decide how many workers there are. They run one at a time, after claims, and by
+// a supervisor if all calls are long:
 //
-//	pacer       it is time
-//	room        memory allows so many
-//	law         internal/hillclimb for calls that compute; for calls that wait,
+//	pacer       a review is due
+//	room        how many calls memory allows
+//	law         internal/hillclimb for CPU-bound calls; for I/O-bound calls,
 //	            internal/adaptive, by way of a tracker that other runs may share
-//	crew        that many: helpers are started, or leave after their claims
-//	record      what was decided, for the report; planner: what it will take
+//	crew        starts helpers, or lets them leave after their claims
+//	record      keeps the decision, for the report; planner: predicts the time
 //
 // # Parts
 //
-// Each has one owner of its state, and refers to those below it only, which CI checks
-// (scripts/arrows). What a part needs of one above is an interface that it declares.
+// Each part has one owner of its state, and refers only to parts below it, which CI
+// checks (scripts/arrows). If a part needs one above it, it declares an interface.
 //
 //	stream     stream, streaming, streamfail, streamkeep, handover, delivery, ring
 //	entry      execute
@@ -52,7 +52,7 @@
 //	tally      tally
 //	public     report, reportjson, html, moment, explain, advice, progress, events, hooks, errors, span
 //
-// Below them are packages of their own, which know nothing of a run: internal/source
-// (what is left to run), internal/sizing (how many items at a time), internal/flight
-// (calls in flight, and the limit that runs share).
+// Below them are separate packages, which know nothing of a run: internal/source (what is
+// left to run), internal/sizing (how many items at a time), internal/flight (calls in
+// flight, and the limit that runs share).
 package executor

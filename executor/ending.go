@@ -7,10 +7,9 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// How the telling ends: what is left is told, and then the end, by a goroutine of its own.
+// How notification ends: a separate goroutine delivers the remaining notices, and then the end.
 
-// close keeps the timer from starting anything, and waits for a listener's call
-// that is under way.
+// close keeps the timer from starting anything, and waits for a running call of a listener.
 func (e *events) close() {
 	if e == nil {
 		return
@@ -22,11 +21,11 @@ func (e *events) close() {
 	if t.timer != nil && t.timer.Stop() {
 		t.alarm = never
 	}
-	e.await(func() bool { return !t.telling && t.alarm == never }) // the latter: the timer has started it
+	e.await(func() bool { return !t.telling && t.alarm == never }) // otherwise the timer has just started it
 }
 
-// await waits until done, or until a call of a listener has taken too long: then it is given up.
-// mu is held, but not while it waits.
+// await waits until done, or until a call of a listener has taken too long: then it gives up. mu
+// is held, but not while it waits.
 func (e *events) await(done func() bool) {
 	t := &e.teller
 	if done() || t.given {
@@ -55,11 +54,12 @@ func (e *events) await(done func() bool) {
 	}
 }
 
-// finish tells what has not been told, but no more than fast listeners can be told in a moment
-// and the others must know; and then the end, if there is a report. It comes after close. It
-// returns what is to be added to the report, since a listener that does not return has that.
+// finish delivers the remaining notices, then the end if there is a report. Expendable notices
+// are delivered only for a short time, and to fast listeners. It is called after close. It
+// returns warnings instead of adding them to the report, since a listener that does not return
+// still holds the report.
 //
-// It is done by a goroutine of its own, and by another one if a listener ends that.
+// A separate goroutine does it, and another one if a listener ends that goroutine.
 func (e *events) finish(r *Report) (late []string) {
 	if e == nil {
 		return nil
@@ -92,7 +92,7 @@ func (e *events) finish(r *Report) (late []string) {
 	return late
 }
 
-// drain tells what is left. mu is held.
+// drain delivers the remaining notices. mu is held.
 func (e *events) drain() {
 	began := clock.Now()
 	e.tellDue(func(now time.Duration) bool {
@@ -103,10 +103,10 @@ func (e *events) drain() {
 	})
 }
 
-// drainAll tells all that is left. mu is held.
+// drainAll delivers all remaining notices. mu is held.
 func (e *events) drainAll() { e.tellDue(func(time.Duration) bool { return false }) }
 
-// end has the end be told: p is how the run went. mu is held.
+// end adds the end of the run: p is the final progress. mu is held.
 func (e *events) end(r *Report, p *Progress) {
 	r.Dropped = e.backlog.numbered - e.backlog.told
 	r.Warnings = append(r.Warnings, e.trouble.warnings()...)
@@ -114,16 +114,16 @@ func (e *events) end(r *Report, p *Progress) {
 	calls := r.Calls
 	*p = e.lookAround(now, &calls)
 	p.Over = true
-	if len(e.observers) > 0 && e.teller.slow < 2 { // the report says as much
+	if len(e.observers) > 0 && e.teller.slow < 2 { // the report says the same
 		e.add(notice{event: Event{Kind: Progressed, Progress: p}}, now)
 	}
 	if e.log != nil || len(e.observers) > 0 {
 		e.add(notice{event: Event{Kind: Finished, Plan: &r.Plan, Report: r}, message: "done"}, now)
 	}
-	e.teller.over = true // a goroutine that the function has left behind may have news still
+	e.teller.over = true // a goroutine that the function left behind may still cause notices
 }
 
-// tellLast tells the progress function the end, once. mu is held.
+// tellLast makes the last call of the progress function, once. mu is held.
 func (e *events) tellLast(p *Progress) {
 	tell := e.progress
 	if tell != nil && !e.teller.last {

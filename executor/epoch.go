@@ -8,20 +8,20 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// epoch is the time since the number of workers last changed: what is achieved in it is
-// compared. Workers read and write what is atomic; the rest is the reviews'.
+// epoch is the time since the number of workers last changed: the throughput of epochs is
+// compared. Workers use the atomic fields; only reviews use the rest.
 type epoch struct {
 	number atomic.Int64
 	ended  atomic.Int64 // claims that began and ended in it
 	needed atomic.Int64 // how many make a review worthwhile at once
 
 	since    time.Duration
-	cpu      time.Duration // of the process by then
+	cpu      time.Duration // of the process at the beginning
 	cpuKnown bool
-	busy     bool // no core was idle lately
+	busy     bool // no core was idle recently
 }
 
-// begin begins one, and forgets what was observed before.
+// begin begins an epoch, and discards earlier observations.
 func (e *epoch) begin(now time.Duration) {
 	e.number.Add(1)
 	e.ended.Store(0)
@@ -40,8 +40,8 @@ func (e *epoch) cores(now time.Duration) (used float64, ok bool) {
 	return float64(cpu-e.cpu) / float64(age), ok && e.cpuKnown
 }
 
-// saturated reports whether no core is idle, as of the latest time for which that can be
-// told; there it begins anew.
+// saturated reports whether no core is idle, as of the latest measurement, and then
+// starts the next measurement.
 func (e *epoch) saturated(now time.Duration) bool {
 	if now-e.since < sampling.ProcessResolution {
 		return e.busy

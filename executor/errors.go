@@ -10,24 +10,23 @@ import (
 	"strings"
 )
 
-// ErrConfig is what every [*ConfigError] is, for errors.Is.
+// ErrConfig matches every [*ConfigError], for errors.Is.
 var ErrConfig = errors.New("amorsize: invalid configuration")
 
 // ErrGoexit is the cause of an item's error when the function called
 // [runtime.Goexit], as t.FailNow does.
 //
-// It is returned for items that a helper ran, and so for all items of a stream. The caller's own goroutine runs
-// items too, the first ones and its share of the others, and no function can
-// stop a Goexit of its own goroutine: there the run is stopped and waited for,
-// the report is written, and then the goroutine ends as it would in a plain loop.
+// It is returned for items that a helper ran, and so for all items of a stream. The caller's own goroutine
+// runs items too: the first ones and its share of the others. A Goexit there can't be stopped: the run stops
+// and is waited for, the report is written, and then the goroutine ends as it would in a plain loop.
 var ErrGoexit = errors.New("amorsize: the function called runtime.Goexit")
 
 // ErrResultCount is the cause of a batch's error when the batch function
 // returned more or fewer results than it was given items.
 var ErrResultCount = errors.New("amorsize: wrong number of results")
 
-// ErrNotRun is the cause of the error of an item that a stream has taken from its
-// input and not run, because it ended before.
+// ErrNotRun is the cause of the error of an item that a stream took from its input but did not run, because
+// the stream ended first.
 var ErrNotRun = errors.New("amorsize: not run")
 
 // ConfigError says which setting is invalid. No item has been run.
@@ -47,7 +46,7 @@ func (e *ConfigError) Unwrap() error { return ErrConfig }
 // ItemError is the failure of one item. It does not hold the item.
 type ItemError struct {
 	Index    int   // of the item
-	Attempts int   // how often the function was called for it: 0 if a policy refused, or a stream ended before
+	Attempts int   // how often the function was called for it: 0 if a policy refused, or the stream ended first
 	Err      error // what the function, or a policy around it, returned
 }
 
@@ -66,7 +65,7 @@ type BatchError struct {
 	Index int // of the batch's first item
 	Size  int // items in the batch
 	Err   error
-	apart bool // others, which were known, stand between them
+	apart bool // known items, which were not run, lie between its items
 }
 
 func (e *BatchError) Error() string {
@@ -79,10 +78,9 @@ func (e *BatchError) Error() string {
 // Unwrap returns the batch's own error.
 func (e *BatchError) Unwrap() error { return e.Err }
 
-// PartialError is what a batch function returns that did some of its items: it
-// returns a result for each item all the same, and those of items that failed do not
-// count. Each of them fails as an [*ItemError] with its own error, and a retry is given
-// only those.
+// PartialError is returned by a batch function that completed only some of its items. The function still
+// returns a result for each item; those of failed items do not count. Each failed item is an [*ItemError]
+// with its own error, and a retry gets only the failed items.
 type PartialError struct {
 	Failed map[int]error // by the item's index in the batch that the function was given
 }
@@ -105,8 +103,8 @@ func (e *PartialError) Unwrap() []error {
 	return all
 }
 
-// within reports whether e is about a batch of so many items with so many results,
-// and of each item that failed says why.
+// within reports whether e fits a batch with these numbers of items and results, and has an error for each
+// failed item.
 func (e *PartialError) within(items, results int) bool {
 	for i, err := range e.Failed {
 		if i < 0 || i >= items || err == nil {
@@ -116,13 +114,13 @@ func (e *PartialError) within(items, results int) bool {
 	return results == items && len(e.Failed) > 0
 }
 
-// itemCause is why an item of a batch failed, and what became of the batch.
+// itemCause is why an item of a batch failed, and the error of the batch.
 type itemCause struct{ own, batch error }
 
 func (e *itemCause) Error() string   { return e.own.Error() }
 func (e *itemCause) Unwrap() []error { return []error{e.own, e.batch} }
 
-// tooLargeError is a refusal for size. Calling again as it was would not help.
+// tooLargeError is a refusal as too large. Repeating the same call would not help.
 type tooLargeError struct{ err error }
 
 func (e *tooLargeError) Error() string   { return e.err.Error() }
@@ -158,8 +156,8 @@ func (e *Errors) Error() string {
 // Unwrap returns the failures, ordered by index.
 func (e *Errors) Unwrap() []error { return e.errs }
 
-// CanceledError is what a run returns that its context ended. It is both the
-// context's error and its cause.
+// CanceledError is returned by a run that its context ended. It matches both the context's error and its
+// cause.
 type CanceledError struct {
 	Err   error // of the context: [context.Canceled] or [context.DeadlineExceeded]
 	Cause error // [context.Cause] of the context
@@ -182,7 +180,7 @@ func (e *CanceledError) Unwrap() []error { return []error{e.Err, e.Cause} }
 // PanicError is what a run panics with in its caller when the function
 // panicked, after everything that ran has ended.
 type PanicError struct {
-	Index int    // of the item; -1 if it was none, as of the input of a stream or a keeper
+	Index int    // of the item; -1 if the panic was not an item's, but for example of a stream's input or a keeper
 	Value any    // the value of the original panic
 	Stack []byte // the stack of the goroutine that panicked, at that time
 }
@@ -194,12 +192,12 @@ func (e *PanicError) Error() string {
 	return fmt.Sprintf("amorsize: item %d: panic: %v\n\n%s", e.Index, e.Value, e.Stack)
 }
 
-// asPanic wraps the value of a panic that was not of the function.
+// asPanic wraps the value of a panic that did not come from the function.
 func asPanic(v any) *PanicError {
 	return &PanicError{Index: -1, Value: v, Stack: debug.Stack()}
 }
 
-// before reports whether e is to be carried to the caller rather than other.
+// before reports whether e takes precedence over other as the panic of the run.
 func (e *PanicError) before(other *PanicError) bool {
 	return other == nil || e.Index >= 0 && (other.Index < 0 || e.Index < other.Index)
 }
@@ -219,7 +217,7 @@ func isContextError(ctx context.Context, err error) bool {
 		errors.Is(err, context.Cause(ctx))
 }
 
-// countError is an ErrResultCount that tells the numbers.
+// countError is an ErrResultCount with the numbers.
 type countError struct{ got, want int }
 
 func (e *countError) Error() string {

@@ -9,17 +9,16 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// Run calls fn once for every item and returns the results in the order of the
-// items: out[i] belongs to items[i], whatever else failed. With an error, the
-// results so far are returned beside it, and Report.Valid tells which they are.
+// Run calls fn once for every item and returns the results in the order of the items:
+// out[i] belongs to items[i], even if others failed. With an error, the results so far
+// are returned too, and Report.Valid says which results count.
 //
-// It returns when nothing of fn is running any more. The error is an
-// [*ItemError] or, with [Collect], [*Errors]; a [*CanceledError] if ctx ended
-// first; a [*ConfigError] before any item was run. If fn panics, Run panics
-// with a [*PanicError].
+// It returns when no call of fn is running any more. The error is an [*ItemError] or,
+// with [Collect], [*Errors]; a [*CanceledError] if ctx ended first; a [*ConfigError]
+// before any item was run. If fn panics, Run panics with a [*PanicError].
 //
-// For a few cheap items it costs some 0.5 µs more than a loop; no allocation
-// per item ever.
+// For a few cheap items it costs some 0.5 µs more than a loop. It never allocates per
+// item.
 func Run[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) ([]R, error) {
 	if err := cfg.check(ctx); err != nil {
 		return nil, err
@@ -47,21 +46,20 @@ func Run[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) ([
 	return c.out, execute(ctx, r, len(c.items), cfg, nil)
 }
 
-// RunBatches calls fn with consecutive slices of items and puts the results
-// together in the order of the items. The size of the slices is found by
-// measuring. fn must return one result for each item it was given: otherwise,
-// and if it returns an error, the batch fails with a [*BatchError], and none
-// of its results count, unless the error is a [*PartialError], which tells the items
-// that failed from those that did not. A batch of several items that is refused for
-// its size (HTTP 413 and 414, SQLSTATE class 54, an error with a method TooLarge()
-// bool that returns true, a message that says so) is split and run again, down to one
-// item. Everything else is as for [Run].
+// RunBatches calls fn with consecutive slices of items and puts the results together in
+// the order of the items. The size of the slices is found by measuring. fn must return
+// one result for each item it was given. If it does not, or returns an error, the batch
+// fails with a [*BatchError], and none of its results count. The exception is a
+// [*PartialError], which says which items failed. A batch of several items that is
+// refused as too large (HTTP 413 and 414, SQLSTATE class 54, an error with a method
+// TooLarge() bool that returns true, a message that says so) is split and run again, down
+// to one item. Everything else is as for [Run].
 func RunBatches[T, R any](ctx context.Context, fn func(context.Context, []T) ([]R, error), items []T, cfg Config) ([]R, error) {
 	return RunBatchesKept(ctx, fn, nil, items, cfg)
 }
 
-// RunBatchesKept is [RunBatches] with a keeper of what becomes of the items, if it is not
-// nil. Batches are made of the items that are left.
+// RunBatchesKept is [RunBatches] with a keeper for the outcomes of the items, if it is
+// not nil. Batches consist of the items that are still to run.
 func RunBatchesKept[T, R any](ctx context.Context, fn func(context.Context, []T) ([]R, error), keeper Keeper[T, R], items []T, cfg Config) ([]R, error) {
 	if fn == nil {
 		return nil, &ConfigError{"fn", nil, "a function"}
@@ -87,11 +85,10 @@ func RunBatchesKept[T, R any](ctx context.Context, fn func(context.Context, []T)
 	return out, execute(ctx, b, len(items), cfg, &batching{sizer})
 }
 
-// Measure runs the first items as a sample, at most cfg.SampleSize of them if
-// that is set, and returns the plan for all of them. The results are dropped.
-// An error of fn, or of ctx, ends the sample: the plan is made from what was
-// measured so far, and returned with the error. Observers are told everything up
-// to the plan; there is no end to be told.
+// Measure runs the first items as a sample, at most cfg.SampleSize of them if that is
+// set, and returns the plan for all of them. The results are dropped. An error of fn, or
+// of ctx, ends the sample: the plan is made from what was measured so far, and returned
+// with the error. Observers receive everything up to the plan, and no Finished event.
 func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config) (optimizer.Plan, error) {
 	if err := cfg.check(ctx); err != nil {
 		return optimizer.Plan{}, err
@@ -117,7 +114,7 @@ func Measure[T, R any](ctx context.Context, fn Func[T, R], items []T, cfg Config
 	return o.measure(size)
 }
 
-// measure runs size items at the most, and returns the plan for all of them.
+// measure runs at most size items, and returns the plan for all of them.
 func (o *solo) measure(size int) (optimizer.Plan, error) {
 	o.alarm, o.armed = &o.quiet, false
 	o.begin()
@@ -143,7 +140,7 @@ func (o *solo) measure(size int) (optimizer.Plan, error) {
 	return plan, o.measured()
 }
 
-// measured returns what ended a measurement, if that was not its own end.
+// measured returns the error that ended a measurement early, if there is one.
 func (o *solo) measured() error {
 	switch {
 	case o.err != nil && !isContextError(o.ctx, o.err):
@@ -179,8 +176,9 @@ func (o *solo) execute() error {
 	return o.goOn()
 }
 
-// holdOuter has the call of the same session that the run is made from, if it is,
-// count as held back: it makes no call of its own until the run has ended.
+// holdOuter is for a run that is started within a call of the same session: that call
+// counts as held back until the run has ended, since it makes no request itself
+// meanwhile.
 func holdOuter(ctx context.Context, s *Session) (h waiting.Hold) {
 	if s == nil {
 		return h

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// String tells in a few lines, ten at most, what a person wants to know at the end of a run: what
-// was done, what bound it and what would change that, what went wrong. It is a method of the
-// value, so that fmt.Print(report) prints that, too. See [Report.Explain] for the details.
+// String summarizes the run in at most ten lines: what was done, what bound it and what would
+// change that, what went wrong. It has a value receiver, so that fmt.Print(report) prints it,
+// too. See [Report.Explain] for the details.
 func (r Report) String() string {
 	var b strings.Builder
 	r.writeCounts(&b)
@@ -55,7 +55,7 @@ func (r *Report) writeCalls(b *strings.Builder) {
 	b.WriteByte('\n')
 }
 
-// writeFailures writes what calls failed of, if they did.
+// writeFailures writes why calls failed, if any did.
 func (r *Report) writeFailures(b *strings.Builder) {
 	var parts []string
 	f := r.Calls.Failed
@@ -87,7 +87,7 @@ func (r *Report) writeWaits(b *strings.Builder) {
 	}
 }
 
-// writeCounts writes what became of the items.
+// writeCounts writes how many items succeeded and failed.
 func (r *Report) writeCounts(b *strings.Builder) {
 	fmt.Fprintf(b, "%d of %s in %s", r.Succeeded, plural(r.Items, "item"), short(r.Elapsed))
 	if r.Failed > 0 {
@@ -104,7 +104,7 @@ func (r *Report) writeCounts(b *strings.Builder) {
 	}
 }
 
-// writePrediction compares what was predicted with what came, if anything was.
+// writePrediction compares the predicted time with the actual one, if there was a prediction.
 func (r *Report) writePrediction(b *strings.Builder) {
 	if r.PredictedDuration <= 0 || r.Elapsed <= 0 {
 		return
@@ -153,8 +153,8 @@ func (r *Report) why(longer bool) string {
 	return "the throughput rose faster than the plan assumed"
 }
 
-// Explain tells all that String tells, and the plan, each change of the number of workers, all
-// warnings, and of calls that wait how the run went over time.
+// Explain has everything that String has, and the plan, each change of the number of workers, all
+// warnings, and for I/O-bound calls the run over time.
 func (r *Report) Explain() string {
 	var b strings.Builder
 	b.WriteString(r.String())
@@ -181,7 +181,7 @@ func (r *Report) Explain() string {
 	return b.String()
 }
 
-// writeTimeline writes how a run of calls that wait went over time.
+// writeTimeline writes a run of I/O-bound calls over time.
 func (r *Report) writeTimeline(b *strings.Builder) {
 	const rows = 16
 	if len(r.Timeline) == 0 {
@@ -217,10 +217,10 @@ func (r *Report) usual() int {
 
 func firstLine(err error) string { return firstOf(err.Error()) }
 
-// mostError is how much of an error is told at the end of a run.
+// mostError is how much of an error's text is shown, in characters.
 const mostError = 200
 
-// lower returns a sentence as it goes on behind a colon.
+// lower returns a sentence in the form that follows a colon.
 func lower(sentence string) string {
 	return strings.ToLower(sentence[:min(1, len(sentence))]) + strings.TrimSuffix(sentence[min(1, len(sentence)):], ".")
 }
@@ -230,7 +230,7 @@ func firstOf(text string) string {
 	return line
 }
 
-// plural returns a number of things.
+// plural returns a number with its noun, in singular or plural.
 func plural(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing

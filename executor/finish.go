@@ -22,7 +22,7 @@ func (r *run) finish() (err error) {
 	notRun := r.cfg.past.restore(r.source.Rest())
 	r.events.counted(r.source.Seen())
 	r.done.add(&r.crew.done)
-	r.done.add(&r.caller.totals) // if it never was one of the crew
+	r.done.add(&r.caller.totals) // if it never joined the crew
 	r.cfg.Session.learn(r.lesson())
 	err = r.outcome.err(r.parent, len(notRun) > 0)
 	report := r.report(notRun, err)
@@ -38,7 +38,7 @@ func (r *run) finish() (err error) {
 	return err
 }
 
-// lesson is what the runs of the session that come next can learn.
+// lesson returns what the next runs of the session can learn.
 func (r *run) lesson() lesson {
 	l := lesson{
 		items: r.done.items, failed: int64(r.done.failed+count(r.outcome.lost())) - r.cfg.past.failures(),
@@ -51,8 +51,8 @@ func (r *run) lesson() lesson {
 	return l
 }
 
-// report returns the report of the run, also to the caller who wants it, or nil if
-// nobody does.
+// report returns the report of the run, or nil if neither the caller nor a listener needs
+// one. Without listeners it is written straight to the caller's.
 func (r *run) report(notRun []span, err error) *Report {
 	if r.cfg.Report == nil && r.events == nil {
 		return nil
@@ -83,7 +83,7 @@ func (r *run) report(notRun []span, err error) *Report {
 	out.Items = r.source.Seen()
 	r.cfg.past.tell(out)
 	out.setInvalid(notRun, r.outcome.lost())
-	failed := r.done.failed + r.cfg.past.passed() // results of a stream like any others
+	failed := r.done.failed + r.cfg.past.passed() // in a stream, failures are results like any other
 	out.Failed, out.Succeeded = out.Failed+failed, out.Succeeded-failed
 	if out.Elapsed > 0 {
 		out.Speedup = float64(out.Busy) / float64(out.Elapsed)

@@ -7,25 +7,25 @@ import (
 	"github.com/amorsize/amorsize/optimizer"
 )
 
-// forecast predicts what a run takes by what it achieves. It is a state machine
-// without clock: told how many items are done, it answers with predictions.
+// forecast predicts the time of a run from its throughput so far. It is a state machine without
+// a clock: its input is how many items are done, its output predictions.
 //
-// It looks at the time during which one and the same thing bounds the calls in flight:
-// while they grow in number, what is achieved says little. It says nothing any more
-// when half of the items are done: a prediction should not be hindsight.
+// It only uses time during which the same bound limits the calls in flight: while their number
+// grows, the throughput says little. It makes no prediction once half of the items are done: a
+// prediction should not be hindsight.
 type forecast struct {
 	bounded bool          // something bounds the calls
-	since   time.Duration // that is so, or the latest prediction was made
+	since   time.Duration // when that began, or the latest prediction was made
 	done    int           // items by then
 }
 
 const (
-	// forecastRounds is how many rounds of calls a prediction is made on, by number
-	// and by time, and forecastItems the least number of items.
+	// forecastRounds is how many rounds of calls a prediction needs, by number and by time, and
+	// forecastItems the least number of items.
 	forecastRounds = 4
 	forecastItems  = 24
-	// forecastChange is by how much it must have changed what a call takes, as a ratio,
-	// for the ramp to be followed again.
+	// forecastChange is the ratio by which the time of a call must have changed for the ramp to
+	// be simulated again.
 	forecastChange = 1.1
 )
 
@@ -38,8 +38,8 @@ type achieved struct {
 	bounded  bool          // something bounds the calls
 }
 
-// next takes what was achieved of total items, and returns what the run will take, 0 as
-// long as that is not known.
+// next takes what was achieved of total items, and returns the predicted time of the run, 0 as
+// long as it is not known.
 func (f *forecast) next(a achieved, total int) time.Duration {
 	if !a.bounded || !f.bounded || a.items < f.done {
 		f.bounded, f.since, f.done = a.bounded, a.after, a.items
@@ -53,13 +53,13 @@ func (f *forecast) next(a achieved, total int) time.Duration {
 	return a.after + time.Duration(math.Min(float64(total-a.items)/float64(ran)*float64(age), math.MaxInt64/2))
 }
 
-// foresee makes the prediction anew, if the run has achieved enough. It goes into the
-// report; nobody is told of it meanwhile.
+// foresee makes a new prediction, if the run has achieved enough. It goes into the report;
+// listeners are not notified.
 func (p *planner) foresee(a achieved) {
 	took := p.forecast.next(a, p.total)
 	before := p.plan.PredictedDuration
 	if took == 0 || p.cfg.rate > 0 && took < before*5/4 && took > before*4/5 {
-		return // a rate that is known is exact, one that is measured has a burst in it
+		return // a declared rate is exact; a measured one includes a burst
 	}
 	if before > 0 {
 		p.plan.PredictedSpeedup *= float64(before) / float64(took)
@@ -67,8 +67,8 @@ func (p *planner) foresee(a achieved) {
 	p.plan.PredictedDuration, p.plan.AtBest = took, false
 }
 
-// foreseeBudgets makes a prediction longer that budgets do not allow, as they are known by what
-// calls have cost so far.
+// foreseeBudgets makes the prediction longer if budgets require it, from what calls have cost
+// so far.
 func (p *planner) foreseeBudgets() {
 	for _, b := range p.cfg.budgets {
 		if took := b.took(p.total); took > p.plan.PredictedDuration {
@@ -77,8 +77,8 @@ func (p *planner) foreseeBudgets() {
 	}
 }
 
-// foreseeGrowth follows the ramp again when it is better known what a call takes: the
-// first to end are the short ones.
+// foreseeGrowth simulates the ramp again when the time of a call is better known: the first
+// calls to end are the short ones.
 func (p *planner) foreseeGrowth(c waitingCalls) {
 	if p.cfg.Plan != nil || p.cfg.learned != nil || !p.revised || c.base == 0 {
 		return // the first two did not begin with the ramp

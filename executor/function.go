@@ -5,14 +5,14 @@ import (
 	"unsafe"
 )
 
-// function is what tells functions apart: nil for those whose runs share nothing.
+// function identifies a function value: nil for functions whose runs share nothing.
 type function struct{ value unsafe.Pointer }
 
-// functionOf returns that of f. A function value is a pointer to its code and what it
-// has captured.
+// functionOf returns the identity of f. A function value is a pointer to its code and
+// captured variables.
 func functionOf[T, R any](f func(context.Context, T) (R, error)) function {
 	return function{*(*unsafe.Pointer)(unsafe.Pointer(&f))}
 }
 
-// functionKey finds the call of a function that a context comes from.
+// functionKey finds, from a context, the call of the function that it was made in.
 type functionKey struct{ function }

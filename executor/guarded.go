@@ -43,7 +43,8 @@ func chain(policies []Policy, call func(context.Context) error) func(context.Con
 
 func (g *guarded[T, R]) fork() runner { return newGuarded(g.calls, g.policies) }
 
-// fail tells how often the function was called: never, if a policy refused.
+// fail makes the error, with how often the function was called: never, if a policy
+// refused.
 func (g *guarded[T, R]) fail(w *worker, lost span, err error) error {
 	return &ItemError{Index: lost.Lo, Attempts: w.attempts, Err: answer.Plain(err)}
 }
@@ -75,7 +76,8 @@ func (g *guarded[T, R]) run(ctx context.Context, w *worker, s span) error {
 	g.w = w
 	var none R
 	for i := s.Lo; i < s.Hi && !w.interrupted(); i++ {
-		// A policy may answer without calling: then no earlier item's result may show.
+		// A policy may return without calling: then the result of an earlier item must
+		// not be used.
 		g.item, g.result, w.attempts = g.items[i], none, 0
 		since, began := g.kept.begin(), w.beginPoliced()
 		err := g.chain(ctx)
@@ -94,13 +96,13 @@ func (g *guarded[T, R]) run(ctx context.Context, w *worker, s span) error {
 			return errUnkept
 		}
 	}
-	g.result = none // keeps no result alive that the caller may drop
+	g.result = none // don't keep alive a result that the caller may drop
 	w.returned = true
 	return nil
 }
 
-// keep tells the keeper of the item being run. A failure after the end of the run is not
-// told: whether it is the item's own, nobody knows.
+// keep passes the outcome of the current item to the keeper. A failure after the end of
+// the run is not passed on: it may not be the item's own.
 func (g *guarded[T, R]) keep(i int, since time.Duration, err error) {
 	ended := clock.Now()
 	now := Outcome[R]{Value: g.result, Attempts: g.w.attempts, Took: ended - since}
@@ -110,7 +112,7 @@ func (g *guarded[T, R]) keep(i int, since time.Duration, err error) {
 	g.kept.keep(g.w, i, g.item, now, ended)
 }
 
-// lost tells the keeper of an item that panicked, or ended its goroutine.
+// lost passes on to the keeper an item that panicked, or ended its goroutine.
 func (g *guarded[T, R]) lost(w *worker, s span) {
 	if err := w.ended(); err != nil && w.at < s.Hi {
 		g.kept.keep(w, w.at, g.items[w.at], Outcome[R]{Err: err, Attempts: w.attempts}, clock.Now())

@@ -2,17 +2,17 @@ package executor
 
 import "sync"
 
-// handover is what workers have completed and the loop has not got yet, added
-// claim by claim.
+// handover has the results that workers have completed and the loop has not taken yet,
+// added claim by claim.
 type handover[T, R any] struct {
 	ready chan struct{} // a token: there is something
 
 	mu       sync.Mutex
 	hungry   bool // the loop waits for the token
 	results  []Result[T, R]
-	ranges   []span         // of the items whose results these are, one after the other; only in order
+	ranges   []span         // of the items of these results, one after the other; used only in order
 	failure  *Result[T, R]  // that ended the stream
-	stopped  []Result[T, R] // items that the end of the stream kept from completing
+	stopped  []Result[T, R] // items not completed because the stream ended
 	panicked *PanicError
 }
 
@@ -24,13 +24,13 @@ func (h *handover[T, R]) wake() {
 	}
 }
 
-// wait says that the loop waits for something, unless there is. mu is held.
+// wait notes that the loop waits, unless there is something to take. mu is held.
 func (h *handover[T, R]) wait() bool {
 	h.hungry = len(h.results) == 0
 	return h.hungry
 }
 
-// panics takes note of a panic: the one of the lowest item is carried to the caller.
+// panics records a panic: the one of the lowest item is raised in the caller.
 func (h *handover[T, R]) panics(e *PanicError) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -39,14 +39,14 @@ func (h *handover[T, R]) panics(e *PanicError) {
 	}
 }
 
-// leave takes note of an item that failed because the stream is over, or in a
-// stream that has failed. mu is held.
+// leave records an item that failed because the stream has ended, or in a stream that has
+// failed. mu is held.
 func (h *handover[T, R]) leave(of Result[T, R], err error) {
 	h.stopped = append(h.stopped, Result[T, R]{Index: of.Index, Item: of.Item, Err: err})
 }
 
-// fail takes note of the failure that ends the stream: of the lowest index
-// among those seen. mu is held.
+// fail records the failure that ends the stream: the one of the lowest index among those
+// seen. mu is held.
 func (h *handover[T, R]) fail(of Result[T, R], err error) {
 	of = Result[T, R]{Index: of.Index, Item: of.Item, Err: err}
 	if h.failure != nil && h.failure.Index < of.Index {

@@ -5,20 +5,19 @@ import (
 	"github.com/amorsize/amorsize/optimizer"
 )
 
-// held tells of the workers whose calls policies hold back: around the function, or
-// from within it.
+// held counts the workers whose calls policies hold back, around the function or inside it.
 type held struct {
 	workers int
-	metered int  // of them, not those that back off between two attempts
-	lines   int  // that they wait in and others may not, as far as known
-	many    bool // and there are others: a limiter for each key
+	metered int  // of them, without those in backoff between two attempts
+	lines   int  // lines that they wait in and other calls may not, as far as known
+	many    bool // there are other lines: a limiter for each key
 
-	unwatched int // workers whose calls began before they were told of, and go on
+	unwatched int // workers whose current call began before it was watched
 }
 
-// linesAhead is how many workers may wait for each line that there is, where calls
-// for other keys could go on: with the items sorted by key, so many of one key may
-// have to be taken before the first of the next one comes.
+// linesAhead is how many workers may wait for each line if calls for other keys could
+// proceed. If the items are sorted by key, that many of one key may have to be taken before
+// the first of the next key is reached.
 const linesAhead = 1024
 
 // heldBack looks at the workers.
@@ -46,28 +45,28 @@ func (s *scheduler) heldBack() (h held) {
 	return h
 }
 
-// add counts w, if it is held back, and returns the line that it waits in, if that is
-// known. policed says that there are policies around the function. What is one for all items,
-// be it one of several such policies, is shared: those behind wait there as well.
+// add counts w, if it is held back, and returns the line that it waits in, if that is known.
+// policed says that there are policies around the function. A line is shared if it is the
+// same for all items: later items wait there as well.
 func (h *held) add(w *worker, policed bool) (line waiting.Line, shared bool) {
 	line, waits := w.call.waitsIn()
 	outside := policed && w.inPolicies()
 	if waits || outside {
 		h.workers++
 	}
-	if line.Of != nil || outside && !waits { // a policy that tells nothing may be a limiter
+	if line.Of != nil || outside && !waits { // a policy that reports nothing may be a limiter
 		h.metered++
 	}
 	return line, outside && !line.OneOfMany
 }
 
-// workersFor returns how many workers it takes to have so many calls in flight.
+// workersFor returns how many workers are needed to have limit calls in flight.
 //
-// Who waits in a policy is not in flight: others may take their place. Where all
-// wait in one line, as many again are enough for backing off not to idle the service:
-// more would only wait, too. Where there are several lines, the next item may be one
-// for a line that is empty. most, if it is not 0, is a bound that the caller set on
-// workers: those who wait may go on at any time, and all at once.
+// A worker that waits in a policy is not in flight: another may take its place. If all wait
+// in one line, twice the number is enough to keep the service busy during backoff: more
+// workers would only wait, too. If there are several lines, the next item may belong to an
+// empty line. most, if not 0, is the caller's bound on workers: waiting workers may resume at
+// any time, and all at once.
 func (h held) workersFor(limit, most int) int {
 	spare := min(h.workers, limit)
 	if h.many || h.lines > 1 {

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// Hooks is an [Observer] whose functions can be registered and removed at any
-// time, also while runs are under way, for each kind of event. The zero value
-// is ready. It is safe for concurrent use.
+// Hooks is an [Observer] whose functions can be registered and removed at any time, also
+// during runs, for each kind of event. The zero value is ready. It is safe for concurrent
+// use.
 type Hooks struct {
 	mu    sync.Mutex
 	next  Hook
@@ -23,9 +23,8 @@ type hook struct {
 	call func(Event)
 }
 
-// On registers call for events of the kind. Registering a function twice
-// registers two hooks: functions can't be compared, so a hook is known by what
-// On returns.
+// On registers call for events of the kind. Registering a function twice registers two
+// hooks: functions can't be compared, so a hook is identified by what On returns.
 func (h *Hooks) On(kind EventKind, call func(Event)) Hook {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -60,7 +59,7 @@ func (h *Hooks) remove(which func(hook) bool) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	before := len(h.hooks)
-	// A new slice: Observe may be going through the old one.
+	// A new slice: Observe may be iterating over the old one.
 	h.hooks = slices.DeleteFunc(slices.Clone(h.hooks), which)
 	return before - len(h.hooks)
 }

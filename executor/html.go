@@ -7,9 +7,9 @@ import (
 	"github.com/amorsize/amorsize/internal/runpage"
 )
 
-// WriteHTML draws the run as one HTML file that needs nothing else, as amorsize report does of
-// runs of the command: its numbers, its course over time, how long calls took, and what failed. It
-// has the texts of errors, which may have items in them.
+// WriteHTML writes the run as one self-contained HTML file, as amorsize report does for runs of
+// the command: its numbers, its course over time, how long calls took, and what failed. It
+// contains the texts of errors, which may contain items.
 func (r *Report) WriteHTML(w io.Writer) error {
 	means, change := r.bound()
 	p := runpage.Page{

@@ -7,7 +7,7 @@ import (
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 )
 
-// inFlight returns what the run has in flight, as memory counts it.
+// inFlight returns what the run has in flight, in the units of memory.
 func (s *scheduler) inFlight(now time.Duration) (f load) {
 	calls, items := 0, 0
 	f.ended = s.room.ended.Load() - s.room.uncounted
@@ -28,7 +28,7 @@ func (s *scheduler) inFlight(now time.Duration) (f load) {
 	f.units, f.size = calls, 1
 	calls = max(calls, runtime.GOMAXPROCS(0))
 	if s.waits() {
-		calls = 4 * max(calls, int(s.crew.limit.Load())) // as far as one review goes
+		calls = 4 * max(calls, int(s.crew.limit.Load())) // as far as one review may raise it
 		if s.sharing.shares && s.batches == nil {
 			f.units = max(f.units, s.sharing.tracker.InFlight()-f.young) // in all runs
 		}

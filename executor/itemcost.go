@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// Policies for calls that cost an amount each.
+// Policies for calls that each cost an amount.
 
-// priced is what tells what a call costs.
+// priced has the functions that say what a call costs.
 type priced[T, R any] struct {
 	estimate func(T) float64
 	used     func(R, error) float64
@@ -22,7 +22,7 @@ type cost[T, R any] struct {
 	spent *spending
 }
 
-// spending is what calls have cost so far, with whatever runs the policy is for.
+// spending is what calls have cost so far, in all runs that use the policy.
 type spending struct {
 	mu     sync.Mutex
 	calls  int
@@ -36,10 +36,10 @@ func (s *spending) add(amount float64) {
 	s.amount += amount
 }
 
-// callsToTell is how many calls tell what one costs on average.
+// callsToTell is how many calls are needed to know the mean cost.
 const callsToTell = 8
 
-// mean returns what a call costs, 0 as long as too few have been made to tell.
+// mean returns the mean cost of a call, 0 as long as too few calls have been made.
 func (s *spending) mean() float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -49,19 +49,19 @@ func (s *spending) mean() float64 {
 	return s.amount / float64(s.calls)
 }
 
-// budget is a rate of amounts that calls are held to.
+// budget is a limit on the rate of amounts.
 type budget struct {
 	spent       *spending
-	rate, burst float64 // amounts per second, and at once
+	rate, burst float64 // amount per second, and at once
 }
 
-// took returns how long so many calls take at the least, 0 if that isn't known.
+// took returns the least time for a number of calls, 0 if that isn't known.
 func (b budget) took(calls int) time.Duration {
 	took := max(0, float64(calls)*b.spent.mean()-b.burst) / b.rate * float64(time.Second)
 	return time.Duration(min(took, math.MaxInt64/2))
 }
 
-// Budget tells what the policy holds calls to, if it tells its rate.
+// Budget returns the limit of the policy, if it declares its rate.
 func (p *cost[T, R]) Budget() (b budget, ok bool) {
 	told, ok := p.policy.(paced)
 	if !ok || told.Rate() <= 0 {
@@ -104,7 +104,7 @@ func (p *costByKey[T, R, K]) Wait(item *T) time.Duration {
 	if !ok {
 		return 0
 	}
-	wait, _ := tells.WouldTake(p.keyOf(*item), p.estimate(*item)) // the call will say what is wrong
+	wait, _ := tells.WouldTake(p.keyOf(*item), p.estimate(*item)) // the call will return the error
 	return wait
 }
 
@@ -117,17 +117,17 @@ func (p *costByKey[T, R, K]) Bind(current func() (*T, *R)) Policy {
 	return b.made()
 }
 
-// boundCost is a cost of a worker. It makes one call at a time.
+// boundCost is a cost bound to a worker. It makes one call at a time.
 type boundCost[T, R any] struct {
 	priced[T, R]
 	current func() (*T, *R)
-	spent   *spending // nil if nobody asks
+	spent   *spending // nil if not needed
 	do      func(ctx context.Context, item *T, estimated float64) error
 	attempt func(context.Context) (float64, error)
-	call    func(context.Context) error // under way
+	call    func(context.Context) error // the call in progress
 }
 
-// made returns b with the one closure that its attempts need.
+// made returns b with its one closure, which all attempts use.
 func (b *boundCost[T, R]) made() *boundCost[T, R] {
 	b.attempt = func(ctx context.Context) (actual float64, err error) {
 		err = b.call(ctx)
@@ -145,7 +145,7 @@ func (b *boundCost[T, R]) made() *boundCost[T, R] {
 	return b
 }
 
-// cost returns what the call has cost that returned err.
+// cost returns what a call that returned err has cost.
 func (b *boundCost[T, R]) cost(err error) float64 {
 	if b.used == nil {
 		return -1

@@ -8,28 +8,26 @@ import (
 	"time"
 )
 
-// Policies that look at the item whose call they guard: at a key that it has, at what its
-// call will cost. Each stands in Config.Policies beside the others, in any order. A run
-// binds them to the item that a worker has at a time, once for each worker, so that an item
-// costs no closure and no allocation.
+// Policies that look at the item whose call they guard: at its key, or at what its call will cost. They
+// can be mixed with other policies in Config.Policies, in any order. A run binds them, once for each
+// worker, to the worker's current item, so that an item costs no closure and no allocation.
 
-// KeyedPolicy is a policy for each key: a host, a tenant, an API key. Do guards a call for
-// the key. It may tell, by a method WouldWait(K) time.Duration, how long a call for a key
-// would have to wait if it came now.
+// KeyedPolicy is a policy for each key: a host, a tenant, an API key. Do guards a call for the key. It may
+// have a method WouldWait(K) time.Duration, which returns how long a call for a key would have to wait
+// now.
 type KeyedPolicy[K comparable] interface {
 	Do(ctx context.Context, key K, call func(context.Context) error) error
 }
 
-// CostPolicy is a policy for calls that take an amount each, of which only an estimate is
-// known before. DoCost waits for the estimate, makes the call, and settles by what the call
-// turned out to cost: below 0 if that isn't known.
+// CostPolicy is a policy for calls that each take an amount that is only estimated beforehand. DoCost
+// waits for the estimate, makes the call, and settles with what the call actually cost: below 0 if that
+// isn't known.
 type CostPolicy interface {
 	DoCost(ctx context.Context, estimated float64, call func(context.Context) (actual float64, err error)) error
 }
 
-// KeyedCostPolicy is a [CostPolicy] for each key. It may tell, by a method
-// WouldTake(K, float64) (time.Duration, error), how long a call for a key would have to wait
-// for an amount.
+// KeyedCostPolicy is a [CostPolicy] for each key. It may have a method WouldTake(K, float64)
+// (time.Duration, error), which returns how long a call for a key would have to wait for an amount.
 type KeyedCostPolicy[K comparable] interface {
 	DoCost(ctx context.Context, key K, estimated float64, call func(context.Context) (actual float64, err error)) error
 }
@@ -53,53 +51,53 @@ type guardsCall[T, R any] interface {
 	Bind(current func() (*T, *R)) Policy
 }
 
-// lined is an itemPolicy that makes items wait by a key of theirs.
+// lined is an itemPolicy that makes items wait by their key.
 type lined[T any] interface {
 	Line(item *T) uint64
 	Wait(item *T) time.Duration
 }
 
-// unbound is what an itemPolicy is outside of a run.
+// unbound is an itemPolicy outside of a run.
 type unbound struct{}
 
-// Do implements [Policy]: it is the policy that was bound that guards calls.
+// Do implements [Policy]. Only the bound policy guards calls.
 func (unbound) Do(context.Context, func(context.Context) error) error {
 	return &ConfigError{"Policies", "a policy for items", "used by a run, as one of its policies"}
 }
 
-// ByKey returns a policy that guards each call by that of its item's key. keyOf is called
-// several times for an item, by several goroutines at once: it must be fast, and always
-// say the same.
+// ByKey returns a policy that guards each call by the policy of its item's key. keyOf is called several
+// times for an item, by several goroutines at once: it must be fast, and always return the same key for an
+// item.
 //
-// Where the policy tells how long a call would wait, items are not run in their order: those
-// of a key that would wait are parked, those of other keys run meanwhile, and no worker waits
-// for them. For a run of batches T is the slice that a call is given, and nothing is parked.
+// If the policy tells how long a call would wait, items are not run in their order: items whose key would
+// have to wait are parked, items of other keys run meanwhile, and no worker waits for parked ones. For a
+// run of batches T is the slice that a call is given, and nothing is parked.
 func ByKey[T any, K comparable](policy KeyedPolicy[K], keyOf func(T) K) Policy {
 	return &byKey[T, K]{policy: policy, keyed: keyed[T, K]{keyOf: keyOf, seed: maphash.MakeSeed()}}
 }
 
-// Cost returns a policy for calls that take an amount each: estimate says how much before
-// the call, used how much it was, below 0 if that isn't known. A nil used says that the estimate is exact.
+// Cost returns a policy for calls that each take an amount: estimate returns how much before the call,
+// used how much it was, below 0 if that isn't known. A nil used says that the estimate is exact.
 func Cost[T, R any](policy CostPolicy, estimate func(T) float64, used func(R, error) float64) Policy {
 	return &cost[T, R]{policy: policy, priced: priced[T, R]{estimate, used}, spent: new(spending)}
 }
 
-// CostByKey is [Cost] with an amount for each key, as by [ByKey].
+// CostByKey is [Cost] with a limiter for each key, as in [ByKey].
 func CostByKey[T, R any, K comparable](policy KeyedCostPolicy[K], keyOf func(T) K, estimate func(T) float64, used func(R, error) float64) Policy {
 	return &costByKey[T, R, K]{
 		policy: policy, keyed: keyed[T, K]{keyOf: keyOf, seed: maphash.MakeSeed()}, priced: priced[T, R]{estimate, used},
 	}
 }
 
-// keyed is what tells the key of an item.
+// keyed has the function for the key of an item.
 type keyed[T any, K comparable] struct {
 	unbound
 	keyOf func(T) K
 	seed  maphash.Seed
 }
 
-// Line returns a number for the key. That two keys have the same is next to impossible, and
-// would only have them wait for each other.
+// Line returns a number for the key. Two keys almost never have the same number, and then would only wait
+// for each other.
 func (k *keyed[T, K]) Line(item *T) uint64 { return maphash.Comparable(k.seed, k.keyOf(*item)) }
 
 type byKey[T any, K comparable] struct {
@@ -121,7 +119,7 @@ func (p *byKey[T, K]) Wait(item *T) time.Duration {
 // Bind implements guardsItem.
 func (p *byKey[T, K]) Bind(current func() *T) Policy { return &boundKey[T, K]{p, current} }
 
-// boundKey is a byKey of a worker.
+// boundKey is a byKey bound to a worker.
 type boundKey[T any, K comparable] struct {
 	*byKey[T, K]
 	current func() *T
@@ -154,7 +152,7 @@ func checkItemPolicies[T, R any](policies []Policy) error {
 	return nil
 }
 
-// bind returns the policies with those for items bound to the current one of a worker.
+// bind returns the policies, with item policies bound to the current item of a worker.
 func bind[T, R any](policies []Policy, current func() (*T, *R)) []Policy {
 	bound := make([]Policy, len(policies))
 	for i, policy := range policies {

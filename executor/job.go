@@ -15,28 +15,28 @@ import (
 type job struct {
 	cfg     *Config
 	parent  context.Context // the caller's
-	ctx     *runContext     // of the calls: ends with the run
-	over    *atomic.Bool    // no further item is to start: the outcome's to set
+	ctx     *runContext     // of the calls; ends with the run
+	over    *atomic.Bool    // no further item is to start; set by the outcome
 	runner  runner
 	batches *batching // nil if it is not a run of batches
-	total   int       // of the items, source.Many if they arrive
-	arrives bool      // how many items there will be is not known
+	total   int       // number of items, source.Many for a stream
+	arrives bool      // a stream: the number of items is not known
 	start   time.Duration
 }
 
-// batching is what a run of batches is known by.
+// batching marks a run of batches.
 type batching struct {
 	sizer *sizing.Batch // nil if the size is fixed
 }
 
-// settling reports whether the size of batches is still looked for, by one call at a time.
+// settling reports whether the batch size is still being searched, by one call at a time.
 func (j *job) settling() bool {
 	return j.batches != nil && j.batches.sizer != nil && !j.batches.sizer.Ready()
 }
 
-// unit returns what a batch of the settled size takes alone, how many items that are,
-// and from how many calls that is known; 0 if it is not a run of batches, or not known.
-// itemNanos is what an item takes in a batch whose size is given.
+// unit returns how long a batch of the settled size takes without load, how many items it
+// has, and from how many calls that is known; 0 if it is not a run of batches, or not
+// known. itemNanos is the time of an item in a batch of fixed size.
 func (j *job) unit(itemNanos float64) (took time.Duration, size, calls int) {
 	switch {
 	case j.batches == nil:
@@ -50,7 +50,7 @@ func (j *job) unit(itemNanos float64) (took time.Duration, size, calls int) {
 	return took, size, calls
 }
 
-// newSource returns what is left to run after the first items.
+// newSource returns the source of the items after the first ones.
 func (j *job) newSource(first int, arrivals *source.Arrivals) source.Source {
 	of, ok := j.runner.(liner)
 	if !ok {
@@ -66,7 +66,7 @@ func (j *job) newSource(first int, arrivals *source.Arrivals) source.Source {
 	return source.NewLanes(source.NewSlice(first, j.total), lines)
 }
 
-// plainSource is that of items that are run in their order.
+// plainSource is the source of items that are run in their order.
 func (j *job) plainSource(first int, arrivals *source.Arrivals) source.Source {
 	if j.arrives {
 		return arrivals
@@ -87,7 +87,7 @@ func (j *job) sizer(plan *optimizer.Plan) sizing.Sizer {
 	return sizing.NewTimed(target, c.MaxChunkSize, plan.ChunkSize, plan.Sample.ItemNanos)
 }
 
-// newBatchSizer returns what finds the size of batches, nil if it is given.
+// newBatchSizer returns what finds the size of batches, nil if the size is fixed.
 func newBatchSizer(c *Config) *sizing.Batch {
 	if c.ChunkSize > 0 {
 		return nil

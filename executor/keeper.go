@@ -7,42 +7,42 @@ import (
 	"time"
 )
 
-// A Keeper keeps what becomes of the items of a run, and knows what became of some of them in
-// an earlier one: those are not run again.
+// A Keeper keeps the outcomes of the items of a run, and knows the outcomes of some of them from
+// an earlier run: those are not run again.
 type Keeper[T, R any] interface {
-	// Known is asked about each item, in their order, by one goroutine, before it is run. A
-	// failure that is known counts with [Collect] only: where it would end the run, the item
+	// Known is asked about each item, in their order, by one goroutine, before it is run. A known
+	// failure counts with [Collect] only: with [FailFast], where it would end the run, the item
 	// is run again. An error ends the run.
 	Known(i int, item T) (past Outcome[R], known bool, err error)
-	// Keep is told what became of item i, by the goroutine that ran it. Items that were cut
-	// off by the end of the run are not told. An error ends the run, which returns it. What a
-	// method Warnings() []string says at the end is in the report.
+	// Keep receives the outcome of item i, from the goroutine that ran it. It is not called for
+	// items that the end of the run cut off. An error ends the run, which returns it. If the
+	// keeper has a method Warnings() []string, the report has what it returns at the end.
 	Keep(i int, item T, now Outcome[R]) error
 }
 
-// syncer is a keeper that tells how many lines are on the disk, by how many syncs, and what those
+// syncer is a keeper that tells how many lines are on disk, by how many syncs, and how long those
 // took together.
 type syncer interface {
 	Synced() (lines, syncs int64, took time.Duration)
 }
 
-// Outcome is what became of an item, or of all its attempts.
+// Outcome is the outcome of an item, over all its attempts.
 type Outcome[R any] struct {
 	Value    R
 	Err      error // what the last attempt returned; a [*PanicError], [ErrGoexit]
 	Attempts int
-	Took     time.Duration // with what policies made it wait; of a batch, a share
+	Took     time.Duration // including waits for policies; for a batch, an equal share
 }
 
-// errUnkept is what a runner returns when the keeper failed; the worker has why.
+// errUnkept is what a runner returns when the keeper failed; the worker has the reason.
 var errUnkept = errors.New("amorsize: the outcome of an item could not be kept")
 
-// past is what a run has been told of items that are not run. It is written before the run,
-// and by the producer of a stream.
+// past has the known items, which are not run again. It is written before the run, and by the
+// producer of a stream.
 type past struct {
-	numbers []int        // of the items that are run; nil if the run has them in their places
+	numbers []int        // of the items that are run; nil if they have their original numbers
 	apart   int          // known items that the source does not have
-	warns   warner       // nil if the keeper has nothing to say
+	warns   warner       // nil if the keeper has no warnings
 	faults  []fault      // of those that failed
 	known   atomic.Int64 // items
 	failed  atomic.Int64 // of them
@@ -81,7 +81,7 @@ func (p *past) renumber(faults []fault) []fault {
 	for _, f := range faults {
 		for k, s := range p.spans(f.span) {
 			if k > 0 {
-				f.err = nil // it is said once
+				f.err = nil // it is reported once
 			}
 			all = append(all, fault{s, f.err})
 		}
@@ -101,7 +101,7 @@ func (p *past) restore(spans []span) []span {
 	return all
 }
 
-// place gives an error that a runner has made the caller's number.
+// place sets the caller's number in an error that a runner has made.
 func (p *past) place(err error) {
 	if p == nil || p.numbers == nil {
 		return
@@ -117,10 +117,10 @@ func (p *past) place(err error) {
 	}
 }
 
-// warner is a keeper that has something to say at the end of a run, for the report.
+// warner is a keeper that has warnings for the report at the end of a run.
 type warner interface{ Warnings() []string }
 
-// warn returns what the keeper has to say.
+// warn returns the warnings of the keeper.
 func (p *past) warn() []string {
 	if p == nil || p.warns == nil {
 		return nil
@@ -136,7 +136,7 @@ func (p *past) failures() int64 {
 	return p.failed.Load()
 }
 
-// passed returns how many failures of an earlier run a stream has handed on.
+// passed returns how many failures of an earlier run a stream has yielded.
 func (p *past) passed() int {
 	if p == nil {
 		return 0
@@ -144,7 +144,7 @@ func (p *past) passed() int {
 	return int(p.failed.Load()) - len(p.faults)
 }
 
-// tell tells the report of known items.
+// tell writes the numbers of known items into the report.
 func (p *past) tell(r *Report) {
 	if p == nil {
 		return
@@ -159,7 +159,7 @@ func newPast[T, R any](k Keeper[T, R]) *past {
 	return p
 }
 
-// count counts a known item that a stream hands on.
+// count counts a known item that a stream yields.
 func (p *past) count(failed error) {
 	p.known.Add(1)
 	if failed != nil {
@@ -167,8 +167,8 @@ func (p *past) count(failed error) {
 	}
 }
 
-// left asks the keeper about all items. It returns those that are to be run, and puts the
-// results of others in their places.
+// left asks the keeper about all items. It returns those that are to be run, and puts the known
+// results of the others in out.
 func left[T, R any](k Keeper[T, R], items []T, out []R, mode ErrorMode) ([]T, *past, error) {
 	p := newPast(k)
 	var rest []T
@@ -189,7 +189,7 @@ func left[T, R any](k Keeper[T, R], items []T, out []R, mode ErrorMode) ([]T, *p
 			out[i] = of.Value
 		}
 		p.apart++
-		if p.numbers == nil { // the first one: those before it are all to be run
+		if p.numbers == nil { // the first known one: all items before it are to be run
 			rest, p.numbers = slices.Clone(items[:i]), make([]int, i)
 			for n := range p.numbers {
 				p.numbers[n] = n

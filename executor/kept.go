@@ -6,13 +6,13 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// kept tells a keeper, if there is one, by the caller's numbers.
+// kept passes outcomes to a keeper, if there is one, by the caller's numbers.
 type kept[T, R any] struct {
 	keeper Keeper[T, R]
 	past   *past
 }
 
-// begin returns the time, where it is wanted.
+// begin returns the time, if there is a keeper.
 func (k *kept[T, R]) begin() time.Duration {
 	if k.keeper == nil {
 		return 0
@@ -20,18 +20,19 @@ func (k *kept[T, R]) begin() time.Duration {
 	return clock.Now()
 }
 
-// keep tells what became of item i of the run, which ended then. What fails of that the
-// worker notes, and how long it waited.
+// keep passes on the outcome of item i, which ended at ended. The worker records an error of
+// the keeper, and how long it took.
 func (k *kept[T, R]) keep(w *worker, i int, item T, now Outcome[R], ended time.Duration) {
 	if err := k.keeper.Keep(k.past.number(i), item, now); err != nil && w.unkept == nil {
 		w.unkept = err
 	}
-	if took := clock.Now() - ended; took > leastWait { // what is less is work
+	if took := clock.Now() - ended; took > leastWait { // less than that counts as work
 		w.keeping += took
 	}
 }
 
-// ended is what the item of a worker has come to that did not return: deferred, behind guard.
+// ended returns the outcome of an item whose call did not return. It is deferred, after
+// guard.
 func (w *worker) ended() error {
 	switch {
 	case w.panicked != nil:

@@ -9,8 +9,8 @@ import (
 
 // labels mark a run in CPU profiles and execution traces. A nil *labels marks nothing.
 type labels struct {
-	before context.Context // with the marks of who began the run
-	marked context.Context // with the run's
+	before context.Context // with the labels of the run's caller
+	marked context.Context // with the run's labels
 	task   *trace.Task     // ends with the run
 	title  string
 }
@@ -18,8 +18,8 @@ type labels struct {
 // nothing is done where there is nothing to end.
 func nothing() {}
 
-// mark marks the goroutine as the run's, if that is wanted, until unmark is called. It returns the
-// context of the run's calls: goroutines that they begin have the same marks.
+// mark labels the goroutine as the run's, if labels are on, until unmark is called. It returns the
+// context of the run's calls: goroutines that they start have the same labels.
 func (c *Config) mark(ctx context.Context) (marked context.Context, unmark func()) {
 	if !c.Labels {
 		return ctx, nothing
@@ -42,19 +42,20 @@ func newLabels(ctx context.Context, cfg *Config) *labels {
 	return l
 }
 
-// enter marks a goroutine of the run.
+// enter labels a goroutine of the run.
 func (l *labels) enter() {
 	if l != nil {
 		pprof.SetGoroutineLabels(l.marked)
 	}
 }
 
-// claim begins the region of a claim, if a trace is being taken, and returns what ends it.
+// claim begins the region of a claim, if a trace is being taken, and returns the function that
+// ends it.
 func (l *labels) claim() (end func()) {
 	if l == nil {
 		return nothing
 	}
-	l.enter() // an item may have put others there, as a run within it does
+	l.enter() // an item may have set other labels, as a nested run does
 	if !trace.IsEnabled() {
 		return nothing
 	}

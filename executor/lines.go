@@ -26,8 +26,8 @@ func linesOf[T any](policies []Policy, item func(i int) *T) *lines[T] {
 	return l
 }
 
-// Of returns the line of item i: one for all its keys. A function that panics is to do so
-// within the call.
+// Of returns the line of item i: one for the combination of its keys. A panic of keyOf is
+// ignored here; it occurs again within the call.
 func (l *lines[T]) Of(i int) (line uint64, ok bool) {
 	defer func() {
 		if v := recover(); v != nil {

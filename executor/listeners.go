@@ -14,26 +14,26 @@ import (
 	"github.com/amorsize/amorsize/optimizer"
 )
 
-// events tells the listeners of a run: its observers, progress function and logger.
-// A nil *events tells nobody.
+// events notifies the listeners of a run: its observers, progress function and logger. A nil
+// *events notifies nobody.
 //
-// Whoever has news only puts it down. It is told by a goroutine that a timer starts a
-// moment later, which ends when all is told, so that no worker ever waits for a
-// listener; and at the end of the run by another one, for which its caller waits, unless
-// a listener does not return. Before wake is called there is no timer.
+// A worker only queues a notice. A timer starts a goroutine a moment later, which delivers all
+// notices and ends, so that no worker ever waits for a listener. At the end of the run another
+// goroutine delivers the rest, and the caller waits for it, unless a listener does not return.
+// Before wake is called there is no timer.
 type events struct {
 	observers []Observer
 	progress  func(Progress)
 	log       *slog.Logger
-	interval  time.Duration // least time between two tellings of progress
+	interval  time.Duration // least time between two calls for progress
 	start     time.Duration
-	coarse    bool // nobody wants to be told of chunks
+	coarse    bool // no listener needs ChunkDone
 	tally     *tally
 	syncer    syncer // nil for none
 
 	completed atomic.Int64
 	running   atomic.Int64 // workers
-	fresh     atomic.Bool  // items have been completed since progress was last told
+	fresh     atomic.Bool  // items were completed since the last call for progress
 
 	mu      sync.Mutex // never held while a listener is called
 	total   int
@@ -47,7 +47,7 @@ type events struct {
 	teller  teller
 }
 
-// newEvents returns nil if nobody wants to be told.
+// newEvents returns nil if there are no listeners.
 func newEvents(cfg *Config, total int, start time.Duration) *events {
 	if cfg.Progress == nil && cfg.Logger == nil && len(cfg.Observers) == 0 {
 		return nil
@@ -65,7 +65,7 @@ func newEvents(cfg *Config, total int, start time.Duration) *events {
 	})
 	e.running.Store(1)
 	e.pace.at = start
-	e.synced = askSynced(e.syncer) // a keeper may have served other runs
+	e.synced = askSynced(e.syncer) // a keeper may have been used by other runs
 	e.teller.alarm, e.teller.progress, e.teller.turn = never, start, start
 	e.teller.quiet.L = &e.mu
 	if e.tally != nil && (e.log != nil || len(e.observers) > 0) {
@@ -74,37 +74,37 @@ func newEvents(cfg *Config, total int, start time.Duration) *events {
 	return e
 }
 
-// beats reports whether progress is told at its pace.
+// beats reports whether progress is sent at intervals.
 func (e *events) beats() bool { return e.progress != nil || len(e.observers) > 0 }
 
-// tell tells an event to the observers.
+// tell queues an event for the observers.
 func (e *events) tell(event Event) {
 	if e != nil && len(e.observers) > 0 {
 		e.put(notice{event: event})
 	}
 }
 
-// tellPlan tells a new plan to the observers and the logger.
+// tellPlan queues a new plan for the observers and the logger.
 func (e *events) tellPlan(message string, plan optimizer.Plan) {
 	if e != nil && (e.log != nil || len(e.observers) > 0) {
 		e.put(notice{event: Event{Kind: Planned, Plan: &plan}, message: message})
 	}
 }
 
-// tellChange tells a change of the number of workers.
+// tellChange queues a change of the number of workers.
 func (e *events) tellChange(c *Change) {
 	if e != nil && (e.log != nil || len(e.observers) > 0) {
 		e.put(notice{event: Event{Kind: LimitChanged, Change: c}, message: "limit"})
 	}
 }
 
-// tellPolicy tells that a policy is in another state.
+// tellPolicy queues a change of a policy's state.
 func (e *events) tellPolicy(s PolicyState) {
 	e.put(notice{event: Event{Kind: PolicyChanged, Policy: &s}, message: "policy"})
 	e.freshen()
 }
 
-// noted takes note of the state of things.
+// noted records the state of the run.
 func (e *events) noted(m Moment) {
 	if e == nil {
 		return
@@ -114,7 +114,7 @@ func (e *events) noted(m Moment) {
 	e.moment = m
 }
 
-// chunk tells that a chunk of size items is done.
+// chunk queues that a chunk of size items is done.
 func (e *events) chunk(size int, took time.Duration) {
 	if e == nil {
 		return
@@ -126,7 +126,7 @@ func (e *events) chunk(size int, took time.Duration) {
 	e.freshen()
 }
 
-// freshen has progress be told at its next turn.
+// freshen makes progress be sent at the next interval.
 func (e *events) freshen() {
 	if e.beats() && !e.fresh.Load() && e.fresh.CompareAndSwap(false, true) {
 		e.mu.Lock()
@@ -169,7 +169,7 @@ func (e *events) counted(total int) {
 	e.total = total
 }
 
-// staffed notes how many workers there are.
+// staffed records how many workers there are.
 func (e *events) staffed(workers int) {
 	if e != nil {
 		e.running.Store(int64(workers))
@@ -201,8 +201,8 @@ func (e *events) add(n notice, now time.Duration) {
 	}
 }
 
-// state returns the progress, with the policies that are out of the ordinary; calls are what the
-// calls have come to, nil to look. mu is held.
+// state returns the progress, with the policies that are in an unusual state; calls are the
+// counts of the calls, nil to take them here. mu is held.
 func (e *events) state(now time.Duration, calls *Calls, policies []PolicyState) Progress {
 	p := Progress{
 		Completed: int(e.completed.Load()), Total: e.items(), Elapsed: now - e.start,
@@ -227,20 +227,20 @@ func (e *events) state(now time.Duration, calls *Calls, policies []PolicyState) 
 	return p
 }
 
-// pace is how fast items have been completed lately.
+// pace is how fast items have been completed recently.
 type pace struct {
 	at        time.Duration
 	completed int
 	seen      time.Duration // followed so far, pauses left out
-	rate      float64       // per second: the mean at first, later what was paceMemory ago counts for a third
+	rate      float64       // per second: the mean at first, later older items decay to 1/e in paceMemory
 }
 
 const paceMemory = 5 * time.Second
 
-// longestLeft bounds what a run is said to take yet, and a pause of it: centuries.
+// longestLeft bounds the shown remaining time of a run, and of a pause: centuries.
 const longestLeft = math.MaxInt64 / 4 * time.Nanosecond
 
-// follow takes how many items are completed now. What was completed in a pause says nothing.
+// follow takes how many items are completed now. Items completed in a pause are ignored.
 func (p *pace) follow(now time.Duration, completed int, paused bool) {
 	took, done := now-p.at, completed-p.completed
 	if took <= 0 {
@@ -255,13 +255,13 @@ func (p *pace) follow(now time.Duration, completed int, paused bool) {
 	p.rate += (float64(done)/took.Seconds() - p.rate) * weight
 }
 
-// synced is what was last told of the keeper's syncs.
+// synced is the last known state of the keeper's syncs.
 type synced struct {
 	syncs, lines int64
 	took         time.Duration
 }
 
-// askSynced asks a keeper, whose panic is no business of the run's.
+// askSynced asks a keeper. A panic of it does not affect the run.
 func askSynced(k syncer) (s synced) {
 	if k != nil {
 		callback.Run(func() { s.lines, s.syncs, s.took = k.Synced() })
@@ -269,7 +269,7 @@ func askSynced(k syncer) (s synced) {
 	return s
 }
 
-// lookAtKeeper tells of what has been synced since it last looked. mu is held, but not while the
+// lookAtKeeper queues what has been synced since the last call. mu is held, but not while the
 // keeper is asked.
 func (e *events) lookAtKeeper(now time.Duration) {
 	if e.syncer == nil || e.log == nil && len(e.observers) == 0 {
@@ -284,8 +284,8 @@ func (e *events) lookAtKeeper(now time.Duration) {
 	}
 }
 
-// deliver tells the notice under way to the observers and the logger that have not been told: to
-// those behind one that ends the goroutine, the next goroutine tells it.
+// deliver passes the current notice to the observers and the logger that have not received it
+// yet. If one of them ends the goroutine, the next goroutine continues with the ones after it.
 func (e *events) deliver() {
 	t := &e.teller
 	n := &t.notice

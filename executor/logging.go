@@ -6,8 +6,8 @@ import (
 )
 
 // The lines for the logger: one for each decision, at level Info, and for each change at level
-// Debug. Their keys are stable, and have the unit in their name. No line has an item in it; "err"
-// is what the function itself says.
+// Debug. Their keys are stable, and have the unit in their name. No line contains an item; "err"
+// is the function's own error.
 
 // logEvent writes the line of a notice.
 func logEvent(log *slog.Logger, n *notice) {

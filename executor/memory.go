@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	// A call counts when it is old enough to have allocated what it holds:
-	// one that has not must not pass for a small one. That is half the time that a call
-	// takes, unitAge at the least, and firstAge as long as none has ended: on a busy
-	// machine a goroutine may not have run at all for some milliseconds.
+	// A call counts if it is old enough to have allocated what it holds: a younger one would look
+	// small. The age is half the time that a call takes, at least unitAge, and firstAge as long as
+	// no call has ended: on a busy machine a goroutine may not have run at all for some
+	// milliseconds.
 	unitAge  = time.Millisecond
 	firstAge = 20 * time.Millisecond
-	// A forced collection may take 1/collectShare of the time. It marks about a
-	// byte a nanosecond; a heap of cheapHeap is collected without asking.
+	// Forced collections may take 1/collectShare of the time. They mark about a byte per nanosecond;
+	// a heap below cheapHeap is collected unconditionally.
 	collectShare = 30
 	cheapHeap    = 64 << 20
-	// The pauses between two of them double from the one to the other.
+	// The pauses between two forced collections double, from firstPause to lastPause.
 	firstPause = 2 * time.Millisecond
 	lastPause  = 100 * time.Millisecond
 )
@@ -31,55 +31,55 @@ const (
 // memory keeps what the calls of a run hold of the heap within a limit, by
 // bounding the units in flight: calls or, of batches, their items.
 //
-// Units hold what is live with them and is not without them. Only a collection
-// tells what is live, so it is asked for only where cheaper figures do not do:
+// What units hold is the memory that is live only because of them. Only a garbage collection tells
+// what is live, so one is forced only if cheaper figures are not enough:
 //
-//  1. What objects take and what was allocated, garbage included, is the most
-//     that units can hold. While that leaves room for all that are wanted,
-//     nothing binds, and nothing more is found out.
-//  2. Otherwise a line through live heap over units in flight, as of each
-//     collection, the runtime's own or a forced one, tells what a unit holds
-//     from what the rest of the process holds. Until units in flight have
-//     varied, all that may be theirs counts as theirs.
+//  1. The size of all objects and the bytes allocated, garbage included, are upper bounds of what
+//     units can hold. While these leave room for all wanted units, memory does not bind, and nothing
+//     more is measured.
+//  2. Otherwise a line is fitted through live heap over units in flight, at each collection, the
+//     runtime's own or a forced one. It separates what a unit holds from what the rest of the
+//     process holds. Until the number of units in flight has varied, everything that may belong to
+//     units counts as theirs.
 //
-// It is used by one goroutine at a time, in a review, or by whoever makes the run; what is atomic is
-// read by workers.
+// It is used by one goroutine at a time: the one that makes the run, then the reviews. Workers read
+// the atomic fields.
 type memory struct {
 	limit   uint64 // bytes that units may hold together; 0 is no bound
-	by      string // what set it, as named in a plan's limits
+	by      string // what set the limit, as named in a plan's limits
 	heap    func() sampling.Heap
 	collect func()
 
 	start sampling.Heap // before the first unit
 	late  bool          // the first unit had begun before start was read
-	prior float64       // what a unit holds at most by what was known before, 0 if unknown
+	prior float64       // earlier upper bound of what a unit holds, 0 if unknown
 	began time.Duration
 
 	seen   sampling.Heap // as of the latest look
 	units  int           // in flight then
-	forced bool          // there was a collection since
+	forced bool          // a collection was forced since
 	line   line
-	binds  bool    // more were wanted than it allows
-	first  float64 // the most that one seemed to hold before any has ended
-	unit   float64 // bytes that one holds, as taken for the latest bound
+	binds  bool    // more units were wanted than memory allows
+	first  float64 // the most that a unit seemed to hold before any had ended
+	unit   float64 // bytes that a unit holds, as assumed for the latest bound
 	giant  float64 // bytes of a unit that exceeds the limit by itself, 0 if none does
 
 	pause, next time.Duration // of forced collections
 
 	allowed atomic.Int64 // units in flight, 0 without a limit
-	ask     atomic.Bool  // a look with no unit in flight is wanted
+	ask     atomic.Bool  // a look with no unit in flight is requested
 }
 
 // load is what a run has in flight.
 type load struct {
-	units int   // for long enough to count
-	young int   // calls that are in flight and do not
+	units int   // in flight for long enough to count
+	young int   // calls in flight that are too young to count
 	ended int64 // units that have begun since start and ended
-	want  int   // units that may be in flight before the next look, were it not for memory
+	want  int   // units that may be in flight before the next look, apart from memory
 	size  int   // units of a call
 }
 
-// countsAt returns how old a call must be to count, where one takes so long alone.
+// countsAt returns how old a call must be to count; base is the time of a call without load.
 func (f load) countsAt(base time.Duration) time.Duration {
 	if f.ended <= 0 {
 		return firstAge
@@ -87,8 +87,8 @@ func (f load) countsAt(base time.Duration) time.Duration {
 	return max(unitAge, base/2)
 }
 
-// look bounds the units in flight by what the heap is now. It reports whether a
-// collection would tell more, and is due: call force then, and look again.
+// look bounds the units in flight by the present heap. It reports whether a collection would help
+// and is due: then call force, and look again.
 func (m *memory) look(now time.Duration, f load) (due bool) {
 	if m.limit == 0 {
 		return false
@@ -106,26 +106,25 @@ func (m *memory) look(now time.Duration, f load) (due bool) {
 	return f.units > 0 && 4*f.young <= f.units && m.due(now, h)
 }
 
-// learnFrom learns from a collection, if there was one and it is known of how many units.
+// learnFrom learns from a collection, if there was one and the number of units at that time is
+// known.
 func (m *memory) learnFrom(h sampling.Heap, f load) {
-	// The runtime collects when it likes, and often just as a call allocates: what
-	// was live then belongs to no known number of units. It has to do where a
-	// collection at a moment of our own choice is too dear.
+	// The runtime collects at any time, often just as a call allocates: the number of units at that
+	// time is not known. Such a collection is used only if a forced one would be too expensive.
 	if m.forced || h.Live != m.seen.Live && m.seen.Objects > 0 && h.Live > cheapHeap {
-		// Not if many came or went meanwhile, or may not have allocated yet.
+		// Not if many units started or ended meanwhile, or may not have allocated yet.
 		if n := min(f.units, m.units); n > 0 && 4*(max(f.units, m.units)-n+f.young) <= n {
 			m.learn(h, n)
 		}
 	}
 }
 
-// allow says how many units may be in flight, of which want are wanted. It reports whether
-// that is fewer.
+// allow sets how many units may be in flight when want are wanted. It reports whether that is fewer.
 func (m *memory) allow(want int) (binds bool) {
 	allowed := optimizer.MemoryWorkers(m.limit, m.unit+optimizer.StackBytes, math.MaxInt32)
 	if allowed >= want {
-		// Up to the next look, if that should be late. By powers of two, so that it does
-		// not change every time.
+		// This is the bound until the next look, which may be late. It is a power of two, so that it
+		// does not change every time.
 		m.allowed.Store(max(int64(want), 1<<(bits.Len(uint(allowed))-1)))
 		m.ask.Store(false)
 		m.giant = 0
@@ -136,9 +135,9 @@ func (m *memory) allow(want int) (binds bool) {
 	return true
 }
 
-// most returns the most that a unit can hold: what those that ended allocated, garbage
-// included, and what a collection has told. Before there was one, it is what those in
-// flight hold, garbage included, if they have allocated by now.
+// most returns the most that a unit can hold: from what ended units allocated, garbage included, and
+// from collections. Before the first collection, it is what those in flight hold, garbage included,
+// if they have allocated by now.
 func (m *memory) most(h sampling.Heap, f load) float64 {
 	most := math.Inf(1)
 	allocated := float64(h.Allocated - m.start.Allocated)
@@ -151,7 +150,7 @@ func (m *memory) most(h sampling.Heap, f load) float64 {
 			held = min(held, allocated)
 		}
 		most = held / float64(f.units)
-		if f.ended <= 0 { // what one held is believed until one has ended
+		if f.ended <= 0 { // the first estimate holds until a unit has ended
 			m.first = max(m.first, most)
 			most = m.first
 		}
@@ -168,7 +167,7 @@ func (m *memory) most(h sampling.Heap, f load) float64 {
 	return unknownUnit
 }
 
-// learn takes what was live, at the latest collection, with so many units in flight.
+// learn takes what was live, at the latest collection, with units in flight.
 func (m *memory) learn(h sampling.Heap, units int) {
 	before := m.line.unit
 	theirs := float64(h.Live) // at most
@@ -199,7 +198,7 @@ func (m *memory) force() {
 	m.next = end + max(m.pause, collectShare*(end-begun))
 }
 
-// empty takes the heap as it is with no unit in flight.
+// empty records the heap with no unit in flight.
 func (m *memory) empty() {
 	h := m.heap()
 	m.learn(h, 0)
@@ -207,7 +206,7 @@ func (m *memory) empty() {
 	m.ask.Store(false)
 }
 
-// calls returns how many calls of so many units each may be in flight, at most ceiling.
+// calls returns how many calls of size units each may be in flight, at most ceiling.
 func (m *memory) calls(size, ceiling int) int {
 	allowed := m.allowed.Load()
 	if allowed == 0 {
@@ -216,7 +215,7 @@ func (m *memory) calls(size, ceiling int) int {
 	return min(ceiling, max(1, int(allowed)/max(1, size)))
 }
 
-// fit returns how many of size units one of so many calls may have.
+// fit returns how many units, up to size, each of the calls may have.
 func (m *memory) fit(size, calls int) int {
 	allowed := m.allowed.Load()
 	if allowed == 0 {
@@ -246,14 +245,14 @@ func (m *memory) warnings() (out []string) {
 // over the latest collections, the later ones counting more.
 type line struct {
 	base, unit float64
-	known      bool // there was a collection
-	varied     bool // units in flight were not always as many
+	known      bool // there was a collection with units in flight
+	varied     bool // the number of units in flight has varied
 
 	weight, n, l, nn, nl float64
 }
 
-// add takes a collection. As long as there were always as many units in flight,
-// so much of what was live counts as theirs.
+// add takes a collection. As long as the number of units in flight has not varied, theirs is the
+// part of live that counts as the units'.
 func (a *line) add(units, live, theirs float64) {
 	const fade = 0.75
 	a.weight = a.weight*fade + 1
@@ -261,7 +260,7 @@ func (a *line) add(units, live, theirs float64) {
 	a.l = a.l*fade + live
 	a.nn = a.nn*fade + units*units
 	a.nl = a.nl*fade + units*live
-	a.known = a.known || units > 0 // without any, they tell of the rest of the process only
+	a.known = a.known || units > 0 // without units, it only tells about the rest of the process
 	if det := a.weight*a.nn - a.n*a.n; det > 0.01*a.weight*a.nn {
 		a.varied = true
 		a.unit = max(0, (a.weight*a.nl-a.n*a.l)/det)
@@ -273,12 +272,12 @@ func (a *line) add(units, live, theirs float64) {
 		a.unit = max(0, a.l-a.base*a.weight) / max(1, a.n)
 	}
 	a.base = min(a.base, live)
-	if units > 0 { // units that hold more are believed at once
+	if units > 0 { // a larger estimate is adopted at once
 		a.unit = max(a.unit, (live-a.base)/units)
 	}
 }
 
-// inBytes writes a number of bytes with three figures.
+// inBytes formats a number of bytes with three significant digits.
 func inBytes(n float64) string {
 	for _, unit := range []string{"B", "KiB", "MiB"} {
 		if n < 1000 {

@@ -8,12 +8,12 @@ import (
 	"sync/atomic"
 )
 
-// outcome is what a run has come to: whether it is to stop, and what went wrong.
+// outcome is the outcome of a run: whether it must stop, and what went wrong.
 type outcome struct {
 	mode ErrorMode
-	ctx  *runContext  // of the calls: ends with the first failure, in FailFast
+	ctx  *runContext  // of the calls; ends with the first failure, in FailFast
 	over *atomic.Bool // no further item is to start; set first of all
-	stop stopped      // who would start one
+	stop stopped      // is told so
 
 	told     atomic.Bool // stop has been called
 	mu       sync.Mutex
@@ -25,7 +25,7 @@ type outcome struct {
 	tally    *tally
 }
 
-// stopped is told, once, that no further item is to start.
+// stopped is told once that no further item is to start.
 type stopped interface{ stop() }
 
 // halt keeps any further item from starting.
@@ -36,8 +36,8 @@ func (o *outcome) halt() {
 	}
 }
 
-// fail takes note of a failure, and stops the run if it is to fail fast. A nil err is
-// none: it is a result of the stream.
+// fail records a failure, and stops the run with FailFast. A nil err is not recorded: the
+// failure is a result of the stream.
 func (o *outcome) fail(err error, lost span) {
 	if err == nil {
 		return
@@ -53,13 +53,13 @@ func (o *outcome) fail(err error, lost span) {
 	}
 }
 
-// panics takes note of a panic and stops the run. Of several panics the one of
-// the lowest item is carried to the caller.
+// panics records a panic and stops the run. Of several panics the one of the lowest item is
+// raised in the caller.
 func (o *outcome) panics(e *PanicError, lost span) {
 	if e == nil {
 		e = &PanicError{Index: lost.Lo}
 	}
-	if lost.Len() > 0 { // else it is not an item's
+	if lost.Len() > 0 { // otherwise the panic is not an item's
 		o.past.place(e)
 		o.tally.lose(lost.Len())
 	}
@@ -84,7 +84,7 @@ func (o *outcome) exit() {
 	o.ctx.end(ErrGoexit)
 }
 
-// lose stops the run because the outcome of an item could not be kept: those that come would
+// lose stops the run because the outcome of an item could not be kept: later outcomes would
 // be lost as well.
 func (o *outcome) lose(err error) {
 	o.mu.Lock()
@@ -96,15 +96,15 @@ func (o *outcome) lose(err error) {
 	o.ctx.end(err)
 }
 
-// catch is deferred around what is done outside of a worker: it takes note of panics.
+// catch is deferred around code that runs outside of a worker: it records panics.
 func (o *outcome) catch() {
 	if v := recover(); v != nil {
 		o.panics(asPanic(v), span{})
 	}
 }
 
-// sort puts the failures in order, by the caller's numbers and with those of an earlier run,
-// once nothing can fail any more.
+// sort orders the failures by the caller's numbers, and adds those of an earlier run. It is
+// called when nothing can fail any more.
 func (o *outcome) sort() {
 	o.failed = o.past.renumber(o.failed)
 	slices.SortFunc(o.failed, func(a, b fault) int { return a.Lo - b.Lo })
@@ -119,8 +119,8 @@ func (o *outcome) lost() []span {
 	return lost
 }
 
-// err returns what the run returns, if it is unfinished or not. parent is the caller's
-// context.
+// err returns the error of the run. unfinished says that items were not run. parent is the
+// caller's context.
 func (o *outcome) err(parent context.Context, unfinished bool) error {
 	var errs []error
 	if o.panicked != nil {
@@ -144,7 +144,8 @@ func (o *outcome) err(parent context.Context, unfinished bool) error {
 	return errors.Join(errs...)
 }
 
-// failure returns what the failures of items come to, unless there was a panic.
+// failure returns the error for the failures of items; nil if there are none, or after a
+// panic.
 func (o *outcome) failure() error {
 	switch {
 	case len(o.failed) == 0 || o.panicked != nil:

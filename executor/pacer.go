@@ -9,25 +9,24 @@ import (
 )
 
 const (
-	// reviewEvery is how often a run is looked at, reviewRarely where nothing changes.
+	// reviewEvery is how often a run is reviewed, reviewRarely if nothing changes.
 	reviewEvery  = 2 * time.Millisecond
 	reviewRarely = 100 * time.Millisecond
 )
 
-// pacer says when a run is looked at: after claims of the workers, and by a supervisor when
-// all of them are in long calls.
+// pacer decides when a run is reviewed: after claims of the workers, and by a supervisor
+// when all workers are in long calls.
 type pacer struct {
-	// mu makes reviews come one at a time. It is tried, and never waited for.
+	// mu allows one review at a time. It is only taken with TryLock.
 	mu      sync.Mutex
-	wanted  atomic.Bool   // a review is
-	at      atomic.Int64  // when the next one is to be
-	stirred chan struct{} // a token: the supervisor is to look soon
-	resting atomic.Bool   // it looks seldom
+	wanted  atomic.Bool   // a review is wanted
+	at      atomic.Int64  // when the next review is due
+	stirred chan struct{} // a token: the supervisor must review soon
+	resting atomic.Bool   // the supervisor reviews rarely
 }
 
-// review has look called. Of several reviews at once, one goes on for all: whoever comes
-// meanwhile leaves word in wanted, and that it looks again. It reports whether anything
-// was changed.
+// review calls look, unless a review is running: then it sets wanted, and the running
+// review looks once more. It reports whether anything was changed.
 func (p *pacer) review(now time.Duration, look func(time.Duration) bool) (changed bool) {
 	p.wanted.Store(true)
 	for p.wanted.Load() && p.mu.TryLock() {
@@ -38,26 +37,26 @@ func (p *pacer) review(now time.Duration, look func(time.Duration) bool) (change
 }
 
 func (p *pacer) once(now time.Duration, look func(time.Duration) bool) bool {
-	defer p.mu.Unlock() // whatever happens
+	defer p.mu.Unlock() // even if look panics
 	p.wanted.Store(false)
 	return look(now)
 }
 
-// again has the review that is under way be followed by another one.
+// again makes the running review be followed by another one.
 func (p *pacer) again() { p.wanted.Store(true) }
 
-// stir has the supervisor look soon.
+// stir makes the supervisor review soon.
 func (p *pacer) stir() { poke(p.stirred) }
 
-// hurry does so if it looks seldom.
+// hurry is stir, if the supervisor reviews rarely.
 func (p *pacer) hurry() {
 	if p.resting.Load() {
 		p.stir()
 	}
 }
 
-// supervise reviews the run at ever longer intervals, and soon when a policy holds a call
-// back, since another worker may take its place. It ends when idle is closed.
+// supervise reviews the run at growing intervals, and soon when a policy holds a call back,
+// since another worker may take its place. It ends when idle is closed.
 func (p *pacer) supervise(idle <-chan struct{}, review func(time.Duration) bool) {
 	wait := reviewEvery
 	timer := time.NewTimer(wait)

@@ -9,16 +9,16 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// batchWindow is how many batches are in flight at first. A service that takes one at a
-// time, as a database with one writer does, suffers from each of them.
+// batchWindow is how many batches are in flight at first. A service that handles one at a
+// time, such as a database with one writer, slows down with each further batch.
 const batchWindow = 2
 
-// unknownUnit is what a call is taken to hold, in bytes, of which nothing is known.
+// unknownUnit is what a call is assumed to hold, in bytes, if nothing is known.
 const unknownUnit = 64 << 20
 
-// planner makes the plan of a run, and makes it anew when the run has shown more. A plan is
-// a prediction, and where the run begins; how many workers there are while it goes on, the
-// scheduler decides.
+// planner makes the plan of a run, and revises it when the run has measured more. A plan is
+// a prediction, and the start of the run; after that the scheduler decides how many workers
+// there are.
 //
 // It is used by one goroutine at a time: the one that makes the run, then the reviews.
 type planner struct {
@@ -27,20 +27,20 @@ type planner struct {
 	plan optimizer.Plan
 	// revised says that the plan has been revised, or needs no revision.
 	revised bool
-	// surprised says that items turned out dearer than the sample had it: what
-	// one of them costs is only known to be more than that.
+	// surprised says that items turned out to cost more than the sample showed: only a
+	// lower bound of their cost is known.
 	surprised bool
 	forecast  forecast
-	top       int // the most workers, memory aside; 0 before it is asked for
-	reach     int // that, if there were more items; 0 likewise
+	top       int // maximum of workers, apart from memory; 0 before it is computed
+	reach     int // the same if there were more items; 0 before it is computed
 }
 
-// fullHostFrom is the work ahead from which the full facts of the host, which
-// take a millisecond to read, are worth having.
+// fullHostFrom is the remaining work from which it pays to read the full facts of the host,
+// which takes a millisecond.
 const fullHostFrom = 20 * time.Millisecond
 
-// readHost reads what the machine offers: the full facts where there is much
-// to do, or nobody knows how much, and the runtime's own elsewhere.
+// readHost reads what the machine offers: the full facts if the remaining work is long or
+// unknown, and otherwise only the runtime's.
 func (p *planner) readHost(sample sampling.Sample) {
 	heap := sampling.ReadHeap()
 	switch {
@@ -54,8 +54,8 @@ func (p *planner) readHost(sample sampling.Sample) {
 	}
 }
 
-// begin makes the first plan. limit is that on calls in flight of earlier runs, 0 if none
-// is known.
+// begin makes the first plan. limit is the limit on calls in flight that earlier runs
+// found, 0 if unknown.
 func (p *planner) begin(sample sampling.Sample, limit int) {
 	switch {
 	case p.cfg.Plan != nil:
@@ -73,11 +73,11 @@ func (p *planner) begin(sample sampling.Sample, limit int) {
 	p.plan = p.make(sample, p.host)
 }
 
-// make makes a plan. How many items a stream has is not known, and so no
-// time can be predicted, nor whether a second worker would pay: it is tried.
+// make makes a plan. The number of items of a stream is not known, so neither its time nor
+// the benefit of a second worker can be predicted: a second worker is tried.
 func (p *planner) make(sample sampling.Sample, host sampling.Host) optimizer.Plan {
 	wishes := p.cfg.constraints(p.total)
-	if p.batches != nil { // a token is for a batch, and how large one is is not known
+	if p.batches != nil { // a token is for a batch, whose size is not known
 		wishes.Rate, wishes.Burst = 0, 0
 	}
 	plan := optimizer.New(sample, host, wishes)
@@ -87,11 +87,11 @@ func (p *planner) make(sample sampling.Sample, host sampling.Host) optimizer.Pla
 	case p.arrives:
 		return p.ofStream(plan)
 	}
-	plan.AtBest = plan.AtBest || p.surprised && plan.PredictedDuration > 0 // items cost that much at least
+	plan.AtBest = plan.AtBest || p.surprised && plan.PredictedDuration > 0 // items cost at least that much
 	return plan
 }
 
-// ofStream has a plan say what is known of a stream.
+// ofStream limits a plan to what is known for a stream.
 func (p *planner) ofStream(plan optimizer.Plan) optimizer.Plan {
 	if p.cfg.Workers == 0 {
 		plan.Mode, plan.Workers = optimizer.Parallel, min(plan.MaxWorkers, max(1, plan.Host.Procs))
@@ -108,8 +108,8 @@ func (p *planner) ofStream(plan optimizer.Plan) optimizer.Plan {
 	return plan
 }
 
-// ofBatches has a plan say what is known of batches. How long calls take that wait
-// is not predicted: that is up to how many the other side takes at once.
+// ofBatches limits a plan to what is known for batches. The time of I/O-bound calls is not
+// predicted: it depends on how many the service handles at once.
 func (p *planner) ofBatches(plan optimizer.Plan) optimizer.Plan {
 	if _, size, _ := p.unit(plan.Sample.ItemNanos); size > 0 {
 		plan.ChunkSize = size
@@ -121,7 +121,7 @@ func (p *planner) ofBatches(plan optimizer.Plan) optimizer.Plan {
 	return plan
 }
 
-// learned makes a plan from what earlier runs of the session have shown.
+// learned makes a plan from what earlier runs of the session have measured.
 func (p *planner) learned(l learned, limit int) optimizer.Plan {
 	plan := p.make(l.sample, p.host)
 	if plan.Mode == optimizer.Parallel && plan.Workload == sampling.CPUBound {
@@ -146,21 +146,21 @@ func (p *planner) given(plan optimizer.Plan) optimizer.Plan {
 		plan.Workers = min(plan.Workers, plan.MaxWorkers)
 	}
 	if plan.Constraints.Items != p.total {
-		plan.PredictedDuration, plan.PredictedSpeedup, plan.AtBest = 0, 0, false // it was for another number of items
+		plan.PredictedDuration, plan.PredictedSpeedup, plan.AtBest = 0, 0, false // they were for another number of items
 	}
 	p.revised = true
 	return plan
 }
 
-// ceiling returns the most workers that the run may have, memory aside.
+// ceiling returns the maximum of workers for the run, apart from memory.
 func (p *planner) ceiling() int {
-	if p.top == 0 { // it is asked for often, and finding it out allocates
+	if p.top == 0 { // it is needed often, and computing it allocates
 		p.top = p.ceilingFor(p.total)
 	}
 	return p.top
 }
 
-// ceilingOfMany returns that if there were more items than there are.
+// ceilingOfMany returns the ceiling if there were unlimited items.
 func (p *planner) ceilingOfMany() int {
 	if p.reach == 0 {
 		p.reach = p.ceilingFor(source.Many)
@@ -168,12 +168,12 @@ func (p *planner) ceilingOfMany() int {
 	return p.reach
 }
 
-// ceilingFor returns that for so many items.
+// ceilingFor returns the ceiling for a number of items.
 func (p *planner) ceilingFor(items int) int {
 	if p.cfg.Plan != nil {
 		return max(p.plan.MaxWorkers, p.cfg.MinWorkers)
 	} // a learned plan has its limits from this run's own settings
 	sample := p.plan.Sample
-	sample.HeldBytes, sample.AllocKnown = 0, false // what calls hold is the memory's business
+	sample.HeldBytes, sample.AllocKnown = 0, false // memory accounts for what calls hold
 	return max(p.cfg.MinWorkers, optimizer.Ceiling(sample, p.plan.Host, p.cfg.constraints(items)))
 }

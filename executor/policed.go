@@ -7,16 +7,16 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// policed tells waiting in policies, for a token or for a breaker to close, from
-// the items' own time. It costs four clock readings an item, so it is done in the
-// sample and for items that take long enough not to feel it.
+// policed separates time spent waiting in policies, for a token or for a breaker to
+// close, from the items' own time. It costs four clock readings per item, so it is done
+// in the sample and for items that take long enough.
 type policed struct {
-	sampling bool // the sample is under way
+	sampling bool // the sample is being taken
 	measured bool // the item being run
 	own      time.Duration
-	waited   time.Duration // in the policies, since it was last asked
+	waited   time.Duration // in the policies, since it was last read
 
-	// What others may look at.
+	// Read by other goroutines.
 	measuring atomic.Bool  // an item is being measured
 	inside    atomic.Bool  // the function is being called
 	entered   atomic.Int64 // when
@@ -24,8 +24,8 @@ type policed struct {
 	ownTime   atomic.Int64
 }
 
-// leastWait is what policies may take without it being called waiting: that much
-// is their overhead, which is the item's. Items that take less are not measured.
+// leastWait is how long policies may take before it counts as waiting: up to that it is
+// their overhead, which counts as the item's time. Items that take less are not measured.
 const leastWait = 10 * time.Microsecond
 
 // beginPoliced notes that an item begins.
@@ -52,15 +52,15 @@ func (p *policed) end(began time.Duration) {
 	}
 }
 
-// enter and leave are called around an attempt for so many items, which costs so many
-// times as much as an ordinary one.
+// enter and leave are called around an attempt for a number of items. cost is relative to
+// an ordinary attempt.
 func (w *worker) enter(items int, cost float64) (now time.Duration) {
 	w.passed()
 	p := &w.policed
 	if !p.measured {
 		return 0
 	}
-	w.call.settle() // what policies waited for this attempt is not its time
+	w.call.settle() // waits for policies before this attempt are not its time
 	now = clock.Now()
 	p.entered.Store(int64(now))
 	p.inside.Store(true)

@@ -7,36 +7,36 @@ import (
 	"github.com/amorsize/amorsize/histogram"
 )
 
-// Progress tells how far a run is, and how it goes, as of the call that it is passed to.
+// Progress is how far a run is, and how it goes, at the time of the call that it is passed to.
 type Progress struct {
 	Completed, Total int           // items; Completed counts failures too; Total is -1 if it is not known yet
-	Failed           int           // of those completed
+	Failed           int           // of the completed items
 	Elapsed          time.Duration // since the start of the run
 	Rate             float64       // items finished per second so far
-	Remaining        time.Duration // at the rate of the last seconds, with what is left of a pause; 0 if there is none yet
+	Remaining        time.Duration // at the rate of the last seconds, plus the rest of a pause; 0 if there is no rate yet
 	Workers          int           // running now
-	Over             bool          // the run has ended: this is told last
+	Over             bool          // the run has ended: set in the last Progress
 
-	// Now is the state of things: the limit, the calls in flight, what binds them.
+	// Now is the present state: the limit, the calls in flight, what binds them.
 	Now Moment
-	// Calls is what became of the calls. It is never nil when it is told.
+	// Calls counts the calls. It is never nil when a run passes it.
 	Calls *Calls
 }
 
-// Calls counts the calls of a run: each attempt by itself. Of batches, it counts items.
+// Calls counts the calls of a run, each attempt separately. For batches, it counts items.
 type Calls struct {
-	Ended   int64    // whatever came of them
-	Failed  Failures // of those, by outcome; the others went well
-	NotMade int64    // items that a policy refused to have called: an open breaker, a limiter that rejects
-	Retried int64    // of those that ended, how many were another attempt; of a retrier within the function, Waits tells
+	Ended   int64    // with or without an error
+	Failed  Failures // of those, by cause; the others succeeded
+	NotMade int64    // items that a policy refused without a call: an open breaker, a limiter that rejects
+	Retried int64    // of those that ended, how many were retries; retries inside the function are counted in Waits
 
-	// Latency is how long calls took, without what policies made them wait. Where several
-	// items are claimed at a time and none is timed by itself, it has their mean.
+	// Latency is how long calls took, without waits for policies. If several items are claimed
+	// at a time and not timed one by one, it has their mean.
 	Latency Histogram
-	// Waits is what policies made calls wait, a wait for each retry included. A wait counts when
-	// it is over.
+	// Waits is how long policies made calls wait, including the backoff before each retry. A
+	// wait counts when it has ended.
 	Waits []Wait
-	// Policies are those that are in a state out of the ordinary.
+	// Policies are those that are in an unusual state.
 	Policies []PolicyState
 }
 
@@ -51,12 +51,12 @@ func (c *Calls) clone() Calls {
 	return out
 }
 
-// OK returns how many calls went well.
+// OK returns how many calls succeeded.
 func (c *Calls) OK() int64 { return max(0, c.Ended-c.Failed.All()) }
 
-// Failures counts calls by what they failed of.
+// Failures counts failed calls by cause.
 type Failures struct {
-	Overloaded int64 // the service had no room: 429, 502, 503, 504, 529, a refused connection, SQLSTATE 53
+	Overloaded int64 // the service was overloaded: 429, 502, 503, 504, 529, a refused connection, SQLSTATE 53
 	TimedOut   int64 // a deadline, or an error that says it is a timeout
 	Refused    int64 // by a policy within the function
 	Panicked   int64
@@ -77,7 +77,7 @@ func (f Failures) All() int64 {
 	return f.Overloaded + f.TimedOut + f.Refused + f.Panicked + f.Other
 }
 
-// Wait is what calls have waited for one policy.
+// Wait is how long calls have waited for one policy.
 type Wait struct {
 	Kind  string // the policy's package: "ratelimit", "circuitbreaker", "retry", "concurrency"
 	Name  string // the policy's Name, or its kind
@@ -92,12 +92,12 @@ func (w *Wait) mean() time.Duration { return w.Total / time.Duration(max(1, w.Ca
 // PolicyState is the state of a policy.
 type PolicyState struct {
 	Kind, Name string
-	State      string        // "open", "half-open", "paused"; empty if it is back to the ordinary
-	Left       time.Duration // how long yet, 0 if that is not known
+	State      string        // "open", "half-open", "paused"; empty if it is back to normal
+	Left       time.Duration // how much longer, 0 if unknown
 }
 
-// Histogram counts durations in exponential buckets, as Prometheus and OpenTelemetry have them.
-// Its methods tell the count, the sum and quantiles, exact to 1 %.
+// Histogram counts durations in exponential buckets, as Prometheus and OpenTelemetry do. Its
+// methods return the count, the sum and quantiles, exact to 1 %.
 type Histogram = histogram.Histogram
 
 // Fraction returns how much of the items is done, 0 to 1; 1 for no items, 0 if
@@ -112,8 +112,8 @@ func (p Progress) Fraction() float64 {
 	return float64(p.Completed) / float64(p.Total)
 }
 
-// Every returns a function that passes progress on to report, at most once in
-// interval of the run's time, and once when all is done. It is for one run.
+// Every returns a function that passes progress on to report, at most once per interval of the
+// run's time, and once when everything is done. Use it for one run only.
 func Every(interval time.Duration, report func(Progress)) func(Progress) {
 	var last time.Duration
 	complete := false

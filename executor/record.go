@@ -2,15 +2,15 @@ package executor
 
 import "time"
 
-// record is how a run went: its reviews write it, and its report is made of it.
+// record is the history of a run: reviews write it, and the report is made from it.
 type record struct {
 	story
 	start   time.Duration // of the run
-	tally   *tally        // nil if nobody asks for it
+	tally   *tally        // nil if not needed
 	changes []Change
 }
 
-// note keeps a decision for the report, and returns it.
+// note records a decision for the report, and returns it.
 func (r *record) note(now time.Duration, workers int, reason string) *Change {
 	c := Change{At: now - r.start, Workers: workers, Reason: reason}
 	if len(r.changes) < MaxChanges {

@@ -8,15 +8,15 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// trackers are those of functions that runs of the process make calls of at
-// present. Runs of one function that are under way at the same time share one, as
-// the runs of a [Session] do: each by itself would begin with 16 calls and multiply
-// them, and where there are many such runs, as in a server that starts one for each
-// request, all their calls would be there before the first of them has seen a line.
+// trackers has a tracker for each function that runs of the process call at present.
+// Concurrent runs of one function share its tracker, as the runs of a [Session] do.
+// Otherwise each run would begin with 16 calls and multiply them; with many such runs, as
+// in a server that starts one per request, all their calls would be in flight before the
+// first run has measured any queueing.
 //
-// Runs of plain functions share nothing: whether one is made within a call of another
-// can't be seen without a context, and it must not wait for that. Nor do streams and
-// batches, so far.
+// Runs of plain functions share nothing: without a context a run can't tell whether it
+// was started within a call of another one, for which it must not wait. Streams and
+// batches don't share either, so far.
 var trackers registry
 
 type registry struct {
@@ -24,9 +24,9 @@ type registry struct {
 	of map[trackerKey]*sharedTracker
 }
 
-// trackerKey is a function, by its value: the same code with the same captured variables.
-// A closure that is made anew for each run is another function each time. What belongs
-// to a bubble of testing/synctest must stay in it.
+// trackerKey identifies a function by its value: the same code with the same captured
+// variables. A closure made for each run is another function each time. A tracker of a
+// testing/synctest bubble must stay in it.
 type trackerKey struct {
 	function unsafe.Pointer
 	bubble   string
@@ -37,7 +37,7 @@ type sharedTracker struct {
 	runs int
 }
 
-// join returns the tracker that runs of the function share, and what to leave it by.
+// join returns the tracker that runs of the function share, and the key for leave.
 func (g *registry) join(f function, virtual bool) (*flight.Tracker, trackerKey) {
 	key := trackerKey{function: f.value}
 	if virtual {
@@ -57,7 +57,7 @@ func (g *registry) join(f function, virtual bool) (*flight.Tracker, trackerKey) 
 	return &shared.Tracker, key
 }
 
-// leave ends a run's part. The last one takes the tracker along.
+// leave ends a run's share. The last run removes the tracker.
 func (g *registry) leave(key trackerKey) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

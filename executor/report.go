@@ -8,17 +8,17 @@ import (
 	"github.com/amorsize/amorsize/optimizer"
 )
 
-// Report tells what a run did. It is complete when the run returns.
+// Report is what a run did. It is complete when the run returns.
 type Report struct {
-	// Plan is what the run started with, or what it was revised to once the
-	// first calls had shown more than the sample could.
+	// Plan is the plan that the run started with, or its revision after the first calls had
+	// shown more than the sample could.
 	Plan optimizer.Plan
-	// Items is the number of items given, Succeeded and Failed how many of them
-	// ended well and with an error. The rest, if the run was stopped, were not
-	// run or were cut off by the stop.
+	// Items is the number of items given, Succeeded and Failed how many of them ended
+	// without and with an error. If the run was stopped, the rest were not run or were cut
+	// off by the stop.
 	Items, Succeeded, Failed int
-	// Known is how many of them were not run, since a keeper (WithJournal) knew what became
-	// of them in an earlier run. Those are among Succeeded and Failed.
+	// Known is how many of them were not run, because a keeper (WithJournal) knew their
+	// outcome from an earlier run. They are among Succeeded and Failed.
 	Known int
 
 	// Started is when the run began, Elapsed its wall time.
@@ -26,16 +26,15 @@ type Report struct {
 	Elapsed time.Duration
 	// Busy is the time of all calls added up, over all workers.
 	Busy time.Duration
-	// CPUTime is what the process used of its cores meanwhile, in this run or
-	// elsewhere; 0 if unknown.
+	// CPUTime is the CPU time of the whole process during the run, used by this run or
+	// other code; 0 if unknown.
 	CPUTime time.Duration
-	// PredictedDuration is what the plan foresaw for Elapsed, as it was last revised
-	// before half of the items were done: at best, if Plan.AtBest. It is 0 if nothing
-	// was predicted: all was done within the sample, or the items of a stream.
+	// PredictedDuration is the predicted Elapsed, as last revised before half of the items
+	// were done; it is a lower bound if Plan.AtBest. It is 0 if nothing was predicted:
+	// everything was done within the sample, or the run was a stream.
 	PredictedDuration time.Duration
-	// Speedup is Busy over Elapsed: how many calls were in progress on average, and
-	// how many times as long the plain loop would have taken, unless calls slow
-	// each other down.
+	// Speedup is Busy over Elapsed: how many calls ran at a time on average. The plain loop
+	// would have taken that many times as long, unless calls slow each other down.
 	Speedup float64
 
 	// PeakWorkers and MeanWorkers count the workers over the time of the run.
@@ -49,20 +48,20 @@ type Report struct {
 	// Bound is what kept the run from having more calls in flight, for most of
 	// its time.
 	Bound Bound
-	// Calls is what became of the calls.
+	// Calls counts the calls and their outcomes.
 	Calls Calls
-	// Latency and Timeline tell of calls that wait how long they took and how the
-	// run went over time, in at most 512 moments. They are empty if the calls
-	// compute or their number was fixed.
+	// Latency and Timeline are for I/O-bound calls: how long they took, and the run over
+	// time in at most 512 moments. They are empty if the calls are CPU-bound or their
+	// number was fixed.
 	Latency  Latencies
 	Timeline []Moment
 	// Dropped is how many events, and lines for the logger, were dropped because the
-	// listeners of the run were too slow for them.
+	// listeners of the run were too slow.
 	Dropped int
 	// Warnings are the plan's and the run's.
 	Warnings []string
-	// Err is what the run returned. A run that ended in a panic or a Goexit of
-	// the caller's goroutine has that here.
+	// Err is what the run returned. If the run ended in a panic or a Goexit of the caller's
+	// goroutine, it is that.
 	Err error
 
 	invalid     []span // items without a result, sorted
@@ -89,7 +88,7 @@ func (r *Report) Valid(i int) bool {
 	return at == len(r.invalid) || i < r.invalid[at].Lo
 }
 
-// Goodput returns successful items per second, of those that were run.
+// Goodput returns the successful items per second, counting only items that were run.
 func (r *Report) Goodput() float64 {
 	if r.Elapsed <= 0 {
 		return 0

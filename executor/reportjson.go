@@ -11,12 +11,12 @@ import (
 	"github.com/amorsize/amorsize/internal/runpage"
 )
 
-// MarshalJSON writes the report as the summary of a run of the command is written, by the same
-// schema (cmd/amorsize/schema/summary.schema.json); the command is called "program". Times are
-// seconds. It has the texts of errors, which may have items in them, of at most 1000 items.
+// MarshalJSON writes the report in the format of the command's summary, by the same schema
+// (cmd/amorsize/schema/summary.schema.json); the command is named "program". Times are in
+// seconds. It contains the texts of errors, of at most 1000 items; a text may contain an item.
 func (r Report) MarshalJSON() ([]byte, error) { return json.Marshal(r.summary()) }
 
-// The parts of the summary that a report has.
+// The parts of the summary that exist in a report.
 type (
 	summaryJSON struct {
 		V         int           `json:"v"`
@@ -186,7 +186,7 @@ func kindOf(err error) string {
 	return "error"
 }
 
-// reasons are the kinds of failures of the page.
+// reasons are the kinds of failures for the page.
 func (r *Report) reasons() (list []runpage.Share) {
 	var s summaryJSON
 	r.addFailures(&s)
@@ -196,7 +196,7 @@ func (r *Report) reasons() (list []runpage.Share) {
 	return list
 }
 
-// bins are the histogram of how long calls took: four for each doubling.
+// bins are the latency histogram of the calls: four for each doubling.
 func (r *Report) bins() (list []runpage.Bin) {
 	for i, n := range r.Calls.Latency.Buckets(2) {
 		list = append(list, runpage.Bin{From: exp2(i - 1), To: exp2(i), Count: n})

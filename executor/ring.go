@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// ring holds a value for each item of a stream that is in the works, by index
-// modulo its length, in blocks that are allocated as they are first needed: a
-// stream of few items pays for few.
+// ring holds a value for each item of a stream that is being processed, by index modulo
+// its length. Its blocks are allocated when they are first needed, so a stream of few
+// items pays for few.
 type ring[E any] struct {
 	blocks []ringBlock[E]
 	size   int  // values of a block, a power of two
@@ -16,10 +16,10 @@ type ring[E any] struct {
 
 type ringBlock[E any] struct {
 	values []E
-	// unread counts the values that nobody has taken out yet, if that is what
-	// makes room for others: the block is used again when there are none.
+	// unread counts the values that have not been taken out yet, if taking out makes
+	// room: the block is reused when it is 0.
 	unread atomic.Int32
-	_      [36]byte // a line of its own for each block
+	_      [36]byte // each block has its own cache line
 }
 
 // largestBlock is how many values are allocated at a time, and how often the
@@ -45,8 +45,8 @@ func (r *ring[E]) at(i int) *E {
 	return &r.block(i).values[i&(r.size-1)]
 }
 
-// enter makes ready the block that begins with item i. It reports false if it
-// can't be used yet.
+// enter prepares the block that begins with item i. It reports false if the block can't
+// be used yet.
 func (r *ring[E]) enter(i int, counted bool) bool {
 	b := r.block(i)
 	b.allocate(r.size)

@@ -10,27 +10,27 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// room is how many calls memory has room for. Workers read how many; all else is used by
-// one goroutine at a time: the one that makes the run, then the reviews.
+// room is how many calls fit in memory. Workers read that number; everything else is used
+// by one goroutine at a time: the one that makes the run, then the reviews.
 type room struct {
 	memory
-	ended        atomic.Int64 // items that have
-	uncounted    int64        // items that had begun before the memory began to count
+	ended        atomic.Int64 // items that have ended
+	uncounted    int64        // items that had begun before memory began to count
 	collectable  bool         // a collection would tell what calls hold, and may be forced
 	unitsPerCall int
 }
 
-// before is what the caller alone has come to.
+// before is what the caller has measured while it worked alone.
 type before struct {
 	sample   sampling.Sample
 	heap     sampling.Heap // before the first item; zero if it was not read
 	span     span          // the block of items run last, or being run
-	inBlock  bool          // the caller is in the midst of it
-	underWay time.Duration // for so long, 0 if that is not known
+	inBlock  bool          // the caller is still running it
+	underWay time.Duration // for how long, 0 if not known
 }
 
 // measure bounds the first calls by what is known of one: what the process allocated while
-// the caller was alone with it. It notes in the sample what a call holds, if that binds.
+// the caller ran it alone. It records in the sample what a call holds, if that binds.
 func (r *room) measure(b *before, p *planner, sample *sampling.Sample) {
 	if r.ended.Store(int64(b.span.Hi)); b.inBlock {
 		r.ended.Store(int64(b.span.Lo))
@@ -64,8 +64,8 @@ func (r *room) measure(b *before, p *planner, sample *sampling.Sample) {
 	}
 }
 
-// begin sets the bound. before is the heap before the first item, if it was read; begun
-// are the items that have begun.
+// begin sets the bound. before is the heap before the first item, if it was read; begun is
+// how many items have begun.
 func (r *room) begin(p *planner, before sampling.Heap, begun int64, sample sampling.Sample) {
 	m := &r.memory
 	m.limit, m.by = optimizer.MemoryRoom(p.host, p.cfg.constraints(p.total))
@@ -107,8 +107,8 @@ func (r *room) held() float64 {
 // reason says why there are not more calls in flight.
 func (r *room) reason() string { return r.memory.reason(r.unitsPerCall) }
 
-// lookAlone takes the heap without a call in flight, if that is wanted and the worker that
-// calls it is the only one.
+// lookAlone records the heap without a call in flight, if that is requested and the
+// calling worker is the only one.
 func (r *room) lookAlone(now time.Duration, p *pacer) {
 	if !r.ask.Load() || !p.mu.TryLock() {
 		return

@@ -13,12 +13,12 @@ import (
 // run is a run with several workers: they claim ranges of items. The caller's goroutine
 // is one of them from the first to the last item; helpers come and go.
 //
-// It wires its parts, and owns the order of things: made, staffed, worked, waited for,
-// finished. What each part owns is said at its type.
+// It connects its parts, and owns the order of the phases: make, start workers, work,
+// wait, finish. The type of each part says what it owns.
 type run struct {
 	job
 	source    source.Source
-	lanes     *source.Lanes // the source, where items wait in lines of their own; nil elsewhere
+	lanes     *source.Lanes // the source, if items wait in separate lines; otherwise nil
 	crew      crew
 	outcome   outcome
 	planner   planner
@@ -30,21 +30,21 @@ type run struct {
 
 	caller   *worker
 	cpuStart time.Duration
-	done     totals // of the caller alone; in the end, of all
+	done     totals // of the caller alone; at the end, of all workers
 	ended    time.Duration
 	unwatch  func() // ends watching the caller's context, nil before watch
 }
 
-// begun is what a run is to go on from: the caller has been alone with it so far.
+// begun is the state from which a run continues after the caller has worked alone.
 type begun struct {
 	job
 	caller  *worker
 	events  *events
-	arrived *source.Arrivals // where items come from if they arrive
+	arrived *source.Arrivals // where items of a stream come from
 	before
 }
 
-// newRun prepares the rest of a run. Nothing has been told to anybody.
+// newRun prepares the rest of a run. It notifies nobody yet.
 func newRun(b begun) *run {
 	r := &run{job: b.job, events: b.events, caller: b.caller, ended: clock.Now()}
 	if r.ctx == nil {
@@ -52,7 +52,7 @@ func newRun(b begun) *run {
 	}
 	r.source = r.newSource(b.span.Hi, b.arrived)
 	r.lanes, _ = r.source.(*source.Lanes)
-	if r.source.Left() > 0 { // else what a report would tell is nothing of the run's
+	if r.source.Left() > 0 { // otherwise the CPU time would not be the run's
 		r.cpuStart, _ = sampling.ProcessCPU()
 	}
 	r.wire()
@@ -62,7 +62,7 @@ func newRun(b begun) *run {
 	return r
 }
 
-// wire makes the parts known to those that use them.
+// wire connects the parts.
 func (r *run) wire() {
 	job := &r.job
 	r.outcome = outcome{mode: r.cfg.Errors, ctx: r.ctx, over: r.over, stop: r, past: r.cfg.past, tally: r.cfg.tally}
@@ -79,7 +79,7 @@ func (r *run) wire() {
 	r.scheduler.pacer.stirred = make(chan struct{}, 1)
 }
 
-// makePlan makes the first plan of what the caller alone has shown.
+// makePlan makes the first plan from what the caller alone has measured.
 func (r *run) makePlan(b *before) {
 	r.crew.count.begin(r.start, r.ended)
 	sample := b.sample
@@ -88,7 +88,7 @@ func (r *run) makePlan(b *before) {
 	}
 	r.planner.surprised = r.arrives && sample.Items == 0
 	if b.inBlock {
-		r.planner.surprised = true // the block under way has taken this long already
+		r.planner.surprised = true // the current block has already taken this long
 		if b.underWay > 0 {
 			sample.ItemNanos = max(sample.ItemNanos, float64(b.underWay)/float64(b.span.Len()))
 		}
@@ -100,17 +100,17 @@ func (r *run) makePlan(b *before) {
 	r.planner.begin(sample, r.sharing.tracker.Limit())
 }
 
-// announce tells the plan.
+// announce sends the plan to the listeners.
 func (r *run) announce() {
 	r.events.tell(Event{Kind: Planning, Fraction: 1})
 	r.events.tellPlan("plan", r.planner.plan)
 }
 
-// join makes the run go on around a caller who is in the midst of s since began, and
-// starts the helpers. It is called by another goroutine; see arrive.
+// join continues the run while the caller is still running s, since began, and starts the
+// helpers. It is called by another goroutine; see arrive.
 func (r *run) join(s span, began time.Duration) {
 	r.caller.runner, r.caller.claimed = r.runner, s
-	r.caller.begin(-1, s.Len(), began) // counts in no epoch
+	r.caller.begin(-1, s.Len(), began) // does not count in an epoch
 	r.announce()
 	if r.parent.Err() != nil {
 		r.outcome.halt()
@@ -122,7 +122,7 @@ func (r *run) join(s span, began time.Duration) {
 	r.staffUp()
 }
 
-// arrive sees to the outcome of what the caller was in the midst of when it was joined.
+// arrive handles the outcome of what the caller was running when it was joined.
 func (r *run) arrive(s span, err error) {
 	began := time.Duration(r.caller.began.Load())
 	r.caller.heldBack = r.caller.call.settle()
@@ -130,7 +130,7 @@ func (r *run) arrive(s span, err error) {
 	r.finishClaim(r.caller, began, r.followUp(r.caller, s, err))
 }
 
-// tellAlone tells what a call takes without load, if that is what the caller was in.
+// tellAlone records the time of a call without load, if the caller was in a single call.
 func (r *run) tellAlone(took time.Duration, s span, err error) {
 	if err != nil || s.Len() != 1 || !r.caller.returned {
 		return
@@ -141,7 +141,7 @@ func (r *run) tellAlone(took time.Duration, s span, err error) {
 	r.sharing.tracker.Alone(took)
 }
 
-// takeOver sees to the block that the solo did not complete.
+// takeOver handles the block that the solo did not complete.
 func (r *run) takeOver(s span, err error, began time.Duration) {
 	lost, more := r.settle(r.caller, s, err)
 	if more {
@@ -177,43 +177,43 @@ func (r *run) supervise() {
 	r.scheduler.pacer.supervise(r.crew.idle, r.scheduler.review)
 }
 
-// hire makes a helper, the one after so many workers; nil if the process has enough.
+// hire makes one more helper, given the present number of workers; nil if the process has
+// enough.
 func (r *run) hire(working int) *worker {
 	w := &worker{runner: r.runner.fork(), pacer: &r.scheduler.pacer, lanes: r.lanes}
 	w.tally = r.cfg.tally
-	// What the caller demands is not for the process to admit. Nor is the first
-	// helper of a stream, whose items are run by helpers only: it takes the place
-	// of the caller.
+	// Workers that the caller demands need no admission. Neither does the first helper of
+	// a stream, which takes the place of the caller: only helpers run its items.
 	demanded := r.cfg.Workers > 0 || working < r.cfg.MinWorkers || r.arrives && working == 0
 	if !demanded {
 		if w.admitted = helpers.admit(r.scheduler.hiresWaiting(), runtime.GOMAXPROCS(0)); w.admitted == nil {
 			return nil
 		}
 	}
-	if r.runner.usesContext() || r.cfg.Session != nil { // whose turns the call holds
+	if r.runner.usesContext() || r.cfg.Session != nil { // the call context holds the turns
 		w.call = newCallContext(r.ctx, r.cfg)
 	}
 	return w
 }
 
-// run takes up what the caller has left open, starts the helpers, works along
-// with them, and ends the run.
+// run finishes what the caller has left open, starts the helpers, works with them, and
+// ends the run.
 func (r *run) run(takeUp func()) (err error) {
 	ended := false
 	defer func() {
-		if !ended { // on the way out: fn called Goexit
+		if !ended { // the goroutine is exiting: fn called Goexit
 			err = r.abandon(recover())
 		}
 	}()
 	takeUp()
-	r.caller.lanes = r.lanes // by its own goroutine: what it was in the midst of came before them
+	r.caller.lanes = r.lanes // set by its own goroutine: its previous block did not come from the lanes
 	if r.parent.Err() != nil {
 		r.outcome.halt()
 	}
 	if !r.crew.started && r.source.Left() > 0 && !r.over.Load() {
 		r.staffUp()
 	}
-	if r.arrives { // a Goexit of an item must end nothing but a helper
+	if r.arrives { // a Goexit of an item must only end a helper
 		r.sharing.part(r.caller)
 		r.crew.replace(r.caller)
 		r.wait()
@@ -227,8 +227,8 @@ func (r *run) run(takeUp func()) (err error) {
 	return r.finish()
 }
 
-// comeBack counts the caller in again if there is something left to run, when all
-// others are gone: the last of them may have handed something back.
+// comeBack adds the caller again if all helpers are gone and items are left: the last
+// helper may have returned some.
 func (r *run) comeBack() bool {
 	if r.source.Left() == 0 || r.over.Load() {
 		return false
@@ -237,8 +237,8 @@ func (r *run) comeBack() bool {
 	return true
 }
 
-// abandon ends the run when the caller's goroutine is on its way out: with the
-// value of a panic that was not of the function, or because of a Goexit.
+// abandon ends the run when the caller's goroutine is exiting: with the value of a panic
+// that did not come from the function, or because of a Goexit.
 func (r *run) abandon(v any) error {
 	if v != nil {
 		r.outcome.panics(asPanic(v), span{})
@@ -248,12 +248,12 @@ func (r *run) abandon(v any) error {
 		r.outcome.exit()
 	}
 	r.outcome.halt()
-	r.ctx.end(ErrGoexit) // who waits for an item, or a turn, must hear of it
+	r.ctx.end(ErrGoexit) // wakes workers that wait for an item or a turn
 	r.wait()
 	return r.finish()
 }
 
-// wait counts the caller out and returns when all helpers are gone.
+// wait removes the caller and returns when all helpers are gone.
 func (r *run) wait() {
 	r.sharing.part(r.caller)
 	r.crew.wait(r.caller)
@@ -276,7 +276,7 @@ func (r *run) watch() {
 	}
 }
 
-// stop tells all who would start an item that the run is over.
+// stop tells everything that could start an item that the run has ended.
 func (r *run) stop() {
 	r.source.Stop()
 	r.crew.stop()

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// runContext is the context of a run's calls: the caller's, but it ends with the
-// run, too. Most calls never ask for that, so what it takes is made for the first
-// who does: that saves small runs three allocations.
+// runContext is the context of a run's calls: the caller's, but it ends with the run,
+// too. Most calls never use that, so the derived context is made on first use: that saves
+// small runs three allocations.
 type runContext struct {
 	context.Context // the caller's
 
@@ -58,8 +58,8 @@ func (c *runContext) Err() error {
 	return c.made().Err()
 }
 
-// Value implements [context.Context]. What the context package looks for, a parent
-// that it knows, is found in the context that was made.
+// Value implements [context.Context]. The context package's own key finds the derived
+// context.
 func (c *runContext) Value(key any) any {
 	c.mu.Lock()
 	own := c.own

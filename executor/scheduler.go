@@ -12,22 +12,22 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// The modes of a [scheduler], which say who decides how many workers there are.
+// The modes of a [scheduler], which say what decides how many workers there are.
 //
 //	in         goes to    when
-//	settling   computing  the size of batches is settled, and they compute
-//	           waiting    it is settled, and they wait
-//	computing  waiting    calls are found to wait
+//	settling   computing  the size of batches is settled, and they are CPU-bound
+//	           waiting    it is settled, and they are I/O-bound
+//	computing  waiting    calls are found to be I/O-bound
 const (
 	modeSettling  int32 = iota + 1 // one worker, until the size of batches is settled
 	modeComputing                  // internal/hillclimb
 	modeWaiting                    // internal/adaptive, by way of a flight.Tracker
 )
 
-// scheduler decides how many workers run. It looks at the run in reviews, one at a time, asks
-// the law of its mode, and sets the limit of the crew. Workers read its mode and its epoch;
-// all else is used by one goroutine at a time: the one that makes the run, then the
-// reviews.
+// scheduler decides how many workers run. It reviews the run, one review at a time, asks the
+// controller of its mode, and sets the limit of the crew. Workers read its mode and its
+// epoch; everything else is used by one goroutine at a time: the one that makes the run, then
+// the reviews.
 type scheduler struct {
 	*job
 	crew    *crew
@@ -43,16 +43,17 @@ type scheduler struct {
 	mode    atomic.Int32
 	epoch   epoch
 	share   cpuShare
-	control hillclimb.Controller // of calls that compute
-	told    int                  // the limit of calls that wait, as last told
+	control hillclimb.Controller // for CPU-bound calls
+	told    int                  // the limit of I/O-bound calls, as last announced
 	listed  []*worker            // reused by list
 }
 
-// waits reports whether the calls wait, as far as is known: their attempts are told.
+// waits reports whether the calls are I/O-bound, as far as known: then the tracker is told of
+// their attempts.
 func (s *scheduler) waits() bool { return s.mode.Load() == modeWaiting }
 
-// engage begins to decide, before there is any worker. The caller will be the first one:
-// inCall says that it is in a call, which takes long.
+// engage starts deciding, before there is any worker. The caller will be the first one;
+// inCall says that it is in a long call.
 func (s *scheduler) engage(now time.Duration, inCall bool) {
 	s.pacer.at.Store(int64(now + reviewEvery))
 	if !s.settling() {
@@ -66,7 +67,7 @@ func (s *scheduler) engage(now time.Duration, inCall bool) {
 	}
 }
 
-// begin has the number of workers decided from here on.
+// begin starts to decide the number of workers.
 func (s *scheduler) begin(now time.Duration) {
 	fixed, ceiling := s.cfg.Workers > 0, s.planner.ceiling()
 	plan := &s.planner.plan
@@ -82,15 +83,15 @@ func (s *scheduler) begin(now time.Duration) {
 	s.mode.Store(modeComputing)
 	s.crew.limit.Store(int64(s.control.Level()))
 	waits := plan.Workload != sampling.CPUBound && ceiling > plan.Host.Procs
-	if !fixed && (waits || s.batches != nil && !s.cfg.ComputeOnly) { // batches are too few for trials of computing
+	if !fixed && (waits || s.batches != nil && !s.cfg.ComputeOnly) { // too few batches to try numbers of workers
 		s.openPlanned(now)
 	}
 	s.epoch.begin(now)
 	s.share.wanted.Store(s.planner.unknown())
 }
 
-// reviewed reviews the run after a claim of a worker, if it is time to: counts says that the
-// claim began and ended in the epoch.
+// reviewed reviews the run after a claim of a worker, if a review is due; counts says that
+// the claim began and ended in the epoch.
 func (s *scheduler) reviewed(now time.Duration, counts bool) {
 	enough := counts && s.epoch.ended.Add(1) >= s.epoch.needed.Load()
 	if enough || s.mode.Load() == modeSettling || s.sharing.tracker.Due() || now >= time.Duration(s.pacer.at.Load()) {
@@ -98,8 +99,7 @@ func (s *scheduler) reviewed(now time.Duration, counts bool) {
 	}
 }
 
-// review looks at how the run is going and changes what needs changing. It
-// reports whether anything was changed.
+// review measures the run and adjusts it. It reports whether anything was changed.
 func (s *scheduler) review(now time.Duration) (changed bool) {
 	return s.pacer.review(now, s.look)
 }
@@ -111,7 +111,7 @@ func (s *scheduler) look(now time.Duration) (changed bool) {
 		s.events.noted(s.moment(now))
 	}
 	if s.room.forced() {
-		s.pacer.again() // for what it tells
+		s.pacer.again() // to use what it tells
 	}
 	if plan != nil {
 		s.events.tellPlan("plan revised", *plan)
@@ -122,7 +122,7 @@ func (s *scheduler) look(now time.Duration) (changed bool) {
 	return change != nil || plan != nil || cut
 }
 
-// moment is the state of things, as of this review.
+// moment is the state of the run at this review.
 func (s *scheduler) moment(now time.Duration) Moment {
 	if s.waits() {
 		return s.record.last
@@ -133,10 +133,10 @@ func (s *scheduler) moment(now time.Duration) Moment {
 	}
 }
 
-// decide asks the law.
+// decide asks the controller of the mode.
 func (s *scheduler) decide(now time.Duration) (change *Change, plan *optimizer.Plan, cut bool) {
 	workers := s.crew.running.Load()
-	// With many workers a review takes longer, so it comes more rarely.
+	// With many workers a review takes longer, so reviews are less frequent.
 	s.pacer.at.Store(int64(now + reviewEvery*time.Duration(1+workers/1024)))
 	switch {
 	case workers == 0 || s.over.Load(): // the run ends
@@ -162,9 +162,9 @@ func (s *scheduler) decide(now time.Duration) (change *Change, plan *optimizer.P
 	return change, plan, cut
 }
 
-// settle begins to have more workers once the size of the batches is settled.
+// settle starts adding workers once the batch size is settled.
 func (s *scheduler) settle(now time.Duration) *optimizer.Plan {
-	s.boundByMemory(now) // it bounds the size of the next batch
+	s.boundByMemory(now) // memory bounds the size of the next batch
 	if s.settling() {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (s *scheduler) boundByMemory(now time.Duration) (most int) {
 	return s.room.look(now, s.inFlight(now), s.planner.ceiling())
 }
 
-// cutLate has workers whose claim takes much longer than foreseen hand the rest of it back.
+// cutLate makes workers whose claim takes much longer than expected return the rest of it.
 func (s *scheduler) cutLate(now time.Duration) (cut bool) {
 	late := s.sizer.Late()
 	if late == 0 {
@@ -188,15 +188,15 @@ func (s *scheduler) cutLate(now time.Duration) (cut bool) {
 	s.crew.each(func(w *worker) {
 		if age, items := w.age(now); items > 1 && age > late {
 			rest, shortened := w.shorten()
-			s.source.Return(rest) // with the lock held: nobody may leave before
+			s.source.Return(rest) // with the lock held: no worker may leave before
 			cut = cut || shortened
 		}
 	})
 	return cut
 }
 
-// list returns the workers for which is holds, good until it is called again: what takes a
-// lock of its own is done with them, and not while the crew's is held.
+// list returns the workers for which is holds. The slice is valid until the next call. It is
+// for work that takes other locks, which must not happen with the crew's lock held.
 func (s *scheduler) list(is func(*worker) bool) []*worker {
 	s.listed = s.listed[:0]
 	s.crew.each(func(w *worker) {
@@ -207,8 +207,8 @@ func (s *scheduler) list(is func(*worker) bool) []*worker {
 	return s.listed
 }
 
-// hiresWaiting reports whether a helper is for calls that wait. Batches are taken for such
-// from the first on.
+// hiresWaiting reports whether a helper is for I/O-bound calls. Batches are assumed to be
+// I/O-bound from the start.
 func (s *scheduler) hiresWaiting() bool {
 	mode := s.mode.Load()
 	return mode == modeWaiting || mode == modeSettling && !s.cfg.ComputeOnly

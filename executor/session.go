@@ -9,47 +9,47 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// Session is what runs of the same function have in common if Config.Session
-// says so: the plan, once one run has made it; and, of calls that wait, one
-// limit on how many are in flight in all of them together, which goes on from
-// where it was. The zero value is ready. It is safe for concurrent use and must
-// not be copied.
+// Session is what runs of the same function share through Config.Session: the plan, once one
+// run has made it; and for I/O-bound calls one limit on calls in flight over all of them,
+// which later runs continue with. The zero value is ready. It is safe for concurrent use and
+// must not be copied.
 type Session struct {
 	tracker flight.Tracker
 
 	mu      sync.Mutex
 	plan    optimizer.Plan // of the latest run that made one
-	learned *learned       // nil before a run has shown anything
+	learned *learned       // nil before a run has measured anything
 	stats   Stats
 }
 
-// learned is what a run has shown that the next one can begin with.
+// learned is what a run has measured, for the next run to begin with.
 type learned struct {
 	sample  sampling.Sample
-	workers int // for calls that compute
+	workers int // for CPU-bound calls
 }
 
-// worthSharing reports whether so many items are known to be worth several workers: calls that
-// wait, which the session's limit is for, and enough work for a second worker.
+// worthSharing reports whether a number of items is known to be worth several workers: the
+// calls are I/O-bound, which the session's limit is for, and there is enough work for a second
+// worker.
 func (l *learned) worthSharing(items int) bool {
 	return l != nil && (l.sample.Workload() != sampling.CPUBound || l.sample.Estimate(items) >= optimizer.LeastWork)
 }
 
-// Stats tells what a session has seen and learned.
+// Stats is what a session has seen and learned.
 type Stats struct {
 	Runs   int   // that have begun
-	Active int   // that are under way
+	Active int   // that are running
 	Items  int64 // that were run, failures included, in runs that have ended
 	Failed int64 // of them
 
-	Limit    int           // calls that may be in flight; 0 as long as they are not known to wait
-	InFlight int           // calls that are
+	Limit    int           // calls that may be in flight; 0 as long as they are not known to be I/O-bound
+	InFlight int           // calls that are in flight
 	Rate     float64       // calls per second at the latest measurement, 0 if there is none
 	Latency  time.Duration // mean time of a call then
-	Base     time.Duration // mean time of a call that no other one keeps waiting
+	Base     time.Duration // mean time of a call without load
 }
 
-// worthLearning is how many items a run must have had for the next one to learn of it.
+// worthLearning is how many items a run must have had for the next one to learn from it.
 const worthLearning = 8
 
 // Stats returns what the session has seen and learned so far.
@@ -64,9 +64,8 @@ func (s *Session) Stats() Stats {
 	return stats
 }
 
-// Plan returns the plan of the latest run that made one, and whether there is
-// one. The next run plans with what it was made from, for its own items and
-// settings.
+// Plan returns the plan of the latest run that made one, and whether there is one. The next
+// run makes its own plan from the same measurements, for its own items and settings.
 func (s *Session) Plan() (optimizer.Plan, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -85,7 +84,7 @@ func (s *Session) begin() *learned {
 	return s.learned
 }
 
-// end takes that a run ended within its solo, after so many items.
+// end records that a run ended within its solo, after a number of items.
 func (s *Session) end(items int, failed int64) {
 	if s == nil {
 		return
@@ -102,18 +101,18 @@ func (s *Session) count(items int, failed int64) {
 	s.stats.Failed += failed
 }
 
-// lesson is what a run with several workers has come to, for the next ones.
+// lesson is what a run with several workers has measured, for the next ones.
 type lesson struct {
 	items   int
 	failed  int64
-	teaches bool // it is worth learning from
+	teaches bool // the run is worth learning from
 	plan    optimizer.Plan
-	workers int           // of calls that compute
-	base    time.Duration // of a call that waits, without load; 0 if unknown
+	workers int           // for CPU-bound calls
+	base    time.Duration // of an I/O-bound call without load; 0 if unknown
 	held    float64       // bytes that a call holds; 0 if unknown
 }
 
-// learn takes what a run has come to.
+// learn takes the lesson of a run.
 func (s *Session) learn(l lesson) {
 	if s == nil {
 		return
@@ -131,7 +130,7 @@ func (s *Session) learn(l lesson) {
 	if l.held > 0 {
 		sample.HeldBytes = l.held
 	}
-	sample.Items, sample.Elapsed = 0, 0 // none of the next run's
+	sample.Items, sample.Elapsed = 0, 0 // they are not of the next run
 	s.learned = &learned{sample, l.workers}
 	s.plan = l.plan
 	s.plan.Warnings = nil

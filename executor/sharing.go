@@ -8,27 +8,27 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// sharing is a run's part in a limit on calls in flight, which it may share with others.
+// sharing is a run's share of a limit on calls in flight, which other runs may use too.
 type sharing struct {
 	*job
-	tracker *flight.Tracker // its own, or that of all of them
-	shares  bool            // with other runs, or may
-	key     trackerKey      // if it is of trackers
+	tracker *flight.Tracker // its own, or the shared one
+	shares  bool            // shared with other runs, or may be
+	key     trackerKey      // if the tracker is from trackers
 
 	crew   *crew
 	source source.Source
 
 	mine  atomic.Int64 // calls in flight that this run may have
-	reach atomic.Int64 // that, if there were more items
+	reach atomic.Int64 // the same if there were more items
 }
 
-// join has the run use the tracker that it shares with others, if it does.
+// join makes the run use the shared tracker, if it shares one.
 func (s *sharing) join() {
 	switch {
 	case s.cfg.Session != nil:
 		s.tracker, s.shares = &s.cfg.Session.tracker, true
 	case s.cfg.function.value == nil || s.cfg.Workers > 0 || s.batches != nil,
-		s.parent.Value(functionKey{s.cfg.function}) != nil: // within a call of its own
+		s.parent.Value(functionKey{s.cfg.function}) != nil: // within a call of the same function
 		s.tracker = new(flight.Tracker)
 	default:
 		s.tracker, s.key = trackers.join(s.cfg.function, clock.Virtual(s.start))
@@ -36,7 +36,7 @@ func (s *sharing) join() {
 	}
 }
 
-// leave ends that.
+// leave ends the sharing.
 func (s *sharing) leave() {
 	s.tracker.Delist(s, clock.Now())
 	if s.key.function != nil {
@@ -44,13 +44,14 @@ func (s *sharing) leave() {
 	}
 }
 
-// allow sets how many calls in flight this run may have, and might if it had more items.
+// allow sets how many calls in flight this run may have, and how many it could have with
+// more items.
 func (s *sharing) allow(most, reach int) {
 	s.mine.Store(int64(most))
 	s.reach.Store(int64(reach))
 }
 
-// most returns the former.
+// most returns how many calls in flight this run may have.
 func (s *sharing) most() int { return int(s.mine.Load()) }
 
 // Bounds implements [flight.Run].
@@ -64,15 +65,15 @@ func (s *sharing) Demand() (busy, more int) {
 	return int(s.crew.running.Load()) - idle, there
 }
 
-// inTurn reports whether a call needs a turn: others may make calls, too.
+// inTurn reports whether a call needs a turn, because other runs may make calls, too.
 func (s *sharing) inTurn() bool {
 	return s.cfg.Session != nil || s.shares && s.tracker.Shared()
 }
 
-// takeTurn waits until the runs that share a limit may make one more call. It is false
-// if the run is over before.
+// takeTurn waits until the runs that share a limit may make one more call. It is false if
+// the run ends first.
 func (s *sharing) takeTurn(w *worker) bool {
-	if w.call.hasTurn() { // as it was in a call when calls were found to wait
+	if w.call.hasTurn() { // if it was in a call when calls were found to be I/O-bound
 		return true
 	}
 	patience := max(flight.Stalled, 8*s.tracker.Base())
@@ -95,7 +96,7 @@ func (s *sharing) giveTurn(w *worker) {
 	}
 }
 
-// part ends all that w has in the limit, as it leaves.
+// part gives up everything that w has in the limit when it leaves.
 func (s *sharing) part(w *worker) {
 	if w.call != nil {
 		w.call.part()

@@ -10,21 +10,21 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// solo is the first part of a run: the caller's goroutine runs items alone while
-// the sampler watches. Small inputs end here. Otherwise a run with several workers takes
-// over: when the sample is complete, or when the alarm goes off in the midst of a block.
-// In the latter case the block is the caller's first claim in that.
+// solo is the first part of a run: the caller's goroutine runs items alone while the sampler watches.
+// Small inputs end here. Otherwise a run with several workers takes over: when the sample is
+// complete, or when the alarm fires within a block. In the latter case the block is the caller's
+// first claim in that run.
 //
 //	begin → next → runBlock → record → next …
 //	  the alarm, in a block: join (makes the run, starts helpers)
-//	  complete: all was run, and nobody needs to be told
-//	  else: goOn (the run takes up what is left; after join, the block as well)
+//	  complete: everything was run, and there are no listeners
+//	  else: goOn (the run continues with the rest; after join, with the block as well)
 //	  a Goexit or a panic: close
 //
-// Its fields are the caller's until the alarm takes over, which the phase of the alarm says.
+// The caller owns its fields until the alarm takes over. The phase of the alarm says who owns them.
 type solo struct {
 	ctx      context.Context // the caller's
-	run      *runContext     // of the calls: ends with the run, too; nil if they are given none
+	run      *runContext     // of the calls; ends with the run, too; nil if calls get no context
 	cfg      Config
 	runner   runner
 	total    int
@@ -34,35 +34,34 @@ type solo struct {
 	events   *events
 
 	w          worker // the caller
-	err        error  // what the block returned that was run last
+	err        error  // what the latest block returned
 	failed     bool   // that block was not completed
 	skip       bool   // nothing needs to be measured
 	armed      bool   // the alarm is
-	ended      bool   // the caller has come out of it by itself
-	handedOver bool   // a run has been made, and refers to this
+	ended      bool   // the caller has finished it normally
+	handedOver bool   // a run was made and refers to this solo
 
-	alarm *alarm // says whose the following fields are
-	quiet alarm  // that alarm, where none is wanted
-	timed *alarm // that alarm, where one is; kept for later runs
+	alarm *alarm // says who owns the following fields
+	quiet alarm  // the alarm, if none is needed
+	timed *alarm // the alarm, if one is needed; kept for later runs
 
 	sampler sampling.Sampler
-	heap    sampling.Heap // before the first item, where the caller limits memory
-	span    span          // the block being run, or run last
+	heap    sampling.Heap // before the first item, if the caller limits memory
+	span    span          // the current or latest block
 	made    *run
 
 	over atomic.Bool // no further item is to start
 }
 
-// spare is the solo, with its alarm, of the latest run that ended within it. It is
-// not a [sync.Pool]: the collector empties that, and filling it anew costs more than
-// all the rest of a small run.
+// spare is the solo, with its alarm, of the latest run that ended within it. It is not a [sync.Pool]:
+// the garbage collector empties a pool, and refilling it costs more than the rest of a small run.
 var spare atomic.Pointer[solo]
 
 // newSolo begins a run.
 func newSolo(ctx context.Context, r runner, total int, cfg Config, batches *batching, arrivals *source.Arrivals) *solo {
 	cfg.learned = cfg.learn()
-	// What a fixed number or an earlier plan has decided needs no sample. But a few items
-	// that are known to be cheap are done before several workers would be.
+	// With a fixed number or an earlier plan no sample is needed. But a few items that are known to
+	// be cheap are done before several workers could start.
 	skip := cfg.Workers > 0 || cfg.Plan != nil || cfg.learned.worthSharing(total)
 	sampler := sampling.Start(total, cfg.SampleSize)
 	armed := total > 1 && !skip && cfg.SampleSize == 0 && (cfg.MaxWorkers != 1 || arrivals != nil)
@@ -74,7 +73,7 @@ func newSolo(ctx context.Context, r runner, total int, cfg Config, batches *batc
 	o.cfg.askRate()
 	o.cfg.tally = newTally(cfg.watched())
 	o.w.tally = o.cfg.tally
-	if cfg.MemoryLimit > 0 { // 500 ns, only for who asks
+	if cfg.MemoryLimit > 0 { // 500 ns, only if the option is used
 		o.heap = sampling.ReadHeap()
 	}
 	o.prepareCalls(r.usesContext() || cfg.Session != nil)
@@ -92,7 +91,7 @@ func newSolo(ctx context.Context, r runner, total int, cfg Config, batches *batc
 	return o
 }
 
-// takeSpare returns the spare solo, or another one. A timer must not move between bubbles.
+// takeSpare returns the spare solo, or a new one. A timer must not move between bubbles.
 func takeSpare(now time.Duration, batches bool) *solo {
 	if !batches && !clock.Virtual(now) {
 		if o := spare.Swap(nil); o != nil {
@@ -102,7 +101,7 @@ func takeSpare(now time.Duration, batches bool) *solo {
 	return new(solo)
 }
 
-// prepareAlarm makes ready the alarm that is wanted, or the one that does nothing.
+// prepareAlarm prepares the real alarm, or the one that does nothing.
 func (o *solo) prepareAlarm(armed bool) {
 	o.armed, o.alarm = armed, &o.quiet
 	if !armed {
@@ -114,7 +113,7 @@ func (o *solo) prepareAlarm(armed bool) {
 	o.alarm = o.timed
 }
 
-// prepareCalls makes what calls are given, if they are given a context.
+// prepareCalls makes the context for calls, if they get one.
 func (o *solo) prepareCalls(context bool) {
 	if context {
 		made := &callerContext{run: runContext{Context: o.ctx}}
@@ -126,8 +125,7 @@ func (o *solo) prepareCalls(context bool) {
 	}
 }
 
-// callerContext is what the calls of the caller's goroutine are given, in one
-// allocation.
+// callerContext has the contexts for calls of the caller's goroutine, in one allocation.
 type callerContext struct {
 	run  runContext
 	call callContext
@@ -148,7 +146,7 @@ func (o *solo) runBlock() error {
 	return err
 }
 
-// begin tells that the run begins.
+// begin notifies listeners that the run begins.
 func (o *solo) begin() {
 	if o.events != nil {
 		o.events.tell(Event{Kind: Started})
@@ -156,10 +154,10 @@ func (o *solo) begin() {
 	}
 }
 
-// arm sets the alarm, unless nobody could join in.
+// arm sets the alarm, unless no helper could join.
 func (o *solo) arm() {
 	if !o.armed || o.batches != nil {
-		o.events.wake() // else the alarm sees to it
+		o.events.wake() // otherwise the alarm does it
 	}
 	if o.armed {
 		o.alarm.set()
@@ -185,13 +183,13 @@ func (o *solo) next() bool {
 	return true
 }
 
-// nextSize returns how many items the next block is to have, if there is to be one.
+// nextSize returns how many items the next block has, if there is one.
 func (o *solo) nextSize() (size int, ok bool) {
 	if o.batches == nil {
 		return o.sampler.Next(), true
 	}
 	left := o.total - o.span.Hi
-	if o.batches.sizer == nil { // the first call tells what one takes alone
+	if o.batches.sizer == nil { // the first call shows the time of a call without load
 		return min(o.cfg.ChunkSize, left), left > 0 && o.span.Hi == 0
 	}
 	size = o.batches.sizer.Size(0, left, 1)
@@ -199,7 +197,7 @@ func (o *solo) nextSize() (size int, ok bool) {
 	return size, left > 0 && !settled
 }
 
-// record takes the outcome of the block and reports whether to go on.
+// record takes the outcome of the block and reports whether to continue.
 func (o *solo) record(err error) bool {
 	o.err = err
 	o.failed = err != nil || o.w.at < o.span.Hi || !o.w.returned || o.w.panicked != nil
@@ -212,7 +210,7 @@ func (o *solo) record(err error) bool {
 	size := o.span.Hi - o.span.Lo
 	held := o.w.call.settle()
 	if len(o.cfg.Policies) > 0 || o.cfg.past != nil {
-		held, o.w.policed.waited = o.w.policed.waited, 0 // that in the function included
+		held, o.w.policed.waited = o.w.policed.waited, 0 // including waits inside the function
 	}
 	o.sampler.Exclude(held + o.w.keeping)
 	o.w.keeping = 0
@@ -221,8 +219,8 @@ func (o *solo) record(err error) bool {
 	return true
 }
 
-// tell tells of a block that was recorded. What that takes, cold as much as many items, is no time of
-// the next block.
+// tell queues notices about a recorded block. That may take as long as many items when caches are
+// cold, so it must not count as time of the next block.
 func (o *solo) tell(size int) {
 	if o.cfg.tally == nil {
 		return
@@ -233,15 +231,15 @@ func (o *solo) tell(size int) {
 	o.sampler.Exclude(clock.Now() - began)
 }
 
-// join is called by the alarm: the caller has been alone for long. It makes the run,
-// since the caller is busy.
+// join is called by the alarm when the caller has been alone for long. It makes the run, since the
+// caller is busy.
 func (o *solo) join() {
 	defer close(o.alarm.ready)
 	o.made = newRun(o.begun())
 	o.made.join(o.span, o.sampler.BlockStarted())
 }
 
-// begun is what a run with several workers goes on from.
+// begun returns the state from which a run with several workers continues.
 func (o *solo) begun() begun {
 	o.handedOver = true
 	b := begun{
@@ -258,8 +256,8 @@ func (o *solo) begun() begun {
 	return b
 }
 
-// underWay returns how long the block under way has taken until now, but for
-// waiting in policies: of that item only the call is known that is being made.
+// underWay returns how long the current block has taken until now, without waits for policies: for
+// that item only the present call is known.
 func (o *solo) underWay(now time.Duration) time.Duration {
 	policed := &o.w.policed
 	held := o.w.call.heldFor(now)

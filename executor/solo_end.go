@@ -2,10 +2,10 @@ package executor
 
 import "github.com/amorsize/amorsize/internal/clock"
 
-// How a solo ends: all was run, a run with several workers takes over, or the caller's
-// goroutine is on its way out.
+// How a solo ends: everything was run, a run with several workers takes over, or the
+// caller's goroutine exits.
 
-// complete reports whether all items have been run and nobody needs to be told.
+// complete reports whether all items have been run and no listener needs notices.
 func (o *solo) complete() bool {
 	if o.failed || o.span.Hi < o.total || o.cfg.watched() || o.cfg.past != nil {
 		return false
@@ -26,7 +26,7 @@ func (o *solo) settle() *run {
 	return o.made
 }
 
-// goOn runs the items that are left and ends the run.
+// goOn runs the remaining items and ends the run.
 func (o *solo) goOn() error {
 	p := o.settle()
 	joined := p != nil
@@ -36,7 +36,7 @@ func (o *solo) goOn() error {
 		o.sampler.Finish()
 		p = newRun(o.begun())
 	}
-	o.ended = true // whatever comes now, the run sees to
+	o.ended = true // from here on the run handles everything
 	return p.run(func() {
 		if joined {
 			p.arrive(o.span, o.err)
@@ -49,16 +49,15 @@ func (o *solo) goOn() error {
 	})
 }
 
-// close is deferred. It frees what the opening holds; and if the caller's
-// goroutine is on its way out, because fn called Goexit or an observer
-// panicked, it ends the run.
+// close is deferred. It frees what the solo holds. If the caller's goroutine is exiting,
+// because fn called Goexit or an observer panicked, it ends the run.
 func (o *solo) close(err *error) {
 	if o.ended {
 		o.release()
 		return
 	}
 	v := recover()
-	// In a stream that goes on after failures, so does what a Goexit has ended.
+	// A stream that continues after failures also continues after a Goexit.
 	goesOn := v == nil && o.arrivals != nil && o.cfg.Errors == Collect && !o.w.returned
 	if !goesOn {
 		o.over.Store(true)
@@ -79,8 +78,8 @@ func (o *solo) close(err *error) {
 	*err = p.abandon(v)
 }
 
-// release frees what the opening holds, and leaves it with its alarm to another run if
-// nobody else knows it.
+// release frees what the solo holds. It keeps the solo with its alarm for another run if
+// nothing else refers to it.
 func (o *solo) release() {
 	o.sampler.Stop()
 	if o.run != nil {
@@ -95,7 +94,7 @@ func (o *solo) release() {
 		if o.armed {
 			a.timer.Stop()
 		}
-	case !o.handedOver && o.batches == nil: // else the run refers to it
+	case !o.handedOver && o.batches == nil: // otherwise the run refers to it
 		a.leave(between, over)
 		timed := o.timed
 		*o = solo{timed: timed}

@@ -4,10 +4,11 @@ import (
 	"time"
 )
 
-// maxMoments is how many moments a story keeps; above it every other one is dropped.
+// maxMoments is how many moments a story keeps; when there are more, every other one is
+// dropped.
 const maxMoments = 512
 
-// story keeps what a run of calls that wait was like, evenly spread over its time.
+// story keeps the moments of a run of I/O-bound calls, evenly spread over its time.
 type story struct {
 	moments []Moment
 	every   time.Duration // least time between two moments
@@ -16,7 +17,7 @@ type story struct {
 	bounds  map[Bound]time.Duration // how long each has bound the run
 }
 
-// add keeps m. What was not measured anew is as before.
+// add keeps m. Values that were not measured again are as before.
 func (s *story) add(m Moment) {
 	if m.Rate == 0 {
 		m.Rate, m.Latency = s.last.Rate, s.last.Latency

@@ -15,38 +15,34 @@ import (
 // returned, unless Config.Window says otherwise.
 const DefaultWindow = 4096
 
-// Result is what became of an item of a stream.
+// Result is the result of one item of a stream.
 type Result[T, R any] struct {
 	Index int // of the item in the input; -1 if Err is not of an item
 	Item  T
 	Value R
 	Err   error // an [*ItemError], or why the stream ended
-	// Duration is what the item took, with what policies made it wait. Items of a
-	// few microseconds are run in chunks and not timed one by one: theirs is an
-	// equal share of what the chunk took. It is 0 for an item that was not run.
+	// Duration is how long the item took, including waits for policies. Items of a few microseconds are run
+	// in chunks and not timed one by one: each has an equal share of the chunk's time. It is 0 for an item
+	// that was not run.
 	Duration time.Duration
 }
 
-// Stream calls fn once for every item and yields the results in the order of
-// the items, or of completion if cfg.Unordered. At most cfg.Window items have
-// been taken from items while the loop is not done with them; how many are taken
-// ahead of the calls in flight is a small multiple of those.
+// Stream calls fn once for every item and yields the results in the order of the items, or of completion if
+// cfg.Unordered. At most cfg.Window items have been taken from items and not yet been finished by the loop.
+// Only a small multiple of the calls in flight is taken ahead.
 //
-// With [FailFast] the first failure ends the stream: what was completed is still
-// yielded, then, last, the failure. With [Collect] a failure is a result like any
-// other. If ctx ends, what was taken from items and not run is yielded too, and the
-// last result is a [*CanceledError]. An item that was not run has an [*ItemError] with 0 attempts, which is
-// [ErrNotRun] and why the stream ended.
+// With [FailFast] the first failure ends the stream: completed results are still yielded, then the failure
+// as the last result. With [Collect] a failure is a result like any other. If ctx ends, what was taken from
+// items and not run is yielded too, and the last result is a [*CanceledError]. An item that was not run has
+// an [*ItemError] with 0 attempts, which matches [ErrNotRun] and the reason why the stream ended.
 //
-// If fn or items panic, the stream panics with a [*PanicError], after it was
-// left too, unless the loop's own body panicked. If items calls
-// [runtime.Goexit], the stream ends with [ErrGoexit].
+// If fn or items panic, the stream panics with a [*PanicError], even after the loop was left, unless the
+// loop's own body panicked. If items calls [runtime.Goexit], the stream ends with [ErrGoexit].
 //
-// items is iterated in a goroutine of its own, fn called in others. When the
-// stream is over, or is broken out of, nothing of either is running any more: a
-// break waits for the calls under way, whose contexts end, and for the step of
-// items under way. So does a ctx that ends: nothing can interrupt items that
-// waits, so it should watch the same context.
+// items is iterated in a goroutine of its own, fn called in others. When the stream has ended, or the loop
+// was left, neither is running any more: a break cancels the contexts of the calls in flight and waits for
+// them, and for items to yield or return. The same holds when ctx ends: nothing can interrupt items while
+// it blocks, so it should watch the same context.
 func Stream[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq[T], cfg Config) iter.Seq[Result[T, R]] {
 	return func(yield func(Result[T, R]) bool) {
 		cfg := cfg // a sequence may be ranged over by several
@@ -58,8 +54,8 @@ func Stream[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq[T], cfg
 	}
 }
 
-// StreamSeq2 is [Stream] for an input that can fail. Its first error ends the
-// stream: what came before it is run and yielded, then the error, with index -1.
+// StreamSeq2 is [Stream] for an input that can fail. Its first error ends the stream: the items before it
+// are run and yielded, then the error, with index -1.
 func StreamSeq2[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq2[T, error], cfg Config) iter.Seq[Result[T, R]] {
 	if items == nil {
 		return StreamFrom[T, R](ctx, fn, nil, cfg)
@@ -67,8 +63,8 @@ func StreamSeq2[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq2[T,
 	return StreamFrom(ctx, fn, func(context.Context) iter.Seq2[T, error] { return items }, cfg)
 }
 
-// StreamFrom is [StreamSeq2] for an input that waits for what becomes of its items: items is
-// called once, with a context that ends when no further item is wanted.
+// StreamFrom is [StreamSeq2] for an input that waits for the outcome of its items: items is called once,
+// with a context that ends when no further item is wanted.
 func StreamFrom[T, R any](ctx context.Context, fn Func[T, R], items func(ctx context.Context) iter.Seq2[T, error], cfg Config) iter.Seq[Result[T, R]] {
 	return func(yield func(Result[T, R]) bool) {
 		cfg := cfg // a sequence may be ranged over by several
@@ -100,16 +96,15 @@ func checkStream[T, R any](ctx context.Context, fn Func[T, R], noItems bool, cfg
 	return err
 }
 
-// errBroken is the cause that calls see when a stream is broken out of.
+// errBroken is the context cause that calls see when the loop over a stream is left.
 var errBroken = errors.New("amorsize: the stream was broken out of")
 
-// stream is a run whose items arrive while it goes on. The producer writes them
-// into the ring. Workers run claims of them and hand over what they have
-// completed, claim by claim; the caller's goroutine yields it. So an item moves
-// between cores packed with others, and not with room for its result: a line of a
-// cache takes longer to move than a cheap item to run.
+// stream is a run whose items arrive while it runs. The producer writes them into the ring. Workers run
+// claims of them and hand over their results, claim by claim; the caller's goroutine yields these. So items
+// move between cores packed together, without space for their results: moving a cache line takes longer
+// than running a cheap item.
 type stream[T, R any] struct {
-	ctx      context.Context // the run's: ends when the stream is broken out of
+	ctx      context.Context // the run's; ends when the loop is left
 	cancel   context.CancelCauseFunc
 	parent   context.Context
 	cfg      Config
@@ -117,17 +112,17 @@ type stream[T, R any] struct {
 	items    iter.Seq[T]
 	arrivals *source.Arrivals
 	window   int
-	ring     ring[T] // the items, from when they arrive until they are begun
+	ring     ring[T] // the items, from arrival until they are begun
 
 	handover[T, R]
 	known map[int]Result[T, R] // items that have arrived and are not to be run; nil without a keeper
 
-	// The producer's, to be read when that has ended.
-	exhausted bool  // items came to its end, and not because the context ended
+	// Written by the producer, to be read when it has ended.
+	exhausted bool  // items was exhausted, not ended by the context
 	inputErr  error // that ended it
 
 	finished chan struct{} // the run has ended
-	err      error         // what it ended with, to be read then
+	err      error         // the error of the run, to be read after finished
 }
 
 func newStream[T, R any](ctx context.Context, fn Func[T, R], items iter.Seq[T], cfg Config) *stream[T, R] {
@@ -164,19 +159,19 @@ func (s *stream[T, R]) yield(yield func(Result[T, R]) bool) {
 	}()
 	d := delivery[T, R]{stream: s, yield: yield, step: int64(s.window / 16)}
 	if d.all() {
-		running.Wait() // the input may not have come back yet
+		running.Wait() // the input may not have returned yet
 		d.ending()
 	}
 	body = false
 }
 
-// stop ends the run, and has the producer take no further item.
+// stop ends the run, and keeps the producer from taking further items.
 func (s *stream[T, R]) stop(cause error) {
 	s.arrivals.Stop()
 	s.cancel(cause)
 }
 
-// produce hands on the items as they come, as many as there is room for.
+// produce passes on the items as they come, as long as there is room.
 func (s *stream[T, R]) produce() {
 	returned, n := false, 0
 	defer func() {
@@ -215,8 +210,8 @@ func (s *stream[T, R]) produce() {
 	returned, s.exhausted = true, s.parent.Err() == nil // it may have watched the context
 }
 
-// makeRoom waits until there is room for item n, and returns up to which item
-// there is; n if the stream is over.
+// makeRoom waits until there is room for item n, and returns up to which item there is; n if the stream has
+// ended.
 func (s *stream[T, R]) makeRoom(n int) (limit int) {
 	return s.arrivals.AwaitRoom(n, func(limit int) int { return s.roomFrom(n, limit) }, s.ctx.Done())
 }
@@ -230,7 +225,7 @@ func (s *stream[T, R]) roomFrom(n, limit int) int {
 	return min(limit, (n/s.ring.size+1)*s.ring.size)
 }
 
-// run has the engine run the items.
+// run runs the items.
 func (s *stream[T, R]) run() {
 	defer close(s.finished)
 	defer s.stop(nil) // items are no longer wanted
@@ -246,9 +241,8 @@ func (s *stream[T, R]) run() {
 	executeArrivals(s.ctx, newStreaming(s), s.arrivals, s.cfg, &s.err)
 }
 
-// executeArrivals runs items as they arrive, and leaves the run's error in left. It begins
-// like any run: this goroutine runs what has arrived, and is measured; others join in if
-// that takes long.
+// executeArrivals runs items as they arrive, and leaves the run's error in left. It begins like any run:
+// this goroutine runs the arrived items and is measured; helpers join if that takes long.
 func executeArrivals(ctx context.Context, r runner, arrivals *source.Arrivals, cfg Config, left *error) {
 	var err error
 	defer func() { *left = err }() // also after a Goexit
@@ -257,7 +251,7 @@ func executeArrivals(ctx context.Context, r runner, arrivals *source.Arrivals, c
 	ctx, unmark := cfg.mark(ctx)
 	defer unmark()
 	o := newSolo(ctx, r, source.Many, cfg, nil, arrivals)
-	o.w.policed.sampling = true // it tells waiting in policies from the items' own time
+	o.w.policed.sampling = true // separates waits in policies from the items' own time
 	o.sampler.Brief()
 	o.events.arriving(arrivals)
 	defer o.close(&err)

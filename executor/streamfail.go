@@ -6,8 +6,7 @@ import (
 	"github.com/amorsize/amorsize/internal/answer"
 )
 
-// What becomes of an item of a stream that failed: the end of the stream, or a result like any
-// other.
+// What a failed item of a stream causes: the end of the stream, or a result like any other.
 
 func (r *streaming[T, R]) fail(w *worker, lost span, err error) error {
 	if own, ok := w.runner.(*streaming[T, R]); ok {
@@ -27,8 +26,8 @@ func (r *streaming[T, R]) fail(w *worker, lost span, err error) error {
 	return e
 }
 
-// survives notes that the current item has failed. It reports whether that is a
-// result like any other.
+// survives records that the current item has failed. It reports whether that is a result like
+// any other.
 func (r *streaming[T, R]) survives(ctx context.Context, w *worker, err error) bool {
 	r.cell.Value = *new(R)
 	e := &ItemError{Index: r.cell.Index, Attempts: w.attempts, Err: answer.Plain(err)}

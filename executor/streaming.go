@@ -11,12 +11,11 @@ import (
 // streaming runs the items of a stream for one worker, each through a chain of
 // policies.
 //
-// A claim may be shortened while it is being run: if one of its items turns out
-// slow, what was completed before it is handed over, and what is behind it is
-// left to others. Worker and supervisor agree as in the THE protocol of Cilk
-// (Frigo, Leiserson and Randall, PLDI 1998): the worker publishes which item it
-// begins and then looks at the end; the supervisor moves the end and then looks
-// at the item.
+// A claim may be shortened while it is being run: if one of its items turns out slow, the
+// results before it are handed over, and the items after it are left to other workers.
+// Worker and supervisor synchronize as in the THE protocol of Cilk (Frigo, Leiserson and
+// Randall, PLDI 1998): the worker publishes which item it begins and then looks at the
+// end; the supervisor moves the end and then looks at the item.
 type streaming[T, R any] struct {
 	*stream[T, R]
 	chain func(context.Context) error
@@ -26,12 +25,12 @@ type streaming[T, R any] struct {
 
 	at       atomic.Int64 // the item being run, of a claim of several
 	end      atomic.Int64 // of the claim
-	expected atomic.Int64 // nanoseconds that an item takes
-	_        [40]byte     // at is written for every item: keep it on a line of its own
+	expected atomic.Int64 // nanoseconds per item
+	_        [40]byte     // at is written for every item: keep it on its own cache line
 
-	// Of the claim. While it can be shortened, guarded by the stream's mu.
+	// Of the claim. Guarded by the stream's mu while the claim can be shortened.
 	lo, told int            // its first item, and the first that was not handed over
-	since    time.Duration  // when told was begun
+	since    time.Duration  // when item told was begun
 	mine     []Result[T, R] // its results
 }
 
@@ -100,8 +99,8 @@ func (r *streaming[T, R]) begin(w *worker, s span) {
 	}
 }
 
-// finish hands over what was completed of the claim, also of one that a panic
-// or a Goexit has ended, and notes where it ended in the end.
+// finish hands over the completed results of the claim, also after a panic or a Goexit,
+// and records where the claim finally ended.
 func (r *streaming[T, R]) finish(w *worker, s span) {
 	now := clock.Now()
 	r.mu.Lock()
@@ -115,8 +114,8 @@ func (r *streaming[T, R]) finish(w *worker, s span) {
 	}
 }
 
-// handOver hands over the items up to hi, each of which took share if it was
-// not timed by itself. mu is held.
+// handOver hands over the items up to hi; items not timed one by one took share each. mu
+// is held.
 func (r *streaming[T, R]) handOver(hi int, share time.Duration) {
 	mine := r.mine[r.told-r.lo : hi-r.lo]
 	for i := range mine {
@@ -125,7 +124,7 @@ func (r *streaming[T, R]) handOver(hi int, share time.Duration) {
 		}
 	}
 	r.results = append(r.results, mine...)
-	clear(mine) // keeps nothing alive that the loop may drop
+	clear(mine) // don't keep alive what the loop may drop
 	if !r.cfg.Unordered {
 		r.ranges = append(r.ranges, span{Lo: r.told, Hi: hi})
 		r.ring.clear(r.told, hi)
@@ -134,8 +133,8 @@ func (r *streaming[T, R]) handOver(hi int, share time.Duration) {
 	r.wake()
 }
 
-// shorten ends the claim behind the item being run, if that is stuck, and
-// returns what it ended before. What was completed is handed over.
+// shorten ends the claim after the current item, if that item is stuck, and returns the
+// rest of the claim. Completed results are handed over.
 func (r *streaming[T, R]) shorten() (rest span) {
 	now := clock.Now()
 	r.mu.Lock()
@@ -145,7 +144,7 @@ func (r *streaming[T, R]) shorten() (rest span) {
 		return span{}
 	}
 	r.end.Store(at + 1)
-	if r.at.Load() != at { // it goes on, and finds out about the end only with mu
+	if r.at.Load() != at { // the worker moves on, and learns of the end only with mu
 		r.end.Store(end)
 		return span{}
 	}
@@ -156,8 +155,8 @@ func (r *streaming[T, R]) shorten() (rest span) {
 	return span{Lo: int(at) + 1, Hi: int(end)}
 }
 
-// reaches publishes that item i is begun, and reports whether it is part of the
-// claim still.
+// reaches publishes that item i is begun, and reports whether it still belongs to the
+// claim.
 func (r *streaming[T, R]) reaches(i int) bool {
 	r.at.Store(int64(i))
 	if i < int(r.end.Load()) {
@@ -168,8 +167,8 @@ func (r *streaming[T, R]) reaches(i int) bool {
 	return i < int(r.end.Load())
 }
 
-// open makes item i the current one. Out of order, its place in the ring is free
-// from here on, so that a slow item keeps none.
+// open makes item i the current one. With unordered results its place in the ring is free
+// from here on, so that a slow item occupies none.
 func (r *streaming[T, R]) open(i int) {
 	at := r.ring.at(i)
 	r.cell = &r.mine[i-r.lo]
@@ -183,14 +182,14 @@ func (r *streaming[T, R]) open(i int) {
 	}
 }
 
-// timedFrom is what an item of a claim of several must take to be timed by
-// itself: two readings of the clock are then 1.5 % of it.
+// timedFrom is how long an item in a claim of several must take to be timed individually:
+// two clock readings are then 1.5 % of it.
 const timedFrom = 5 * time.Microsecond
 
 // runMany runs a claim of several items.
 func (r *streaming[T, R]) runMany(ctx context.Context, w *worker, s span) (err error) {
 	r.expected.Store(int64(w.itemNanos))
-	known := w.itemNanos > 0 || r.cfg.ChunkSize == 0 // then several are claimed of cheap ones only
+	known := w.itemNanos > 0 || r.cfg.ChunkSize == 0 // then only cheap items are claimed together
 	if len(r.cfg.Policies) == 0 && r.kept.keeper == nil && known && w.itemNanos < float64(timedFrom) {
 		return r.runCheap(ctx, w, s)
 	}
@@ -208,11 +207,11 @@ func (r *streaming[T, R]) runMany(ctx context.Context, w *worker, s span) (err e
 	return nil
 }
 
-// runCheap is runMany without policies, for items that would feel anything but
-// a call of the function.
+// runCheap is runMany without policies, for items so cheap that any work besides the call
+// would be noticeable.
 func (r *streaming[T, R]) runCheap(ctx context.Context, w *worker, s span) (err error) {
 	from, failed := s.Lo, 0
-	defer func() { w.called += max(0, w.at-s.Lo-failed) }() // also of a claim that a panic ends
+	defer func() { w.called += max(0, w.at-s.Lo-failed) }() // also if a panic ends the claim
 	if w.tracker != nil {
 		w.enterAttempt(r.since, s.Len(), float64(s.Len()))
 		defer func() { w.leaveAttempt(clock.Now(), max(0, w.at-from), nil) }()
@@ -250,7 +249,7 @@ func (r *streaming[T, R]) runCheap(ctx context.Context, w *worker, s span) (err 
 	return nil
 }
 
-// runOne runs item i through the policies, timed by itself.
+// runOne runs item i through the policies and times it.
 func (r *streaming[T, R]) runOne(ctx context.Context, w *worker, i int) error {
 	r.open(i)
 	w.attempts = 0

@@ -5,10 +5,12 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// What a keeper knows of the items of a stream, and is told of them. Known items arrive like
-// others, and have a place in the window. Who claims them hands over what is known.
+// What a keeper knows about items of a stream, and what it is told. Known items arrive like
+// others, and have a place in the window. The worker that claims them hands over the known
+// results.
 
-// recall asks the keeper about item n, which arrives. An error is the input's.
+// recall asks the keeper about arriving item n. An error ends the stream like an error of
+// the input.
 func (s *stream[T, R]) recall(n int, item T) error {
 	past, known, err := s.fn.Keeper.Known(n, item)
 	if !known || err != nil || past.Err != nil && s.cfg.Errors == FailFast {
@@ -24,8 +26,8 @@ func (s *stream[T, R]) recall(n int, item T) error {
 	return nil
 }
 
-// skip hands over what is known at the beginning of a claim, and returns the items behind it
-// that are to be run.
+// skip hands over the known items at the beginning of a claim, and returns the items after
+// them that are to be run.
 func (s *stream[T, R]) skip(claim span) span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +55,7 @@ func (s *stream[T, R]) skip(claim span) span {
 	return run
 }
 
-// pass frees the places of items that are handed over without having been run. mu is held.
+// pass frees the places of items that are handed over without being run. mu is held.
 func (s *stream[T, R]) pass(known span) {
 	if !s.cfg.Unordered {
 		s.ranges = append(s.ranges, known)
@@ -68,7 +70,7 @@ func (s *stream[T, R]) pass(known span) {
 	}
 }
 
-// keep tells the keeper of the item being run, which ended with err.
+// keep passes to the keeper the current item, which ended with err.
 func (r *streaming[T, R]) keep(i int, err error) {
 	now := Outcome[R]{Value: r.cell.Value, Attempts: r.w.attempts, Took: r.cell.Duration}
 	if err != nil {
@@ -77,7 +79,7 @@ func (r *streaming[T, R]) keep(i int, err error) {
 	r.kept.keep(r.w, i, r.cell.Item, now, clock.Now())
 }
 
-// lost tells the keeper of an item that panicked, or ended its goroutine.
+// lost passes to the keeper an item that panicked, or ended its goroutine.
 func (r *streaming[T, R]) lost(w *worker, s span) {
 	if err := w.ended(); err != nil && w.at < s.Hi {
 		r.kept.keep(w, w.at, r.cell.Item, Outcome[R]{Err: err, Attempts: w.attempts}, clock.Now())

@@ -13,20 +13,20 @@ import (
 )
 
 // tally counts the calls of a run for its report and its listeners. A nil *tally counts nothing.
-// It is told by whoever has news; its lock is held for a few additions, and never while anybody
-// else's code runs.
+// Any goroutine may call it. Its lock is held for a few additions only, and never while foreign
+// code runs.
 type tally struct {
 	lost atomic.Int64 // items that failed
 
 	mu       sync.Mutex
-	closed   bool // the run is over: who is left behind counts no more
+	closed   bool // the run has ended: goroutines left behind no longer count
 	calls    Calls
 	latency  histogram.Histogram
-	policies map[waiting.Policy]string // that were seen: in what state
-	tell     func(PolicyState)         // of changes; nil if nobody listens
+	policies map[waiting.Policy]string // the policies seen, with their last state
+	tell     func(PolicyState)         // called for changes; nil without listeners
 }
 
-// newTally returns nil if nobody wants to be told.
+// newTally returns nil if nothing observes the run.
 func newTally(watched bool) *tally {
 	if !watched {
 		return nil
@@ -34,13 +34,13 @@ func newTally(watched bool) *tally {
 	return new(tally)
 }
 
-// maxPolicies is how many policies of a run are told of, by state and by what they took.
+// maxPolicies is for how many policies of a run states and waits are reported.
 const maxPolicies = 64
 
-// fewestCalls is how many are needed to tell how much they vary.
+// fewestCalls is how many calls are needed to know their variation.
 const fewestCalls = 6
 
-// record counts how long so many calls took together.
+// record counts how long a number of calls took together.
 func (t *tally) record(took time.Duration, calls int) {
 	if t == nil || calls <= 0 {
 		return
@@ -52,13 +52,13 @@ func (t *tally) record(took time.Duration, calls int) {
 	}
 }
 
-// ended counts so many calls that ended with err, which may be nil. Of a batch that tells which of
-// its items failed, the others went well.
+// ended counts a number of calls that ended with err, which may be nil. If a batch tells which of
+// its items failed, the others count as successful.
 func (t *tally) ended(calls int, err error) {
 	if t == nil || calls <= 0 {
 		return
 	}
-	var failed Failures                // without the lock: errors are asked, by methods of their own
+	var failed Failures                // without the lock: this calls methods of the errors
 	partial, ok := err.(*PartialError) //nolint:errorlint // only the batch function's own tells of its items
 	if ok && len(partial.Failed) <= calls {
 		for _, err := range partial.Failed {
@@ -76,7 +76,7 @@ func (t *tally) ended(calls int, err error) {
 	t.calls.Failed.Merge(failed)
 }
 
-// add counts so many calls that ended with err.
+// add counts a number of calls that ended with err.
 func (f *Failures) add(err error, calls int) {
 	if err == nil {
 		return
@@ -95,7 +95,7 @@ func (f *Failures) add(err error, calls int) {
 	*of += int64(calls)
 }
 
-// retried counts calls that were another attempt.
+// retried counts calls that were retries.
 func (t *tally) retried(calls int) {
 	if t == nil {
 		return
@@ -105,7 +105,7 @@ func (t *tally) retried(calls int) {
 	t.calls.Retried += int64(calls)
 }
 
-// unmade counts so many items that policies refused to call the function for.
+// unmade counts items for which policies refused to call the function.
 func (t *tally) unmade(items int) {
 	if t == nil {
 		return
@@ -130,7 +130,7 @@ func (t *tally) failures() int {
 	return int(t.lost.Load())
 }
 
-// waited counts a wait that is over.
+// waited counts a wait that has ended.
 func (t *tally) waited(by waiting.Policy, took time.Duration) {
 	if t == nil || by == nil {
 		return
@@ -156,9 +156,9 @@ func (t *tally) waited(by waiting.Policy, took time.Duration) {
 	w.Times.Add(took, 1)
 }
 
-// meets takes note that a policy holds a call back. The first time, it is looked at.
+// meets records that a policy holds a call back. The first time, it looks at the policy.
 func (t *tally) meets(line waiting.Line) {
-	if t == nil || line.By == nil || line.OneOfMany { // of many, the keys would be told from each other by nobody
+	if t == nil || line.By == nil || line.OneOfMany { // one of many: the output could not distinguish the keys
 		return
 	}
 	t.mu.Lock()
@@ -169,8 +169,8 @@ func (t *tally) meets(line waiting.Line) {
 	}
 }
 
-// look tells of a policy that is in another state than the last time. No lock is held: it takes
-// the policy's.
+// look reports a policy whose state has changed. No lock is held, since it takes the policy's
+// lock.
 func (t *tally) look(p waiting.Policy) {
 	if t == nil {
 		return
@@ -193,8 +193,7 @@ func (t *tally) look(p waiting.Policy) {
 	}
 }
 
-// lookAll looks at all policies that were seen, and returns those that are in a state out of the
-// ordinary.
+// lookAll looks at all policies that were seen, and returns those in an unusual state.
 func (t *tally) lookAll() (states []PolicyState) {
 	if t == nil {
 		return nil
@@ -215,7 +214,7 @@ func (t *tally) lookAll() (states []PolicyState) {
 	return states
 }
 
-// snapshot returns what the calls have come to.
+// snapshot returns the counts so far.
 func (t *tally) snapshot() *Calls {
 	if t == nil {
 		return &Calls{}
@@ -228,7 +227,7 @@ func (t *tally) snapshot() *Calls {
 	return &copied
 }
 
-// close returns what the calls have come to in the end: nothing is counted any more.
+// close returns the final counts: nothing is counted any more.
 func (t *tally) close() Calls {
 	if t == nil {
 		return Calls{}
@@ -254,7 +253,7 @@ func (t *tally) variation() float64 {
 	return t.latency.Variation()
 }
 
-// summary returns how long the calls took, base without load.
+// summary returns how long the calls took; base is the time without load.
 func (t *tally) summary(base time.Duration) Latencies {
 	if t == nil {
 		return Latencies{Base: base}

@@ -10,17 +10,16 @@ import (
 )
 
 const (
-	// tellAfter is how long news may wait for more, so that a short run needs no
-	// timer and a long one starts no goroutine for every chunk.
+	// tellAfter is how long a notice may wait for others, so that a short run needs no timer and a long one
+	// starts no goroutine for every chunk.
 	tellAfter = time.Millisecond
-	// tellAtOnce is how many notices do not wait any longer.
+	// tellAtOnce is how many notices are delivered at once.
 	tellAtOnce = 128
-	// heartbeat is after what time progress is told although there is none, at the
-	// interval of progress if that is longer.
+	// heartbeat is the time after which progress is sent even if nothing was completed; the interval of
+	// progress is used if that is longer.
 	heartbeat = time.Second
-	// slowCall is what a listener may take for a notice without it being slow, and
-	// farewell how long fast listeners are told what they have not been told when the
-	// run ends.
+	// slowCall is the time for a notice above which a listener counts as slow. farewell is how long remaining
+	// notices are delivered to fast listeners when the run ends.
 	slowCall = time.Millisecond
 	farewell = 100 * time.Millisecond
 	// Patience is how long the end of a run waits for one call of a listener.
@@ -29,28 +28,28 @@ const (
 	never = time.Duration(math.MaxInt64)
 )
 
-// teller is the state of the telling.
+// teller is the state of the delivery.
 type teller struct {
 	awake    bool          // the timer may be set
-	timer    *time.Timer   // starts a goroutine that tells what is due
-	alarm    time.Duration // for when it is set, never if it is not
-	telling  bool          // somebody calls listeners
-	began    atomic.Int64  // when the call under way was begun, or the latest
-	closing  bool          // the run is over: what is left is told at the end of it
-	given    bool          // up: a listener does not return, and nobody is told any more
-	awaited  bool          // somebody waits for the telling
-	over     bool          // the end is among what is to be told: nothing comes behind it
-	last     bool          // the progress function has been told it
-	midway   bool          // in a notice: one that is told, or one that a listener has ended the goroutine at
+	timer    *time.Timer   // starts a goroutine that delivers what is due
+	alarm    time.Duration // when the timer fires, never if it is not set
+	telling  bool          // a goroutine is calling listeners
+	began    atomic.Int64  // when the current or latest call began
+	closing  bool          // the run has ended: its end delivers the rest
+	given    bool          // given up: a listener does not return, and nothing more is delivered
+	awaited  bool          // a goroutine waits for the delivery
+	over     bool          // the end is queued: nothing follows it
+	last     bool          // the progress function has received the end
+	midway   bool          // within a notice: it is being delivered, or a listener ended the goroutine during it
 	notice   notice        // that one
-	listener int           // that is told of it next
+	listener int           // index of the listener that receives it next
 	quiet    sync.Cond     // the goroutine has ended
-	progress time.Duration // when progress was last told
-	turn     time.Duration // of the notices, until then
-	slow     int           // calls in a row that were slow
+	progress time.Duration // when progress was last sent
+	turn     time.Duration // notices have precedence until then
+	slow     int           // consecutive slow calls
 }
 
-// wake has news told soon, and not only at the end.
+// wake makes notices be delivered soon, and not only at the end.
 func (e *events) wake() {
 	if e == nil {
 		return
@@ -61,7 +60,7 @@ func (e *events) wake() {
 	e.schedule(clock.Now())
 }
 
-// due returns when there is something to tell next. mu is held.
+// due returns when something is to be delivered next. mu is held.
 func (e *events) due(now time.Duration) time.Duration {
 	at := never
 	switch waiting := e.backlog.len(); {
@@ -75,8 +74,8 @@ func (e *events) due(now time.Duration) time.Duration {
 	return min(at, e.progressDue())
 }
 
-// progressDue returns when progress is to be told next: when there is some and the
-// interval is over, or after a heartbeat. All being done is left to the end. mu is held.
+// progressDue returns when progress is to be sent next: when there is some and the interval has passed, or
+// after a heartbeat. Completion is left to the end. mu is held.
 func (e *events) progressDue() time.Duration {
 	if !e.beats() || int(e.completed.Load()) == e.items() {
 		return never
@@ -106,7 +105,7 @@ func (e *events) schedule(now time.Duration) {
 	}
 }
 
-// ring is called by the timer, in a goroutine of its own: it tells what is due.
+// ring is called by the timer, in its own goroutine: it delivers what is due.
 func (e *events) ring() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -129,7 +128,7 @@ func (e *events) tellDue(enough func(now time.Duration) bool) {
 	for now := clock.Now(); !e.teller.given && !enough(now); {
 		if !e.teller.closing && e.progressDue() <= now && (e.teller.turn <= now || e.backlog.len() == 0) {
 			e.tellProgress(now)
-			e.teller.turn = 2*clock.Now() - now // as long as that took: neither starves the other
+			e.teller.turn = 2*clock.Now() - now // for as long as that took: neither starves the other
 		} else if e.nextNotice() {
 			e.call(e.deliver)
 			e.teller.midway, e.teller.notice = false, notice{}
@@ -140,7 +139,7 @@ func (e *events) tellDue(enough func(now time.Duration) bool) {
 	}
 }
 
-// nextNotice reports whether there is a notice to be told: one that was not told to all, or the
+// nextNotice reports whether there is a notice to deliver: one that not all listeners have received, or the
 // next. mu is held.
 func (e *events) nextNotice() bool {
 	t := &e.teller
@@ -157,10 +156,10 @@ func (e *events) nextNotice() bool {
 	return true
 }
 
-// tellProgress tells the state of things. mu is held.
+// tellProgress sends the state of the run. mu is held.
 func (e *events) tellProgress(now time.Duration) {
 	e.teller.progress = now
-	e.fresh.Store(false) // before the count: what comes meanwhile is fresh
+	e.fresh.Store(false) // before counting: later completions set it again
 	p := e.lookAround(now, nil)
 	if len(e.observers) > 0 {
 		e.add(notice{event: Event{Kind: Progressed, Progress: &p}}, now)
@@ -170,7 +169,8 @@ func (e *events) tellProgress(now time.Duration) {
 	}
 }
 
-// lookAround returns the state of things: see state. mu is held, but not while policies are asked for theirs.
+// lookAround returns the state of the run: see state. mu is held, but not while policies are asked for
+// theirs.
 func (e *events) lookAround(now time.Duration, calls *Calls) Progress {
 	e.mu.Unlock()
 	policies := e.tally.lookAll()
@@ -179,7 +179,7 @@ func (e *events) lookAround(now time.Duration, calls *Calls) Progress {
 	return e.state(now, calls, policies)
 }
 
-// call calls listeners, guarded, without the lock, and takes it again, whatever happens.
+// call calls listeners, guarded, without the lock. It always takes the lock again.
 func (e *events) call(listener func()) {
 	began := clock.Now()
 	e.mu.Unlock()

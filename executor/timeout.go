@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// TimeoutError is the cause of a failure that came after Config.ItemTimeout had
-// ended the context of the call. It is [context.DeadlineExceeded] and Err.
+// TimeoutError is the cause of a failure that came after Config.ItemTimeout had ended the
+// context of the call. It matches [context.DeadlineExceeded] and Err.
 type TimeoutError struct {
 	After time.Duration // the bound
-	Err   error         // what the function returned, nil as the context's cause
+	Err   error         // what the function returned; nil in the context's cause
 }
 
 func (e *TimeoutError) Error() string {
@@ -32,8 +32,8 @@ func (e *TimeoutError) Unwrap() []error {
 	return []error{context.DeadlineExceeded, e.Err}
 }
 
-// within returns fn with every call bounded by d; 0 is no bound. It is put right
-// around the function, inside the policies, so that every attempt has d.
+// within returns fn with every call bounded by d; 0 is no bound. It wraps the function
+// itself, inside the policies, so that every attempt has d.
 func within[T, R any](d time.Duration, fn func(context.Context, T) (R, error)) func(context.Context, T) (R, error) {
 	if d == 0 || fn == nil {
 		return fn
@@ -43,7 +43,7 @@ func within[T, R any](d time.Duration, fn func(context.Context, T) (R, error)) f
 		call, cancel := context.WithTimeoutCause(ctx, d, cause)
 		defer cancel()
 		result, err := fn(call, item)
-		// Only what the bound has ended is its doing: the run may have ended, too.
+		// Only if the bound has ended the call: the run may have ended it, too.
 		if err != nil && call.Err() != nil && context.Cause(call) == cause && !errors.Is(err, cause) { //nolint:errorlint // this very one
 			err = &TimeoutError{After: d, Err: err}
 		}

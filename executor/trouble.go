@@ -9,16 +9,17 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// trouble is what listeners have done that is no business of the run's.
+// trouble counts failures of listeners, which don't affect the run.
 type trouble struct {
 	panics int
 	exits  int // calls of runtime.Goexit
 }
 
-// warnings tells of it.
+// warnings describes them.
 func (t *trouble) warnings() (all []string) {
 	if t.panics > 0 {
-		// With what, it does not say: that may have items in it, and reports are shown.
+		// The values of the panics are left out: they may contain items, and reports are shown
+		// to people.
 		all = append(all, "listeners panicked "+times(t.panics)+"; the log has the first panic")
 	}
 	if t.exits > 0 {
@@ -34,8 +35,8 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// guarded calls a listener, in a goroutine of its own if need be: a panic goes no further, and a
-// Goexit ends what it was called by. mu is not held.
+// guarded calls a listener, in a separate goroutine if needed. A panic is contained; a Goexit
+// ends the calling goroutine. mu is not held.
 func (e *events) guarded(listener func()) {
 	returned := false
 	defer func() {
@@ -67,7 +68,7 @@ func (e *events) panicked() bool {
 	return e.trouble.panics == 1
 }
 
-// gaveUp reports whether nobody is to be told any more.
+// gaveUp reports whether nothing more is to be delivered.
 func (e *events) gaveUp() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -12,9 +12,9 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// The reviews of calls that wait.
+// The reviews of I/O-bound calls.
 
-// openPlanned leaves the number of workers to the tracker, from where the plan begins.
+// openPlanned leaves the number of workers to the tracker, starting with the plan's.
 func (s *scheduler) openPlanned(now time.Duration) {
 	sample := s.planner.plan.Sample
 	base, calls := sample.ItemTime(), sample.Items
@@ -22,7 +22,7 @@ func (s *scheduler) openPlanned(now time.Duration) {
 		calls = 0
 	}
 	first := s.planner.plan.Workers
-	if s.sharing.shares && s.cfg.Plan == nil { // few items are no reason for the other runs
+	if s.sharing.shares && s.cfg.Plan == nil { // a run with few items must not limit the other runs
 		first = max(first, optimizer.First(sample, s.planner.plan.Host.Procs))
 	}
 	if unit, _, known := s.unit(sample.ItemNanos); s.batches != nil {
@@ -31,22 +31,22 @@ func (s *scheduler) openPlanned(now time.Duration) {
 	s.open(now, max(s.cfg.MinWorkers, first), base, calls)
 }
 
-// openFound does so once calls are found to wait.
+// openFound does so once calls are found to be I/O-bound.
 func (s *scheduler) openFound(now time.Duration, o hillclimb.Observation) {
 	base, calls := o.Mean(), o.Items
 	if s.runner.tellsAttempts() {
 		own, items := s.ownTime()
 		base, calls = own/time.Duration(max(1, items)), int(items)
 	}
-	sample := sampling.Sample{CPUKnown: true} // the cores were next to idle
+	sample := sampling.Sample{CPUKnown: true} // the cores were almost idle
 	if s.control.Told() {
 		sample.CPUShare, _ = s.share.get()
 	}
 	s.open(now, max(optimizer.First(sample, o.Procs), s.control.Level()), base, calls)
 }
 
-// open leaves the number of workers to the tracker, which begins with first. base is what
-// a call takes alone, as known from so many calls.
+// open leaves the number of workers to the tracker, which begins with first. base is the
+// time of a call without load, known from calls calls.
 func (s *scheduler) open(now time.Duration, first int, base time.Duration, calls int) {
 	plan := &s.planner.plan
 	most := s.room.calls(s.room.unitsPerCall, s.planner.ceiling())
@@ -62,9 +62,9 @@ func (s *scheduler) open(now time.Duration, first int, base time.Duration, calls
 	s.crew.limit.Store(int64(s.sharing.tracker.Share(s.sharing)))
 }
 
-// takeTurns has workers that are in a call count as such: other runs are to make none in
-// its place. If a call has ended just now, its worker goes on with the turn, or gives it
-// back as it leaves.
+// takeTurns gives a turn to each worker that is in a call, so that other runs make no call
+// in its place. If a call has just ended, its worker continues with the turn, or returns it
+// when it leaves.
 func (s *scheduler) takeTurns() {
 	if !s.sharing.shares || !s.waits() {
 		return
@@ -75,8 +75,8 @@ func (s *scheduler) takeTurns() {
 	}
 }
 
-// allow sets how many calls in flight this run may have: by its own bounds, and by
-// memory. That it has few items does not bound the runs that it shares the limit with.
+// allow sets how many calls in flight this run may have: by its own bounds, and by memory.
+// Its number of items does not bound the other runs that share the limit.
 func (s *scheduler) allow(most int) {
 	reach := most
 	if s.sharing.shares && most >= s.planner.ceiling() {
@@ -85,8 +85,7 @@ func (s *scheduler) allow(most int) {
 	s.sharing.allow(most, reach)
 }
 
-// decideWaiting has the tracker look at how the calls go, and takes this run's part
-// of what it allows.
+// decideWaiting lets the tracker review the calls, and takes this run's share of the limit.
 func (s *scheduler) decideWaiting(now time.Duration) (change *Change, plan *optimizer.Plan) {
 	s.epoch.needed.Store(math.MaxInt64)
 	most, before := s.boundByMemory(now), s.sharing.most()
@@ -135,7 +134,8 @@ func (s *scheduler) mostWorkers() int {
 	return s.cfg.MaxWorkers
 }
 
-// waitingCalls is what is known of them, base of a call without load.
+// waitingCalls returns what is known about the calls; base is the time of a call without
+// load.
 func (s *scheduler) waitingCalls(base time.Duration) waitingCalls {
 	share, _ := s.share.get()
 	return waitingCalls{
@@ -144,8 +144,8 @@ func (s *scheduler) waitingCalls(base time.Duration) waitingCalls {
 	}
 }
 
-// batchesLeft returns how many batches the items left make, of the settled size;
-// infinitely many if it is not a run of batches.
+// batchesLeft returns how many batches of the settled size remain; infinitely many if it is
+// not a run of batches.
 func (s *scheduler) batchesLeft() float64 {
 	_, size, _ := s.unit(s.planner.plan.Sample.ItemNanos)
 	if size == 0 {
@@ -154,16 +154,15 @@ func (s *scheduler) batchesLeft() float64 {
 	return float64(s.source.Left()) / float64(size)
 }
 
-// boundOf returns what bounds the calls in flight at a moment: the tracker knows
-// of the service and of a ceiling, not of what the ceiling is for, nor of what
-// keeps calls from it.
+// boundOf returns what bounds the calls in flight at a moment. The tracker knows the service
+// and a ceiling, but neither the reason for the ceiling nor what keeps calls below it.
 func (s *scheduler) boundOf(m Moment) Bound {
 	ceiling := m.Bound == BoundByCaller || m.Limit >= s.sharing.most()
 	idle, _ := s.source.Demand()
 	switch {
 	case s.policiesBind(m):
 		return BoundByPolicies
-	case s.source.Left() == 0 || idle > 0: // they ran out, or come too slowly
+	case s.source.Left() == 0 || idle > 0: // items ran out, or arrive too slowly
 		return BoundByItems
 	case ceiling && s.sharing.most() < s.planner.ceiling():
 		return BoundByMemory
@@ -178,14 +177,13 @@ func (s *scheduler) policiesBind(m Moment) bool {
 	return s.starved() || m.Held > 0 && 5*m.InFlight < 4*m.Limit || m.Held > m.Limit/2
 }
 
-// starved reports whether there are items left, and workers for them, that the policies hold
-// back.
+// starved reports whether there are items left but the policies hold the workers back.
 func (s *scheduler) starved() bool {
 	idle, _ := s.source.Demand()
 	return idle > 0 && source.Parked(s.source) > 0
 }
 
-// foresee predicts the time of the run anew by what it achieves.
+// foresee predicts the time of the run again from its throughput.
 func (s *scheduler) foresee(now time.Duration) {
 	if s.arrives {
 		return
@@ -198,7 +196,7 @@ func (s *scheduler) foresee(now time.Duration) {
 		return
 	case s.waits():
 		a.inFlight, a.latency, a.bounded = m.InFlight+m.Held, m.Latency, m.Bound != ""
-	case s.planner.plan.PredictedDuration == 0: // a fixed number, and no sample; what a trial achieves says nothing
+	case s.planner.plan.PredictedDuration == 0: // a fixed number without a sample; the throughput of a trial says nothing
 		a.inFlight, a.bounded = int(s.crew.running.Load()), !s.control.Trying()
 	default:
 		return

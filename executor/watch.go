@@ -15,13 +15,13 @@ import (
 // RunInfo says which run an observer is made for.
 type RunInfo struct {
 	Context  context.Context // the run's; nil if it is not known
-	Name     string          // as Config.Name says, or empty
+	Name     string          // Config.Name, may be empty
 	Function string          // the function's name, as the runtime has it
-	Total    int             // items; -1 of a stream
+	Total    int             // items; -1 for a stream
 	Started  time.Time
 }
 
-// Title returns the run's name, or that of its function.
+// Title returns the run's name, or else the name of its function.
 func (r RunInfo) Title() string {
 	if r.Name != "" {
 		return r.Name
@@ -29,13 +29,13 @@ func (r RunInfo) Title() string {
 	return r.Function
 }
 
-// Watch has observe be asked for an observer of each run of the process that begins from now on,
-// until stop is called; nil is none. It is for what shows or exports all runs, as a page or
-// metrics, and is the one thing here that reaches runs that were not told of it: who watches a
-// program can't change all its calls. Where nobody watches, it costs a run one load of a pointer.
+// Watch calls observe for an observer of each run of the process that begins from now on, until stop
+// is called; observe may return nil for none. It is for code that shows or exports all runs, such as
+// a page or metrics. It is the only setting that applies to runs that don't mention it, because such
+// code can't change all calls in a program. Without a Watch it costs a run one load of a pointer.
 //
 // observe is called before the first item, by a goroutine for which the run waits: it must be quick.
-// It is called by several at once. A panic of it is no business of the run's.
+// Several goroutines may call it at once. A panic in it does not affect the run.
 func Watch(observe func(RunInfo) Observer) (stop func()) {
 	w := &watch{observe}
 	watches.change(func(all []*watch) []*watch { return append(slices.Clip(all), w) })
@@ -54,7 +54,7 @@ var watches watchList
 
 type watchList struct {
 	all atomic.Pointer[[]*watch] // nil for none
-	mu  sync.Mutex               // held by who changes it
+	mu  sync.Mutex               // held to change the list
 }
 
 func (l *watchList) change(to func([]*watch) []*watch) {
@@ -71,20 +71,19 @@ func (l *watchList) change(to func([]*watch) []*watch) {
 	}
 }
 
-// observed adds the observers of those who watch all runs. A measurement is none: it has no end to
-// be told.
+// observed adds the observers of Watch. They don't observe a measurement: it has no Finished event.
 func (c *Config) observed(ctx context.Context, total int) {
 	if all := watches.all.Load(); all != nil {
 		c.Observers = ask(*all, RunInfo{Context: ctx, Name: c.Name, Function: nameOf(c.code), Total: total, Started: time.Now()}, c.Observers)
 	}
 }
 
-// ask adds the observers of a run to others. It knows no Config, which would have to be on the heap
-// in each run, watched or not.
+// ask adds the observers of a run to others. It takes no Config, which would otherwise be allocated
+// on the heap in each run, watched or not.
 func ask(all []*watch, info RunInfo, others []Observer) []Observer {
 	others = slices.Clip(others)
 	asked := make(chan struct{})
-	go func() { // which may end it
+	go func() { // observe may end it
 		defer close(asked)
 		for _, w := range all {
 			callback.Run(func() {
@@ -98,7 +97,7 @@ func ask(all []*watch, info RunInfo, others []Observer) []Observer {
 	return others
 }
 
-// codeOf returns where a function begins, by which nameOf finds its name.
+// codeOf returns the address of a function, from which nameOf finds its name.
 func codeOf(fn any) uintptr {
 	if v := reflect.ValueOf(fn); v.Kind() == reflect.Func {
 		return v.Pointer()

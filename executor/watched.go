@@ -8,34 +8,34 @@ import (
 	"github.com/amorsize/amorsize/executor/internal/flight"
 )
 
-// watched is what a worker tells of its attempts, once calls are known to wait. Before
-// watch it tells nothing.
+// watched tells the tracker of a worker's attempts, once calls are known to be I/O-bound.
+// Before watch it does nothing.
 type watched struct {
 	tally    *tally // nil if nobody asks for it
 	tracker  *flight.Tracker
 	run      context.Context
 	attempt  flight.Attempt
 	watching atomic.Bool // tracker is set
-	early    atomic.Bool // the call under way when that was first wanted was not told
+	early    atomic.Bool // the call that was running when watching was first requested was not told
 }
 
-// watch has the attempts from here on be told.
+// watch starts telling the tracker of attempts.
 func (t *watched) watch(tracker *flight.Tracker, run context.Context) {
 	t.tracker, t.run = tracker, run
 	tracker.Watch(&t.attempt)
 	t.watching.Store(true)
 }
 
-// enterAttempt tells that an attempt for so many items begins, which costs so many times
-// as much as an ordinary one.
+// enterAttempt tells that an attempt for a number of items begins. cost is relative to an
+// ordinary attempt.
 func (t *watched) enterAttempt(now time.Duration, items int, cost float64) {
 	if t.tracker != nil {
 		t.tracker.Enter(&t.attempt, now, items, cost)
 	}
 }
 
-// leaveAttempt tells that it has ended with err, after so many items. If the run is over,
-// that is all that err says.
+// leaveAttempt tells that the attempt has ended with err, after a number of items. Once
+// the run has ended, err only says that.
 func (t *watched) leaveAttempt(now time.Duration, items int, err error) {
 	switch {
 	case t.tracker == nil:
@@ -48,7 +48,7 @@ func (t *watched) leaveAttempt(now time.Duration, items int, err error) {
 	}
 }
 
-// dropAttempt ends an attempt that is under way still, as when the call panicked.
+// dropAttempt ends an attempt that has not ended, for example because the call panicked.
 func (t *watched) dropAttempt() {
 	if t.tracker != nil {
 		t.tracker.Drop(&t.attempt)
@@ -59,7 +59,7 @@ func (t *watched) dropAttempt() {
 func (t *watched) forget() {
 	if t.tracker != nil {
 		t.tracker.Forget(&t.attempt)
-		t.tracker = nil // if it comes back, it is watched again
+		t.tracker = nil // if the worker comes back, it is watched again
 		t.watching.Store(false)
 	}
 }

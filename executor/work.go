@@ -7,10 +7,10 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// What a worker does: claim after claim, as long as there is one for it.
+// What a worker does: claim after claim, as long as there are items for it.
 
-// work is what a helper does, in a goroutine of its own: it takes note of panics that did
-// not come from the function, and of a Goexit.
+// work is what a helper does, in its own goroutine. It records panics that did not come from
+// the function, and a Goexit.
 func (r *run) work(w *worker) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -51,14 +51,14 @@ func (r *run) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
 	if !ok {
 		return now, false
 	}
-	if r.over.Load() { // meanwhile: it may have been handed back by one whose call was made
+	if r.over.Load() { // since then: the items may have been returned by a worker whose call was already made
 		r.source.Return(s)
 		return now, false
 	}
 	if waited {
 		now = clock.Now()
-		if r.crew.running.Load() > r.crew.limit.Load() { // meanwhile the limit has fallen
-			r.source.Return(s) // before anybody leaves: someone must be there to run it
+		if r.crew.running.Load() > r.crew.limit.Load() { // the limit has fallen since
+			r.source.Return(s) // before leaving: a worker must remain to run it
 			return now, true
 		}
 	}
@@ -70,7 +70,7 @@ func (r *run) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
 	}
 	w.claimed, w.heldBack, w.keeping = s, 0, 0
 	w.begin(r.scheduler.epoch.number.Load(), s.Len(), now)
-	if r.scheduler.waits() { // it may have been found just now
+	if r.scheduler.waits() { // calls may just have been found to be I/O-bound
 		r.watchAttempts(w)
 	}
 	done := r.followUp(w, s, r.runClaim(w, s, now))
@@ -80,10 +80,10 @@ func (r *run) claim(w *worker, now time.Duration) (end time.Duration, ok bool) {
 	return now, true
 }
 
-// surplus counts w out if there are more workers than the limit. The caller leaves as well
-// where calls wait: it may be all the others that are stuck in long ones, and then the limit
-// would not hold. Where they compute, their claims are short, and a helper in its place would
-// only cost more.
+// surplus removes w if there are more workers than the limit. The caller leaves as well if
+// calls are I/O-bound: all other workers may be stuck in long calls, and then the limit would
+// not hold. If calls are CPU-bound, their claims are short, and a helper in the caller's
+// place would only cost more.
 func (r *run) surplus(w *worker) bool {
 	if w == r.caller && !r.scheduler.waits() || !r.crew.retire(w) {
 		return false
@@ -92,7 +92,7 @@ func (r *run) surplus(w *worker) bool {
 	return true
 }
 
-// claimSize returns how many items w should claim, as one of so many workers.
+// claimSize returns how many items w should claim, as one of workers.
 func (r *run) claimSize(w *worker, workers int) int {
 	size := r.scheduler.sizer.Size(w.itemNanos, r.source.Left(), workers)
 	if r.batches != nil && r.cfg.ChunkSize == 0 {
@@ -101,9 +101,9 @@ func (r *run) claimSize(w *worker, workers int) int {
 	return size
 }
 
-// beginWaiting prepares for a claim of calls that wait: the attempts of w are told from here
-// on, and if others make such calls, it waits for its turn. ok is false if the run is over
-// before.
+// beginWaiting prepares for a claim of I/O-bound calls: the tracker is told of the attempts
+// of w from here on, and if other runs make such calls, w waits for its turn. ok is false if
+// the run ends first.
 func (r *run) beginWaiting(w *worker, now time.Duration) (later time.Duration, ok bool) {
 	r.watchAttempts(w)
 	if !r.sharing.inTurn() {
@@ -115,7 +115,7 @@ func (r *run) beginWaiting(w *worker, now time.Duration) (later time.Duration, o
 	return clock.Now(), true
 }
 
-// watchAttempts has the attempts of w told from here on.
+// watchAttempts starts telling the tracker of the attempts of w.
 func (r *run) watchAttempts(w *worker) {
 	if w.tracker == nil {
 		w.watch(r.sharing.tracker, r.ctx)
@@ -123,15 +123,15 @@ func (r *run) watchAttempts(w *worker) {
 	}
 }
 
-// runClaim runs s. Where calls wait, the tracker is told: by the runner, if a claim is not
-// one attempt.
+// runClaim runs s. If calls are I/O-bound, the tracker is told: by the runner, if a claim is
+// not one attempt.
 func (r *run) runClaim(w *worker, s span, now time.Duration) error {
 	w.to = s.Hi
 	defer r.cfg.labels.claim()()
 	ctx := w.context(r.ctx)
 	if r.runner.tellsAttempts() {
 		err := w.runner.run(ctx, w, s)
-		if held := w.call.settle(); w.tracker == nil { // else what policies took is not the claim's
+		if held := w.call.settle(); w.tracker == nil { // otherwise waits for policies don't count for the claim
 			w.heldBack += held
 		}
 		w.dropAttempt() // of a call that panicked
@@ -154,7 +154,7 @@ func (r *run) runClaim(w *worker, s span, now time.Duration) error {
 // finishClaim accounts for a claim of w of which items were run.
 func (r *run) finishClaim(w *worker, began time.Duration, items int) (now time.Duration) {
 	now = clock.Now()
-	took := now - began - w.keeping // that is neither the items' time, nor says that they wait
+	took := now - began - w.keeping // the keeper's time is not the items' time, and does not mean that they wait
 	counts := w.end(r.scheduler.epoch.number.Load(), items, took, w.heldBack)
 	w.tellCalls(items, took-w.heldBack)
 	if items > 0 {
@@ -166,8 +166,8 @@ func (r *run) finishClaim(w *worker, began time.Duration, items int) (now time.D
 	return now
 }
 
-// followUp takes what running s has come to, sees to items that failed, and
-// runs what is left of s. It returns how many were run.
+// followUp takes the outcome of running s, handles items that failed, and runs the rest of s.
+// It returns how many were run.
 func (r *run) followUp(w *worker, s span, err error) int {
 	first := s.Lo
 	s = w.endOf(s)
@@ -185,9 +185,9 @@ func (r *run) followUp(w *worker, s span, err error) int {
 	return s.Hi - first
 }
 
-// settle sees to a span that was not completed: an item failed, panicked or
-// was cut off, or w was signalled. It returns the items that are lost, and
-// whether w goes on with those behind them.
+// settle handles a span that was not completed: an item failed, panicked or was cut off, or w
+// was signalled. It returns the items that are lost, and whether w continues with the items
+// after them.
 func (r *run) settle(w *worker, s span, err error) (lost span, more bool) {
 	lost = span{Lo: w.at, Hi: w.at}
 	r.noteFaults(w)
@@ -200,8 +200,8 @@ func (r *run) settle(w *worker, s span, err error) (lost span, more bool) {
 	case err == nil && w.signal.Load() == goOn: // the caller's context has ended
 		r.outcome.halt()
 	case err == nil: // signalled
-	case isContextError(r.ctx, err): // the run is over, and that is all this says
-		r.outcome.halt() // here and now: the item must not be handed back and run again
+	case isContextError(r.ctx, err): // it only says that the run has ended
+		r.outcome.halt() // at once: the item must not be returned and run again
 	default:
 		if !errors.Is(err, errParts) && !errors.Is(err, errUnkept) {
 			lost = w.runner.failed(w.at, s)
@@ -213,11 +213,11 @@ func (r *run) settle(w *worker, s span, err error) (lost span, more bool) {
 		}
 	}
 	w.signal.CompareAndSwap(split, goOn)
-	r.source.Return(span{Lo: lost.Hi, Hi: s.Hi}) // if the run is over, nobody takes it
+	r.source.Return(span{Lo: lost.Hi, Hi: s.Hi}) // if the run has ended, nothing claims it
 	return lost, false
 }
 
-// noteFaults takes note of what failed within a range.
+// noteFaults records what failed within a range.
 func (r *run) noteFaults(w *worker) {
 	for _, f := range w.faults {
 		r.outcome.fail(f.err, f.span)
@@ -228,7 +228,7 @@ func (r *run) noteFaults(w *worker) {
 	}
 }
 
-// goexit takes note that fn ended the goroutine of w in the midst of a claim.
+// goexit records that fn ended the goroutine of w within a claim.
 func (r *run) goexit(w *worker) {
 	r.noteFaults(w)
 	w.did()

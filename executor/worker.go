@@ -9,65 +9,64 @@ import (
 	"github.com/amorsize/amorsize/executor/internal/source"
 )
 
-// Signals to a worker, looked at before every item.
+// Signals to a worker, checked before every item.
 const (
 	goOn  = iota
 	halt  // start no further item
-	split // hand back the rest of the range and claim anew
+	split // return the rest of the range and claim again
 )
 
-// worker is one goroutine that runs items, the caller's own or a helper. All of it is that
-// goroutine's own, but for what is atomic: that may be read by whoever reviews the run,
-// and the signal be set.
+// worker is one goroutine that runs items, the caller's own or a helper. Only that goroutine uses
+// the fields, except the atomic ones: reviews may read those, and set the signal.
 type worker struct {
 	signal atomic.Uint32
-	_      [60]byte // looked at before every item, written seldom: a line of its own
+	_      [60]byte // read before every item, written rarely: on its own cache line
 
 	latest
-	done    <-chan struct{} // of the caller's context, while no one else would signal
-	policed policed         // what the policies take
+	done    <-chan struct{} // of the caller's context, while nothing else would signal
+	policed policed         // time spent in policies
 
 	runner   runner
-	call     *callContext  // what its calls are given, nil if they are given none
-	heldBack time.Duration // how long the calls of the claim were, from within the function
-	keeping  time.Duration // how long the keeper had the claim wait, as for a disk
-	called   int           // calls of the claim that went well, and are not told yet
-	timed    bool          // the calls of the claim have been told of how long they took
+	call     *callContext  // context for its calls, nil if they get none
+	heldBack time.Duration // how long policies inside the function held back the calls of the claim
+	keeping  time.Duration // how long the keeper made the claim wait, for example for a disk
+	called   int           // successful calls of the claim that are not counted yet
+	timed    bool          // the times of the claim's calls have been recorded
 	claimed  span          // the range being run
-	lanes    *source.Lanes // to be told that nothing holds back an item; nil where nobody waits for that
+	lanes    *source.Lanes // to be told that nothing holds back an item; nil if that is not needed
 
-	pacer   *pacer // see hurry; nil of the caller
+	pacer   *pacer // see hurry; nil for the caller
 	place          // in the crew
 	watched        // its attempts
 	account        // of its claims
 }
 
-// place is where a worker stands in its crew, which alone writes it.
+// place is a worker's place in its crew, which alone writes it.
 type place struct {
 	seat     int           // index in the crew's list
-	working  bool          // it is there
-	admitted *atomic.Int64 // the process-wide count that it is part of, nil for none
+	working  bool          // it is in the crew
+	admitted *atomic.Int64 // the process-wide counter that includes it, nil for none
 }
 
-// latest is what a runner says of the range that it was given last.
+// latest is what a runner reports about its latest range.
 type latest struct {
 	at       int         // the item being run, or the first not run
-	to       int         // where the range ends, which may have been cut meanwhile
-	returned bool        // it returned of its own accord
+	to       int         // where the range ends, which may have been shortened
+	returned bool        // it returned normally
 	panicked *PanicError // what it panicked with
 	attempts int         // calls of the function for the item being run
 	faults   []fault     // with errParts, what failed
 	unkept   error       // why an outcome could not be kept
 }
 
-// passed tells that nothing holds back the item any more: another one of its line may go.
+// passed tells that nothing holds back the item any more: the next one of its line may start.
 func (w *worker) passed() {
 	if w.lanes != nil {
 		w.lanes.Passed(w.claimed.Lo)
 	}
 }
 
-// did tells that the item is done with.
+// did tells that the item is finished.
 func (w *worker) did() {
 	if w.lanes != nil {
 		w.lanes.Done(w.claimed.Lo)
@@ -90,21 +89,21 @@ func (w *worker) interrupted() bool {
 	}
 }
 
-// hurry has the run be looked at soon: a claim of several items begins, and one of them
-// may be slow.
+// hurry makes the run be reviewed soon: a claim of several items begins, and one of them may be
+// slow.
 func (w *worker) hurry() {
 	if w.pacer != nil {
 		w.pacer.hurry()
 	}
 }
 
-// endOf returns s without what was taken from it while w was in the midst of it.
+// endOf returns s without what was taken from it while w was running it.
 func (w *worker) endOf(s span) span {
 	s.Hi = min(s.Hi, w.to)
 	return s
 }
 
-// context returns what the calls of w are given.
+// context returns the context for the calls of w.
 func (w *worker) context(run context.Context) context.Context {
 	if w.call != nil {
 		return w.call
@@ -112,8 +111,8 @@ func (w *worker) context(run context.Context) context.Context {
 	return run
 }
 
-// guard is deferred around user code. It turns a panic into a note; for a
-// Goexit, which cannot be stopped, it leaves returned unset.
+// guard is deferred around user code. It records a panic; for a Goexit, which cannot be stopped, it
+// leaves returned unset.
 func (w *worker) guard() {
 	if w.returned {
 		return
@@ -124,8 +123,8 @@ func (w *worker) guard() {
 	}
 }
 
-// shorten has w leave what is left of its claim, but for the item being run, to others.
-// It returns what can be claimed at once; the rest w hands back itself.
+// shorten makes w leave the rest of its claim, after the current item, to other workers. It returns
+// what can be claimed at once; w itself returns the remainder.
 func (w *worker) shorten() (rest span, shortened bool) {
 	if r, ok := w.runner.(shortener); ok {
 		rest = r.shorten()
@@ -134,44 +133,43 @@ func (w *worker) shorten() (rest span, shortened bool) {
 	return span{}, w.signal.CompareAndSwap(goOn, split)
 }
 
-// failedClaim takes note that an item failed, where attempts are not told one by one.
+// failedClaim records that an item failed, if attempts are not recorded one by one.
 func (w *worker) failedClaim(err error) {
 	if !w.runner.tellsAttempts() {
 		w.tally.ended(1, err)
 	}
 }
 
-// panickedCalls takes note that so many calls panicked, unless it was a policy that did.
+// panickedCalls records that a number of calls panicked, unless a policy panicked.
 func (w *worker) panickedCalls(calls int) {
 	if w.attempts > 0 || !w.runner.tellsAttempts() {
 		w.tally.ended(calls, &PanicError{})
 	}
 }
 
-// tellCalls tells of the calls of a claim that went well, and how long they took, unless each has
-// been told.
+// tellCalls counts the successful calls of a claim, and how long they took, unless each has been
+// counted.
 func (w *worker) tellCalls(items int, took time.Duration) {
 	w.tally.ended(w.called, nil)
-	// Of calls through policies that were not measured, what they waited is not known, unless there
-	// was no time to.
+	// For unmeasured calls through policies it is not known how long they waited, unless there was
+	// no time for a wait.
 	if w.tracker == nil && !w.timed && (!w.runner.tellsAttempts() || took <= leastWait*time.Duration(items)) {
 		w.tally.record(took, items)
 	}
 	w.called, w.timed = 0, false
 }
 
-// refused takes note that so many items failed with err: without a call, if there was none.
+// refused records that a number of items failed with err: without a call, if none was made.
 func (w *worker) refused(items int, err error) {
 	if w.attempts == 0 && !w.cutOff(err) {
 		w.tally.unmade(items)
 	}
 }
 
-// cutOff reports whether err says that the run is over, and nothing else.
+// cutOff reports whether err only says that the run has ended.
 func (w *worker) cutOff(err error) bool { return w.call != nil && isContextError(w.call, err) }
 
-// inPolicies reports whether a policy around the function has the call, as far as that is
-// known.
+// inPolicies reports whether the call is in a policy around the function, as far as known.
 func (w *worker) inPolicies() bool {
 	return w.policed.measuring.Load() && !w.policed.inside.Load()
 }

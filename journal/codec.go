@@ -9,23 +9,24 @@ import (
 	"github.com/amorsize/amorsize/internal/jsontext"
 )
 
-// Codec says how results are kept. What it does not keep, as fields that are not exported,
-// is lost when a run goes on. Name is in the journal: another one's is refused.
+// Codec says how results are stored. Anything it does not store, such as unexported fields,
+// is lost when a run resumes. Name is stored in the journal: a journal of another codec is
+// refused.
 type Codec interface {
 	Name() string
 	Marshal(result any) ([]byte, error)
-	// Unmarshal is given a pointer to a zero result.
+	// Unmarshal gets a pointer to a zero result.
 	Unmarshal(data []byte, result any) error
 }
 
-// The codecs. Another one, as of protocol buffers, is a type with three methods.
+// The codecs. Another one, such as for protocol buffers, is a type with three methods.
 var (
-	// JSON is encoding/json: results can be read in the journal. It is the default. Members
+	// JSON is encoding/json: results are readable in the journal. It is the default. Members
 	// that a type does not have are an error.
 	JSON Codec = jsonCodec{}
-	// Gob is encoding/gob, for what JSON does not have, as NaN.
+	// Gob is encoding/gob, for values that JSON can't encode, such as NaN.
 	Gob Codec = gobCodec{}
-	// None keeps no results: those of an earlier run are zero.
+	// None stores no results: results of an earlier run are zero.
 	None Codec = noCodec{}
 )
 
@@ -33,7 +34,7 @@ type jsonCodec struct{}
 
 func (jsonCodec) Name() string { return "json" }
 
-// Marshal refuses bytes that are no UTF-8, which JSON would not give back.
+// Marshal refuses invalid UTF-8, which JSON would not preserve.
 func (jsonCodec) Marshal(result any) ([]byte, error) {
 	text, err := json.Marshal(result)
 	if err == nil && jsontext.Replaced(text) {
@@ -42,7 +43,8 @@ func (jsonCodec) Marshal(result any) ([]byte, error) {
 	return text, err
 }
 
-// Unmarshal refuses members that the type does not have: it is another one than was written.
+// Unmarshal refuses members that the type does not have: the result was written with another
+// type.
 func (jsonCodec) Unmarshal(data []byte, result any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()

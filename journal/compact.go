@@ -11,9 +11,9 @@ import (
 	"strings"
 )
 
-// compact writes the file anew without what is superseded. Until the new one is on the disk
-// the old one stands; if it can't be written or put in its place, that stays. It returns the
-// file that there is then.
+// compact rewrites the file without superseded records. The old file stays until the new one
+// is on disk, and also if the new one can't be written or put in its place. It returns the
+// resulting file.
 func (j *Journal) compact(old *os.File) (*os.File, error) {
 	info, err := old.Stat()
 	if err != nil {
@@ -48,18 +48,18 @@ func (j *Journal) compact(old *os.File) (*os.File, error) {
 	return file, nil
 }
 
-// sweep removes the files of a directory whose names begin so, but for those that are wanted:
-// what a crash has left, and results that are superseded. Nobody else writes to the journal.
+// sweep removes the files of a directory whose names have the prefix, except the wanted ones:
+// leftovers of a crash, and superseded results. No other process writes to the journal.
 func (j *Journal) sweep(dir, prefix string, wanted map[string]bool) {
-	files, _ := os.ReadDir(dir) // where there are none, none are left
+	files, _ := os.ReadDir(dir) // without files there is nothing to remove
 	for _, f := range files {
 		if strings.HasPrefix(f.Name(), prefix) && !wanted[f.Name()] {
-			_ = os.Remove(filepath.Join(dir, f.Name())) // the next one does it
+			_ = os.Remove(filepath.Join(dir, f.Name())) // the next sweep tries again
 		}
 	}
 }
 
-// briefBefore returns before which place failures are not listed any more.
+// briefBefore returns the place before which failures are no longer listed.
 func (j *Journal) briefBefore() int64 {
 	at := j.index.failures()
 	if n := len(at) - j.opts.MaxFailed; n > 0 {
@@ -68,11 +68,11 @@ func (j *Journal) briefBefore() int64 {
 	return 0
 }
 
-// compaction copies the lines that count.
+// compaction copies the lines that are not superseded.
 type compaction struct {
 	index  *index
 	w      *bufio.Writer
-	brief  int64 // failures before that place keep no text
+	brief  int64 // failures before this place keep no text
 	wrote  bool  // the first header
 	header []byte
 	last   []byte          // the end of the latest run
@@ -92,7 +92,7 @@ func (c *compaction) take(line Line) error {
 		c.last = bytes.Clone(line.Body)
 		return nil
 	case "item":
-		c.last = nil // it is of a run that has not ended so far
+		c.last = nil // the new run has not ended so far
 		return c.item(line)
 	}
 	return c.write(line.Body)
@@ -116,7 +116,7 @@ func (c *compaction) item(line Line) error {
 	return c.write(line.Body)
 }
 
-// open writes the header of the lines that come.
+// open writes the header for the following lines.
 func (c *compaction) open() error {
 	if c.header == nil {
 		return nil
@@ -134,8 +134,8 @@ func (c *compaction) write(body []byte) error {
 	return err
 }
 
-// shorten writes a failure that is not listed any more: that the item has failed is known,
-// and nothing else.
+// shorten writes a failure that is no longer listed: only the fact that the item failed is
+// kept.
 func (c *compaction) shorten(body []byte) error {
 	var e entry
 	if err := json.Unmarshal(body, &e); err != nil {
@@ -156,7 +156,7 @@ func (c *compaction) end() error {
 	return c.write(c.last)
 }
 
-// sealed returns a line with a checksum, and its end.
+// sealed returns a line with a checksum and a newline.
 func sealed(body []byte) []byte {
 	if _, has, _ := unseal(body); has {
 		return append(bytes.Clone(body), '\n')

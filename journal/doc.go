@@ -1,5 +1,5 @@
-// Package journal keeps what becomes of the items of a run in a file, so that a run that
-// was ended by a crash, a deploy or a full disk goes on where it was.
+// Package journal records the outcomes of a run's items in a file, so that a run that was ended
+// by a crash, a deploy or a full disk resumes where it stopped.
 //
 //	j, err := journal.Open("night.jsonl", journal.Options{Run: "thumbnails v2"})
 //	if err != nil {
@@ -8,8 +8,8 @@
 //	defer j.Close()
 //	out, err := amorsize.ExecuteContext(ctx, thumbnail, photos, amorsize.WithJournal(j))
 //
-// Started again with the same items, the program runs only those that are missing, and gets
-// the results of all.
+// Started again with the same items, the program runs only the missing ones, and gets the
+// results of all.
 //
 // # The promise
 //
@@ -17,29 +17,30 @@
 // be. No result is doubled or lost.
 //
 // A sync is made 100 ms after a record, or after 1000 records, whichever comes first
-// ([Options]). During a sync, up to 1000 more records are accepted; then those who record wait.
-// So after a crash at most 2000 items run twice, and those that were in flight.
+// ([Options]). During a sync, up to 1000 more records are accepted; then workers wait. So after
+// a crash at most 2000 items run twice, plus those that were in flight.
 //
 // # The file
 //
-// It is JSON lines, each with a checksum: jq reads it, and so do amorsize report and amorsize
-// retry. docs/journal.md has the format. A record that a crash cut off is taken out when the
-// file is opened; one that is damaged is left out, and its item runs again ([Journal.Found]
-// tells of both). A file of a newer version, of another run or of another codec is refused.
+// The file is JSON lines, each with a checksum: jq reads it, and so do amorsize report and
+// amorsize retry. docs/journal.md has the format. A record that a crash cut off is removed when
+// the file is opened; a damaged one is ignored, and its item runs again ([Journal.Found]
+// reports both). A file of a newer version, of another run or of another codec is refused.
 //
-// One process at a time writes to a journal, by a lock of the system that ends with the
-// process: flock, LockFileEx. Where a system has neither, nothing keeps two from it.
+// Only one process at a time writes to a journal. This is enforced by a system lock that ends
+// with the process: flock or LockFileEx. On a system with neither, two processes are not kept
+// apart.
 //
 // # Parts
 //
 //	[Journal]    open, sync, close
-//	[Journal.Find], [Journal.Add]            what is known of an item, and what became of it
+//	[Journal.Find], [Journal.Add]            what is known about an item; record its outcome
 //	[Journal.Failed], [Journal.Purge], …     dead letters: the items that failed
-//	[Codec]      how results are kept; a large one in a file beside the journal
-//	[Read]       all lines of a journal, for those who only look
+//	[Codec]      how results are stored; a large one in its own file
+//	[Read]       all lines of a journal, for readers
 //
 // # Cost
 //
-// A record takes some 0.5 µs beside what its result takes to encode, and 130 bytes beside
-// the result; an item that is known some 50 bytes of memory.
+// A record takes some 0.5 µs plus the encoding of its result, and 130 bytes plus the result; a
+// known item takes some 50 bytes of memory.
 package journal

@@ -9,17 +9,18 @@ import (
 
 // Sentinels, for errors.Is.
 var (
-	// ErrJournal is what every [*Error] is.
+	// ErrJournal matches every [*Error].
 	ErrJournal = errors.New("journal")
-	// ErrInvalid is what every [*InvalidError] is.
+	// ErrInvalid matches every [*InvalidError].
 	ErrInvalid = invalid.ErrInvalid
-	// ErrInUse is the cause when somebody else has the file open to write.
+	// ErrInUse is the cause when the file is already open for writing.
 	ErrInUse = errors.New("another one writes to it")
-	// ErrOtherRun is the cause when the file is of another run, or was written by another codec.
+	// ErrOtherRun is the cause when the file belongs to another run, or was written by another
+	// codec.
 	ErrOtherRun = errors.New("it is of another run")
 	// ErrVersion is the cause when the format is newer than this package.
 	ErrVersion = errors.New("its version is newer than this one knows")
-	// ErrNotJournal is the cause when the file is no journal.
+	// ErrNotJournal is the cause when the file is not a journal.
 	ErrNotJournal = errors.New("it is not a journal that amorsize wrote")
 	// ErrClosed is the cause when the journal has been closed.
 	ErrClosed = errors.New("it is closed")
@@ -39,8 +40,8 @@ func (e *Error) Error() string { return fmt.Sprintf("journal %s: %v", e.Path, e.
 // Unwrap returns [ErrJournal] and the cause.
 func (e *Error) Unwrap() []error { return []error{ErrJournal, e.Err} }
 
-// PastError is the failure of an item in an earlier run: what it said, and not the error
-// itself, which did not outlive its process.
+// PastError is the failure of an item in an earlier run. It has the text of the error, not the
+// error itself, which did not outlive its process.
 type PastError struct{ Failure Failure }
 
 func (e *PastError) Error() string { return e.Failure.Err }

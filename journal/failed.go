@@ -9,10 +9,9 @@ import (
 )
 
 // Failed returns the items that failed and did not succeed later, in the order in which they
-// failed: the latest of them, as many as Options.MaxFailed says. The error is that of a
-// record which can't be read.
+// failed: at most the latest Options.MaxFailed. The error is that of an unreadable record.
 //
-// What a program records meanwhile may be among them or not.
+// Failures recorded during the iteration may or may not be included.
 func (j *Journal) Failed() iter.Seq2[Failure, error] {
 	return func(yield func(Failure, error) bool) {
 		if err := j.flush(); err != nil {
@@ -39,7 +38,7 @@ func (j *Journal) failure(at int64) (f Failure, err error) {
 	return f, err
 }
 
-// Dropped returns how many failed items are not listed, since there are more than
+// Dropped returns how many failed items are not listed because there are more than
 // Options.MaxFailed.
 func (j *Journal) Dropped() int {
 	j.mu.Lock()
@@ -47,17 +46,17 @@ func (j *Journal) Dropped() int {
 	return max(0, j.index.failed-j.opts.MaxFailed)
 }
 
-// listed returns where the failures are that are listed.
+// listed returns the places of the listed failures.
 func (j *Journal) listed() []int64 {
 	j.mu.Lock()
 	at := j.index.failures()
-	there, _ := slices.BinarySearch(at, j.written) // what comes after it is on its way
+	there, _ := slices.BinarySearch(at, j.written) // the ones after it are still being written
 	j.mu.Unlock()
 	at = at[:there]
 	return at[max(0, len(at)-j.opts.MaxFailed):]
 }
 
-// failures returns where those are that have failed, in order.
+// failures returns the places of the failed items, in order.
 func (x *index) failures() []int64 {
 	list := make([]int64, 0, x.failed)
 	for _, p := range x.at {
@@ -69,9 +68,9 @@ func (x *index) failures() []int64 {
 	return list
 }
 
-// Purge forgets the failures for which drop returns true, all if it is nil, and returns how
-// many they are. Their items are as if they had never been run. What is recorded of an item
-// while drop looks at an older failure of it stays.
+// Purge forgets the failures for which drop returns true, or all if drop is nil, and returns
+// their number. Their items are as if they had never been run. If an item gets a newer
+// record while drop looks at its older failure, the newer one stays.
 func (j *Journal) Purge(drop func(Failure) bool) (n int, err error) {
 	if drop == nil {
 		err := j.note(forgotten{Type: "forget"}, func(x *index) bool {
@@ -107,7 +106,7 @@ func (j *Journal) Purge(drop func(Failure) bool) (n int, err error) {
 	return n, j.Sync()
 }
 
-// Forget has an item not be known any more, if it failed.
+// Forget makes an item unknown again, if it failed.
 func (j *Journal) Forget(key Key) error {
 	return j.note(forgotten{Type: "forget", ID: key.String()}, func(x *index) bool {
 		failed := x.at[key].failed()
@@ -116,8 +115,8 @@ func (j *Journal) Forget(key Key) error {
 	})
 }
 
-// Retry has what has failed so far run again by whoever goes on with the journal. Until then
-// it is still listed.
+// Retry makes all items that have failed so far run again when a run resumes with the
+// journal. Until then they are still listed.
 func (j *Journal) Retry() error {
 	if err := j.note(forgotten{Type: "retry"}, func(x *index) bool { x.reopen(); return true }); err != nil {
 		return err
@@ -125,7 +124,7 @@ func (j *Journal) Retry() error {
 	return j.Sync()
 }
 
-// note adds a line that changes what is known, if it does.
+// note adds a line if it changes the index.
 func (j *Journal) note(line any, change func(*index) bool) error {
 	if err := j.Err(); err != nil {
 		return err
@@ -140,5 +139,5 @@ func (j *Journal) note(line any, change func(*index) bool) error {
 // Mode says how a run uses a journal.
 type Mode int
 
-// RetryFailed runs items again that have failed in an earlier run.
+// RetryFailed runs items again that failed in an earlier run.
 const RetryFailed Mode = 1

@@ -10,20 +10,21 @@ import (
 	"time"
 )
 
-// File is the file of a journal without what its lines mean: for those who keep others. Each
-// line is written at once and left to the system to sync. It is safe for concurrent use.
+// File is the file of a journal, regardless of the meaning of its lines: for code that stores
+// its own lines. Each line is written at once; syncing is left to the system. It is safe for
+// concurrent use.
 type File struct {
 	file    *os.File
-	regular bool // else it has no end that could be cut off, and nothing to sync, as a pipe
+	regular bool // otherwise (a pipe) it can't be truncated or synced
 
 	mu  sync.Mutex
 	end int64
 }
 
-// OpenFile opens a file that nobody else writes to, and makes it if there is none. Its owner
-// alone can read a new one. One that is not regular, as a pipe, has no lock, and may be one
-// that can't be read. Errors are [*Error], with [*InUseError] where that is the cause: after
-// two seconds, in which a process that was killed may be over in full.
+// OpenFile opens a file for exclusive writing, and creates it if it doesn't exist. Only the
+// owner can read a new file. A file that is not regular, such as a pipe, has no lock, and may
+// be unreadable. Errors are [*Error], with [*InUseError] if another process writes to the file.
+// That error comes after two seconds, in which a killed process may finish ending.
 func OpenFile(path string) (*File, error) {
 	file, err := openLocked(path)
 	if err != nil {
@@ -34,7 +35,7 @@ func OpenFile(path string) (*File, error) {
 		file = pipe
 	}
 	info, failed := file.Stat()
-	if failed == nil && err != nil && info.Mode().IsRegular() { // it can be written to, and not be read
+	if failed == nil && err != nil && info.Mode().IsRegular() { // it can be written, but not read
 		failed = err
 	}
 	if failed != nil {
@@ -51,10 +52,10 @@ func closed(file *os.File) error {
 	return file.Close()
 }
 
-// Regular reports whether the file can be read, cut off and synced.
+// Regular reports whether the file can be read, truncated and synced.
 func (f *File) Regular() bool { return f.regular }
 
-// Lines is [Read] for the file, and size how long it is.
+// Lines is [Read] for the file; size is the file's length.
 func (f *File) Lines(visit func(Line) error) (whole, size int64, err error) {
 	info, err := f.file.Stat()
 	if err != nil {
@@ -64,8 +65,8 @@ func (f *File) Lines(visit func(Line) error) (whole, size int64, err error) {
 	return whole, info.Size(), err
 }
 
-// Resume has lines be added behind so many bytes: what is there now is cut off. fresh says that
-// the file is as good as new: its owner alone can read it from now on.
+// Resume makes lines be added after size bytes: the rest of the file is cut off. fresh says
+// that the file counts as new: from now on only its owner can read it.
 func (f *File) Resume(size int64, fresh bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -74,13 +75,13 @@ func (f *File) Resume(size int64, fresh bool) error {
 		return nil
 	}
 	if fresh {
-		_ = f.file.Chmod(0o600) // of somebody else's file that is not ours to say
+		_ = f.file.Chmod(0o600) // on a file of another owner this may fail
 	}
 	return f.file.Truncate(size)
 }
 
-// Add adds an object as a line. After an error nothing of it is in the file; the next one may
-// go well.
+// Add adds an object as a line. After an error no part of it is in the file, and the next Add
+// may succeed.
 func (f *File) Add(object any) error {
 	raw, err := json.Marshal(object)
 	if err != nil {
@@ -93,14 +94,14 @@ func (f *File) Add(object any) error {
 		_, err := f.file.Write(line)
 		return err
 	}
-	if _, err := f.file.WriteAt(line, f.end); err != nil { // how much of it is there it does not say
+	if _, err := f.file.WriteAt(line, f.end); err != nil { // it may have been written in part
 		return errors.Join(err, f.file.Truncate(f.end))
 	}
 	f.end += int64(len(line))
 	return nil
 }
 
-// Sync puts what was written onto the disk.
+// Sync writes everything to disk.
 func (f *File) Sync() error {
 	if !f.regular {
 		return nil
@@ -111,7 +112,7 @@ func (f *File) Sync() error {
 // Close syncs and closes the file.
 func (f *File) Close() error { return errors.Join(f.Sync(), f.file.Close()) }
 
-// InUseError says who writes to a file.
+// InUseError says which process writes to a file.
 type InUseError struct {
 	PID  int // 0 if that is not known
 	Host string
@@ -127,15 +128,15 @@ func (e *InUseError) Error() string {
 // Unwrap returns [ErrInUse].
 func (e *InUseError) Unwrap() error { return ErrInUse }
 
-// How long to wait for a file's lock, and how often to look. A process that begins another one
-// gives it a copy of every descriptor up to its exec, so that a lock outlives a process that is
-// killed just then, or a Close: by milliseconds, or more where all cores are busy.
+// How long to wait for a file's lock, and how often to try. A process that starts another one
+// gives it a copy of every descriptor until its exec. So a lock can outlive a process that is
+// killed just then, or a Close: by milliseconds, or more if all cores are busy.
 const (
 	lockPatience = 2 * time.Second
 	lockPause    = 10 * time.Millisecond
 )
 
-// openLocked opens a file that nobody else writes to.
+// openLocked opens a file for exclusive writing.
 func openLocked(path string) (*os.File, error) {
 	for waited := time.Duration(0); ; {
 		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
@@ -150,7 +151,7 @@ func openLocked(path string) (*os.File, error) {
 			if waited >= lockPatience {
 				return nil, errors.Join(holder(file), file.Close())
 			}
-			_ = file.Close() // another one can be in its place by then
+			_ = file.Close() // another file may have replaced it by then
 			time.Sleep(lockPause)
 			waited += lockPause
 			continue
@@ -159,13 +160,13 @@ func openLocked(path string) (*os.File, error) {
 		if gone == nil && os.SameFile(mine, there) {
 			return file, nil
 		}
-		if err := file.Close(); err != nil { // another one has replaced it meanwhile
+		if err := file.Close(); err != nil { // another file has replaced it meanwhile
 			return nil, err
 		}
 	}
 }
 
-// holder says who writes to a file, which its latest header tells.
+// holder returns an error that says which process writes to a file, from its latest header.
 func holder(file *os.File) error {
 	var latest Header
 	_, _ = Read(file, func(line Line) error {

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// Past is what is known of an item.
+// Past is what is known about an item.
 type Past struct {
-	Result  []byte   // as the codec made it
+	Result  []byte   // as encoded by the codec
 	Failure *Failure // nil if it did not fail
 }
 
-// Find returns what is known of an item. With again, failures are reported as unknown; so are
-// those that are run again in any case. A record whose result is damaged is unknown as well: its
-// item runs again, and [Journal.Lost] counts it.
+// Find returns what is known about an item. With again, failures are reported as unknown;
+// failures that are run again in any case always are. A record whose result is damaged is
+// unknown as well: its item runs again, and [Journal.Lost] counts it.
 func (j *Journal) Find(key Key, again bool) (past Past, known bool) {
 	j.mu.Lock()
 	p, known := j.index.at[key]
@@ -38,7 +38,7 @@ func (j *Journal) Find(key Key, again bool) (past Past, known bool) {
 	return past, true
 }
 
-// recall returns what the record at a place says.
+// recall returns the contents of the record at a place.
 func (j *Journal) recall(p place) (past Past, err error) {
 	var e entry
 	quick := false
@@ -63,18 +63,18 @@ func (j *Journal) recall(p place) (past Past, err error) {
 	return past, err
 }
 
-// resultIn returns a copy of the result in the line of an item that went well, if its members
-// are as appendRecord has them: a million are read by it.
+// resultIn returns a copy of the result in the line of a successful item, if its members are in
+// the order of appendRecord. It is the fast path for reading millions of lines.
 func resultIn(body []byte) ([]byte, bool) {
 	const before = `,"result":`
-	at := bytes.Index(body[:min(len(body), mostBefore)], []byte(before)) // no other member before it is a text of the user's
+	at := bytes.Index(body[:min(len(body), mostBefore)], []byte(before)) // no member before it has text from the user
 	if at < 0 || len(body) < at+len(before)+sumLength || !bytes.HasPrefix(body, []byte(`{"type":"item","n":`)) {
 		return nil, false
 	}
 	return bytes.Clone(body[at+len(before) : len(body)-sumLength]), true
 }
 
-// mostBefore is up to where the result begins in such a line.
+// mostBefore is the last offset at which the result can begin in such a line.
 const mostBefore = 200
 
 var errDamaged = errors.New("the record is damaged")
@@ -87,10 +87,10 @@ func (j *Journal) Has(key Key, again bool) bool {
 	return known && (!p.failed() || !again && !p.again())
 }
 
-// Lost returns how many results could not be read that were recorded.
+// Lost returns how many recorded results could not be read.
 func (j *Journal) Lost() int { return int(j.lost.Load()) }
 
-// result returns what an entry has of its result.
+// result returns the result of an entry.
 func (j *Journal) result(e *entry) ([]byte, error) {
 	switch {
 	case e.Spill != nil:
@@ -120,7 +120,7 @@ func (j *Journal) body(at int64, read func(body []byte) error) error {
 	})
 }
 
-// window is a part of the file: records are mostly asked for in their order.
+// window is a buffered part of the file: records are mostly requested in their order.
 type window struct {
 	mu   sync.Mutex
 	from int64
@@ -148,7 +148,7 @@ func (w *window) line(file io.ReaderAt, at int64, read func(line []byte) error) 
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
-		if line, ok := w.has(at); ok || err != nil { // there is no more
+		if line, ok := w.has(at); ok || err != nil { // the file has no more
 			defer w.shrink()
 			if !ok {
 				return fmt.Errorf("no record ends behind %d", at)
@@ -158,7 +158,7 @@ func (w *window) line(file io.ReaderAt, at int64, read func(line []byte) error) 
 	}
 }
 
-// shrink keeps no more than a few windows.
+// shrink keeps only a few windows of memory.
 func (w *window) shrink() {
 	if cap(w.part) > 16*windowSize {
 		w.part = nil
@@ -175,8 +175,8 @@ func (w *window) has(at int64) ([]byte, bool) {
 	return rest[:end+1], end >= 0
 }
 
-// Add records what became of an item. It waits where [Options] say so. After an error nothing
-// more is recorded: no room on the disk, for example.
+// Add records the outcome of an item. It waits if [Options] say so. After an error, such as a
+// full disk, nothing more is recorded.
 func (j *Journal) Add(r Record) error {
 	if j.viewed {
 		return j.wrap(errViewed)
@@ -215,5 +215,5 @@ func (j *Journal) Add(r Record) error {
 	return nil
 }
 
-// lines are buffers for a line each.
+// lines has buffers, for one line each.
 var lines = sync.Pool{New: func() any { return new([]byte) }}

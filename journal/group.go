@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// group writes lines together, and syncs them together. While some are being written, as many
-// more may be added; then those who add wait. Whoever adds the line that is one too many
-// writes them, or a timer does. After an error nothing is written any more: what is in the
-// file is whole lines.
+// group writes and syncs lines in batches. While a batch is being written, as many further
+// lines may be added; then further callers wait. The caller whose line fills the batch writes
+// it, or else a timer does. After an error nothing more is written: the file has whole lines
+// only.
 type group struct {
 	mu     sync.Mutex
-	synced sync.Cond // the lines that were being written are
+	synced sync.Cond // signals that a write has finished
 
 	file  disk
 	sync  Sync
@@ -22,20 +22,20 @@ type group struct {
 	timer *time.Timer
 
 	waiting []byte // lines to be written
-	spare   []byte // those that were
-	lines   int    // that wait
+	spare   []byte // buffer of the lines before
+	lines   int    // waiting lines
 	added   int64  // lines so far
-	done    int64  // lines that are written, and synced where they are to be
-	end     int64  // of the file, with what waits
-	written int64  // of it, what is in the file
+	done    int64  // lines that are written, and synced if required
+	end     int64  // end of the file, including waiting lines
+	written int64  // end of what is in the file
 	writing bool
 	closing bool
-	syncs   int64         // writes that went well
-	syncing time.Duration // what they took
-	err     error         // why nothing is written any more
+	syncs   int64         // successful writes
+	syncing time.Duration // their total time
+	err     error         // why nothing more is written
 }
 
-// disk is what is asked of a file.
+// disk is the part of a file that group uses.
 type disk interface {
 	io.ReaderAt
 	io.WriterAt
@@ -44,7 +44,7 @@ type disk interface {
 	Truncate(size int64) error
 }
 
-// mostBytes is how much may wait at the most.
+// mostBytes is how many bytes may wait at most.
 const mostBytes = 4 << 20
 
 func newGroup(file disk, end int64, o *Options) *group {
@@ -55,8 +55,8 @@ func newGroup(file disk, end int64, o *Options) *group {
 	return g
 }
 
-// add adds a line, which is copied, and tells placed where it will be, with mu held; if that is
-// false, it adds nothing. With SyncAlways it waits until the line is on the disk.
+// add adds a copy of a line. It calls placed, with mu held, with the place of the line; if
+// placed returns false, nothing is added. With SyncAlways it waits until the line is on disk.
 func (g *group) add(line []byte, placed func(at int64) bool) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -94,7 +94,7 @@ func (g *group) add(line []byte, placed func(at int64) bool) error {
 
 func (g *group) full() bool { return g.lines >= g.most || len(g.waiting) >= mostBytes }
 
-// await waits until so many lines are written. mu is held.
+// await waits until a number of lines are written. mu is held.
 func (g *group) await(lines int64) error {
 	for g.err == nil && g.done < lines {
 		if g.writing {
@@ -109,16 +109,16 @@ func (g *group) await(lines int64) error {
 	return g.err
 }
 
-// ring writes what has waited for long.
+// ring writes lines that have waited long enough.
 func (g *group) ring() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.writing && g.lines > 0 && g.err == nil { // else who writes now sets the timer again
+	if !g.writing && g.lines > 0 && g.err == nil { // otherwise the running write sets the timer again
 		g.write()
 	}
 }
 
-// write writes the lines that wait. mu is held, but not meanwhile.
+// write writes the waiting lines. mu is held, but not during the write.
 func (g *group) write() {
 	lines, n, at := g.waiting, g.lines, g.written
 	g.waiting, g.lines, g.writing = g.spare[:0], 0, true
@@ -142,9 +142,9 @@ func (g *group) write() {
 	g.synced.Broadcast()
 }
 
-// put writes lines at the end of the file. What it could write of them in part it cuts off.
+// put writes lines at the end of the file. It cuts off a partial write.
 func (g *group) put(lines []byte, at int64) error {
-	if _, err := g.file.WriteAt(lines, at); err != nil { // how much of them is there it does not say
+	if _, err := g.file.WriteAt(lines, at); err != nil { // they may have been written in part
 		return errors.Join(err, g.file.Truncate(at))
 	}
 	if g.sync == SyncNever {
@@ -153,15 +153,15 @@ func (g *group) put(lines []byte, at int64) error {
 	return g.file.Sync()
 }
 
-// flush writes everything, and syncs it unless that is left to the system.
+// flush writes everything, and syncs it unless syncing is left to the system.
 func (g *group) flush() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.await(g.added)
 }
 
-// close lets nothing more be added, but for last if that is to be: it is told how many lines
-// there are. Then it writes everything.
+// close ends adding, except for a last line that last may return; last gets the number of
+// lines. Then it writes everything.
 func (g *group) close(last func(added int64) []byte) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// index tells where the latest record of each item is.
+// index has the place of the latest record of each item.
 type index struct {
 	at         map[Key]place
 	failed     int // of them
@@ -16,13 +16,13 @@ type index struct {
 	runs       []started
 }
 
-// started is when a run was, whose header begins there.
+// started is the time at which a run was started, with the place of its header.
 type started struct {
 	at   int64
 	when time.Time
 }
 
-// startedBefore returns when the run was started that a record is of.
+// startedBefore returns when the run of a record was started.
 func (x *index) startedBefore(at int64) time.Time {
 	i, _ := slices.BinarySearchFunc(x.runs, at, func(s started, at int64) int { return cmp.Compare(s.at, at) })
 	if i == 0 {
@@ -31,12 +31,12 @@ func (x *index) startedBefore(at int64) time.Time {
 	return x.runs[i-1].when
 }
 
-// place is where a line begins, above two bits.
+// place is where a line begins, shifted by two flag bits.
 type place int64
 
 const (
 	failedBit place = 1 << iota
-	againBit        // it failed, and is run again in any case
+	againBit        // the item failed, and is run again in any case
 	placeBits = iota
 )
 
@@ -88,7 +88,7 @@ func (x *index) forgetAll() {
 	}
 }
 
-// reopen has all that failed run again.
+// reopen makes all failed items run again.
 func (x *index) reopen() {
 	for k, p := range x.at {
 		if p.failed() {
@@ -110,7 +110,7 @@ func (x *index) take(line Line) error {
 		if err != nil {
 			return err
 		}
-		again := !ok && bytes.Contains(line.Body, []byte(`"again":true`)) // within a text, quotes are escaped
+		again := !ok && bytes.Contains(line.Body, []byte(`"again":true`)) // inside a text, quotes are escaped
 		x.set(key, placeOf(line.At, !ok, again))
 	case "forget":
 		var f forgotten
@@ -130,14 +130,14 @@ func (x *index) take(line Line) error {
 	return nil
 }
 
-// forgotten is the line that says that a failed item is not to be known any more, or all.
+// forgotten is the line that says that a failed item, or all of them, must be forgotten.
 type forgotten struct {
 	Type string `json:"type"` // "forget"
 	ID   string `json:"id,omitempty"`
 }
 
-// Outcome returns what the line of an item says: at once, if its members are in the usual
-// order, which a million lines are read by.
+// Outcome returns the contents of an item's line. If its members are in the usual order,
+// it uses a fast path, which matters for millions of lines.
 func (l Line) Outcome() (key Key, n int, ok bool, err error) { return outcomeOf(l.Body) }
 
 func outcomeOf(body []byte) (key Key, n int, ok bool, err error) {
@@ -164,7 +164,7 @@ func outcomeOf(body []byte) (key Key, n int, ok bool, err error) {
 	return key, e.N, e.OK, err
 }
 
-// leadingNumber returns the number that text begins with, and what is behind it.
+// leadingNumber returns the number that text begins with, and the rest of the text.
 func leadingNumber(text []byte) (n int, rest []byte) {
 	at := 0
 	for ; at < len(text) && text[at] >= '0' && text[at] <= '9'; at++ {

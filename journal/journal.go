@@ -15,8 +15,8 @@ import (
 
 // Journal is an open journal. It is safe for concurrent use, also by several runs at a time.
 type Journal struct {
-	path   string // as it was given
-	real   string // of the file, whatever links there are and where the process goes
+	path   string // as given
+	real   string // absolute, without links
 	opts   Options
 	header Header // of this process
 	began  time.Time
@@ -25,38 +25,38 @@ type Journal struct {
 
 	*group        // the file
 	index  index  // guarded by the group's mu
-	window window // the part of the file that was read last
-	start  int64  // of the file, before this process wrote its header
-	viewed bool   // it is not to be written to
+	window window // the part of the file that was read latest
+	start  int64  // size of the file before this process wrote its header
+	viewed bool   // it must not be written
 	well   atomic.Int64
-	failed atomic.Int64 // items that this process has recorded
+	failed atomic.Int64 // failed items that this process has recorded
 }
 
 // Found is what was in a journal when it was opened.
 type Found struct {
 	Header     Header // of the first run
-	Latest     Header // of the latest one that has recorded something
-	Ended      bool   // that one closed the journal
+	Latest     Header // of the latest run that has recorded something
+	Ended      bool   // the latest run closed the journal
 	Runs       int
-	Items      int // that are over
+	Items      int // that have an outcome
 	Failed     int // of them
 	Superseded int // records that are not the latest of their item
-	// Torn is how many bytes at the end were cut off: a record that was being written when
-	// the process or the machine ended.
+	// Torn is how many bytes at the end were cut off: a record that was being written when the
+	// process or the machine stopped.
 	Torn int64
-	// Damaged is how many lines are left out because their checksum is wrong, and
-	// FirstDamaged the number of the first one, from 1. Their items run again.
+	// Damaged is how many lines are ignored because their checksum is wrong, and FirstDamaged the
+	// number of the first one, from 1. Their items run again.
 	Damaged, FirstDamaged int
-	// Compacted says that what was superseded has been taken out.
+	// Compacted says that superseded records have been removed.
 	Compacted bool
 
-	latest Header // that has recorded nothing so far
+	latest Header // of a run that has recorded nothing so far
 }
 
-// Open opens the journal, and makes it if there is none. Its owner alone can read a new one:
-// it has what the program was given, and results. Close it. Errors are [*Error], with
-// [ErrInUse], [ErrOtherRun], [ErrVersion] or [ErrNotJournal] where that is the cause, and
-// [*InvalidError]; the file is as it was then.
+// Open opens the journal, and creates it if it doesn't exist. Only the owner can read a new one,
+// since it has the program's arguments and results. The caller must Close it. Errors are [*Error],
+// with the cause [ErrInUse], [ErrOtherRun], [ErrVersion] or [ErrNotJournal] if it is one of these,
+// and [*InvalidError]; after an error the file is unchanged.
 func Open(path string, opts Options) (*Journal, error) {
 	opts = opts.normal()
 	if err := opts.check(); err != nil {
@@ -76,8 +76,8 @@ func Open(path string, opts Options) (*Journal, error) {
 	return j, nil
 }
 
-// begin reads the file, and adds the header of this process. It returns the file, which may be
-// another one then.
+// begin reads the file, and adds the header of this process. It returns the file, which compaction
+// may have replaced.
 func (j *Journal) begin(file *os.File) (*os.File, error) {
 	info, err := file.Stat()
 	switch {
@@ -109,7 +109,7 @@ func (j *Journal) begin(file *os.File) (*os.File, error) {
 	return file, j.writeHeader()
 }
 
-// read takes in what the file has.
+// read reads the contents of the file.
 func (j *Journal) read(file *os.File) (whole int64, err error) {
 	j.index, j.found = newIndex(), Found{}
 	return Read(io.NewSectionReader(file, 0, 1<<62), func(line Line) error {
@@ -123,8 +123,8 @@ func (j *Journal) read(file *os.File) (whole int64, err error) {
 	})
 }
 
-// take takes a line. A run that has recorded nothing is not the latest one: it may only have
-// looked.
+// take takes a line. A run that has recorded nothing does not count as the latest one: it may only
+// have read the journal.
 func (f *Found) take(line Line) error {
 	switch line.Type {
 	case "run":
@@ -144,12 +144,12 @@ func (f *Found) take(line Line) error {
 	return nil
 }
 
-// mine returns an error if what the file has is of another run.
+// mine returns an error if the file belongs to another run.
 func (j *Journal) mine() error {
 	h := &j.found.Header
 	j.count()
 	switch {
-	case j.found.Runs == 0: // nothing, or a header that is damaged: see Warnings
+	case j.found.Runs == 0: // an empty file, or a damaged header: see Warnings
 		return nil
 	case h.Run != j.opts.Run:
 		return fmt.Errorf("%w: %q, and not %q as Options.Run says; take another file", ErrOtherRun, h.Run, j.opts.Run)
@@ -159,12 +159,12 @@ func (j *Journal) mine() error {
 	return nil
 }
 
-// count takes note of what was found.
+// count fills in the numbers of Found.
 func (j *Journal) count() {
 	j.found.Items, j.found.Failed, j.found.Superseded = len(j.index.at), j.index.failed, j.index.superseded
 }
 
-// writeHeader writes that this process goes on, at once.
+// writeHeader writes the header of this process, at once.
 func (j *Journal) writeHeader() error {
 	j.began = time.Now()
 	j.header = Header{
@@ -195,7 +195,7 @@ func (j *Journal) writeHeader() error {
 	return syncDir(filepath.Dir(j.real))
 }
 
-// realPath returns the path of a file that is there.
+// realPath returns the absolute path, without links, of an existing file.
 func realPath(path string) (string, error) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -210,13 +210,13 @@ func (j *Journal) Path() string { return j.path }
 // Run returns what Options.Run says.
 func (j *Journal) Run() string { return j.opts.Run }
 
-// Codec returns how results are kept.
+// Codec returns the codec for results.
 func (j *Journal) Codec() Codec { return j.opts.Codec }
 
 // Found tells what was in the journal when it was opened.
 func (j *Journal) Found() Found { return j.found }
 
-// Err returns why nothing can be recorded, nil if it can.
+// Err returns why nothing can be recorded, or nil.
 func (j *Journal) Err() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -226,19 +226,19 @@ func (j *Journal) Err() error {
 	return j.wrap(j.err)
 }
 
-// Synced returns how many lines are on the disk, by how many writes and syncs, and what those took
-// together. It is for those who watch a run.
+// Synced returns how many lines are on disk, by how many writes and syncs, and how long those took
+// together. It is for observing a run.
 func (j *Journal) Synced() (lines, syncs int64, took time.Duration) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.done, j.syncs, j.syncing
 }
 
-// Sync puts all records onto the disk; with [SyncNever] it writes them.
+// Sync writes all records to disk; with [SyncNever] it only passes them to the system.
 func (j *Journal) Sync() error { return j.wrap(j.flush()) }
 
-// Close puts all records onto the disk and closes the file. The last line is how many items
-// were recorded; nothing is written if nothing was.
+// Close writes all records to disk and closes the file. It adds a last line with the number of
+// recorded items, unless nothing was recorded.
 func (j *Journal) Close() error {
 	nothing := false
 	err := j.close(func(added int64) []byte {
@@ -257,8 +257,7 @@ func (j *Journal) Close() error {
 	return j.wrap(errors.Join(err, j.file.Close()))
 }
 
-// ending returns the line that ends what this process has recorded, as the summaries of the
-// command are.
+// ending returns the last line of this process, in the format of the command's summaries.
 func (j *Journal) ending() []byte {
 	took := time.Since(j.began).Seconds()
 	well, failed := j.well.Load(), j.failed.Load()
@@ -273,7 +272,7 @@ func (j *Journal) wrap(err error) error {
 	return &Error{j.path, err}
 }
 
-// Warnings says in words what was lost, nothing if all was well.
+// Warnings says in words what was lost; it is empty if nothing was.
 func (f Found) Warnings() (list []string) {
 	if f.Torn > 0 {
 		list = append(list, fmt.Sprintf("journal: its end was cut off in the midst of a record: %d bytes were taken out", f.Torn))

@@ -7,10 +7,10 @@ import (
 	"fmt"
 )
 
-// Key is what an item is known by: the first half of a SHA-256.
+// Key identifies an item: the first half of a SHA-256.
 type Key [16]byte
 
-// KeyOf returns the key of an item of which text says what it is.
+// KeyOf returns the key of an item that text identifies.
 func KeyOf(text []byte) Key {
 	sum := sha256.Sum256(text)
 	return Key(sum[:16])
@@ -26,7 +26,7 @@ func (k Key) Again(n int) Key {
 
 func (k Key) String() string { return hex.EncodeToString(k[:]) }
 
-// keyFrom returns the key that a line has in hexadecimal.
+// keyFrom parses the hexadecimal key of a line.
 func keyFrom[S string | []byte](digits S) (k Key, err error) {
 	if len(digits) != 2*len(k) {
 		return k, fmt.Errorf("%q is no key", digits)

@@ -7,8 +7,8 @@ import (
 	"hash/crc32"
 )
 
-// A line is an object of JSON whose last member is the checksum of what stands before it:
-// CRC-32C (Castagnoli), in 8 digits of hexadecimal.
+// A line is a JSON object whose last member is the checksum of everything before it: CRC-32C
+// (Castagnoli), in 8 digits of hexadecimal.
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -18,7 +18,7 @@ const (
 	sumLength = len(beforeSum) + 8 + len(afterSum)
 )
 
-// seal ends a line, which begins at from and lacks its last brace.
+// seal completes a line, which begins at from and lacks its last brace.
 func seal(line []byte, from int) []byte {
 	var sum [4]byte
 	binary.BigEndian.PutUint32(sum[:], crc32.Checksum(line[from:], castagnoli))
@@ -27,13 +27,13 @@ func seal(line []byte, from int) []byte {
 	return append(line, afterSum+"\n"...)
 }
 
-// sealObject makes a line of the journal of an object of JSON: with its checksum, and the end of
-// the line.
+// sealObject turns a JSON object into a line of the journal, with checksum and newline.
 func sealObject(object []byte) []byte {
 	return seal(bytes.TrimSuffix(bytes.TrimRight(object, "\r\n"), []byte("}")), 0)
 }
 
-// unseal returns a line without its end, and whether it has a checksum, and that is right.
+// unseal returns a line without its newline, and whether it has a checksum, and whether that is
+// right.
 func unseal(line []byte) (body []byte, sealed, right bool) {
 	line = bytes.TrimRight(line, "\r\n")
 	at := len(line) - sumLength

@@ -9,21 +9,21 @@ import (
 	"io"
 )
 
-// Line is a line of a journal. It is valid until the next one is asked for.
+// Line is a line of a journal. It is valid until the next line is read.
 type Line struct {
 	At     int64  // where it begins in the file
 	Number int    // from 1
 	Type   string // "run", "item", "try", "end"; "" if it is damaged
-	Body   []byte // an object of JSON
+	Body   []byte // a JSON object
 }
 
-// longest is up to which length a line may be one: a longer one is damaged.
+// longest is the maximum length of a line: a longer one counts as damaged.
 const longest = 1 << 28
 
-// Read calls visit for each whole line of a journal. It returns how many bytes those are:
-// what follows was cut off. A line without a right checksum is damaged, unless it is of
-// version 1. Errors are those of r and of visit, [ErrVersion], and [ErrNotJournal] if there are
-// lines, and none of them is one of a journal.
+// Read calls visit for each whole line of a journal. It returns the number of bytes in whole
+// lines: the rest is a line that was cut off. A line without a correct checksum is damaged,
+// unless it is of version 1. Errors are those of r and of visit, [ErrVersion], and
+// [ErrNotJournal] if there are lines but none is a journal's.
 func Read(r io.Reader, visit func(Line) error) (whole int64, err error) {
 	s := reading{in: bufio.NewReaderSize(r, 256<<10), sealed: true}
 	for {
@@ -48,7 +48,7 @@ func Read(r io.Reader, visit func(Line) error) (whole int64, err error) {
 	}
 }
 
-// reading is what is known on the way.
+// reading is the state of a Read.
 type reading struct {
 	in     *bufio.Reader
 	long   []byte // a line that is longer than the buffer
@@ -77,7 +77,7 @@ func (s *reading) next() ([]byte, error) {
 	return s.long, err
 }
 
-// look sees what a line is.
+// look determines the type of a line.
 func (s *reading) look(line *Line) error {
 	body, sealed, right := unseal(line.Body)
 	line.Body = body
@@ -124,7 +124,7 @@ func kindOf(body []byte) (kind string, ok bool) {
 		return "", false
 	}
 	name, _, ok := bytes.Cut(rest, []byte{'"'})
-	switch string(name) { // of which the compiler makes no copy
+	switch string(name) { // the compiler makes no copy here
 	case "item":
 		return "item", ok
 	case "try":

@@ -4,7 +4,7 @@ package journal
 
 import "os"
 
-// lock does nothing: there are no locks here that the standard library knows of.
+// lock does nothing: the standard library has no file locks for this system.
 func lock(*os.File) error { return nil }
 
 // syncDir does nothing.

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// lock takes the file for whoever opened it, until it is closed or the process ends: by
-// flock(2), which keeps out others of the same process, too. A file system that knows no
-// locks is written to without.
+// lock locks the file until it is closed or the process ends. It uses flock(2), which
+// also excludes other users in the same process. On a file system without locks it does
+// nothing.
 func lock(file *os.File) error {
 	for {
 		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
@@ -24,7 +24,7 @@ func lock(file *os.File) error {
 	}
 }
 
-// syncDir puts the names in a directory onto the disk.
+// syncDir writes the entries of a directory to disk.
 func syncDir(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
@@ -33,7 +33,7 @@ func syncDir(path string) error {
 	return errors.Join(ignore(dir.Sync()), dir.Close())
 }
 
-// ignore drops the error of a file system that has no such thing as syncing a directory.
+// ignore drops the error of a file system that can't sync directories.
 func ignore(err error) error {
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		return nil

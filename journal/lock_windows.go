@@ -14,11 +14,11 @@ const (
 	failImmediately = 1
 	exclusively     = 2
 	lockViolation   = syscall.Errno(33)
-	farAway         = 1 << 30 // in units of 4 GiB: what is locked nobody else may read
+	farAway         = 1 << 30 // in units of 4 GiB: locked bytes can't be read by others
 )
 
-// lock takes the file for whoever opened it, until it is closed or the process ends: by a
-// lock of a byte far behind its end, so that others can read it.
+// lock locks the file until it is closed or the process ends. It locks a byte far beyond
+// the end, so that others can read the file.
 func lock(file *os.File) error {
 	at := syscall.Overlapped{OffsetHigh: farAway}
 	ok, _, err := lockFileEx.Call(file.Fd(), failImmediately|exclusively, 0, 1, 0, uintptr(unsafe.Pointer(&at)))
@@ -28,5 +28,5 @@ func lock(file *os.File) error {
 	return nil
 }
 
-// syncDir does nothing: there, a name is on the disk when its file is.
+// syncDir does nothing: on Windows, a name is on disk when its file is.
 func syncDir(string) error { return nil }

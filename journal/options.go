@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// Options say how a journal is kept. The zero value is of use.
+// Options are the settings of a journal. The zero value is usable.
 type Options struct {
-	// Run names what is run, and its version: "thumbnails v2". A journal of another one is
-	// refused, whose results would be taken for this one's.
+	// Run names what is run, and its version: "thumbnails v2". A journal with another Run is
+	// refused, because its results would be mistaken for this run's.
 	Run string
-	// Sync says when records are put onto the disk. The default is [SyncGroup].
+	// Sync says when records are written to disk. The default is [SyncGroup].
 	Sync Sync
-	// SyncEvery is how long a record waits for others that are synced with it, at least
-	// 1 ms; the default is 100 ms.
+	// SyncEvery is how long a record waits for others to be synced with it, at least 1 ms;
+	// the default is 100 ms.
 	SyncEvery time.Duration
-	// SyncRecords is how many records wait at the most, 1 to 1000000; the default is 1000.
+	// SyncRecords is how many records wait at most, 1 to 1000000; the default is 1000.
 	SyncRecords int
-	// Codec says how results are kept; the default is [JSON].
+	// Codec says how results are stored; the default is [JSON].
 	Codec Codec
-	// SpillBytes is from how many bytes on a result has a file of its own, in the directory
+	// SpillBytes is the size from which a result is stored in its own file, in the directory
 	// PATH.spill, at least 1; the default is 1 MiB.
 	SpillBytes int
 	// MaxFailed is how many failed items are listed, the latest ones, at least 1; the default
-	// is 10000. Of the others, it is known that they have failed.
+	// is 10000. For the others, only the fact that they failed is known.
 	MaxFailed int
 }
 
-// Sync says when records are put onto the disk.
+// Sync says when records are written to disk.
 type Sync int
 
 const (
@@ -36,8 +36,8 @@ const (
 	// SyncAlways syncs each record before its item counts as done. Records of several
 	// workers are synced together.
 	SyncAlways
-	// SyncNever leaves it to the system: a crash of the machine may lose records of half a
-	// minute, one of the process those that SyncGroup would.
+	// SyncNever leaves syncing to the system: a crash of the machine may lose the records of
+	// half a minute, a crash of the process those that it would lose with SyncGroup.
 	SyncNever
 )
 

@@ -8,22 +8,23 @@ import (
 	"unicode/utf8"
 )
 
-// Version is that of the format. It changes when a field changes its meaning; new ones may
-// come with any release. Lines of version 1, which amorsize run wrote, have no checksum.
+// Version is the version of the format. It changes when a field changes its meaning; new fields
+// may come with any release. Lines of version 1, which amorsize run wrote, have no checksum.
 const Version = 2
 
-// Program is the Header.Command of a journal that a program has written, and not the command.
+// Program is the Header.Command of a journal that a program has written instead of the amorsize
+// command.
 const Program = "program"
 
-// Header is the first line of a run: each one that opens the journal adds its own.
+// Header is the first line of a run: each run that opens the journal adds its own.
 type Header struct {
 	Type    string      `json:"type"` // "run"
 	V       int         `json:"v"`
 	Run     string      `json:"run,omitempty"` // Options.Run
 	Codec   string      `json:"codec,omitempty"`
 	Command string      `json:"command"` // run, http or exec; Program
-	Args    []string    `json:"args"`    // of the command, what follows the flags; of a program, all with its name
-	Flags   [][2]string `json:"flags"`   // of the command, those that were given, with their values
+	Args    []string    `json:"args"`    // for the command, the arguments after the flags; for a program, all including its name
+	Flags   [][2]string `json:"flags"`   // for the command, the given flags with their values
 	Names   []string    `json:"names,omitempty"`
 	Dir     string      `json:"dir"`
 	Host    string      `json:"host"`
@@ -32,25 +33,25 @@ type Header struct {
 	Version string      `json:"version"`
 }
 
-// Record is what became of an item.
+// Record is the outcome of an item.
 type Record struct {
 	Index    int // of the item in its run
 	Key      Key
 	Attempts int
 	Took     time.Duration
-	Result   []byte  // as the codec made it, of an item that did not fail
-	Failed   *Failed // nil if it did not
+	Result   []byte  // as encoded by the codec, if the item did not fail
+	Failed   *Failed // nil if the item did not fail
 }
 
-// Failed is what is kept of an item that failed.
+// Failed is what is stored for an item that failed.
 type Failed struct {
-	// Item is its text: a string as it is, any other one as JSON, or what can be said of one
-	// that JSON does not have.
+	// Item is its text: a string itself, any other item as JSON, or by %+v if JSON can't encode
+	// it.
 	Item string
-	// Err is the text of the error, Types are those of it and of what it wraps.
+	// Err is the text of the error. Types are the types of the error and of those it wraps.
 	Err   string
 	Types []string
-	// Again says that it is run again in any case: its failure ended the run, and not the item.
+	// Again says that the item is run again in any case, because its failure ended the run.
 	Again bool
 }
 
@@ -60,18 +61,18 @@ type Failure struct {
 	Index    int
 	Key      Key
 	Attempts int
-	At       time.Time // when it had failed
+	At       time.Time // when it failed
 	Took     time.Duration
 }
 
-// entry is a record as it is in its line. Type to OK come first, in this order: see quickly.
+// entry is a record as written in its line. Type to OK come first, in this order: see quickly.
 type entry struct {
 	Type     string          `json:"type"` // "item"
 	N        int             `json:"n"`    // from 1
 	ID       string          `json:"id"`
 	OK       bool            `json:"ok"`
 	Item     *string         `json:"item,omitempty"`
-	Item64   string          `json:"item64,omitempty"` // the same in base64, if it is no UTF-8
+	Item64   string          `json:"item64,omitempty"` // the same in base64, if it is not valid UTF-8
 	Tries    int             `json:"tries"`
 	Again    bool            `json:"again,omitempty"`
 	Err      string          `json:"err,omitempty"`
@@ -83,8 +84,8 @@ type entry struct {
 	Spill    *spill          `json:"spill,omitempty"`
 }
 
-// appendRecord appends the line of r, of an item that did not fail. Only its result may be
-// long: nothing else is worth an encoder that looks at types.
+// appendRecord appends the line of r, for an item that did not fail. It writes the JSON by
+// hand, which is faster than a reflecting encoder.
 func appendRecord(line []byte, r *Record, at time.Duration, codec Codec, file *spill) []byte {
 	line = append(line, `{"type":"item","n":`...)
 	line = strconv.AppendInt(line, int64(r.Index)+1, 10)
@@ -99,7 +100,7 @@ func appendRecord(line []byte, r *Record, at time.Duration, codec Codec, file *s
 		line = file.append(append(line, `,"spill":`...))
 	case codec == JSON:
 		line = append(append(line, `,"result":`...), r.Result...)
-	case codec != None: // an empty result is one, too
+	case codec != None: // an empty result is a result, too
 		line = append(line, `,"result64":"`...)
 		line = append(base64.StdEncoding.AppendEncode(line, r.Result), '"')
 	}
@@ -117,7 +118,7 @@ func appendSeconds(line []byte, d time.Duration) []byte {
 	return line
 }
 
-// appendFailed appends the line of r, of an item that failed.
+// appendFailed appends the line of r, for an item that failed.
 func appendFailed(line []byte, r *Record, at time.Duration) []byte {
 	f := r.Failed
 	e := entry{
@@ -130,11 +131,11 @@ func appendFailed(line []byte, r *Record, at time.Duration) []byte {
 	} else {
 		e.Item64 = base64.StdEncoding.EncodeToString([]byte(f.Item))
 	}
-	raw, _ := json.Marshal(&e) // it has nothing that JSON does not
+	raw, _ := json.Marshal(&e) // JSON can encode all of it
 	return append(line, raw[:len(raw)-1]...)
 }
 
-// failure returns the dead letter of e, of a run that was started then.
+// failure returns the dead letter of e; started is the start of its run.
 func (e *entry) failure(started time.Time) (Failure, error) {
 	f := Failure{
 		Index: e.N - 1, Attempts: e.Tries, Took: seconds(e.Took), At: started.Add(seconds(e.At)),

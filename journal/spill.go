@@ -9,7 +9,7 @@ import (
 	"strconv"
 )
 
-// spill is a result that has a file of its own.
+// spill is a result in its own file.
 type spill struct {
 	File string `json:"file"` // in the directory PATH.spill
 	Size int    `json:"bytes"`
@@ -25,11 +25,12 @@ func (s *spill) append(line []byte) []byte {
 
 func (j *Journal) spillDir() string { return j.real + ".spill" }
 
-// spillOut writes a result into a file, which is there whole or not at all. It is on the disk
-// before its record is, unless nothing is synced.
+// spillOut writes a result into a file, completely or not at all. The file is on disk before its
+// record is, unless nothing is synced.
 func (j *Journal) spillOut(key Key, result []byte) (*spill, error) {
 	sum := crc32.Checksum(result, castagnoli)
-	// With the checksum in its name it is what its record says, whoever else has one of the key.
+	// With the checksum in its name, the file matches its record even if another file exists for
+	// the key.
 	s := &spill{File: fmt.Sprintf("%v-%08x", key, sum), Size: len(result), Sum: sum}
 	dir := j.spillDir()
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {

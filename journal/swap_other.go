@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// swap puts a file in the place of another one, which is locked: so is this one, before anybody
-// can find it there. It returns the file that is at path then.
+// swap replaces a locked file by another one, which is locked before it becomes visible at
+// path. It returns the file that is then at path.
 func swap(old, temp *os.File, path string) (file *os.File, swapped bool, err error) {
 	err = lock(temp)
 	if err == nil {

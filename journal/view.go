@@ -5,9 +5,9 @@ import (
 	"os"
 )
 
-// View opens a journal to look at it, of whatever run it is and whoever writes to it: what is
-// recorded later it may see or not. Nothing is changed: [Journal.Add], [Journal.Purge] and
-// [Journal.Retry] fail. Close it.
+// View opens a journal for reading, whatever its run is, and even while another process
+// writes to it: later records may or may not be visible. Nothing is changed: [Journal.Add],
+// [Journal.Purge] and [Journal.Retry] fail. The caller must Close it.
 func View(path string) (*Journal, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -31,7 +31,7 @@ func View(path string) (*Journal, error) {
 	return j, nil
 }
 
-// viewed is a file that is only looked at.
+// viewed is a read-only file.
 type viewed struct{ *os.File }
 
 var errViewed = errors.New("View has opened it to look at it: Open opens it to write")
@@ -39,8 +39,8 @@ var errViewed = errors.New("View has opened it to look at it: Open opens it to w
 func (viewed) WriteAt([]byte, int64) (int, error) { return 0, errViewed }
 func (viewed) Truncate(int64) error               { return nil }
 
-// codecOf returns the codec of that name: one that can't read results if it is not of this
-// package.
+// codecOf returns the codec of that name; if it is not one of this package, a codec that
+// can't read results.
 func codecOf(name string) Codec {
 	switch name {
 	case "", "json":
@@ -53,7 +53,7 @@ func codecOf(name string) Codec {
 	return foreign(name)
 }
 
-// foreign is a codec of which nothing but the name is known.
+// foreign is a codec of which only the name is known.
 type foreign string
 
 var errForeign = errors.New("the codec is not known here")

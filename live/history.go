@@ -6,15 +6,15 @@ import (
 	"github.com/amorsize/amorsize"
 )
 
-// history is how a run went over time, evenly spread: when it is full, every other point is
-// dropped, and points come half as often. It is the run's, with the run's lock.
+// history is a run over time, in evenly spread points: when it is full, every other point is
+// dropped, and points are added half as often. The run's lock guards it.
 type history struct {
 	points []point
 	every  time.Duration // least time between two points
 	before amorsize.Progress
 }
 
-// point is what a run was like at a time.
+// point is the state of a run at one time.
 type point struct {
 	At       float64 `json:"t"` // seconds since the run began
 	Limit    int     `json:"limit"`
@@ -30,7 +30,7 @@ const (
 	firstEvery = 200 * time.Millisecond
 )
 
-// add adds how the run goes, if it is time to.
+// add adds a point, if one is due.
 func (h *history) add(p amorsize.Progress) {
 	took := p.Elapsed - h.before.Elapsed
 	if took < max(h.every, firstEvery) {

@@ -16,20 +16,21 @@ const (
 	DefaultMaxViewers = 64
 )
 
-// ErrInvalid is what errors about [Options] are.
+// ErrInvalid matches errors about [Options].
 var ErrInvalid = errors.New("live: invalid")
 
 // Options are the settings of a [Page]. The zero value is ready.
 type Options struct {
-	// Title is what the page is called; "amorsize" if it is empty.
+	// Title is the title of the page; "amorsize" if it is empty.
 	Title string
-	// MaxRuns is how many runs are kept that have ended, at least 1; 0 is [DefaultMaxRuns]. The
-	// oldest are dropped.
+	// MaxRuns is how many ended runs are kept, at least 1; 0 is [DefaultMaxRuns]. The oldest are
+	// dropped.
 	MaxRuns int
-	// MaxViewers is how many may look at once, at least 1; 0 is [DefaultMaxViewers]. Others are
-	// told to come back (503).
+	// MaxViewers is how many viewers there may be at once, at least 1; 0 is [DefaultMaxViewers].
+	// Further ones get a 503.
 	MaxViewers int
-	// Errors shows what a run has ended with. The errors of a function may have items in them.
+	// Errors shows the error that a run has ended with. The errors of a function may contain
+	// items.
 	Errors bool
 }
 
@@ -42,12 +43,12 @@ type Page struct {
 	mu      sync.Mutex
 	runs    []*run // in the order in which they began
 	next    int    // the number of the next one
-	dropped int    // runs that are kept no more
+	dropped int    // runs that are no longer kept
 	viewers int
 	over    bool
 }
 
-// New returns a page without runs, or an error that is [ErrInvalid].
+// New returns a page without runs, or an error that matches [ErrInvalid].
 func New(o Options) (*Page, error) {
 	switch {
 	case o.MaxRuns < 0:
@@ -67,9 +68,9 @@ func New(o Options) (*Page, error) {
 	return &Page{opts: o, closed: make(chan struct{})}, nil
 }
 
-// Handler returns a page of all runs of the process that begin from now on. It is to be called
-// once: each page keeps its own runs, as long as the process lives. Mount it at a path that ends
-// with a slash.
+// Handler returns a page of all runs of the process that begin from now on. Call it once: each
+// page keeps its own runs, as long as the process lives. Mount it at a path that ends with a
+// slash.
 func Handler() http.Handler {
 	p, _ := New(Options{}) // valid
 	amorsize.Watch(p.Observer)
@@ -91,7 +92,7 @@ func (p *Page) Observer(info amorsize.RunInfo) amorsize.Observer {
 
 // forget drops runs that have ended, if there are too many. mu is held.
 func (p *Page) forget() {
-	if len(p.runs) <= p.opts.MaxRuns+16 { // a few at a time: each costs a look at all
+	if len(p.runs) <= p.opts.MaxRuns+16 { // several at a time, since each pass looks at all runs
 		return
 	}
 	ended := 0
@@ -110,8 +111,8 @@ func (p *Page) forget() {
 	})
 }
 
-// Close ends the streams of those who look, so that a server can shut down. The page shows
-// nothing new to them any more.
+// Close ends the streams of all viewers, so that a server can shut down. They see no further
+// updates.
 func (p *Page) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -128,7 +129,7 @@ func (p *Page) list() (runs []*run, dropped int) {
 	return slices.Clone(p.runs), p.dropped
 }
 
-// find returns the run of a number, nil if there is none.
+// find returns the run with a number, nil if there is none.
 func (p *Page) find(id int) *run {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -139,7 +140,7 @@ func (p *Page) find(id int) *run {
 	return p.runs[at]
 }
 
-// enter counts a viewer in, if there is room.
+// enter admits a viewer, if there is room.
 func (p *Page) enter() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/amorsize/amorsize"
 )
 
-// run is what is shown of a run. It is its observer.
+// run is what is shown of a run. It is the run's observer.
 type run struct {
 	id      int
 	info    amorsize.RunInfo
@@ -24,7 +24,7 @@ type run struct {
 	last    amorsize.Progress
 	over    *outcome // once the run has ended
 	changes []amorsize.Change
-	told    []string // what has happened, for the ear
+	told    []string // latest events, for screen readers
 }
 
 // The states of a run.
@@ -38,7 +38,7 @@ const (
 const maxChanges = 20
 
 func newRun(id int, info amorsize.RunInfo, errors bool) *run {
-	info.Context = nil // nothing of the program's is kept alive by a run that is over
+	info.Context = nil // a run that has ended keeps nothing of the program alive
 	r := &run{
 		id: id, info: info, errors: errors, state: running,
 		last: amorsize.Progress{Total: info.Total, Calls: &amorsize.Calls{}},
@@ -53,12 +53,12 @@ func (r *run) ended() bool {
 	return r.state != running
 }
 
-// NoChunks implements [amorsize.Coarse]: progress tells as much.
+// NoChunks implements [amorsize.Coarse]: progress has the same information.
 func (r *run) NoChunks() {}
 
 // Observe implements [amorsize.Observer].
 func (r *run) Observe(e amorsize.Event) {
-	if e.Kind == amorsize.ChunkDone { // another observer of the run wants them
+	if e.Kind == amorsize.ChunkDone { // sent because another observer of the run needs them
 		return
 	}
 	r.mu.Lock()
@@ -86,16 +86,16 @@ func (r *run) Observe(e amorsize.Event) {
 	}
 }
 
-// outcome is what is kept of a run's report: all of it may have much in it.
+// outcome is what is kept of a run's report, which may be large.
 type outcome struct {
 	known    int // items, by a journal
 	goodput  float64
 	bound    amorsize.Bound
 	warnings []string
-	err      string // empty if it is not to be shown
+	err      string // empty if it must not be shown
 }
 
-// end takes that the run has ended. mu is held.
+// end records that the run has ended. mu is held.
 func (r *run) end(e amorsize.Event) {
 	r.state, r.done = ok, e.Report.Elapsed
 	r.over = &outcome{known: e.Report.Known, goodput: e.Report.Goodput(), bound: e.Report.Bound, warnings: slices.Clone(e.Report.Warnings)}
@@ -112,7 +112,7 @@ func (r *run) end(e amorsize.Event) {
 	r.say("the run has ended")
 }
 
-// maxTold is how many of the latest happenings are kept.
+// maxTold is how many of the latest events are kept.
 const maxTold = 8
 
 func (r *run) say(what string) {

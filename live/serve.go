@@ -16,21 +16,22 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// tick is how often those who look are told what is new, and beat after what time they are told
-// that there is nothing, so that a lost connection is noticed.
+// tick is how often updates are sent to viewers. beat is the time after which an empty message
+// is sent instead, so that a lost connection is noticed.
 const (
 	tick = 500 * time.Millisecond
 	beat = 15 * time.Second
-	// slowest is how long a viewer may take to read what it is sent at a time.
+	// slowest is how long a viewer may take to read one message.
 	slowest = 10 * time.Second
 )
 
-// policyOfContent lets the page load nothing but what is its own, and nobody frame it.
+// policyOfContent lets the page load only its own files, and forbids framing it.
 const policyOfContent = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// ServeHTTP serves the page at a path that ends with a slash, and below it what it needs:
-// events (server-sent, with run=N that run in detail), runs.json and run.json?run=N for scripts.
+// ServeHTTP serves the page at a path that ends with a slash. Below it are the page's files,
+// events (server-sent; with run=N that run in detail), and for scripts runs.json and
+// run.json?run=N.
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Security-Policy", policyOfContent)
@@ -61,7 +62,7 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (p *Page) index(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = page.Execute(w, p.opts) // to whom it may concern: there is nobody else to tell
+	_ = page.Execute(w, p.opts) // the error can't be reported anywhere else
 }
 
 func (p *Page) runsJSON(w http.ResponseWriter) {
@@ -96,10 +97,10 @@ func writeJSON(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
-// news is what those who look are told.
+// news is an update for a viewer.
 type news struct {
-	Runs    []summary `json:"runs"` // that are new, or have changed
-	Gone    []int     `json:"gone"` // that are kept no more
+	Runs    []summary `json:"runs"` // new or changed
+	Gone    []int     `json:"gone"` // no longer kept
 	Run     *detail   `json:"run,omitempty"`
 	Process process   `json:"process"`
 }
@@ -110,21 +111,21 @@ type process struct {
 	Goroutines int    `json:"goroutines"`
 }
 
-// viewer is one who looks.
+// viewer is the state of one viewer.
 type viewer struct {
 	page  *Page
 	run   *run
 	seen  map[int]int64 // by run, the version that was sent
 	spoke time.Time
 
-	dropped int // runs, when it last looked for those that are gone
+	dropped int // dropped runs at the latest check for gone ones
 }
 
-// events sends what is new, every half second, until who looks goes away.
+// events sends updates, every half second, until the viewer leaves.
 func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		w.Header().Set("Content-Type", "text/event-stream")
-		return // else it would have no end
+		return // otherwise it would never end
 	}
 	if !p.enter() {
 		w.Header().Set("Retry-After", "5")
@@ -140,7 +141,8 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	for {
 		text := v.next(time.Now())
 		if text != "" {
-			// Instead of a server's own, which would end the stream: who reads nothing leaves.
+			// This replaces the server's write timeout, which would end the stream. A viewer
+			// that reads nothing is dropped.
 			_ = flush.SetWriteDeadline(time.Now().Add(slowest))
 			if _, err := fmt.Fprint(w, text); err != nil || flush.Flush() != nil {
 				return
@@ -156,12 +158,12 @@ func (p *Page) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// next returns what is to be sent now, empty for nothing.
+// next returns the message to send now, empty for none.
 func (v *viewer) next(now time.Time) string {
 	all, dropped := v.page.list()
 	n := news{Runs: []summary{}, Gone: v.gone(all, dropped), Process: process{heapBytes(), runtime.NumGoroutine()}}
 	for _, r := range all {
-		version := r.version.Load() // before what it is the version of, which may be newer then
+		version := r.version.Load() // read before the data, which may then be newer
 		if v.seen[r.id] == version {
 			continue
 		}
@@ -176,11 +178,11 @@ func (v *viewer) next(now time.Time) string {
 		return ""
 	}
 	v.spoke = now
-	raw, _ := json.Marshal(n) // of numbers and texts only
+	raw, _ := json.Marshal(n) // it has numbers and texts only
 	return "data: " + string(raw) + "\n\n"
 }
 
-// gone returns the runs that were sent and are kept no more, and forgets them.
+// gone returns the runs that were sent and are no longer kept, and forgets them.
 func (v *viewer) gone(all []*run, dropped int) []int {
 	gone := []int{}
 	if v.dropped == dropped {
@@ -200,7 +202,7 @@ func (v *viewer) gone(all []*run, dropped int) []int {
 	return gone
 }
 
-// heapBytes returns what the objects on the heap take.
+// heapBytes returns the size of the objects on the heap.
 func heapBytes() uint64 {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	metrics.Read(sample)

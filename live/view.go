@@ -20,7 +20,7 @@ type summary struct {
 	Known     int     `json:"known"` // before the run, by a journal
 }
 
-// detail is a run that is looked at.
+// detail is a run that a viewer has opened.
 type detail struct {
 	summary
 	Function   string   `json:"function"`
@@ -98,7 +98,7 @@ func (r *run) summaryNow() summary {
 	}
 }
 
-// detail returns all that is shown of the run.
+// detail returns everything that is shown of the run.
 func (r *run) detail() detail {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,7 +123,7 @@ func (r *run) detail() detail {
 	return d
 }
 
-// show says what a run that has ended has come to.
+// show adds the outcome of an ended run.
 func (o *outcome) show(d *detail) {
 	d.InFlight, d.Held, d.Workers, d.RatePerS = 0, 0, 0, o.goodput
 	d.Bound, d.Error = string(o.bound), o.err

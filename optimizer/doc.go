@@ -1,13 +1,12 @@
 // Package optimizer turns measurements into a plan: how many workers, how many
 // items each claims at a time, and why.
 //
-// It is pure. [New] maps (Sample, Host, Constraints) to a [Plan] and reads
-// neither clock nor machine, so a plan can be made, saved, explained and tested
-// anywhere. The worker count is searched, not assumed: every candidate's
-// makespan is predicted by a [Model] (overheads, Amdahl's law extended by the
-// universal scalability law, variation), after memory and the caller's wishes
-// have narrowed the field.
+// It is pure: [New] maps (Sample, Host, Constraints) to a [Plan] and reads neither clock
+// nor machine, so a plan can be made, saved, explained and tested anywhere. The worker
+// count is searched, not assumed: a [Model] predicts every candidate's makespan
+// (overheads, Amdahl's law extended by the universal scalability law, variation), within
+// the limits of memory and the caller's constraints.
 //
-// A plan is where a run starts. The engine goes on measuring and changes its
-// mind when the work turns out different; the report of the run says so.
+// A plan is the start of a run. The engine keeps measuring and adapts if the work turns
+// out different; the report of the run says so.
 package optimizer

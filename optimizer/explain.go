@@ -10,7 +10,7 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// String tells the plan in one line.
+// String describes the plan in one line.
 func (p Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: ", p.Mode)
@@ -41,7 +41,7 @@ func (p Plan) String() string {
 	return b.String()
 }
 
-// foreseen says what kind of prediction the plan's is.
+// foreseen says what kind of prediction the plan has.
 func (p Plan) foreseen() string {
 	if p.AtBest {
 		return "at best"
@@ -49,8 +49,8 @@ func (p Plan) foreseen() string {
 	return "predicted"
 }
 
-// Explain tells what was measured, what each candidate would cost, which
-// constraint bound, and what would change the decision, on several lines.
+// Explain says, on several lines, what was measured, what each candidate would cost,
+// which constraint was binding, and what would change the decision.
 func (p Plan) Explain() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Plan      %s\n", p)
@@ -73,7 +73,7 @@ func (p Plan) explainMeasured(b *strings.Builder) {
 	case s.Items > 0 && of > 0:
 		fmt.Fprintf(b, "Measured  %d of %s in %s: %s a call, variation %.0f %%",
 			s.Items, items(of), round(s.Elapsed), round(s.ItemTime()), 100*s.CV)
-	case s.Items > 0: // of a stream
+	case s.Items > 0: // for a stream
 		fmt.Fprintf(b, "Measured  %s in %s: %s a call, variation %.0f %%",
 			items(s.Items), round(s.Elapsed), round(s.ItemTime()), 100*s.CV)
 	default:
@@ -123,7 +123,7 @@ func (p Plan) explainCandidates(b *strings.Builder) {
 	last := len(p.Candidates) - 1
 	shown := math.Inf(1)
 	for i, c := range p.Candidates {
-		// Candidates that promise what the one before promised say nothing new.
+		// Candidates with the same prediction as the one before are left out.
 		if c.Workers != p.Workers && i != last && math.Abs(c.Duration.Seconds()/shown-1) < 0.02 {
 			continue
 		}
@@ -152,7 +152,7 @@ func (p Plan) explainLimits(b *strings.Builder) {
 	fmt.Fprintf(b, "Limits    %s\n", strings.Join(parts, ", "))
 }
 
-// otherwise says what would have to be different for another decision.
+// otherwise says what would have to change for another decision.
 func (p Plan) otherwise() []string {
 	var out []string
 	if calls := p.otherCalls(); calls != "" {
@@ -167,8 +167,8 @@ func (p Plan) otherwise() []string {
 	return out
 }
 
-// otherCalls says which calls, or how many, there would be another decision for; "" if
-// it is a limit that decides.
+// otherCalls says which calls, or how many, would lead to another decision; "" if a limit
+// decides.
 func (p Plan) otherCalls() string {
 	left := p.Constraints.Items - p.Sample.Items
 	switch {
@@ -186,9 +186,9 @@ func (p Plan) otherCalls() string {
 	}
 }
 
-// loosened says what would allow more workers: a change to each of the limits that
-// bind, since each of them alone keeps the number where it is. None does if one of them
-// is not to be changed.
+// loosened says what would allow more workers: a change to each of the limits that bind,
+// since each of them alone keeps the number where it is. There is none if one of the
+// limits can't be changed.
 func loosened(limits []Limit) (changes []string) {
 	for _, l := range limits {
 		switch {
@@ -220,7 +220,7 @@ func binding(limits []Limit) (names, verb string) {
 	return strings.Join(list, " and "), verb
 }
 
-// verb is what the limit does, in the number of its name.
+// verb is the limit's verb, in singular or plural as its name.
 func (l Limit) verb() string {
 	switch l.Name {
 	case "cores", "items", "calls in flight":
@@ -229,7 +229,7 @@ func (l Limit) verb() string {
 	return "allows"
 }
 
-// items returns a number of items.
+// items returns a number with the noun, in singular or plural.
 func items(n int) string {
 	if n == 1 {
 		return "1 item"

@@ -20,9 +20,9 @@ func MemoryWorkers(available uint64, perWorker float64, most int) int {
 // MemoryShare is the part of the available memory that a run may plan to use.
 const MemoryShare = 0.8
 
-// MemoryRoom returns the bytes that the calls of a run may hold together, the
-// lowest of the caller's limit, GOMEMLIMIT and what the host has available, and
-// which of them it is: the name of a [Limit]. It is 0 if nothing is known.
+// MemoryRoom returns the bytes that the calls of a run may hold together, the lowest of
+// the caller's limit, GOMEMLIMIT and what the host has available, and which of them that
+// is: the name of a [Limit]. It is 0 if nothing is known.
 func MemoryRoom(host sampling.Host, c Constraints) (bytes uint64, name string) {
 	bytes, name = host.MemoryRoom()
 	if c.MemoryLimit > 0 && (bytes == 0 || c.MemoryLimit < bytes) {

@@ -10,8 +10,8 @@ import (
 
 // The engine's own costs, measured on Go 1.26 (docs/how-it-works.md).
 const (
-	// DefaultTargetChunk is how long a chunk should take: long against the
-	// 100 ns that claiming and timing it cost, short against the run.
+	// DefaultTargetChunk is how long a chunk should take: long compared with the 100 ns
+	// that claiming and timing it cost, short compared with the run.
 	DefaultTargetChunk = 100 * time.Microsecond
 
 	// spawnCost is what starting a worker costs the caller.
@@ -20,29 +20,29 @@ const (
 	joinDelay = 150 * time.Microsecond
 	// chunkCost is a claim and a reading of the clock.
 	chunkCost = 100 * time.Nanosecond
-	// contention is the share of a computing workload that does not scale: on
-	// two cores the best hand-written loop is 1.92 times as fast as one worker.
+	// contention is the share of a CPU-bound workload that does not scale: on two cores
+	// the best hand-written loop is 1.92 times as fast as one worker.
 	contention = 0.04
-	// LeastWork is how much work has to lie ahead for a second worker to gain anything:
-	// waking a sleeping thread takes 90 µs to 3 ms.
+	// LeastWork is how much work must remain for a second worker to gain anything: waking
+	// a sleeping thread takes 90 µs to 3 ms.
 	LeastWork = 200 * time.Microsecond
-	// minGain is the speed-up below which a second worker is not worth having.
+	// minGain is the speed-up below which a second worker is not worthwhile.
 	minGain = 1.05
 )
 
-// The engine's ramp for calls that wait. FirstWindow is how many run at once as soon
-// as they are seen to wait, RampFactor how many times as many after each round that
-// shows no sign of the other side slowing down. If none of the first calls has ended
-// after Patience, as many join them.
+// The engine's ramp for I/O-bound calls. FirstWindow is how many run at once as soon as
+// calls are found to be I/O-bound. RampFactor multiplies that after each round in which
+// the service shows no sign of slowing down. If none of the first calls has ended after
+// Patience, as many more are started.
 const (
 	FirstWindow = 16
 	RampFactor  = adaptive.FirstGrowth
 	Patience    = adaptive.Patience
 )
 
-// First returns how many calls like the sampled ones run at once to begin with, if
-// they wait: as many as keep so many cores busy, and FirstWindow if they do little
-// but wait.
+// First returns how many calls like the sampled ones run at once at the start, if they
+// are I/O-bound: enough to keep procs cores busy, and FirstWindow if they do almost
+// nothing but wait.
 func First(s sampling.Sample, procs int) int {
 	if s.Workload() == sampling.IOBound {
 		return FirstWindow
@@ -50,16 +50,16 @@ func First(s sampling.Sample, procs int) int {
 	return min(FirstWindow, int(math.Ceil(float64(max(1, procs))/s.ComputeShare())))
 }
 
-// MaxWaiting is the most workers that a run of waiting calls is given unless
-// the caller fixes a number: beyond it the memory of the goroutines themselves
-// (about 4 KiB each, and the connections they hold) begins to matter.
+// MaxWaiting is the maximum of workers for a run of I/O-bound calls unless the caller
+// fixes a number: above it the memory of the goroutines themselves (about 4 KiB each, and
+// the connections they hold) begins to matter.
 const MaxWaiting = 1 << 14
 
-// StackBytes is what a worker needs of memory for itself.
+// StackBytes is the memory that a worker itself needs.
 const StackBytes = 16 << 10
 
-// New makes the plan for a run whose first sample.Items items have been
-// measured. It never fails: what is unknown is left out and named in Warnings.
+// New makes the plan for a run whose first sample.Items items have been measured. It
+// never fails: unknown facts are left out and named in Warnings.
 func New(sample sampling.Sample, host sampling.Host, c Constraints) Plan {
 	p := planner{sample: sample, host: host, c: c}
 	if p.c.TargetChunk <= 0 {
@@ -74,21 +74,21 @@ func New(sample sampling.Sample, host sampling.Host, c Constraints) Plan {
 	return p.plan()
 }
 
-// Ceiling returns the most workers that a run may have if its calls turn out
-// to wait: what the plan's MaxWorkers would be then.
+// Ceiling returns the maximum of workers for a run if its calls turn out to be I/O-bound:
+// what the plan's MaxWorkers would then be.
 func Ceiling(sample sampling.Sample, host sampling.Host, c Constraints) int {
 	p := planner{sample: sample, host: host, c: c, left: c.Items - sample.Items, workload: sampling.IOBound}
 	p.bound()
 	return p.most
 }
 
-// planner carries a plan in the making.
+// planner is the state while a plan is made.
 type planner struct {
 	sample   sampling.Sample
 	host     sampling.Host
 	c        Constraints
 	left     int           // items not run yet
-	work     time.Duration // what they take one after the other
+	work     time.Duration // their time, one after the other
 	workload sampling.Workload
 
 	limits     []Limit
@@ -132,7 +132,7 @@ func (p *planner) bound() {
 	}
 }
 
-// guesses reports whether items are left of which it is not known that they compute.
+// guesses reports whether items are left that are not known to be CPU-bound.
 func (p *planner) guesses() bool {
 	return !p.sample.CPUKnown && p.sample.Items > 0 && p.left > 0 && p.sample.ItemTime() > 0
 }
@@ -176,7 +176,7 @@ func (p *planner) chunk(workers int) int {
 	return ChunkSize(p.sample.ItemNanos, p.sample.CV, p.c.TargetChunk, p.left, workers)
 }
 
-// plan writes down what was found.
+// plan makes the plan from the results.
 func (p *planner) plan() Plan {
 	out := Plan{
 		Mode: Serial, Workers: 1, MaxWorkers: p.most,
@@ -198,8 +198,8 @@ func (p *planner) plan() Plan {
 	return out
 }
 
-// ladder lists the worker counts worth predicting up to most: all up to 8, then
-// each half as large again as the one before, then most itself.
+// ladder lists the worker counts worth predicting up to most: all up to 8, then each 1.5
+// times the one before, then most itself.
 func ladder(most int) []int {
 	var out []int
 	for n := 1; n < most && n <= 8; n++ {

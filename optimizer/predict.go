@@ -7,7 +7,7 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// predict returns the time for the items left with so many workers.
+// predict returns the time for the remaining items with a number of workers.
 func (p *planner) predict(workers int) time.Duration {
 	if workers == 1 {
 		return p.work
@@ -20,28 +20,28 @@ func (p *planner) predict(workers int) time.Duration {
 		Work: p.work, Items: p.left,
 		JoinDelay:  joinDelay,
 		SpawnCost:  spawnCost,
-		ChunkCost:  chunkCost / time.Duration(workers), // every worker claims its own
+		ChunkCost:  chunkCost / time.Duration(workers), // workers claim in parallel
 		Tail:       p.tail(chunk),
 		Contention: contention,
 	}
-	// Workers beyond the cores share them, and pay for it.
+	// Workers in excess of the cores share them, at a cost.
 	cores := min(workers, max(1, p.host.Procs))
 	took := model.Makespan(cores, chunk) + time.Duration(workers-cores)*spawnCost
 	return max(took, p.longest())
 }
 
-// tail is how long the last chunk keeps others waiting on average.
+// tail is how long the other workers wait for the last chunk on average.
 func (p *planner) tail(chunk int) time.Duration {
 	return duration(p.sample.ItemNanos * (float64(chunk) + p.sample.CV) / 2)
 }
 
-// longest is the time below which no schedule can go.
+// longest is the lower bound of any schedule.
 func (p *planner) longest() time.Duration { return p.sample.ItemTime() }
 
-// predictWaiting follows the engine's ramp: it starts with a first window and
-// multiplies it after each round of calls, as far as workers. The last round takes as
-// long as the longest call in it. The cores put a floor under it all. What the other
-// side tolerates is not known yet.
+// predictWaiting follows the engine's ramp: it starts with a first window and multiplies
+// it after each round of calls, as far as workers. The last round takes as long as the
+// longest call in it. The cores set a lower bound. The capacity of the service is not
+// known yet.
 func (p *planner) predictWaiting(workers int) time.Duration {
 	cores := float64(max(1, p.host.Procs))
 	computing := float64(p.work) * p.sample.ComputeShare() / min(cores, float64(workers))
@@ -63,9 +63,9 @@ func (p *planner) predictWaiting(workers int) time.Duration {
 	return duration(max(waiting, computing) + float64(spawnCost)*float64(workers))
 }
 
-// longestOf returns how long the longest of n calls takes, relative to their mean,
-// where the logarithm of their times is normal with a standard deviation of sigma
-// (the expected extreme: Cramér, "Mathematical Methods of Statistics", 1946, 28.6).
+// longestOf returns how long the longest of n calls takes, relative to their mean, if the
+// logarithm of their times is normal with a standard deviation of sigma (the expected
+// extreme: Cramér, "Mathematical Methods of Statistics", 1946, 28.6).
 func longestOf(n int, sigma float64) float64 {
 	if n < 3 {
 		return 1
@@ -75,8 +75,8 @@ func longestOf(n int, sigma float64) float64 {
 	return max(1, math.Exp(sigma*z-sigma*sigma/2))
 }
 
-// heldBack returns the least time that the rate of a policy makes the run take: all
-// but a burst wait for their turn. 0 is none.
+// heldBack returns the least time of the run under the rate of a policy: all calls but a
+// burst wait for their turn. 0 is no bound.
 func (p *planner) heldBack() time.Duration {
 	if p.c.Rate <= 0 {
 		return 0
@@ -84,8 +84,8 @@ func (p *planner) heldBack() time.Duration {
 	return duration(max(0, float64(p.c.Items)-p.c.Burst)/p.c.Rate*1e9 + p.sample.ItemNanos)
 }
 
-// foresee predicts what the run takes. A rate has no say in the number of workers: it
-// is the same for all.
+// foresee predicts the time of the run. A rate does not influence the number of workers,
+// since it applies equally to all candidates.
 func (p *planner) foresee(out *Plan) {
 	took, held := duration(float64(p.sample.Elapsed)+float64(p.best.Duration)), p.heldBack()
 	out.PredictedDuration = max(took, held)

@@ -34,7 +34,7 @@ func (p *planner) reason(plan Plan) string {
 	return p.reasonWaiting(plan)
 }
 
-// reasonWaiting says so of calls that wait.
+// reasonWaiting does so for I/O-bound calls.
 func (p *planner) reasonWaiting(plan Plan) string {
 	reason := fmt.Sprintf("the calls wait (%.0f %% of their time on a core): ", 100*p.sample.ComputeShare())
 	if plan.Workers < plan.MaxWorkers {

@@ -13,25 +13,25 @@ import (
 	"github.com/amorsize/amorsize"
 )
 
-// How often a line is written where nobody watches, at first and once a run takes long.
+// How often a plain line is written if the output is no terminal, at first and in a long run.
 const (
 	plainInterval = 10 * time.Second
 	longInterval  = 30 * time.Second
 	longRun       = time.Minute
 )
 
-// Bars shows runs on one terminal, a line each, in the order in which they were begun. It is safe
-// for concurrent use, and has no goroutine: it draws when a run tells how far it is. What else is
-// written to the terminal meanwhile should go through [Bars.Write].
+// Bars shows runs on one terminal, a line each, in the order in which they began. It is safe for
+// concurrent use, and has no goroutine: it draws when a run reports progress. Write other output
+// to the terminal through [Bars.Write].
 type Bars struct {
 	w     io.Writer
-	watch bool // somebody does
+	watch bool // the output is a terminal
 	color bool
 	size  func() int
 
 	mu    sync.Mutex
 	lines []*shownRun
-	drawn int // lines that stand on the terminal
+	drawn int // lines on the terminal now
 }
 
 // shownRun is a run that is shown.
@@ -59,7 +59,7 @@ func New(w io.Writer) *Bars {
 // Bar returns a function for amorsize.WithProgress, which shows one run on w.
 func Bar(w io.Writer) func(amorsize.Progress) { return New(w).Bar("") }
 
-// Bar returns a function for amorsize.WithProgress, which shows one run by a name.
+// Bar returns a function for amorsize.WithProgress, which shows one run under a name.
 func (b *Bars) Bar(name string) func(amorsize.Progress) {
 	r := &shownRun{name: name, next: plainInterval}
 	begun := false
@@ -104,7 +104,7 @@ func (b *Bars) show(r *shownRun, p amorsize.Progress, now time.Time) {
 	}
 }
 
-// end leaves a line behind that stays. mu is held.
+// end writes the final line of a run, which stays. mu is held.
 func (b *Bars) end(r *shownRun, p amorsize.Progress) {
 	b.erase()
 	for i, other := range b.lines {
@@ -134,7 +134,7 @@ func (b *Bars) end(r *shownRun, p amorsize.Progress) {
 	b.draw()
 }
 
-// erase takes the lines away. mu is held.
+// erase removes the lines. mu is held.
 func (b *Bars) erase() {
 	if b.drawn == 0 {
 		return
@@ -143,7 +143,7 @@ func (b *Bars) erase() {
 	b.drawn = 0
 }
 
-// draw draws the lines, without a newline behind the last. mu is held.
+// draw draws the lines, without a newline after the last. mu is held.
 func (b *Bars) draw() {
 	if !b.watch || len(b.lines) == 0 {
 		return
@@ -156,7 +156,7 @@ func (b *Bars) draw() {
 	b.drawn = len(texts)
 }
 
-// paint has failures stand out.
+// paint highlights failures.
 func (b *Bars) paint(line string, p amorsize.Progress) string {
 	if p.Failed == 0 {
 		return line

@@ -9,22 +9,22 @@ import (
 	"github.com/amorsize/amorsize"
 )
 
-// Line is what a line of progress is made of.
+// Line has the parts of a line of progress.
 type Line struct {
-	Name        string // before all else; empty for none
+	Name        string // first in the line; empty for none
 	Done, Total int    // Total is -1 if it is not known
 	Rate        float64
 	Unit        string // what InFlight counts: "slot", "call"
-	InFlight    int    // 0 says nothing
+	InFlight    int    // 0 is not shown
 	Retried     int
 	Failed      int
-	Notes       []string      // after those, as "throttled×3"
-	Paused      string        // why nothing goes on; empty if it does
+	Notes       []string      // after those, such as "throttled×3"
+	Paused      string        // why the run is paused; empty if it isn't
 	Remaining   time.Duration // 0 if it is not known
 	Bar         bool          // a bar, where there is room
 }
 
-// narrow is the width from which on there is room for a bar.
+// narrow is the least width with room for a bar.
 const narrow = 70
 
 // Of returns the line of a run.
@@ -34,7 +34,7 @@ func Of(p amorsize.Progress) Line {
 		Failed: p.Failed, Remaining: p.Remaining, Bar: true,
 	}
 	if p.Now.Limit > 0 {
-		l.InFlight = p.Now.InFlight // others wait for policies
+		l.InFlight = p.Now.InFlight // other calls wait for policies
 	}
 	if p.Calls == nil {
 		return l
@@ -50,7 +50,8 @@ func Of(p amorsize.Progress) Line {
 	return l
 }
 
-// Text returns the line in so many columns, as of now. It is cut only by [Fit].
+// Text returns the line, laid out for a number of columns, at time now. Only [Fit] cuts
+// it.
 func (l Line) Text(columns int, now time.Time) string {
 	name := ""
 	if l.Name != "" {
@@ -90,7 +91,7 @@ func (l Line) count() string {
 	return Count(l.Done) + "/" + Count(l.Total)
 }
 
-// ETA says how long something takes yet, and when it ends.
+// ETA says how much longer something takes, and when it ends.
 func ETA(left time.Duration, now time.Time) string {
 	if left >= 24*time.Hour {
 		return fmt.Sprintf("ETA %.1f days (%s)", left.Hours()/24, now.Add(left).Format("Jan 2 15:04"))
@@ -110,7 +111,7 @@ func bar(share float64, width int) string {
 	return "▕" + text + "▏"
 }
 
-// PerSecond writes a rate: per second, or per minute if it is low.
+// PerSecond formats a rate: per second, or per minute if it is low.
 func PerSecond(rate float64) string {
 	switch {
 	case rate >= 10:
@@ -121,7 +122,7 @@ func PerSecond(rate float64) string {
 	return fmt.Sprintf("%.2g/min", 60*rate)
 }
 
-// Count writes a number in groups of three digits: 1 284.
+// Count formats a number in groups of three digits: 1 284.
 func Count(n int) string {
 	text := fmt.Sprint(n)
 	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
@@ -130,7 +131,7 @@ func Count(n int) string {
 	return text
 }
 
-// Plural returns a number of things: "1 slot", "12 345 slots".
+// Plural returns a number with its noun: "1 slot", "12 345 slots".
 func Plural(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
@@ -138,7 +139,7 @@ func Plural(n int, what string) string {
 	return Count(n) + " " + what + "s"
 }
 
-// printable returns a text without what would move the cursor.
+// printable returns a text without characters that would move the cursor.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Fit cuts a line to a number of columns. Escapes that color it take none.
+// Fit cuts a line to a number of columns. Color escapes take no columns.
 func Fit(line string, columns int) string {
 	if columns < 1 {
 		return ""
@@ -29,10 +29,10 @@ func Fit(line string, columns int) string {
 	return line[:end] + "…"
 }
 
-// Wrap breaks the lines of a text that are longer than so many columns between two words. What
-// continues a line is set in by as much as the line and two columns more, or to where its text
-// begins after "word: ". A word that is longer than a line, as a path, is left whole. Escapes that
-// color a text take no columns.
+// Wrap breaks lines of a text that are longer than a number of columns, between two words. A
+// continuation is indented like its line plus two columns, or to where the text begins after
+// "word: ". A word that is longer than a line, such as a path, is not broken. Color escapes take
+// no columns.
 func Wrap(text string, columns int) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {

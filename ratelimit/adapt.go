@@ -11,15 +11,14 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// Adapt has a limiter find the rate that a service takes, if the service says no
-// more than "too many": additive increase, multiplicative decrease (Chiu and Jain
-// 1989, the rule of TCP), with TCP's slow start. The rate of the policy is where
-// it starts.
+// Adapt makes a limiter find the rate that a service accepts, if the service only says
+// "too many". It uses additive increase and multiplicative decrease (Chiu and Jain 1989,
+// the rule of TCP), with TCP's slow start. It starts at the rate of the policy.
 //
-// Until the first refusal the rate doubles every second. A refusal multiplies it
-// by Decrease, once for all calls that were under way; from then on it grows by
-// Increase per second. It grows only while it is used: a limiter that nobody
-// presses against learns nothing.
+// Until the first refusal the rate doubles every second. A refusal multiplies it by
+// Decrease, once for all calls that were in flight; from then on it grows by Increase per
+// second. It grows only while it is used: a limiter that nothing waits for learns
+// nothing.
 type Adapt struct {
 	// Floor and Ceiling bound the rate, per second: 0 is a hundredth of the
 	// policy's rate, and [MaxRate].
@@ -27,11 +26,12 @@ type Adapt struct {
 	// Increase is what is added to the rate, per second in a second; 0 is a
 	// fiftieth of the rate at the first refusal.
 	Increase float64
-	// Decrease is what a refusal leaves of the rate, above 0 and below 1; 0 is 0.75.
+	// Decrease is the factor that a refusal applies to the rate, above 0 and below 1; 0
+	// is 0.75.
 	Decrease float64
-	// Throttled reports whether an error is a refusal. Without it, and always, it
-	// is one that has a method RetryAfter() time.Duration that returns 0. A panic
-	// in it counts as false; see [Limiter.CallbackPanics].
+	// Throttled reports whether an error is a refusal. An error with a method
+	// RetryAfter() time.Duration that returns 0 always is one, also without Throttled. A
+	// panic in it counts as false; see [Limiter.CallbackPanics].
 	Throttled func(error) bool
 }
 
@@ -62,8 +62,8 @@ func (a Adapt) validate(start float64) (Adapt, error) {
 	return a, nil
 }
 
-// never is before any instant of the clock, which may be negative in a
-// testing/synctest bubble, by as much as a difference of the two can hold.
+// never is before any instant of the clock, which may be negative in a testing/synctest
+// bubble. A difference of the two does not overflow.
 const never = math.MinInt64 / 4
 
 // adapter is the state of an Adapt.
@@ -71,11 +71,11 @@ type adapter struct {
 	Adapt
 	panics    callback.Panics
 	successes atomic.Int64
-	next      atomic.Int64 // instant of the next look
+	next      atomic.Int64 // instant of the next check
 
 	mu       sync.Mutex
 	starting bool          // no refusal yet
-	since    time.Duration // of the successes that are counted; never for no look yet
+	since    time.Duration // start of counting successes; never before the first check
 	slowed   time.Duration // instant of the latest decrease
 	exact    float64       // the rate before it was rounded
 	rounded  float64       // and after
@@ -94,12 +94,12 @@ func (a *adapter) throttled(err error) (is bool) {
 	return is
 }
 
-// period is the time between two looks: long enough for some calls to be made.
+// period is the time between two checks: long enough for some calls.
 func period(rate float64) time.Duration {
 	return max(100*time.Millisecond, time.Duration(4/rate*nanosPerSecond))
 }
 
-// succeeded counts a success, and has a look at the rate now and then.
+// succeeded counts a success, and checks the rate once per period.
 func (a *adapter) succeeded(l *Limiter) {
 	count := a.successes.Add(1)
 	now := clock.Now()
@@ -115,7 +115,7 @@ func (a *adapter) succeeded(l *Limiter) {
 	a.successes.Store(0)
 	a.since = now
 	if first || float64(count) < rate/2*took.Seconds() {
-		return // not pressed: the rate is not what holds back
+		return // not enough demand: the rate is not the bound
 	}
 	took = min(took, 2*every)
 	if a.starting {
@@ -125,8 +125,8 @@ func (a *adapter) succeeded(l *Limiter) {
 	}
 }
 
-// slowDown reacts to a refusal of a call that began at the instant begun. Calls
-// that began at the rate before the latest decrease tell nothing new.
+// slowDown reacts to a refusal of a call that began at the instant begun. Calls that
+// began before the latest decrease, at the old rate, give no new information.
 func (a *adapter) slowDown(l *Limiter, begun time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -144,7 +144,7 @@ func (a *adapter) slowDown(l *Limiter, begun time.Duration) {
 	a.set(l, rate*a.Decrease)
 }
 
-// rate returns the rate, not rounded unless somebody else has set it.
+// rate returns the unrounded rate, or the limiter's own if it was set from outside.
 func (a *adapter) rate(l *Limiter) float64 {
 	if now := l.Rate(); now != a.rounded {
 		a.exact = now
@@ -152,14 +152,14 @@ func (a *adapter) rate(l *Limiter) float64 {
 	return a.exact
 }
 
-// set changes the rate, to four digits: what a service takes is not known any
-// better, and the limiter's arithmetic likes simple fractions.
+// set changes the rate, to four digits: the rate of a service is not known more exactly,
+// and the limiter's arithmetic is simpler with simple fractions.
 func (a *adapter) set(l *Limiter, rate float64) {
 	rate = min(max(rate, a.Floor), a.Ceiling)
 	a.exact = rate
 	digits := math.Pow(10, math.Floor(math.Log10(rate))-3)
 	rate = math.Round(rate/digits) * digits
-	// It can fail only where a debt would take centuries: then the rate stays.
+	// It can fail only if a debt would take centuries: then the rate stays.
 	_ = l.SetRate(min(max(rate, a.Floor), a.Ceiling))
 	a.rounded = l.Rate()
 }

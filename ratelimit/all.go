@@ -10,19 +10,19 @@ import (
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
-// Group is several limits that a call is under at once: 10 per second and 500
-// per hour; requests and tokens per minute.
+// Group applies several limits to a call at once: 10 per second and 500 per hour;
+// requests and tokens per minute.
 //
 // A call gets all of its tokens at the same instant, or none. It has a place in the line
-// of each limiter, first come, first served, among all who wait there: calls of this
-// group, of others, and of the limiter alone. While it waits for one limiter, its place
-// in the others keeps nobody from the tokens there; when its turn has come in all, those
-// behind wait for the time that its tokens take to come. A Group has no state: one that
-// is made for a single call is as fair as one that lasts.
+// of each limiter, first come, first served, among all waiting calls: of this group, of
+// other groups, and of the limiter alone. While it waits for one limiter, its places in
+// the others block no other call. When its turn has come in all, the calls behind it wait
+// as long as its tokens take to arrive. A Group has no state: one made for a single call
+// is as fair as a permanent one.
 //
-// Policy.OnWait of a limiter is called for the calls that it had no tokens for when they
-// came, with how long they waited in all. A limiter that rejects does so when a call
-// comes and has to wait for it.
+// Policy.OnWait of a limiter is called for calls that found no tokens there on arrival,
+// with the total time they waited. A limiter that rejects does so if a call would have to
+// wait for it on arrival.
 type Group struct {
 	limiters []*Limiter
 	err      error
@@ -45,22 +45,22 @@ func All(limiters ...*Limiter) *Group {
 	return g
 }
 
-// Acquire takes a token of each limiter, waiting until all are there. Errors are
+// Acquire takes a token of each limiter, waiting until all are there. Its errors are
 // those of [Limiter.AcquireN]; with an error, nothing was taken.
 func (g *Group) Acquire(ctx context.Context) error { return g.AcquireEach(ctx) }
 
-// AcquireEach is Acquire with an amount for each limiter, in their order; those
-// that are left out are 1: AcquireEach(ctx, 1, 1200) for a request of 1200 tokens. Of a
-// limiter whose amount is 0 nothing is taken, and it is not waited for.
+// AcquireEach is Acquire with an amount for each limiter, in their order; missing amounts
+// are 1. Use AcquireEach(ctx, 1, 1200) for a request of 1200 tokens. A limiter with
+// amount 0 is skipped: nothing is taken from it, and it is not waited for.
 //
-// An amount above what a limiter's bucket can hold is waited for first, and kept while
-// the others are waited for.
+// An amount larger than a limiter's bucket is waited for first, and kept while waiting
+// for the others.
 func (g *Group) AcquireEach(ctx context.Context, n ...float64) error {
 	_, err := g.grants(ctx, n)
 	return err
 }
 
-// grants returns the tokens, and whose they are.
+// grants returns the tokens, with their limiters.
 func (g *Group) grants(ctx context.Context, n []float64) ([]member, error) {
 	if err := g.check(ctx, n); err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (g *Group) grants(ctx context.Context, n []float64) ([]member, error) {
 	return j.members, j.await(ctx, since)
 }
 
-// line is what those wait in who wait.
+// line describes the line that calls of the group wait in.
 func (g *Group) line() waiting.Line {
 	// A group may be made for a single call: the limiters tell the lines apart.
 	if at := slices.IndexFunc(g.limiters, func(l *Limiter) bool { return l.keyed }); at >= 0 {
@@ -84,11 +84,12 @@ func (g *Group) line() waiting.Line {
 	return g.limiters[0].inLine()
 }
 
-// TryAcquire takes a token of each limiter if all are there and nobody waits for them.
+// TryAcquire takes a token of each limiter if all are available and no call waits for
+// them.
 func (g *Group) TryAcquire() bool { return g.TryAcquireEach() }
 
-// TryAcquireEach takes an amount of each limiter if all are there and nobody waits for
-// them.
+// TryAcquireEach takes an amount of each limiter if all are available and no call waits
+// for them.
 func (g *Group) TryAcquireEach(n ...float64) bool {
 	if g.err != nil || len(n) > len(g.limiters) {
 		return false
@@ -135,7 +136,7 @@ func (g *Group) Rate() float64 {
 	return g.slowest().Rate()
 }
 
-// Burst returns how many tokens can be there at most in the slowest of the limiters.
+// Burst returns the bucket size of the slowest of the limiters.
 func (g *Group) Burst() int64 {
 	if g.err != nil {
 		return 0

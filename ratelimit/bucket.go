@@ -8,35 +8,34 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// bucket is a token bucket kept by virtual scheduling: the generic cell rate
-// algorithm of ITU-T I.371, in whole numbers.
+// bucket is a token bucket implemented by virtual scheduling: the generic cell rate
+// algorithm (GCRA) of ITU-T I.371, in whole numbers.
 //
-// All its state is one instant, the theoretical arrival time (TAT) at which the
-// bucket is full again. Taking a token moves it by what a token takes to come;
-// that is allowed as long as it stays within a full bucket's worth from now.
+// All its state is one instant, the theoretical arrival time (TAT) at which the bucket is
+// full again. Taking a token moves the TAT by the time between two tokens; that is
+// allowed as long as the TAT is at most a full bucket's time from now.
 //
-// Instants are ticks since epoch. Everything but word and grace never changes:
-// a new rate, or a new epoch, makes a new bucket and leaves the old one's word
-// held for ever, so that a call that still has the old one in hand can't take
-// one's instant for the other's.
+// Instants are ticks since epoch. Everything but word and grace never changes: a new
+// rate, or a new epoch, makes a new bucket and leaves the old one's word held for ever,
+// so that a call that still has the old bucket can't confuse their instants.
 type bucket struct {
 	rate
 	epoch   time.Duration // the instant 0
 	burst   int64         // tokens when full
-	depth   int64         // ticks when full, or 0: too many, it all goes through the lock
+	depth   int64         // ticks when full; 0 if too many: then everything uses the lock
 	horizon uint64        // nanoseconds after epoch up to which ticks fit in a word
 	word    atomic.Int64  // the TAT, or held
-	grace   atomic.Int64  // nanoseconds after epoch up to which the bucket is not clipped, or noGrace
+	grace   atomic.Int64  // nanoseconds after epoch until which the bucket is not clipped, or noGrace
 }
 
 // held, in a bucket's word, says that the TAT is in Limiter.tat, under its lock.
 const held = math.MinInt64
 
-// noGrace is the epoch: nothing that a bucket could be clipped of has come until then.
+// noGrace is the epoch: until then the bucket has nothing that could be clipped.
 const noGrace = 0
 
-// wordBits is what a TAT in a word may take, so that adding a bucket's depth,
-// which is half of that at most, can't overflow.
+// wordBits is how many bits a TAT in a word may have, so that adding a bucket's depth,
+// which is at most half of that, can't overflow.
 const wordBits = 62
 
 // newBucket returns a bucket that is held.
@@ -50,16 +49,17 @@ func newBucket(r rate, burst int64, epoch time.Duration) *bucket {
 	return b
 }
 
-// What a late wake-up is made good for: the time of so many tokens, within bounds.
+// How much of a late wake-up is compensated: the time of a number of tokens, within
+// bounds.
 const (
 	creditTokens = 200
 	leastCredit  = 2 * time.Millisecond // a timer oversleeps by 1 ms, and a batch takes 0.3
 	mostCredit   = 20 * time.Millisecond
 )
 
-// credit returns the time whose tokens a bucket may hold beyond its burst after a late
-// wake-up. At high rates more would be a burst that the service sees; at low rates it
-// takes a longer stall until a token is missed.
+// credit returns for how long tokens may accumulate above the burst after a late wake-up.
+// At high rates, more would be a burst that the service notices; at low rates, only a
+// longer stall loses a token.
 func (b *bucket) credit() time.Duration {
 	if b.token/uint64(mostCredit/creditTokens) >= b.ticks {
 		return mostCredit
@@ -67,20 +67,20 @@ func (b *bucket) credit() time.Duration {
 	return max(leastCredit, time.Duration(creditTokens*b.token/b.ticks))
 }
 
-// outcome is what came of an attempt to take tokens without the lock.
+// outcome is the result of an attempt to take tokens without the lock.
 type outcome int
 
 const (
-	unknown outcome = iota // the lock's holder knows
+	unknown outcome = iota // only known with the lock
 	taken
 	denied
 )
 
-// take takes whole tokens, at most a bucket's, if they are there: with one read
-// of the clock and no lock, unless somebody holds it or waits.
+// take takes whole tokens, at most a full bucket, if they are available: with one read of
+// the clock and no lock, unless the lock is held or calls wait.
 //
-// It is safe against clocks that were read in another order than they are used
-// in: the TAT never moves back here.
+// It is safe if clock readings are used in a different order than they were made: the TAT
+// never moves back here.
 func (b *bucket) take(tokens int64) (now time.Duration, came outcome) {
 	now = clock.Now()
 	since := int64(now - b.epoch)
@@ -90,10 +90,10 @@ func (b *bucket) take(tokens int64) (now time.Duration, came outcome) {
 	at, cost := since*int64(b.ticks), tokens*int64(b.token)
 	full := at // the TAT of a full bucket
 	if since <= b.grace.Load() {
-		full -= int64(b.credit()) * int64(b.ticks) // before the epoch, perhaps, as no TAT is
+		full -= int64(b.credit()) * int64(b.ticks) // may be before the epoch, unlike any TAT
 	}
 	for {
-		tat := b.word.Load() // after the clock, or another would have changed it meanwhile
+		tat := b.word.Load() // read after the clock, otherwise another call could have changed it in between
 		if tat < 0 {
 			return now, unknown
 		}
@@ -107,12 +107,12 @@ func (b *bucket) take(tokens int64) (now time.Duration, came outcome) {
 	}
 }
 
-// Under the lock, instants and costs are in fine ticks, 2^20 to a tick, as
-// amounts are in 2^-20 tokens: so these are whole numbers, too. All stay below
-// 2^125: an instant is at most 2^63 ns of 2^34 ticks after the origin, and so is a wait.
+// Under the lock, instants and costs are in fine ticks, 2^20 per tick, because amounts
+// are in 2^-20 tokens: so these are whole numbers, too. All stay below 2^125: an instant
+// is at most 2^63 ns of 2^34 ticks after the origin, and so is a wait.
 
-// origin is the epoch in fine ticks, so far from 0 that a TAT can lie before it: that
-// of a bucket which holds more than its burst for the first in line.
+// origin is the epoch in fine ticks. It is far from 0, because a TAT can lie before it:
+// if the bucket holds more than its burst for the first in line.
 var origin = uint128{hi: 1 << 60}
 
 // instant returns the clock's instant in fine ticks.
@@ -121,8 +121,8 @@ func (b *bucket) instant(now time.Duration) uint128 {
 	return origin.plus(uint128{lo: uint64(since)}.times(b.ticks).shifted(fineBits))
 }
 
-// cost returns what n tokens, n above 0, cost in fine ticks; false if they take
-// longer to come than a time.Duration can hold.
+// cost returns the cost of n tokens, n above 0, in fine ticks; false if they take longer
+// than a time.Duration can hold.
 func (b *bucket) cost(n float64) (uint128, bool) {
 	cost := amount(n).times(b.token)
 	return cost, b.nanos(cost) < math.MaxInt64
@@ -138,8 +138,8 @@ func (b *bucket) whole(fine uint128) time.Duration {
 	return b.nanos(fine.plus(uint128{lo: 1})) - 1
 }
 
-// fullFor returns the TAT of a bucket that is full at an instant, or that has grown to
-// what one who waits wants of it at a cost.
+// fullFor returns the TAT of a bucket that is full at an instant, or has grown to hold
+// cost if that is more than a full bucket.
 func (b *bucket) fullFor(cost uint128, at time.Duration) uint128 {
 	return b.instant(at).minus(cost.minus(b.full()))
 }

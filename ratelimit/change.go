@@ -8,9 +8,9 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// SetRate changes how many tokens come per second. The tokens that are there
-// stay, and so does a pause. Everybody who waits is planned anew: whoever is due
-// goes on at once, and whose turn would now come after their deadline fails.
+// SetRate changes how many tokens come per second. Available tokens stay, and so does a
+// pause. The turns of all waiting calls are computed again: calls that are now due
+// proceed at once, and calls whose turn is now after their deadline fail.
 func (l *Limiter) SetRate(perSecond float64) error {
 	if err := validRate("rate", perSecond); err != nil {
 		return err
@@ -18,8 +18,8 @@ func (l *Limiter) SetRate(perSecond float64) error {
 	return l.change(rateOf(perSecond), 0)
 }
 
-// SetBurst changes how many tokens can be there at most. Tokens that are there
-// stay as far as there is room; new room is filled at the rate.
+// SetBurst changes the size of the bucket. Available tokens stay as far as there is room;
+// new room is filled at the rate.
 func (l *Limiter) SetBurst(n int) error {
 	if n < 1 {
 		return bad("burst", n, "at least 1")
@@ -37,7 +37,7 @@ func (l *Limiter) change(r rate, burst int64) error {
 		burst = b.burst
 	}
 	next := newBucket(r, burst, b.epoch)
-	// In a pause it is the tokens at its end that stay.
+	// In a pause, the tokens at its end stay the same.
 	tat, ok := l.moved(b, next, max(now, l.resume()))
 	err := validBurst(burst, r)
 	if err == nil && !ok {
@@ -54,11 +54,11 @@ func (l *Limiter) change(r rate, burst int64) error {
 	return nil
 }
 
-// moved returns the TAT that next must have so that the tokens at an instant are
-// the same as they are in b, as far as there is room for them.
+// moved returns the TAT for next that keeps the number of tokens at an instant the same
+// as in b, as far as there is room.
 func (l *Limiter) moved(b, next *bucket, at time.Duration) (uint128, bool) {
-	// tokens = (full - (tat - at)) / token, in either: solved for next's tat. The
-	// products exceed 128 bits; this is rare enough for math/big.
+	// In both buckets, tokens = (full - (tat - at)) / token. This is solved for next's
+	// tat. The products exceed 128 bits; this is rare enough for math/big.
 	missing := new(big.Int).Sub(l.tat.big(), b.instant(at).big())
 	if missing.Sign() < 0 && !l.waiting() {
 		missing.SetInt64(0)
@@ -69,7 +69,7 @@ func (l *Limiter) moved(b, next *bucket, at time.Duration) (uint128, bool) {
 	room.Add(room, token).Sub(room, big.NewInt(1)) // rounded up
 	room.Div(room, token)
 	debt := room.Add(room, next.full().big())
-	// There is room for a burst, or for what the one wants who waits first.
+	// There is room for a burst, or for the amount of the first waiting call.
 	lowest := new(big.Int)
 	if l.waiting() {
 		lowest.Sub(next.full().big(), l.line.firstActive().amount.times(next.token).big())
@@ -106,14 +106,14 @@ func fromBig(x *big.Int) uint128 {
 // PauseUntil is PauseFor up to a time.
 func (l *Limiter) PauseUntil(t time.Time) { l.PauseFor(time.Until(t)) }
 
-// longestPause leaves room in a time.Duration for what comes after it: whoever can only
-// be served beyond the end of time is refused, and nobody is because of a pause.
+// longestPause leaves room in a time.Duration for the waits after it: a call whose turn
+// doesn't fit in a time.Duration is refused, and a pause must not cause that.
 const longestPause = math.MaxInt64 / 2
 
-// PauseFor lets nobody pass for a while; a pause that ends later stays as it is,
-// and d of 0 or less is none. When it ends, calls go on one by one at the rate: a
-// burst must be earned anew, so that a service that asked for a pause isn't met
-// by all who waited for its end. A pause lasts for 146 years at most.
+// PauseFor lets no call pass for d. A present pause that ends later stays as it is; d of
+// 0 or less does nothing. After the pause, calls proceed one by one at the rate, without
+// a burst, so that the service that asked for a pause isn't hit by all waiting calls at
+// once. A pause lasts for 146 years at most.
 func (l *Limiter) PauseFor(d time.Duration) {
 	if d <= 0 {
 		return
@@ -124,8 +124,8 @@ func (l *Limiter) PauseFor(d time.Duration) {
 	}
 }
 
-// standStill lets nobody pass for d, and reports whether somebody would have passed
-// before.
+// standStill lets no call pass for d, and reports whether that makes a present pause
+// longer or begins one.
 func (l *Limiter) standStill(d time.Duration) bool {
 	b, now := l.lock()
 	defer l.unlock(b, now)
@@ -144,15 +144,15 @@ func (l *Limiter) standStill(d time.Duration) bool {
 	return true
 }
 
-// rebase counts instants from now on, so that they fit in a word again. Nobody
-// waits.
+// rebase counts instants from now on, so that they fit in a word again. It is called when
+// no call waits.
 func (l *Limiter) rebase(b *bucket, now time.Duration) *bucket {
 	next := newBucket(b.rate, b.burst, now)
 	if now >= b.epoch {
 		l.tat = origin.plus(l.tat.minus(b.instant(now)))
 	} else {
-		// Time doesn't go back: this is the clock of a testing/synctest bubble,
-		// which knows nothing of what was before. At the worst the bucket is empty.
+		// Time doesn't go back: this is the clock of a testing/synctest bubble, unrelated
+		// to the earlier times. At worst the bucket is empty.
 		l.line = l.line.forgotten()
 		if empty := origin.plus(b.full()); empty.less(l.tat) {
 			l.tat = empty
@@ -162,8 +162,8 @@ func (l *Limiter) rebase(b *bucket, now time.Duration) *bucket {
 	return next
 }
 
-// idle reports whether the limiter is as good as new: the bucket is full, as it is in no
-// pause, and nobody waits.
+// idle reports whether the limiter is as good as new: the bucket is full, which excludes
+// a pause, and no call waits.
 func (l *Limiter) idle() bool {
 	b := l.bucket.Load()
 	if word := b.word.Load(); word >= 0 {

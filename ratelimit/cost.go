@@ -8,15 +8,15 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// DoCost is [Limiter.Do] for a call that takes an amount of which only an estimate is known
-// before: the tokens of a model, the rows of a query. It takes the estimate, makes the call,
-// and then settles by what the call says that it has cost, as [Limiter.Settle] does: below 0
-// says that it isn't known, and the estimate stands, as it does if the call panics. If
-// an inner policy refuses the call, the whole estimate is given back.
+// DoCost is [Limiter.Do] for a call whose amount is only estimated beforehand, such as the
+// tokens of a model or the rows of a query. It takes the estimate, makes the call, and then
+// settles with the actual cost that the call returns, as [Limiter.Settle] does. A cost below
+// 0 means that it isn't known: then the estimate stands, as it does if the call panics. If an
+// inner policy refuses the call, the whole estimate is returned.
 //
-// An estimate of 0 waits for nothing. More than the bucket can hold is waited for as by
-// [Limiter.AcquireN]. It is an [*InvalidError] if the estimate or the cost is no finite
-// number, or the estimate is negative.
+// With an estimate of 0 nothing is waited for. For more than the bucket can hold it waits
+// like [Limiter.AcquireN]. The error is an [*InvalidError] if the estimate or the cost is not
+// a finite number, or the estimate is negative.
 func (l *Limiter) DoCost(ctx context.Context, estimated float64, call func(context.Context) (actual float64, err error)) error {
 	if call == nil {
 		return bad("call", nil, "a function")
@@ -43,8 +43,8 @@ func (l *Limiter) DoCost(ctx context.Context, estimated float64, call func(conte
 	return l.settleCost(g, estimated, actual, err)
 }
 
-// openCost has slacks be noted until closeCost. A limiter that is used so keeps its line, and
-// what is in it, and takes the lock for every call: there is nothing to allocate then.
+// openCost makes slacks be recorded until closeCost. A limiter used this way keeps its line,
+// with its contents, and takes the lock for every call, so nothing needs to be allocated.
 func (l *Limiter) openCost() {
 	b, now := l.lock()
 	defer l.unlock(b, now)
@@ -67,8 +67,8 @@ func (l *Limiter) closeCost() {
 	}
 }
 
-// settleCost makes up for the estimate that a call took, and of its error what is to be made
-// of it.
+// settleCost replaces the estimate that a call took by its actual cost, and handles its
+// error.
 func (l *Limiter) settleCost(g grant, estimated, actual float64, err error) error {
 	if err != nil {
 		plain, _, notMade := answer.NotMade(err)
@@ -80,7 +80,7 @@ func (l *Limiter) settleCost(g grant, estimated, actual float64, err error) erro
 		}
 	}
 	if err != nil {
-		l.heed(err, g.at) // before anything is given back: a pause is for those who wait, too
+		l.heed(err, g.at) // before tokens are returned: a pause also applies to waiting calls
 	} else {
 		l.Feedback(nil)
 	}
@@ -106,22 +106,22 @@ func (k *Keyed[K]) DoCost(ctx context.Context, key K, estimated float64, call fu
 	return e.Value.DoCost(ctx, estimated, call)
 }
 
-// WouldTake is [Limiter.WouldTake] for a key, but 0 where a call would be refused at once
-// instead of waiting: by a policy that rejects, or because there are too many keys. Whoever
-// runs calls for many keys can make those of other ones meanwhile.
+// WouldTake is [Limiter.WouldTake] for a key, but 0 if a call would be refused at once
+// instead of waiting: by a policy that rejects, or because there are too many keys. A caller
+// with calls for many keys can make those of other keys meanwhile.
 func (k *Keyed[K]) WouldTake(key K, n float64) (wait time.Duration, err error) {
 	if err := validCost(n); err != nil {
 		return 0, err
 	}
 	e, err := k.use(key)
-	if err != nil { // as the call will be told
+	if err != nil { // the call will get the error
 		return 0, nil
 	}
 	defer k.limiters.Done(e)
 	if e.Value.rejects() {
 		return 0, nil
 	}
-	n = min(n, float64(e.Value.Burst())) // more is there only for one who waits in the line
+	n = min(n, float64(e.Value.Burst())) // only a call that waits in the line can get more
 	return e.Value.WouldTake(n)
 }
 

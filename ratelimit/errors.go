@@ -12,13 +12,13 @@ import (
 
 // Sentinels, for errors.Is.
 var (
-	// ErrExceeded is what every [*ExceededError] is.
+	// ErrExceeded matches every [*ExceededError].
 	ErrExceeded = errors.New("ratelimit: limit exceeded")
-	// ErrWouldExceedDeadline is what every [*DeadlineError] is.
+	// ErrWouldExceedDeadline matches every [*DeadlineError].
 	ErrWouldExceedDeadline = errors.New("ratelimit: the wait would exceed the deadline")
-	// ErrInvalid is what every [*InvalidError] is.
+	// ErrInvalid matches every [*InvalidError].
 	ErrInvalid = invalid.ErrInvalid
-	// ErrTooManyKeys is what every [*TooManyKeysError] is.
+	// ErrTooManyKeys matches every [*TooManyKeysError].
 	ErrTooManyKeys = errors.New("ratelimit: too many keys in use")
 )
 
@@ -28,11 +28,11 @@ type InvalidError = invalid.Error
 // ExceededError is returned at once for a call that was not allowed. The call
 // was not made.
 type ExceededError struct {
-	// RetryAfter is when the tokens would be there, if all came back who were refused
-	// before, each at its time: those who are refused together don't come back
-	// together. As some never come, that is at most a minute more than if nobody did.
-	// Nothing is kept for anybody: a call that comes first takes what is there. The
-	// largest duration stands for never, as for more tokens than the bucket can hold.
+	// RetryAfter is when the tokens would be available if all calls that were refused
+	// before come back, each at its time. So calls that are refused together don't come
+	// back together. Since some never come back, it is at most a minute longer than
+	// without them. No token is reserved: the first call to come takes what is there. The
+	// largest duration means never, for example for more tokens than the bucket can hold.
 	RetryAfter time.Duration
 }
 
@@ -46,11 +46,11 @@ func (e *ExceededError) Unwrap() error { return ErrExceeded }
 // Refused tells other policies that the call was not made, and when it may be.
 func (e *ExceededError) Refused() time.Duration { return e.RetryAfter }
 
-// ByPolicy tells them that it was a policy, and not the function, which refused.
+// ByPolicy tells them that a policy refused, and not the function.
 func (e *ExceededError) ByPolicy() {}
 
-// DeadlineError is returned at once for a call whose turn would come after the
-// context's deadline. It took no token. It is [context.DeadlineExceeded], too.
+// DeadlineError is returned at once for a call whose turn would come after the context's
+// deadline. It took no token. It matches [context.DeadlineExceeded], too.
 type DeadlineError struct {
 	Wait time.Duration // how long the wait would have been
 	Left time.Duration // until the deadline
@@ -68,17 +68,17 @@ func (e *DeadlineError) Unwrap() []error {
 // Refused tells other policies that the call was not made, and when it may be.
 func (e *DeadlineError) Refused() time.Duration { return e.Wait }
 
-// ByPolicy tells them that it was a policy, and not the function, which refused.
+// ByPolicy tells them that a policy refused, and not the function.
 func (e *DeadlineError) ByPolicy() {}
 
 // TooManyKeysError is returned at once by a [Keyed] that has no room for another key. The
 // call was not made.
 type TooManyKeysError struct {
 	Keys int // how many there are
-	// RetryAfter is when the first of those keys that were used longest ago has a full
-	// bucket, and makes room if nobody uses it meanwhile; above 0. It is 100 ms if calls
-	// are under way for all of them. Nothing is kept for anybody: many who are refused
-	// together are told the same.
+	// RetryAfter is when the first of the keys that were used longest ago has a full
+	// bucket, and makes room if it is not used meanwhile; above 0. It is 100 ms if all of
+	// them have calls in progress. No room is reserved: calls that are refused together
+	// get the same time.
 	RetryAfter time.Duration
 }
 
@@ -92,7 +92,7 @@ func (e *TooManyKeysError) Unwrap() error { return ErrTooManyKeys }
 // Refused tells other policies that the call was not made, and when it may be.
 func (e *TooManyKeysError) Refused() time.Duration { return e.RetryAfter }
 
-// ByPolicy tells them that it was a policy, and not the function, which refused.
+// ByPolicy tells them that a policy refused, and not the function.
 func (e *TooManyKeysError) ByPolicy() {}
 
 // canceled is the error of a call whose context has ended before its turn.

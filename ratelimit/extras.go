@@ -7,13 +7,13 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// extras is what few limiters have, and the others take no memory for.
+// extras is what only few limiters need; the others spend no memory on it.
 type extras struct {
 	name      string
 	onWait    func(time.Duration)
 	onWaiting func(time.Duration)
 	onPause   func(time.Duration)
-	refusals  *refusals // nil for none: it waits
+	refusals  *refusals // nil if calls wait instead
 	panics    callback.Panics
 }
 
@@ -30,15 +30,15 @@ func newExtras(p Policy) *extras {
 
 func (l *Limiter) rejects() bool { return l.extras != nil && l.refusals != nil }
 
-// waited tells of a wait that is over.
+// waited reports a wait that has ended.
 func (l *Limiter) waited(since time.Duration) {
 	if l.extras != nil && l.onWait != nil {
 		l.panics.Run("ratelimit: Policy.OnWait", func() { l.onWait(clock.Now() - since) })
 	}
 }
 
-// waits tells of a wait that begins. Who doesn't come back from that (Goexit) gives up its
-// place.
+// waits reports a wait that begins. If the callback doesn't return (Goexit), the call gives
+// up its place.
 func (l *Limiter) waits(expected time.Duration, giveUp func()) {
 	if l.extras == nil || l.onWaiting == nil {
 		return
@@ -53,7 +53,7 @@ func (l *Limiter) waits(expected time.Duration, giveUp func()) {
 	returned = true
 }
 
-// paused tells of a pause that begins.
+// paused reports a pause that begins.
 func (l *Limiter) paused(length time.Duration) {
 	if l.extras != nil && l.onPause != nil {
 		l.panics.Run("ratelimit: Policy.OnPause", func() { l.onPause(length) })

@@ -9,17 +9,17 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// pauseJitter is how much longer a pause may be than asked for, so that several
-// processes that were sent away together don't come back together.
+// pauseJitter is how much longer a pause may be than asked for, so that several processes
+// that were paused together don't resume together.
 const pauseJitter = 0.1
 
-// feedback is what a limiter makes of the errors of calls.
+// feedback is how a limiter reacts to the errors of calls.
 type feedback struct {
 	maxPause time.Duration
 	adapter  *adapter // nil for none
 }
 
-// plainFeedback is that of most limiters. It never changes.
+// plainFeedback is the feedback of most limiters. It never changes.
 var plainFeedback = &feedback{maxPause: DefaultMaxPause}
 
 func newFeedback(p Policy) *feedback {
@@ -34,10 +34,10 @@ func newFeedback(p Policy) *feedback {
 	return &feedback{maxPause: p.MaxPause, adapter: newAdapter(*p.Adapt)}
 }
 
-// Do takes a token and makes the call. The token is not given back when the call
-// ends. It is if, in a chain of policies, one further in refused the call before the
-// function at the end was entered; what was refused within the function has cost its
-// token. What the call returns is taken as [Limiter.Feedback].
+// Do takes a token and makes the call. The token is not returned when the call ends. It
+// is returned if, in a chain of policies, an inner one refused the call before the
+// function was called; a refusal inside the function costs the token. The call's error is
+// used like that of [Limiter.Feedback].
 func (l *Limiter) Do(ctx context.Context, call func(context.Context) error) error {
 	if call == nil {
 		return bad("call", nil, "a function")
@@ -52,8 +52,7 @@ func (l *Limiter) Do(ctx context.Context, call func(context.Context) error) erro
 	return l.settle(call(ctx), g)
 }
 
-// settle makes of a call's error what is to be made of it, and returns it. The call
-// had a token.
+// settle handles the error of a call that had a token, and returns it.
 func (l *Limiter) settle(err error, g grant) error {
 	if err == nil {
 		if f := l.feedback; f != nil && f.adapter != nil {
@@ -70,13 +69,12 @@ func (l *Limiter) settle(err error, g grant) error {
 	return err
 }
 
-// Feedback tells the limiter what came of a call that was made outside Do. An
-// error with a method RetryAfter() time.Duration is an answer of the service to
-// wait: everybody pauses that long, at most Policy.MaxPause, and up to a tenth
-// more at random. If that is 0, the service gave no number: a limiter with
-// [Adapt] slows down, others ignore it; when the call began isn't known here, so it
-// slows down once in a tenth of a second or the time of four tokens. A nil error is a
-// success.
+// Feedback tells the limiter the outcome of a call that was made outside Do. An error
+// with a method RetryAfter() time.Duration is an answer of the service to wait: all calls
+// pause that long, at most Policy.MaxPause, and up to a tenth longer at random. If it
+// returns 0, the service gave no time: a limiter with [Adapt] slows down, others ignore
+// it. Since it isn't known here when the call began, it slows down at most once per tenth
+// of a second or the time of four tokens. A nil error is a success.
 func (l *Limiter) Feedback(err error) {
 	if err != nil {
 		l.heed(err, clock.Now()-period(l.Rate()))
@@ -105,17 +103,17 @@ func (l *Limiter) pause(d time.Duration) {
 	l.PauseFor(d + time.Duration(pauseJitter*rand.Float64()*float64(d)))
 }
 
-// Remaining tells the limiter what a service says of its own bucket: that so many
-// tokens are left until it is filled again, in the time reset. Tokens beyond that
-// are dropped. If none is left, everybody pauses for reset, at most Policy.MaxPause, and
-// up to a tenth longer at random, as for an answer to wait.
+// Remaining tells the limiter what a service says about its own bucket: how many tokens
+// are left until it is filled again, after reset. Tokens above that are dropped. If none
+// is left, all calls pause for reset, at most Policy.MaxPause, and up to a tenth longer
+// at random, as for an answer to wait.
 //
-// It is an upper bound on what is there now, and no promise about the time until reset:
-// tokens go on coming at the limiter's own rate, since a service may fill its bucket bit
-// by bit, and its next answer says what is left then. Where it fills the bucket at once,
-// no more than the rate allows is sent until it says that none is left.
+// It is an upper bound on the present tokens, and says nothing about the time until
+// reset: tokens still come at the limiter's own rate, since a service may fill its bucket
+// gradually, and its next answer says what is left then. If the service fills its bucket
+// all at once, calls still pass at the rate until it says that none is left.
 //
-// What is not a finite number, or negative, is ignored.
+// A number that is negative or not finite is ignored.
 func (l *Limiter) Remaining(tokens float64, reset time.Duration) {
 	f := l.feedback
 	if f == nil || validChange(tokens) != nil || reset < 0 {

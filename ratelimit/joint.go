@@ -10,19 +10,18 @@ import (
 
 // joint is a call that waits under several limits.
 //
-// It enters the lines of all at once and keeps its place in each. As long as its turn
-// has not come in all of them, it is passed over where it has: a limit isn't idle because
-// a call waits for another. When it has come, the call closes in on the tokens: in the
-// slowest limit it is served next, and when the token is there, it holds those behind
-// back, who would take it, and goes for the next limit. That takes no longer than it takes
-// for one call's tokens to come in each. Then it takes all of them at the same instant,
-// so that no limit sees a token used later than it was given.
+// It enters the lines of all at once and keeps its place in each. As long as its turn has
+// not come in all of them, other calls pass it where it has: a limit must not be idle
+// because a call waits for another limit. When its turn has come in all, the call collects
+// the tokens: it is served next in the slowest limit, and when the token is there, it
+// blocks the calls behind it and turns to the next limit. That takes no longer than one
+// call's tokens take to come in each limit. Then it takes all tokens at the same instant,
+// so that no limit sees a token used later than granted.
 //
-// All calls go for limits in the same order, so none of two that hold something waits
-// for the other.
+// All calls collect from limits in the same order, so there is no deadlock.
 type joint struct {
-	members []member      // in the order in which they are gone for
-	poked   chan struct{} // has one if there is something to look at
+	members []member      // in the order of collecting
+	poked   chan struct{} // has a token if there is something to do
 }
 
 func newJoint(limiters []*Limiter, n []float64) *joint {
@@ -80,8 +79,7 @@ func (j *joint) lockAll() (now time.Duration, unlock func()) {
 	}
 }
 
-// enter takes all that is wanted, or a place in each line. It returns whether there is
-// anything to wait for.
+// enter takes all tokens, or a place in each line. It reports whether the call must wait.
 func (j *joint) enter(ctx context.Context) (waits bool, err error) {
 	now, unlock := j.lockAll()
 	defer unlock()
@@ -97,14 +95,15 @@ func (j *joint) enter(ctx context.Context) (waits bool, err error) {
 	return true, nil
 }
 
-// try takes all that is wanted, or nothing.
+// try takes all tokens, or nothing.
 func (j *joint) try() bool {
 	now, unlock := j.lockAll()
 	defer unlock()
 	return j.admit(now)
 }
 
-// admit takes all that is wanted, if it is there and nobody waits for it. All is locked.
+// admit takes all tokens, if they are available and no call waits for them. All limiters
+// are locked.
 func (j *joint) admit(now time.Duration) bool {
 	short := false
 	for i := range j.members {
@@ -123,14 +122,15 @@ func (j *joint) admit(now time.Duration) bool {
 	return true
 }
 
-// refusal returns an error if the call can't be served, or not in time. All is locked.
+// refusal returns an error if the call can't be served, or not in time. All limiters are
+// locked.
 func (j *joint) refusal(ctx context.Context, now time.Duration) error {
 	deadline, timed := ctx.Deadline()
 	left := time.Until(deadline)
 	for i := range j.members {
 		m := &j.members[i]
 		want := m.w.amount
-		if q := m.l.line; q != nil { // those who are passed over come before it, too
+		if q := m.l.line; q != nil { // calls that are passed over come before it, too
 			want = want.plus(q.kept)
 		}
 		wait := m.l.wait(m.l.bucket.Load(), now, want)
@@ -149,7 +149,7 @@ func (j *joint) refusal(ctx context.Context, now time.Duration) error {
 	return nil
 }
 
-// waits tells those limits of the wait that have no tokens.
+// waits reports the wait to the limiters without tokens.
 func (j *joint) waits() {
 	for _, m := range j.members {
 		if m.short {
@@ -158,7 +158,7 @@ func (j *joint) waits() {
 	}
 }
 
-// await blocks until the call has all tokens, its wait is in vain, or ctx ends.
+// await blocks until the call has all tokens, can't get them any more, or ctx ends.
 func (j *joint) await(ctx context.Context, since time.Duration) (err error) {
 	defer func() {
 		for _, m := range j.members {
@@ -171,7 +171,7 @@ func (j *joint) await(ctx context.Context, since time.Duration) (err error) {
 		at, err := j.advance()
 		if at == nil && err == nil {
 			if ctx.Err() == nil && !j.take() {
-				continue // something has changed meanwhile
+				continue // something has changed since
 			}
 			if ctx.Err() == nil {
 				return nil
@@ -205,8 +205,8 @@ func (j *joint) wait(ctx context.Context, m *member) error {
 	return nil
 }
 
-// advance does what can be done, and returns the member whose line is to be watched,
-// or nil if all tokens are there.
+// advance does what is possible now, and returns the member whose line to wait for, or nil
+// if all tokens are there.
 func (j *joint) advance() (*member, error) {
 	for i := range j.members {
 		m := &j.members[i]
@@ -227,7 +227,7 @@ func (j *joint) advance() (*member, error) {
 	return nil, nil
 }
 
-// retreat has the call be passed over again, everywhere.
+// retreat makes the call be passed over again, in all lines.
 func (j *joint) retreat() {
 	for i := range j.members {
 		m := &j.members[i]
@@ -263,7 +263,7 @@ func (j *joint) take() bool {
 	return true
 }
 
-// leave gives up the places, and what was taken.
+// leave gives up the places, and returns what was taken.
 func (j *joint) leave() {
 	for _, m := range j.members {
 		if m.taken {

@@ -11,13 +11,13 @@ import (
 // DefaultMaxKeys is how many keys a [Keyed] holds unless told otherwise.
 const DefaultMaxKeys = 100_000
 
-// Keyed is a limiter for each key: a host, a tenant, an API key. One is made
-// when its key is first used, and dropped when nobody uses it and its bucket is
-// full, which makes no difference to anybody. So a million keys take the memory
-// of those that were used of late. It has no goroutine.
+// Keyed is a limiter for each key: a host, a tenant, an API key. A limiter is made when
+// its key is first used, and dropped when it is not in use and its bucket is full, which
+// no call notices. So a million keys take only the memory of those used recently. It has
+// no goroutine.
 //
-// A limiter whose rate was changed, by hand or by [Adapt], is kept as long as there
-// is room.
+// A limiter whose rate was changed, by SetRate or by [Adapt], is kept as long as there is
+// room.
 type Keyed[K comparable] struct {
 	limiters *keyed.Map[K, *Limiter]
 }
@@ -56,10 +56,11 @@ func MustNewKeyed[K comparable](p Policy, maxKeys int) *Keyed[K] {
 	return k
 }
 
-// Use calls f with the limiter of the key, which must not be kept: when f has
-// returned, it may be dropped. If there are too many keys, and of the 64 used longest
-// ago none has a full bucket, it returns a [*TooManyKeysError] at once, also if the
-// policy is to wait: a retrier waits as long as the error says, and then for longer.
+// Use calls f with the limiter of the key. f must not keep the limiter, since it may be
+// dropped when f has returned. If there are too many keys, and none of the 64 used
+// longest ago has a full bucket, Use returns a [*TooManyKeysError] at once, even if the
+// policy waits. A retrier waits as long as the error says, and longer after each further
+// one.
 func (k *Keyed[K]) Use(key K, f func(*Limiter) error) error {
 	e, err := k.use(key)
 	if err != nil {
@@ -69,7 +70,7 @@ func (k *Keyed[K]) Use(key K, f func(*Limiter) error) error {
 	return f(e.Value)
 }
 
-// use returns the entry of the key, which is to be given back.
+// use returns the entry of the key, which must be given back.
 func (k *Keyed[K]) use(key K) (*keyed.Entry[K, *Limiter], error) {
 	if key != key { // a NaN: it could never be found again
 		return nil, bad("key", key, "equal to itself")
@@ -80,8 +81,8 @@ func (k *Keyed[K]) use(key K) (*keyed.Entry[K, *Limiter], error) {
 	return nil, k.tooMany()
 }
 
-// keysInUse is when to come back if calls are under way for all keys: nobody knows how
-// long they take.
+// keysInUse is when to come back if all keys have calls in progress: their duration is
+// not known.
 const keysInUse = 100 * time.Millisecond
 
 func (k *Keyed[K]) tooMany() error {
@@ -89,11 +90,11 @@ func (k *Keyed[K]) tooMany() error {
 	if !ok {
 		after = keysInUse
 	}
-	// At least the next instant: 0 would say that no time is known.
+	// At least 1 ns: 0 would mean that no time is known.
 	return &TooManyKeysError{Keys: k.limiters.Len(), RetryAfter: max(after, 1)}
 }
 
-// untilFull returns how long it is until the bucket is full, if nobody else comes.
+// untilFull returns how long it is until the bucket is full, if no other call comes.
 func (l *Limiter) untilFull() time.Duration {
 	b, now := l.lock()
 	defer l.unlock(b, now)

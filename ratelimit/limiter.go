@@ -10,20 +10,20 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// Limiter allows so many calls per second, and so many at once.
+// Limiter limits how many calls start per second, and how many at once.
 //
-// It is safe for concurrent use and meant to be shared: one for each thing that
-// has a limit. While nobody waits, a call takes one read of the clock and one
-// atomic operation, and an idle limiter takes 128 bytes. It has no goroutine.
+// It is safe for concurrent use and meant to be shared: one for each service or account
+// that has a limit. While no call waits, a call costs one read of the clock and one atomic
+// operation. An idle limiter takes 128 bytes. It has no goroutine.
 type Limiter struct {
 	bucket atomic.Pointer[bucket]
 
 	mu   sync.Mutex
 	tat  uint128 // of the bucket, in fine ticks, while its word is held
-	line *line   // those who wait; nil if nobody does
+	line *line   // the waiting calls; nil if there are none
 
 	*extras            // nil for none
-	feedback *feedback // what to make of errors; nil for nothing
+	feedback *feedback // how to react to errors; nil to ignore them
 	rank     float32   // the rate that it was made with: see joint
 	keyed    bool      // one of a Keyed
 }
@@ -67,16 +67,16 @@ func (l *Limiter) Acquire(ctx context.Context) error {
 // Wait is Acquire by the name that it has in golang.org/x/time/rate.
 func (l *Limiter) Wait(ctx context.Context) error { return l.Acquire(ctx) }
 
-// AcquireN takes n tokens, waiting its turn until they are there. n need not be
-// a whole number; it is rounded up to a multiple of 2^-20. More tokens than the
-// bucket can hold are waited for with the bucket growing meanwhile.
+// AcquireN takes n tokens. It waits for its turn until they are available. n need not be a
+// whole number; it is rounded up to a multiple of 2^-20. For more tokens than the bucket
+// can hold, the bucket grows while the call waits.
 //
 // It takes nothing and returns an error
-//   - if ctx has ended, or ends first: the context's error and its cause. Those
-//     behind in the line move up;
+//   - if ctx has ended, or ends first: the context's error and its cause. The calls behind
+//     it move up;
 //   - at once, if the turn would come after the deadline of ctx: a [*DeadlineError];
-//   - at once, if the policy is to [Reject] and the tokens are not there, or if
-//     they would take more than 292 years to come: an [*ExceededError];
+//   - at once, if the policy is [Reject] and the tokens are not available, or if they would
+//     take more than 292 years: an [*ExceededError];
 //   - if n is not a positive number, or ctx is nil: an [*InvalidError].
 func (l *Limiter) AcquireN(ctx context.Context, n float64) error {
 	if ctx == nil {
@@ -92,7 +92,7 @@ func (l *Limiter) AcquireN(ctx context.Context, n float64) error {
 	return err
 }
 
-// TryAcquire takes a token if it is there and nobody waits for it.
+// TryAcquire takes a token if it is available and no call waits for it.
 func (l *Limiter) TryAcquire() bool {
 	_, got := l.bucket.Load().take(1)
 	return got == taken || got == unknown && l.tryAcquire(1)
@@ -101,8 +101,8 @@ func (l *Limiter) TryAcquire() bool {
 // Allow is TryAcquire by the name that it has in golang.org/x/time/rate.
 func (l *Limiter) Allow() bool { return l.TryAcquire() }
 
-// TryAcquireN takes n tokens if they are there and nobody waits for them. It is
-// false for more than the bucket can hold, and for what is not a positive number.
+// TryAcquireN takes n tokens if they are available and no call waits for them. It is false
+// for more than the bucket can hold, and if n is not a positive number.
 func (l *Limiter) TryAcquireN(n float64) bool {
 	got := l.takeN(n)
 	return got == taken || got == unknown && validCost(n) == nil && l.tryAcquire(n)
@@ -142,7 +142,7 @@ func (l *Limiter) acquire(ctx context.Context, n float64) (grant, error) {
 	return grant{w.from, w.due, w.mark}, nil
 }
 
-// admitOrEnter takes what is wanted and returns nil, or it takes a place in the line and
+// admitOrEnter takes the wanted amount and returns nil, or it takes a place in the line and
 // returns how long it is until its turn.
 func (l *Limiter) admitOrEnter(ctx context.Context, b *bucket, now time.Duration, want uint128) (w *waiter, expected time.Duration, err error) {
 	if l.admit(b, now, want) {
@@ -167,9 +167,9 @@ func (l *Limiter) admitOrEnter(ctx context.Context, b *bucket, now time.Duration
 	return w, expected, nil
 }
 
-// WouldTake returns how long a call would wait for n tokens that came now, behind those who
-// wait: 0 if they are there, and the largest duration if that is more than 292 years. It
-// takes nothing. It is an error if n is not a positive number.
+// WouldTake returns how long a call that comes now would wait for n tokens, behind the
+// waiting calls: 0 if they are available, and the largest duration if it is more than 292
+// years. It takes nothing. It is an error if n is not a positive number.
 func (l *Limiter) WouldTake(n float64) (time.Duration, error) {
 	if err := validCost(n); err != nil {
 		return 0, err
@@ -182,9 +182,8 @@ func (l *Limiter) WouldTake(n float64) (time.Duration, error) {
 	return l.wait(b, now, amount(n)), nil
 }
 
-// AvailableTokens returns how many tokens the bucket holds, also while others wait, and
-// in a pause how many it will hold at its end. It is negative while the limiter is in
-// debt.
+// AvailableTokens returns how many tokens the bucket holds, also while calls wait; in a
+// pause, how many it will hold at its end. It is negative while the limiter is in debt.
 func (l *Limiter) AvailableTokens() float64 {
 	b, now := l.lock()
 	defer l.unlock(b, now)
@@ -198,10 +197,10 @@ func (l *Limiter) AvailableTokens() float64 {
 // Rate returns the tokens that come per second.
 func (l *Limiter) Rate() float64 { return l.bucket.Load().perSecond() }
 
-// Burst returns how many tokens can be there at most.
+// Burst returns the size of the bucket.
 func (l *Limiter) Burst() int64 { return l.bucket.Load().burst }
 
-// Reset fills the bucket and ends a pause. Those who wait are served from it.
+// Reset fills the bucket and ends a pause. Waiting calls are served from it.
 func (l *Limiter) Reset() {
 	old, now := l.lock()
 	b := newBucket(old.rate, old.burst, old.epoch) // tokens of the old one are worth nothing
@@ -216,8 +215,8 @@ func (l *Limiter) Reset() {
 	l.replan(b, now)
 }
 
-// validChange returns an error unless n is 0 or a positive number: what a call has cost
-// beyond an estimate may be nothing.
+// validChange returns an error unless n is 0 or a positive number: 0 is valid, because a
+// call may cost exactly its estimate.
 func validChange(n float64) error {
 	if n == 0 {
 		return nil

@@ -5,37 +5,35 @@ import (
 	"time"
 )
 
-// line is where calls wait their turn: first come, first served.
+// line is where calls wait for their turn: first come, first served.
 //
-// The turn of each follows from the TAT and what those ahead want, so nothing
-// has to be kept up to date when one of them leaves or the rate changes. One timer
-// runs for the first of them; when it fires, all are served who are due, as they are
-// by other calls that come.
+// The turn of each call follows from the TAT and the amounts of the calls ahead, so nothing needs an
+// update when one of them leaves or the rate changes. One timer runs for the first call. When it fires,
+// all due calls are served; arriving calls do that, too.
 //
-// A timer of a computer oversleeps, by a millisecond or so. That loses nothing
-// for those in line: they are served by the instants at which they were due. But
-// if all were served and more was due (one goroutine in a loop at 1000 per
-// second is never there when its next token comes), then the rate would be
-// missed. So what falls due while a timer oversleeps may be had for as long again
-// although the bucket could not hold it. That has a bound, [bucket.credit], for those in
-// line as well: after a longer stall they are not all served at once.
+// A timer oversleeps by a millisecond or so. Calls in line lose nothing by that: they are served by the
+// instants at which they were due. But if all were served and more tokens fell due (one goroutine in a
+// loop at 1000 per second is never waiting when its next token comes), the rate would not be reached.
+// So tokens that fall due while a timer oversleeps may be taken later, although the bucket could not
+// hold them. This is bounded by [bucket.credit], for calls in line as well: after a longer stall they
+// are not all served at once.
 //
-// A call that is under several limits has a place in the line of each. It is passed over
-// there until its turn has come in all of them: see [joint].
+// A call that is under several limits has a place in the line of each. Other calls pass it until its
+// turn has come in all of them: see [joint].
 type line struct {
 	head, tail *waiter
-	active     int           // those in line who are not passed over
-	timed      int           // those in line for whom somebody waits
-	owed       uint128       // amounts that they want, in all
-	kept       uint128       // amounts that those want who are passed over
-	ended      []*waiter     // those to be told
-	timer      *time.Timer   // nil before somebody waits
+	active     int           // places that are not passed over
+	timed      int           // places with a waiting goroutine
+	owed       uint128       // sum of the active amounts
+	kept       uint128       // sum of the amounts that are passed over
+	ended      []*waiter     // to be notified
+	timer      *time.Timer   // nil before the first wait
 	armed      bool          // it is running
-	armedFor   time.Duration // when it fires, which may be before anybody is due
+	armedFor   time.Duration // when it fires, which may be before any call is due
 	batched    bool          // it serves several at once
 	resume     time.Duration // the end of a pause: no token before
 	costs      *slacks       // of calls whose cost is not known yet; nil if there never were any
-	returned   time.Duration // until when no more returned tokens are worth anything, less a bucket
+	returned   time.Duration // until when further returned tokens are worth nothing, minus a bucket
 }
 
 // waiter is a place in line, of a call that waits or of a [Reservation].
@@ -43,24 +41,24 @@ type waiter struct {
 	next, prev *waiter
 	amount     uint128
 	deadline   time.Duration // instant of the clock, or 0
-	joint      *joint        // the call under several limits that it is of, or nil
+	joint      *joint        // its call under several limits, or nil
 	passive    bool          // passed over, but keeps its place
-	told       bool          // the joint knows that it is its turn
+	told       bool          // the joint was notified of its turn
 	inLine     bool
 	granted    bool
-	from       *bucket          // what it was granted of
-	mark       uint64           // of the slacks, then
-	due        time.Duration    // when it was
-	err        error            // why it was not
-	done       chan error       // what came of it, once; nil for a reservation
+	from       *bucket          // the bucket that granted it
+	mark       uint64           // of the slacks at that time
+	due        time.Duration    // when it was due
+	err        error            // why it was not granted
+	done       chan error       // receives the result, once; nil for a reservation
 	tick       <-chan time.Time // of the line's timer
 }
 
-// ticks returns the channel of the timer, which all who wait look at.
+// ticks returns the channel of the timer, which all waiting calls receive from.
 func (q *line) ticks() <-chan time.Time {
 	if q.timer == nil {
 		q.timer = time.NewTimer(math.MaxInt64)
-		q.timer.Stop() // it is set when somebody is first in line
+		q.timer.Stop() // it is set when there is a first in line
 	}
 	return q.timer.C
 }
@@ -71,10 +69,10 @@ func newWaiter(amount uint128) *waiter {
 	return &waiter{amount: amount, done: make(chan error, 1)}
 }
 
-// timed reports whether somebody waits for w, as nobody does for a reservation.
+// timed reports whether a goroutine waits for w; for a reservation none does.
 func (w *waiter) timed() bool { return w.done != nil || w.joint != nil }
 
-// first reports whether nobody ahead of w is to be served before it.
+// first reports whether no place ahead of w must be served before it.
 func (w *waiter) first() bool {
 	for ahead := w.prev; ahead != nil; ahead = ahead.prev {
 		if !ahead.passive {
@@ -84,7 +82,7 @@ func (w *waiter) first() bool {
 	return true
 }
 
-// firstActive returns the first who is not passed over, or nil.
+// firstActive returns the first place that is not passed over, or nil.
 func (q *line) firstActive() *waiter {
 	w := q.head
 	for w != nil && w.passive {
@@ -93,7 +91,7 @@ func (q *line) firstActive() *waiter {
 	return w
 }
 
-// lastActive returns the last who is not passed over, or nil.
+// lastActive returns the last place that is not passed over, or nil.
 func (q *line) lastActive() *waiter {
 	w := q.tail
 	for w != nil && w.passive {
@@ -102,7 +100,7 @@ func (q *line) lastActive() *waiter {
 	return w
 }
 
-// setPassive has w be passed over, or no longer.
+// setPassive sets whether w is passed over.
 func (q *line) setPassive(w *waiter, passive bool) {
 	if w.passive == passive {
 		return
@@ -160,8 +158,8 @@ func (q *line) remove(w *waiter) {
 	w.next, w.prev, w.inLine = nil, nil, false
 }
 
-// end takes w out of the line, with what it wants. It is told when the lock is free again: who wakes up
-// before would only wait for that.
+// end takes w out of the line, with its amount. w is notified when the lock is free again: if it woke
+// up earlier, it would only wait for the lock.
 func (q *line) end(w *waiter, b *bucket) {
 	q.remove(w)
 	w.granted, w.from, w.mark = true, b, q.costs.mark()
@@ -170,9 +168,9 @@ func (q *line) end(w *waiter, b *bucket) {
 	}
 }
 
-// tell lets those know whose wait has ended, in their order.
+// tell notifies the places whose wait has ended, in their order.
 func tell(ended []*waiter) {
 	for _, w := range ended {
-		w.done <- w.err // never blocks: there is room for the one that comes
+		w.done <- w.err // never blocks: there is room for the only value
 	}
 }

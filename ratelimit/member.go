@@ -9,15 +9,15 @@ import (
 type member struct {
 	l        *Limiter
 	w        *waiter
-	short    bool          // it had to be waited for
+	short    bool          // the call had to wait for it
 	expected time.Duration // for how long, as far as was known
-	taken    bool          // already: more than a bucket holds can't be held back
+	taken    bool          // already taken: more than a bucket holds can't be reserved
 	needed   float64
 	granted  grant // what was taken
 }
 
-// large reports whether the bucket can't hold what is wanted of it. It is waited for
-// first, with the bucket growing meanwhile, and kept while the others are waited for.
+// large reports whether the amount is more than the bucket can hold. It is waited for
+// first, while the bucket grows, and kept while waiting for the others.
 func (m *member) large() bool { return m.needed > float64(m.l.Burst()) }
 
 func (l *Limiter) address() uintptr { return uintptr(unsafe.Pointer(l)) }
@@ -36,8 +36,8 @@ func (m *member) reached() (bool, error) {
 	return m.w.told, nil
 }
 
-// close has the call be served next in the line of m. It reports whether the tokens are
-// there: from then on they are kept for it.
+// close makes the call the next to be served in the line of m. It reports whether the
+// tokens are there: from then on they are kept for it.
 func (m *member) close() bool {
 	if m.taken {
 		return true
@@ -61,13 +61,13 @@ func (m *member) close() bool {
 	return true
 }
 
-// ready reports whether the tokens are there, for this call next. The lock is held.
+// ready reports whether the tokens are there and this call is next. The lock is held.
 func (m *member) ready(b *bucket, now time.Duration) bool {
 	return m.w.inLine && !m.w.passive && m.w.first() && m.l.delay(b, now, m.w.amount) == 0
 }
 
-// spend takes the tokens, by now and not by the instant at which they were due: in
-// between the bucket held no more than a burst. The lock is held.
+// spend takes the tokens at the present instant, not at the instant at which they were
+// due: in between the bucket held no more than a burst. The lock is held.
 func (m *member) spend(b *bucket, now time.Duration) {
 	cost := m.w.amount.times(b.token)
 	m.l.tat = later(m.l.tat, b.fullFor(cost, now)).plus(cost)

@@ -10,15 +10,15 @@ import (
 
 // The defaults of a [Policy].
 const (
-	DefaultRate     = 10 // per second, to begin with where Adapt finds the rate
+	DefaultRate     = 10 // per second, the initial rate with Adapt
 	DefaultMaxPause = 5 * time.Minute
 )
 
-// OnLimit says what becomes of a call for which no token is there.
+// OnLimit says what happens to a call for which no token is available.
 type OnLimit int
 
 const (
-	// Wait has it wait its turn.
+	// Wait makes it wait for its turn.
 	Wait OnLimit = iota
 	// Reject fails it at once, with an [*ExceededError].
 	Reject
@@ -26,40 +26,37 @@ const (
 
 // Policy are the settings of a [Limiter]: a rate at least, or Adapt.
 type Policy struct {
-	// Name is what events and metrics call the limiter; "ratelimit" if it is empty.
+	// Name is the name of the limiter in events and metrics; "ratelimit" if it is empty.
 	Name string
-	// RequestsPerSecond is how many tokens come per second, [MinRate] to
-	// [MaxRate]. There is no default: a rate that was computed, and came out as 0, must
-	// not pass for another one. With Adapt it is what to begin with, and 0 is
-	// [DefaultRate]. It is taken as the simplest fraction within
+	// RequestsPerSecond is how many tokens come per second, [MinRate] to [MaxRate]. There is
+	// no default: a computed rate that is 0 by mistake must be an error. With Adapt it is the
+	// initial rate, and 0 is [DefaultRate]. It is converted to the simplest fraction within
 	// one part in 10^10, so that 0.1 is exactly one in ten seconds.
 	RequestsPerSecond float64
-	// BurstSize is how many tokens can be there at most, and are at first: as
-	// many calls may start at once. At least 1; 0 is the rate per second, rounded
-	// half up and at least 1, or 1 if Adapt is set. A service that allows 10 per
-	// second may not allow 10 in one millisecond: set 1 for an even pace.
+	// BurstSize is the size of the bucket, which is full at first: that many calls may start
+	// at once. At least 1; 0 is the rate per second, rounded half up and at least 1, or 1 if
+	// Adapt is set. A service that allows 10 per second may not allow 10 in one millisecond:
+	// set 1 for an even pace.
 	BurstSize int
 	// OnLimit is [Wait] or [Reject].
 	OnLimit OnLimit
-	// OnWaiting is called once for each call that has to wait, before it does, with how
-	// long that will be as far as is known: those ahead may give up, and a pause or
-	// another rate may come. Under several limits it is that of each alone. OnPause is called
-	// when a pause begins, or becomes longer, with its length from now on. They are called
-	// as OnWait is.
+	// OnWaiting is called once for each call that has to wait, before the wait, with its
+	// expected length: calls ahead may give up, and a pause or another rate may come. Under
+	// several limits each gives its own expected wait. OnPause is called when a pause begins
+	// or becomes longer, with its length from now on. Both are called like OnWait.
 	OnWaiting func(wait time.Duration)
 	OnPause   func(pause time.Duration)
-	// OnWait is called once for each call that had to wait, when its wait is over,
-	// with how long that was; also if the wait was in vain. It is called outside
-	// any lock, by the goroutine that waited. A panic in it changes nothing; see
-	// [Limiter.CallbackPanics].
+	// OnWait is called once for each call that had to wait, after the wait, with its length;
+	// also if the call then got no token. It is called outside any lock, by the goroutine
+	// that waited. A panic in it changes nothing; see [Limiter.CallbackPanics].
 	OnWait func(wait time.Duration)
-	// IgnoreFeedback has Do and Feedback not look at errors. Otherwise an error
-	// that has a method RetryAfter() time.Duration pauses the limiter for that
-	// time: one answer of 429 pauses every caller, not only the one that got it.
+	// IgnoreFeedback makes Do and Feedback ignore errors. Otherwise an error that has a
+	// method RetryAfter() time.Duration pauses the limiter for that time: one answer of 429
+	// pauses every caller, not only the one that got it.
 	IgnoreFeedback bool
 	// MaxPause bounds a pause that an error asks for; 0 is [DefaultMaxPause].
 	MaxPause time.Duration
-	// Adapt, if not nil, has the limiter find the rate that the service takes.
+	// Adapt, if not nil, makes the limiter find the rate that the service accepts.
 	Adapt *Adapt
 }
 
@@ -97,8 +94,8 @@ func (p Policy) validate() (Policy, error) {
 	return p, nil
 }
 
-// burst is the size of the bucket. It is not always an int: where that has 32
-// bits, a default can be larger.
+// burst is the size of the bucket. It need not fit in an int: if that has 32 bits, a default
+// can be larger.
 func (p Policy) burst() int64 {
 	switch {
 	case p.BurstSize > 0:

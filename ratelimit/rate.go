@@ -22,8 +22,8 @@ const nanosPerSecond = 1_000_000_000
 // simplest fraction within one part in 10^10, or itself if it is whole. So 0.1 is one in ten seconds and
 // 1.0/3 one in three, which no float64 is, and nothing is rounded from here on.
 //
-// A fraction p/q that close needs no q above 5·10^9 / max(1, perSecond): that bounds
-// ticks by 2^34 and token by 2^63.
+// A fraction p/q within that range needs no q above 5·10^9 / max(1, perSecond): that bounds ticks by
+// 2^34 and token by 2^63.
 func rateOf(perSecond float64) rate {
 	p, q := uint64(perSecond), uint64(1)
 	if float64(p) != perSecond {
@@ -45,7 +45,7 @@ func simplest(low, high float64) (p, q uint64) {
 		return uint64(whole), 1
 	}
 	whole--
-	// Of the reciprocals of what is left, the ends change places.
+	// The reciprocal of the remaining interval has its ends swapped.
 	p, q = simplest(1/(high-whole), 1/(low-whole))
 	return uint64(whole)*p + q, p
 }

@@ -5,20 +5,21 @@ import (
 	"time"
 )
 
-// mostSpread bounds how far ahead those who are refused are told to come back, beyond
-// the time at which the tokens would be there: some of them never do.
+// mostSpread bounds how much later than the tokens' time refused calls are told to come
+// back. There is a bound because some of them never come back.
 const mostSpread = time.Minute
 
-// refusals is what a limiter that rejects remembers of those whom it has refused: that
-// they were told to come back one by one. Nothing is kept for them. Those who don't come
-// back cost nobody a token, and what they were told is past when its time is.
+// refusals is what a limiter that rejects remembers about refused calls: until when they
+// were told to come back, one by one. No token is reserved for them. A call that doesn't
+// come back costs no token, and its time simply passes.
 type refusals struct {
-	told time.Duration // when the latest of them was told to come back
+	told time.Duration // the latest time at which one was told to come back
 }
 
-// refuse returns when a call is to come back for amount: when it would be there if all
-// came who have been told to before. So calls that were refused together don't come back
-// together, and each finds its tokens. More than the bucket holds is never there.
+// refuse returns when a call should come back for amount: when the tokens would be
+// available if all earlier refused calls come back. So calls that were refused together
+// don't come back together, and each finds its tokens. More than the bucket holds is
+// never available.
 func (l *Limiter) refuse(b *bucket, now time.Duration, amount uint128) time.Duration {
 	cost := amount.times(b.token)
 	if b.full().less(cost) {
@@ -26,7 +27,7 @@ func (l *Limiter) refuse(b *bucket, now time.Duration, amount uint128) time.Dura
 	}
 	wait := l.wait(b, now, amount)
 	first := now + wait
-	if first < now { // beyond the end of time
+	if first < now { // overflow
 		return math.MaxInt64
 	}
 	r := l.refusals

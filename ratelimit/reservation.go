@@ -4,15 +4,15 @@ import (
 	"time"
 )
 
-// Reservation is a place in line for tokens, held without waiting in a call.
-// Whoever holds it is to wait [Reservation.Delay] before acting on it.
+// Reservation is a place in line for tokens, held without waiting in a call. Its holder
+// must wait [Reservation.Delay] before acting on it.
 type Reservation struct {
 	l *Limiter
 	w *waiter
 }
 
-// Reserve takes n tokens if they are there, or a place at the end of the line.
-// It doesn't wait, and it doesn't [Reject].
+// Reserve takes n tokens if they are available, or a place at the end of the line. It
+// doesn't wait, and ignores [Reject].
 func (l *Limiter) Reserve(n float64) (*Reservation, error) {
 	if err := validCost(n); err != nil {
 		return nil, err
@@ -31,9 +31,9 @@ func (l *Limiter) Reserve(n float64) (*Reservation, error) {
 	return &Reservation{l, w}, nil
 }
 
-// Delay returns how long it is until the tokens are there, 0 if they are. It
-// changes when somebody ahead gives up, the rate is changed, or calls ahead wake up
-// later than is made good for. It takes time in proportion to the length of the line.
+// Delay returns how long it is until the tokens are there, 0 if they are. It changes when
+// a call ahead gives up, the rate is changed, or calls ahead wake up too late to be
+// compensated. Computing it takes time in proportion to the length of the line.
 func (r *Reservation) Delay() time.Duration {
 	b, now := r.l.lock()
 	defer r.l.unlock(b, now)
@@ -47,9 +47,9 @@ func (r *Reservation) Delay() time.Duration {
 	return r.l.delay(b, now, want.plus(r.w.amount))
 }
 
-// Cancel gives up the place in line. Once the tokens are there, it is for whoever holds
-// the reservation to act on it, and Cancel does nothing any more, as in
-// golang.org/x/time/rate: it may be deferred. A second call does nothing.
+// Cancel gives up the place in line. Once the tokens are there, the holder owns them and
+// Cancel does nothing any more, as in golang.org/x/time/rate: it may be deferred. A
+// second call does nothing.
 func (r *Reservation) Cancel() {
 	b, now := r.l.lock()
 	defer r.l.unlock(b, now)

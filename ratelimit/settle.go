@@ -2,12 +2,12 @@ package ratelimit
 
 import "math"
 
-// What a call turned out to have cost.
+// The actual cost of a call.
 
-// Settle makes up for an estimate: a call took estimated tokens, and has cost actual ones. The
-// difference is taken as by [Limiter.Debit], or given back as by [Limiter.Return]. Either may
-// be 0; it is an [*InvalidError] if one is negative or no finite number, or the debt takes more
-// than 292 years.
+// Settle corrects an estimate: a call took estimated tokens, but cost actual ones. The
+// difference is taken as by [Limiter.Debit], or returned as by [Limiter.Return]. Either may be
+// 0; the error is an [*InvalidError] if one is negative or not a finite number, or the debt
+// takes more than 292 years.
 func (l *Limiter) Settle(estimated, actual float64) error {
 	if err := validChange(estimated); err != nil {
 		return err
@@ -21,9 +21,9 @@ func (l *Limiter) Settle(estimated, actual float64) error {
 	return l.Return(estimated - actual)
 }
 
-// Debit takes n tokens whether or not they are there: what a call turned out to
-// have cost. If they are not, everybody waits until the debt is paid. It is an
-// error if that takes more than 292 years. Debit(0) does nothing.
+// Debit takes n tokens even if they are not available, for example because a call cost more
+// than expected. Then all calls wait until the debt is paid. It is an error if that takes more
+// than 292 years. Debit(0) does nothing.
 func (l *Limiter) Debit(n float64) error {
 	if err := validChange(n); err != nil || n == 0 {
 		return err

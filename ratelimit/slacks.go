@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// slacks is what it takes to correct an estimate as if the call had cost what it did from the
-// start. Its tokens then come off the TAT, unless the bucket was full meanwhile without them:
-// what would have come into it after that is lost. So as much comes off as the TAT was ahead
-// of the clock since then, at the least; and what it was ahead since then is that much less
-// from here on.
+// slacks is the history needed to correct an estimate as if the actual cost had been known from
+// the start. The excess tokens then come off the TAT, unless the bucket would have been full
+// meanwhile: tokens that would have come after that are lost. So the amount that comes off is
+// at most the least lead of the TAT over the clock since then. The recorded leads since then
+// are reduced by the same amount.
 //
-// The TAT falls behind the clock steadily and is moved only with the lock held, so it is enough
-// to look whenever the lock is taken.
+// The lead shrinks steadily and the TAT is moved only with the lock held, so it is enough to
+// look whenever the lock is taken.
 type slacks struct {
 	open int    // calls that have not been settled
 	seen uint64 // looks so far
 	low  []low  // each is lower than all after it
 }
 
-// low is how far the TAT was ahead at a look.
+// low is how far the TAT was ahead of the clock at a look.
 type low struct {
 	look  uint64
 	slack uint128
 }
 
-// mostLows bounds the memory. Beyond it, older ones are taken together.
+// mostLows bounds the memory. Above it, older entries are merged.
 const mostLows = 256
 
-// mark returns what tells looks from here on from those before.
+// mark returns a number that separates later looks from earlier ones.
 func (s *slacks) mark() uint64 {
 	if s == nil {
 		return 0
@@ -36,7 +36,7 @@ func (s *slacks) mark() uint64 {
 	return s.seen
 }
 
-// mark is that of the line, which may be nil.
+// mark returns the mark of the line, which may be nil.
 func (q *line) mark() uint64 {
 	if q == nil {
 		return 0
@@ -44,7 +44,7 @@ func (q *line) mark() uint64 {
 	return q.costs.mark()
 }
 
-// look notes how far the TAT is ahead.
+// look records how far the TAT is ahead of the clock.
 func (s *slacks) look(slack uint128) {
 	s.seen++
 	for n := len(s.low); n > 0 && !s.low[n-1].slack.less(slack); n-- {
@@ -67,7 +67,8 @@ func (s *slacks) since(mark uint64) uint128 {
 	return maxUint128
 }
 
-// less has the TAT have been less ahead after a mark, by what since allows.
+// less reduces the recorded leads after a mark by an amount, which is at most what since
+// returned.
 func (s *slacks) less(mark uint64, by uint128) {
 	for i := len(s.low) - 1; i >= 0 && s.low[i].look > mark; i-- {
 		s.low[i].slack = s.low[i].slack.minus(by)
@@ -82,14 +83,14 @@ func (s *slacks) less(mark uint64, by uint128) {
 	s.low = kept
 }
 
-// noteSlack is a look, if somebody wants to know.
+// noteSlack is a look, if any call needs it.
 func (l *Limiter) noteSlack(b *bucket, now time.Duration) {
 	if l.line != nil && l.line.costs != nil && l.line.costs.open > 0 {
 		l.line.costs.look(l.tat.minus(b.instant(now)))
 	}
 }
 
-// raise has the TAT be no less than least, whatever calls turn out not to have cost.
+// raise makes the TAT at least least, even if calls later turn out to cost less.
 func (l *Limiter) raise(least uint128) {
 	if l.line != nil && l.line.costs != nil && l.line.costs.open > 0 {
 		l.line.costs.look(l.tat.minus(least))
@@ -97,8 +98,8 @@ func (l *Limiter) raise(least uint128) {
 	l.tat = later(l.tat, least)
 }
 
-// forgotten returns what is left of the line where time went back: calls whose cost is not
-// known are still to come to their end.
+// forgotten returns what remains of the line when time went back: calls whose cost is not known
+// have yet to end.
 func (q *line) forgotten() *line {
 	if q == nil || q.costs == nil {
 		return nil
@@ -108,7 +109,7 @@ func (q *line) forgotten() *line {
 	return fresh
 }
 
-// takeBack gives back what a call turned out not to have cost.
+// takeBack returns the part of an estimate that a call did not cost.
 func (l *Limiter) takeBack(g grant, estimated, actual float64) {
 	b, now := l.lock()
 	defer l.unlock(b, now)
@@ -118,7 +119,7 @@ func (l *Limiter) takeBack(g grant, estimated, actual float64) {
 	}
 	cost := n.times(b.token)
 	s := l.line.costs
-	if b != g.b || s == nil { // what was taken of another bucket says nothing about this one
+	if b != g.b || s == nil { // tokens taken from another bucket don't concern this one
 		return
 	}
 	cost = l.room(b, now, earlier(cost, s.since(g.mark)))

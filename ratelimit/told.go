@@ -7,10 +7,10 @@ import (
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
-// told is a limiter as those are told of it who run the calls.
+// told is a limiter as seen by the code that runs the calls.
 type told Limiter
 
-// inLine is what a call waits in that waits for a token.
+// inLine describes the line in which a call waits for a token.
 func (l *Limiter) inLine() waiting.Line {
 	return waiting.Line{Of: l, OneOfMany: l.keyed, By: (*told)(l)}
 }
@@ -34,14 +34,14 @@ func (t *told) State() (state string, left time.Duration) {
 	return "", 0
 }
 
-// pausedFor returns how long the pause lasts yet that is under way, 0 if none is.
+// pausedFor returns how much longer the present pause lasts, 0 if there is none.
 func (l *Limiter) pausedFor() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return max(0, l.resume()-clock.Now())
 }
 
-// otherMake is a limiter of another make.
+// otherMake stands for a limiter of another library.
 type otherMake struct{}
 
 func (otherMake) Kind() string                   { return "ratelimit" }

@@ -9,7 +9,7 @@ import (
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
-// waiting reports whether somebody is to be served before any other.
+// waiting reports whether a call in line must be served before a new one.
 func (l *Limiter) waiting() bool { return l.line != nil && l.line.active > 0 }
 
 // resume returns the end of a pause.
@@ -20,7 +20,7 @@ func (l *Limiter) resume() time.Duration {
 	return l.line.resume
 }
 
-// floor is the TAT of a full bucket: now, unless a late wake-up is made good for.
+// floor is the TAT of a full bucket: now, unless a late wake-up is compensated.
 func (l *Limiter) floor(b *bucket, now time.Duration) uint128 {
 	if int64(now-b.epoch) <= b.grace.Load() {
 		now -= b.credit()
@@ -28,7 +28,7 @@ func (l *Limiter) floor(b *bucket, now time.Duration) uint128 {
 	return b.instant(now)
 }
 
-// admit takes tokens that are there and that nobody waits for.
+// admit takes tokens that are available and that no call waits for.
 func (l *Limiter) admit(b *bucket, now time.Duration, amount uint128) bool {
 	if !l.admits(b, now, amount) {
 		return false
@@ -37,13 +37,12 @@ func (l *Limiter) admit(b *bucket, now time.Duration, amount uint128) bool {
 	return true
 }
 
-// admits reports whether there are tokens that nobody waits for.
+// admits reports whether there are tokens that no call waits for.
 func (l *Limiter) admits(b *bucket, now time.Duration, amount uint128) bool {
 	return !l.waiting() && l.delay(b, now, amount) == 0
 }
 
-// delay returns how long it is until the first of those in line could have
-// amount, if all of that were for them.
+// delay returns how long it is until the first in line could have amount.
 func (l *Limiter) delay(b *bucket, now time.Duration, amount uint128) time.Duration {
 	tat := l.tat
 	if !l.waiting() {
@@ -53,7 +52,7 @@ func (l *Limiter) delay(b *bucket, now time.Duration, amount uint128) time.Durat
 	return max(b.nanos(tat.plus(amount.times(b.token)).minus(there)), l.resume()-now, 0)
 }
 
-// wait returns how long one who wants amount would wait at the end of the line.
+// wait returns how long a call for amount would wait at the end of the line.
 func (l *Limiter) wait(b *bucket, now time.Duration, amount uint128) time.Duration {
 	if q := l.line; q != nil {
 		amount = amount.plus(q.owed)
@@ -61,9 +60,9 @@ func (l *Limiter) wait(b *bucket, now time.Duration, amount uint128) time.Durati
 	return l.delay(b, now, amount)
 }
 
-// enter puts w at the end of the line. As long as somebody is in it, the TAT is not
-// moved up to now: who wants more than a burst gets what comes beyond a full bucket,
-// and nobody else can take it.
+// enter puts w at the end of the line. While the line is not empty, the TAT is not moved
+// up to now: so a call that wants more than a burst gets the tokens above a full bucket,
+// and no other call can take them.
 func (l *Limiter) enter(b *bucket, now time.Duration, w *waiter) {
 	if l.line == nil {
 		l.line = newLine()
@@ -77,8 +76,7 @@ func (l *Limiter) enter(b *bucket, now time.Duration, w *waiter) {
 	l.line.push(w)
 }
 
-// serve gives all who are due what they want, and tells those of several limits that
-// they are.
+// serve grants all due calls their amounts, and notifies due calls under several limits.
 func (l *Limiter) serve(b *bucket, now time.Duration) {
 	if l.line == nil {
 		return
@@ -93,7 +91,7 @@ func (l *Limiter) serve(b *bucket, now time.Duration) {
 			}
 		case now < q.resume || there.less(tat):
 			return
-		case w.joint != nil: // it takes what it wants of all limits at once
+		case w.joint != nil: // it takes its tokens of all limits at once
 			w.tell()
 			return
 		default:
@@ -105,8 +103,8 @@ func (l *Limiter) serve(b *bucket, now time.Duration) {
 	}
 }
 
-// next returns the TAT after w has been served. If its wake-up was late by more than is
-// made good for, then the time before that counts for nobody. A reservation needs none.
+// next returns the TAT after w has been served. If its wake-up was later than the credit,
+// the time before that is lost. A reservation needs no wake-up.
 func (l *Limiter) next(b *bucket, now time.Duration, w *waiter) uint128 {
 	tat, cost := l.tat, w.amount.times(b.token)
 	if w.timed() {
@@ -124,7 +122,7 @@ func (l *Limiter) drop(b *bucket, now time.Duration, w *waiter) {
 	}
 }
 
-// clip takes away what came beyond a full bucket, as that was for one call only.
+// clip drops tokens above a full bucket, since those were for one call only.
 func (l *Limiter) clip(b *bucket, now time.Duration) {
 	l.tat = later(l.tat, b.instant(max(now, l.resume())))
 }
@@ -136,7 +134,7 @@ func (l *Limiter) replan(b *bucket, now time.Duration) {
 		return
 	}
 	for w := l.line.head; w != nil; w = w.next {
-		if w.joint != nil { // it is to see for itself, whatever it was told
+		if w.joint != nil { // it must check again, even if it was notified
 			w.joint.poke()
 		}
 	}
@@ -167,10 +165,10 @@ func (l *Limiter) reschedule(b *bucket, now time.Duration) {
 	l.serve(b, now)
 }
 
-// arm has the timer fire at the turn of the first in line who waits. Reservations
-// ahead of them are served by the same wake-up. A timer that fires earlier is left
-// alone, and set anew when it has: at high rates, that saves setting it every time.
-// It takes time in proportion to the reservations ahead of that call.
+// arm sets the timer for the turn of the first waiting call in line. Reservations ahead
+// of it are served by the same wake-up. A timer that fires earlier is left alone, and set
+// again when it has fired: at high rates, that saves setting it every time. It takes time
+// in proportion to the reservations ahead of that call.
 func (l *Limiter) arm(b *bucket, now time.Duration) {
 	q := l.line
 	if q.timed == 0 { // a reservation needs no wake-up
@@ -183,7 +181,7 @@ func (l *Limiter) arm(b *bucket, now time.Duration) {
 			continue
 		}
 		if w.joint != nil && !w.passive && turn == 0 {
-			return // it is told, and has those behind wait until it has taken all that it wants
+			return // it was notified, and the calls behind it wait until it has taken all its tokens
 		}
 		if q.batched = b.token <= uint64(batchRate)*b.ticks && !clock.Virtual(now); q.batched {
 			turn = max(turn, batchTime)
@@ -200,8 +198,8 @@ func (l *Limiter) arm(b *bucket, now time.Duration) {
 	}
 }
 
-// turn returns when somebody is to look at the line because of w, who comes behind
-// those who want ahead: false for never.
+// turn returns when the line must be checked because of w, which is behind places that
+// want ahead in total; false for never.
 func (l *Limiter) turn(b *bucket, now time.Duration, w *waiter, ahead *uint128) (time.Duration, bool) {
 	switch {
 	case !w.passive:
@@ -211,14 +209,14 @@ func (l *Limiter) turn(b *bucket, now time.Duration, w *waiter, ahead *uint128) 
 		}
 		return l.delay(b, now, *ahead), true
 	case !ahead.isZero():
-		return l.delay(b, now, *ahead), true // when the place of w is the first
+		return l.delay(b, now, *ahead), true // when w becomes the first
 	}
 	debt := l.debt(b, now, w.amount)
 	return debt, debt > 0 && !w.told
 }
 
-// debt returns how long it is until a bucket could begin to fill for one at the head of
-// the line: as long as there is a pause, or less than nothing in it.
+// debt returns how long it is until the bucket can begin to fill for the head of the
+// line: while there is a pause, or the bucket is in debt.
 func (l *Limiter) debt(b *bucket, now time.Duration, amount uint128) time.Duration {
 	if now < l.resume() {
 		return l.resume() - now
@@ -226,8 +224,8 @@ func (l *Limiter) debt(b *bucket, now time.Duration, amount uint128) time.Durati
 	return max(0, l.delay(b, now, amount)-b.nanos(amount.times(b.token)))
 }
 
-// wake is called by whoever sees the timer fire: one of those in line, and mostly the
-// first, who has been looking at it longest. So a token costs one wake-up.
+// wake is called by the call that receives the timer's tick: one of those in line, mostly
+// the first, which has been receiving longest. So a token costs one wake-up.
 func (l *Limiter) wake() {
 	b, now := l.lock()
 	if l.line != nil {
@@ -236,7 +234,7 @@ func (l *Limiter) wake() {
 	l.unlock(b, now)
 }
 
-// await blocks until w is served, its wait is in vain, or ctx ends.
+// await blocks until w is served, can't be served any more, or ctx ends.
 func (l *Limiter) await(ctx context.Context, w *waiter, since time.Duration) (err error) {
 	defer waiting.Begin(ctx, l.inLine()).End()
 	defer l.waited(since)
@@ -257,7 +255,7 @@ func (l *Limiter) await(ctx context.Context, w *waiter, since time.Duration) (er
 	}
 }
 
-// leave gives up the place of w, or what it got at the same moment.
+// leave gives up the place of w, or returns what it got at the same moment.
 func (l *Limiter) leave(w *waiter) {
 	b, now := l.lock()
 	defer l.unlock(b, now)

@@ -7,8 +7,8 @@ import (
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
-// Wrap returns fn with a token of l taken for every call. The limiter is shared
-// with whatever else uses it. It allocates nothing per call.
+// Wrap returns fn with a token of l taken for every call. The limiter is shared with its
+// other users. It allocates nothing per call.
 func Wrap[T, R any](l *Limiter, fn func(context.Context, T) (R, error)) func(context.Context, T) (R, error) {
 	return answer.Wrap(fn, func(ctx context.Context, item T, fn func(context.Context, T) (R, error)) (R, error) {
 		return Call(ctx, l, func(ctx context.Context) (R, error) { return fn(ctx, item) })
@@ -32,7 +32,7 @@ func Call[R any](ctx context.Context, l *Limiter, fn func(context.Context) (R, e
 	return result, l.settle(err, g)
 }
 
-// Waiter is a limiter of any make, such as that of golang.org/x/time/rate.
+// Waiter is a limiter of any library, such as that of golang.org/x/time/rate.
 type Waiter interface {
 	Wait(ctx context.Context) error
 }
@@ -44,7 +44,7 @@ type Foreign struct{ Waiter Waiter }
 func From(w Waiter) Foreign { return Foreign{w} }
 
 func (f Foreign) wait(ctx context.Context) error {
-	if ctx != nil { // what a foreign limiter makes of nil is its business
+	if ctx != nil { // a foreign limiter must handle nil itself
 		defer waiting.Begin(ctx, waiting.Line{By: otherMake{}}).End()
 	}
 	return f.Waiter.Wait(ctx)

@@ -20,24 +20,23 @@ const (
 type BudgetPolicy struct {
 	// Ratio is how many retries each success allows; 0 is [DefaultBudgetRatio].
 	Ratio float64
-	// PerSecond is how many retries are allowed per second whatever succeeds; 0 is
+	// PerSecond is how many retries are allowed per second regardless of successes; 0 is
 	// [DefaultBudgetPerSecond].
 	PerSecond float64
-	// Most is how many retries can be saved up, and are there at first, at least 1;
-	// 0 is [DefaultBudgetMost].
+	// Most is how many retries can be saved up, which is also the initial number, at
+	// least 1; 0 is [DefaultBudgetMost].
 	Most float64
 }
 
-// Budget bounds the retries of all calls that share it to a share of the
-// successes and a few per second (Google SRE Book, "Handling Overload"): when a
-// service is down, retries then add to its load no more than that. It is safe for
-// concurrent use.
+// Budget limits the retries of all calls that share it to a fraction of the successes
+// plus a few per second (Google SRE Book, "Handling Overload"): when a service is down,
+// retries add no more load than that. It is safe for concurrent use.
 type Budget struct {
 	p BudgetPolicy
 
 	mu   sync.Mutex
 	left float64
-	at   time.Duration // when left was right
+	at   time.Duration // when left was computed
 }
 
 // NewBudget returns a full budget, or an [*InvalidError].

@@ -14,7 +14,7 @@ import (
 
 // Sentinels, for errors.Is.
 var (
-	// ErrExhausted is what every [*ExhaustedError] is.
+	// ErrExhausted matches every [*ExhaustedError].
 	ErrExhausted = errors.New("retry: given up")
 	// ErrBudget is a cause of an [*ExhaustedError] when the [Budget] was used up.
 	ErrBudget = errors.New("retry: the budget is used up")
@@ -26,31 +26,31 @@ var (
 	// ErrRefused is a cause when the call was refused 100 times in a row before it was
 	// made.
 	ErrRefused = errors.New("retry: refused too often")
-	// ErrInvalid is what every [*InvalidError] is.
+	// ErrInvalid matches every [*InvalidError].
 	ErrInvalid = invalid.ErrInvalid
 )
 
 // InvalidError says which setting or argument is out of range.
 type InvalidError = invalid.Error
 
-// keptErrors is how many errors of attempts are kept: the first, which often says
-// what began it, and the latest.
+// keptErrors is how many errors of attempts are kept: the first, which often shows the
+// original cause, and the latest.
 const keptErrors = 8
 
-// ExhaustedError says that a call was given up, and keeps the errors of its
-// attempts. errors.Is, and errors.As for a type, find all that are kept, and the
-// cause. errors.As for an interface, such as one with a method RetryAfter, finds
-// only the latest attempt's: what others asked for has been waited for.
+// ExhaustedError says that a call was given up, and keeps the errors of its attempts.
+// errors.Is, and errors.As for a type, find all kept errors, and the cause. errors.As for
+// an interface, such as one with a method RetryAfter, finds only the latest attempt's
+// error: the waits that earlier ones asked for are over.
 type ExhaustedError struct {
 	Attempts int     // how often the call was made
 	Errs     []error // of the attempts, in order: the first and the latest seven
-	// Cause is why there was no other attempt before the retries were used up, or
-	// nil: the context's error and its cause, [context.DeadlineExceeded] if the next
-	// delay would have exceeded its deadline, [ErrMaxElapsed], [ErrMaxDelay],
-	// [ErrBudget], or [ErrRefused].
+	// Cause is why the attempts ended before the retries were used up, or nil: the
+	// context's error and its cause, [context.DeadlineExceeded] if the next delay would
+	// have exceeded its deadline, [ErrMaxElapsed], [ErrMaxDelay], [ErrBudget], or
+	// [ErrRefused].
 	Cause error
-	// Delay is the delay that was not begun, if that is the cause. The largest
-	// duration stands for never.
+	// Delay is the delay that was too long, if that is the cause. The largest duration
+	// means never.
 	Delay time.Duration
 }
 
@@ -60,7 +60,7 @@ func (e *ExhaustedError) Error() string {
 		last = e.Errs[len(e.Errs)-1]
 	}
 	text := fmt.Sprintf("retry: given up after %d attempts", e.Attempts)
-	if e.Cause != nil && (last == nil || !strings.Contains(last.Error(), e.Cause.Error())) { // else the latter says both
+	if e.Cause != nil && (last == nil || !strings.Contains(last.Error(), e.Cause.Error())) { // otherwise the last error has both texts
 		if e.Delay > 0 {
 			text += fmt.Sprintf(", before a delay of %v", e.Delay)
 		}
@@ -75,7 +75,7 @@ func (e *ExhaustedError) Error() string {
 // Ran tells other policies whether the call was ever made.
 func (e *ExhaustedError) Ran() bool { return e.Attempts > 0 }
 
-// Timeout reports whether it was a time that ran out, at last, as net.Error has it.
+// Timeout reports whether a timeout was the final reason, like net.Error.
 func (e *ExhaustedError) Timeout() bool {
 	last := e.Cause
 	if last == nil && len(e.Errs) > 0 {
@@ -104,8 +104,8 @@ func (e *ExhaustedError) Unwrap() []error {
 	return all
 }
 
-// earlier is the error of an attempt that was followed by another. What it is can
-// be found out, and not what it says of what is to be done: interfaces ask for that.
+// earlier is the error of an attempt that was followed by another. errors.Is and
+// errors.As find its type, but not interfaces, which ask what to do next.
 type earlier struct{ err error }
 
 func (e earlier) Error() string        { return e.err.Error() }
@@ -115,8 +115,8 @@ func (e earlier) As(target any) bool {
 	return reflect.TypeOf(target).Elem().Kind() != reflect.Interface && errors.As(e.err, target)
 }
 
-// Permanent marks err as not worth a retry. The mark is taken off again: a call
-// that returns Permanent(err) has a retrier return err. Permanent(nil) is nil.
+// Permanent marks err as not worth a retry. The retrier removes the mark: for a call that
+// returns Permanent(err) it returns err. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil

@@ -23,10 +23,10 @@ const (
 	DefaultMultiplier   = 2
 )
 
-// Jitter says how delays are spread, so that calls that failed together don't
-// come back together. Delays are cut to MaxDelay first and spread then, so they
-// differ at the cap, too, and never exceed it. Where a service or a policy says
-// how long to wait, the delay is that and up to a tenth more, never less.
+// Jitter says how delays are spread, so that calls that failed together don't come back
+// together. Delays are first cut to MaxDelay and then spread, so they differ at the cap,
+// too, and never exceed it. If a service or a policy says how long to wait, the delay is
+// that plus up to a tenth, never less.
 type Jitter int
 
 const (
@@ -34,9 +34,9 @@ const (
 	JitterEqual Jitter = iota
 	// JitterFull is anything from 0 to the exponential delay.
 	JitterFull
-	// JitterDecorrelated is anything from InitialDelay to three times the delay of
-	// this kind before, whatever the service asked for in between; Multiplier has no
-	// part in it. (Both: Marc Brooker, "Exponential Backoff And Jitter", AWS 2015.)
+	// JitterDecorrelated is anything from InitialDelay to three times the previous such
+	// delay; delays that the service asked for don't count, and Multiplier is not used.
+	// (Both: Marc Brooker, "Exponential Backoff And Jitter", AWS 2015.)
 	JitterDecorrelated
 	// JitterNone is the exponential delay, or exactly what was asked for.
 	JitterNone
@@ -47,26 +47,27 @@ const (
 	askedJitter = 0.1  // of a delay that was asked for
 )
 
-// maxRefusals is how often in a row a call may be refused before it is given up. The
-// waits grow to MaxDelay, so it takes as long as about 90 of those.
+// maxRefusals is how often in a row a call may be refused before the retrier gives up.
+// The waits grow to MaxDelay, so that takes about 90 times MaxDelay.
 const maxRefusals = 100
 
 // Policy are the settings of a [Retrier]. The zero value retries any error three
 // times, after about 100, 200 and 400 ms.
 type Policy struct {
-	// Name is what events and metrics call the retrier; "retry" if it is empty.
+	// Name is the name of the retrier in events and metrics; "retry" if it is empty.
 	Name string
-	// MaxRetries is how often a call is made again, at least 1; 0 is
+	// MaxRetries is how often a failed call is repeated, at least 1; 0 is
 	// [DefaultMaxRetries]. Or [Unlimited], or [NoRetries].
 	MaxRetries int
 	// InitialDelay is the delay before the first retry; 0 is
 	// [DefaultInitialDelay], or MaxDelay if that is less.
 	InitialDelay time.Duration
 	// MaxDelay bounds every delay, after jitter; 0 is [DefaultMaxDelay]. At least
-	// InitialDelay. A service that asks for more ends the retries at once, with
-	// [ErrMaxDelay]: it is not asked again before it wants to be.
+	// InitialDelay. If a service asks for more, the retries end at once with
+	// [ErrMaxDelay], since it must not be called earlier than it asked.
 	MaxDelay time.Duration
-	// Multiplier is what a delay grows by, at least 1; 0 is [DefaultMultiplier].
+	// Multiplier is the factor by which delays grow, at least 1; 0 is
+	// [DefaultMultiplier].
 	Multiplier float64
 	// Jitter spreads the delays.
 	Jitter Jitter
@@ -78,12 +79,13 @@ type Policy struct {
 	// that failed, from 1, and the delay. A panic in it changes nothing: the first is
 	// logged by slog.Default, and Retrier.Panics counts them.
 	OnRetry func(err error, attempt int, delay time.Duration)
-	// AttemptTimeout ends the context of each attempt after that time; 0 does not. It
-	// includes what inner policies wait: a token must come within it, a breaker close.
-	// The next attempt begins only when the call has returned: it must heed its context.
+	// AttemptTimeout ends the context of each attempt after that time; 0 means no
+	// timeout. It includes waits in inner policies: a token must come, or a breaker
+	// close, within it. The next attempt begins only when the call has returned, so the
+	// call must obey its context.
 	AttemptTimeout time.Duration
-	// MaxElapsed bounds the time from the first attempt to the beginning of the
-	// last; 0 does not.
+	// MaxElapsed bounds the time from the first attempt to the beginning of the last; 0
+	// is no bound.
 	MaxElapsed time.Duration
 	// Budget, if not nil, is asked for each retry.
 	Budget *Budget
@@ -135,7 +137,7 @@ func (p Policy) checkDurations() error {
 	return nil
 }
 
-// withDelays returns p with the defaults of what its delays are made of.
+// withDelays returns p with the defaults of the settings for delays.
 func (p Policy) withDelays() Policy {
 	if p.MaxDelay == 0 {
 		p.MaxDelay = DefaultMaxDelay
@@ -149,8 +151,8 @@ func (p Policy) withDelays() Policy {
 	return p
 }
 
-// delay returns how long to wait before retry n, from 1, after a delay of last.
-// The arithmetic is in float64: it can't overflow, only become large.
+// delay returns how long to wait before retry n, from 1, after a delay of last. The
+// arithmetic is in float64, which can't overflow.
 func (p *Policy) delay(n int, last time.Duration) time.Duration {
 	most := float64(p.MaxDelay)
 	grown := min(float64(p.InitialDelay)*math.Pow(p.Multiplier, float64(n-1)), most)
@@ -171,7 +173,7 @@ func (p *Policy) delay(n int, last time.Duration) time.Duration {
 	return time.Duration(spread)
 }
 
-// asked returns how long to wait where at least d was asked for, at most MaxDelay.
+// asked returns how long to wait if at least d was asked for, at most MaxDelay.
 func (p *Policy) asked(d time.Duration) time.Duration {
 	if p.Jitter == JitterNone {
 		return d
@@ -180,8 +182,8 @@ func (p *Policy) asked(d time.Duration) time.Duration {
 	return d + min(more, p.MaxDelay-d)
 }
 
-// tooLong reports whether d, which was asked for, is more than is waited: above
-// MaxDelay, or never, for which the largest duration stands.
+// tooLong reports whether d, which was asked for, is too long to wait: above MaxDelay, or
+// the largest duration, which means never.
 func (p *Policy) tooLong(d time.Duration) bool {
 	return d > p.MaxDelay || d == math.MaxInt64
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
-// Retrier makes calls, and makes them again if they fail. It is safe for
-// concurrent use, has no state but its [Budget], and no goroutine.
+// Retrier makes calls, and repeats them if they fail. It is safe for concurrent use, has
+// no state except its [Budget], and no goroutine.
 type Retrier struct {
 	p      Policy
 	given  Policy
@@ -28,11 +28,11 @@ func New(p Policy) (*Retrier, error) {
 	return &Retrier{p: valid, given: p}, nil
 }
 
-// Policy returns the settings that the retrier was made of.
+// Policy returns the settings that the retrier was made with.
 func (r *Retrier) Policy() Policy { return r.given }
 
-// Panics returns how many times OnRetry has panicked. That changes nothing of what the
-// retrier does; the first is logged.
+// Panics returns how many times OnRetry has panicked. A panic does not affect the
+// retrier; the first is logged.
 func (r *Retrier) Panics() int64 { return r.panics.Count() }
 
 // MustNew is [New] for settings that are known to be valid; it panics if not.
@@ -44,12 +44,12 @@ func MustNew(p Policy) *Retrier {
 	return r
 }
 
-// Do makes the call until it succeeds, and returns nil then. Else it returns
-//   - the call's own error, if that is not worth a retry and there was none;
-//   - an [*ExhaustedError] with what came of the attempts;
+// Do makes the call until it succeeds, and then returns nil. Otherwise it returns
+//   - the call's own error, if it is not worth a retry and there was no retry before;
+//   - an [*ExhaustedError] with the errors of the attempts;
 //   - the context's error and its cause, if ctx ended before the first attempt.
 //
-// A panic of the call goes on to the caller; it is not retried.
+// A panic of the call passes to the caller; it is not retried.
 func (r *Retrier) Do(ctx context.Context, call func(context.Context) error) error {
 	switch {
 	case ctx == nil:
@@ -75,11 +75,11 @@ func (r *Retrier) Do(ctx context.Context, call func(context.Context) error) erro
 type series struct {
 	*Policy
 	panics   *callback.Panics
-	by       *told         // whose the retries are
+	by       *told         // the retrier, for listeners
 	begun    time.Duration // the first attempt, if MaxElapsed is set
-	attempts int           // calls made, and not refused
+	attempts int           // calls made, without refusals
 	refusals int           // in a row
-	delay    time.Duration // the latest of our own, by the jitter
+	delay    time.Duration // the latest computed delay, with jitter
 	errs     []error
 }
 
@@ -101,7 +101,7 @@ func (s *series) attempt(ctx context.Context, call func(context.Context) error) 
 	return call(ctx)
 }
 
-// run goes on after an attempt that returned err.
+// run continues after an attempt that returned err.
 func (s *series) run(ctx context.Context, call func(context.Context) error, err error) error {
 	for err != nil {
 		delay, end := s.next(ctx, err)
@@ -123,8 +123,8 @@ func (s *series) run(ctx context.Context, call func(context.Context) error, err 
 	return nil
 }
 
-// next takes note of a failed attempt. It returns the delay before the next one,
-// or the error with which there is none.
+// next records a failed attempt. It returns the delay before the next one, or the final
+// error.
 func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 	err, after, refused := answer.NotMade(err)
 	refused = refused && !s.ranOut(err, after)
@@ -155,14 +155,14 @@ func (s *series) next(ctx context.Context, err error) (time.Duration, error) {
 	return s.retry(ctx, err)
 }
 
-// ranOut reports whether a refusal means that the attempt had no time left: the next
-// may have.
+// ranOut reports whether a refusal means that the attempt had too little time left: the
+// next attempt may have enough.
 func (s *series) ranOut(err error, after time.Duration) bool {
 	return after == 0 && s.AttemptTimeout > 0 && errors.Is(err, context.DeadlineExceeded)
 }
 
-// unmarked tells whether err says that there is no use in a retry, and returns it
-// without the mark of [Permanent].
+// unmarked reports whether err is marked as not worth a retry, and returns it without the
+// mark of [Permanent].
 func unmarked(err error) (cause error, permanent bool) {
 	var mark *permanentError
 	if !errors.As(err, &mark) {
@@ -179,7 +179,7 @@ func (s *series) retry(ctx context.Context, err error) (time.Duration, error) {
 	s.delay = s.Policy.delay(s.attempts, max(s.delay, s.InitialDelay))
 	delay := s.delay
 	after, told := answer.RetryAfter(err)
-	if !told { // a policy within the function may know, too
+	if !told { // a policy inside the function may know, too
 		after, told = answer.Refused(err)
 	}
 	if told {
@@ -200,10 +200,11 @@ func (s *series) retry(ctx context.Context, err error) (time.Duration, error) {
 	return delay, nil
 }
 
-// awaitable returns how long to wait for a call that was refused before it was
-// made, and whether to. One that says no time would be refused again. Each refusal in
-// a row makes the wait longer, as a retry would: many that are told the same instant,
-// of which one can pass, would else all come back for each of them.
+// awaitable returns how long to wait for a call that was refused before it was made, and
+// whether to wait at all. If the refusal has no time, the call would be refused again.
+// Each refusal in a row makes the wait longer, as a retry would. Otherwise many calls
+// that were told the same instant, of which only one can pass, would all come back each
+// time.
 func (s *series) awaitable(ctx context.Context, after time.Duration) (time.Duration, bool) {
 	if s.refusals >= maxRefusals || ctx.Err() != nil || after <= 0 || s.tooLong(after) {
 		return 0, false
@@ -218,8 +219,8 @@ func (s *series) awaitable(ctx context.Context, after time.Duration) (time.Durat
 	return wait, s.fits(ctx, wait) == nil
 }
 
-// refused is the error of a call that was refused and is not waited for: the
-// refusal itself if that says all.
+// refused returns the error of a call that was refused and is not waited for: the refusal
+// itself if nothing needs to be added.
 func (s *series) refused(ctx context.Context, err error, after time.Duration) error {
 	cause := s.fits(ctx, after)
 	switch {
@@ -234,7 +235,7 @@ func (s *series) refused(ctx context.Context, err error, after time.Duration) er
 	return s.exhausted(cause, after)
 }
 
-// note keeps err, if it is among the first and the latest ones.
+// note keeps err as one of the first and the latest errors.
 func (s *series) note(err error) {
 	if len(s.errs) == keptErrors {
 		copy(s.errs[1:], s.errs[2:])
@@ -243,7 +244,7 @@ func (s *series) note(err error) {
 	s.errs = append(s.errs, err)
 }
 
-// fits returns why a delay can't be had, or nil.
+// fits returns why a delay is not possible, or nil.
 func (s *series) fits(ctx context.Context, delay time.Duration) error {
 	if deadline, ok := ctx.Deadline(); ok && delay >= time.Until(deadline) {
 		return context.DeadlineExceeded
@@ -258,7 +259,7 @@ func (s *series) exhausted(cause error, delay time.Duration) error {
 	return &ExhaustedError{Attempts: s.attempts, Errs: s.errs, Cause: cause, Delay: delay}
 }
 
-// sleep waits, and returns why it did not wait to the end.
+// sleep waits, and returns why it ended early, or nil.
 func sleep(ctx context.Context, d time.Duration, line waiting.Line) error {
 	defer waiting.Begin(ctx, line).End()
 	select {

@@ -11,15 +11,15 @@ import (
 	"strings"
 )
 
-// cgroup is what the control group of this process allows. Zero is no limit.
+// cgroup has the limits of this process's control group. Zero is no limit.
 type cgroup struct {
 	cpuQuota                float64 // cores
 	memoryLimit, memoryUsed uint64  // bytes
 }
 
-// cgroupMount is where a hierarchy shows up in the file system.
+// cgroupMount is where a hierarchy is mounted in the file system.
 type cgroupMount struct {
-	mountPoint string // without leading slash, as fs.FS wants it
+	mountPoint string // without leading slash, as fs.FS requires
 	root       string // the group that is visible at the mount point
 }
 
@@ -27,10 +27,10 @@ type cgroupMount struct {
 // above it, for cgroup v2 and for v1's cpu and memory controllers.
 type cgroupDirs struct{ v2, cpu, memory []string }
 
-// readCgroup finds the group of this process below root (the file system's "/")
-// and reads its limits: cgroup v2's unified hierarchy, or v1's cpu and memory
-// controllers, each wherever it is mounted. Every group on the way up can limit
-// too; the tightest limit counts. No cgroups at all is no error.
+// readCgroup finds the group of this process below root (the file system's "/") and reads
+// its limits: cgroup v2's unified hierarchy, or v1's cpu and memory controllers, each
+// wherever it is mounted. Each parent group can limit too; the tightest limit counts. It
+// is not an error if there are no cgroups.
 func readCgroup(root fs.FS) (cgroup, error) {
 	dirs, err := findCgroup(root)
 	if err != nil {
@@ -60,7 +60,7 @@ func findCgroup(root fs.FS) (dirs cgroupDirs, err error) {
 	return cgroupDirs{v2: find(""), cpu: find("cpu"), memory: find("memory")}, nil
 }
 
-// read reads what the groups allow.
+// read reads the limits of the groups.
 func (d cgroupDirs) read(root fs.FS) (out cgroup, err error) {
 	var errs []error
 	for _, dir := range d.v2 {
@@ -165,8 +165,8 @@ func (c *cgroup) limitCPU(quota, period string) error {
 	return nil
 }
 
-// readMemoryv2 reads the hard and the soft limit: above memory.high the kernel
-// slows the group's processes down until they give memory back.
+// readMemoryv2 reads the hard and the soft limit: above memory.high the kernel slows down
+// the group's processes until they free memory.
 func (c *cgroup) readMemoryv2(root fs.FS, dir string) error {
 	return errors.Join(
 		c.limitMemory(root, dir, "memory.max", "memory.current", "inactive_file"),
@@ -179,9 +179,9 @@ func (c *cgroup) readMemoryv1(root fs.FS, dir string) error {
 		c.limitMemory(root, dir, "memory.soft_limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"))
 }
 
-// limitMemory takes the limit in a file of dir, if it leaves less than those
-// before it. reclaimable is the line of memory.stat that tells how many of the
-// used bytes are file pages that the kernel drops when memory is wanted.
+// limitMemory takes the limit in a file of dir, if it leaves less than the earlier ones.
+// reclaimable is the line of memory.stat with the number of used bytes in file pages,
+// which the kernel drops when memory is needed.
 func (c *cgroup) limitMemory(root fs.FS, dir, limitFile, usedFile, reclaimable string) error {
 	limit, err := readBytes(root, path.Join(dir, limitFile))
 	if err != nil || limit == 0 || limit >= math.MaxInt64-1<<16 { // v1 says "none" with a number near 2⁶³
@@ -215,8 +215,8 @@ func readBytes(root fs.FS, name string) (uint64, error) {
 	return n, nil
 }
 
-// readStat reads a number of a file with lines of a name and a number, 0 if it
-// is not there.
+// readStat reads a number from a file whose lines have a name and a number; 0 if the name
+// is missing.
 func readStat(root fs.FS, name, key string) (uint64, error) {
 	text, err := readText(root, name)
 	if err != nil {
@@ -227,7 +227,7 @@ func readStat(root fs.FS, name, key string) (uint64, error) {
 		return 0, nil
 	}
 	number, _, _ := strings.Cut(rest, "\n")
-	number, _, _ = strings.Cut(strings.TrimSpace(number), " ") // meminfo has a unit behind it
+	number, _, _ = strings.Cut(strings.TrimSpace(number), " ") // in meminfo a unit follows
 	return strconv.ParseUint(number, 10, 64)
 }
 
@@ -248,7 +248,7 @@ func eachLine(root fs.FS, name string, do func(line string)) error {
 	return errors.Join(lines.Err(), file.Close())
 }
 
-// ignoreMissing takes a file that is not there for a limit that is not there.
+// ignoreMissing treats a missing file as no limit.
 func ignoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// CPUResolution is the shortest wall time over which a [Thread]'s clock says anything.
+// CPUResolution is the shortest wall time over which a [Thread]'s clock is meaningful.
 const CPUResolution = time.Microsecond
 
 // Thread is the CPU clock of one thread.

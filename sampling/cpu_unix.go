@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// processCPU returns the CPU time that the process has used in all its
-// threads, and whether that is known. It costs about 700 ns. Kernels count
-// threads that are running on other cores as of their last tick, so
-// differences over less than [ProcessResolution] say nothing.
+// processCPU returns the CPU time that the process has used in all its threads, and
+// whether that is known. It costs about 700 ns. Kernels count threads running on other
+// cores only up to their last tick, so differences over less than [ProcessResolution] are
+// meaningless.
 func processCPU() (time.Duration, bool) {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {

@@ -4,13 +4,13 @@ package sampling
 
 import "time"
 
-// CPUResolution is the shortest wall time over which a [Thread]'s clock says anything.
+// CPUResolution is the shortest wall time over which a [Thread]'s clock is meaningful.
 const CPUResolution = time.Microsecond
 
-// Thread stands for a CPU clock where there is none.
+// Thread replaces the CPU clock on systems without one.
 type Thread struct{}
 
-// CurrentThread returns a clock that knows nothing.
+// CurrentThread returns a clock whose time is unknown.
 func CurrentThread() Thread { return Thread{} }
 
 func (Thread) cpu() (time.Duration, bool) { return 0, false }

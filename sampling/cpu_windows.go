@@ -6,8 +6,8 @@ import (
 	"unsafe"
 )
 
-// CPUResolution is the shortest wall time over which a [Thread]'s clock says anything:
-// Windows accounts by the clock tick of 15.6 ms.
+// CPUResolution is the shortest wall time over which a [Thread]'s clock is meaningful:
+// Windows counts in clock ticks of 15.6 ms.
 const CPUResolution = 40 * time.Millisecond
 
 var (
@@ -21,7 +21,7 @@ const currentThread = ^uintptr(1)
 // Thread is the CPU clock of one thread.
 type Thread struct{}
 
-// CurrentThread returns the clock of the calling thread, to be read by itself only.
+// CurrentThread returns the clock of the calling thread, which only that thread may read.
 func CurrentThread() Thread { return Thread{} }
 
 func (Thread) cpu() (time.Duration, bool) {
@@ -49,8 +49,8 @@ func processCPU() (time.Duration, bool) {
 	return filetimeDuration(kernel) + filetimeDuration(user), true
 }
 
-// filetimeDuration reads a Filetime as a length of time, in units of 100 ns,
-// which is not what its own method Nanoseconds does.
+// filetimeDuration converts a Filetime that holds a duration, in units of 100 ns. Its
+// method Nanoseconds treats it as a date instead.
 func filetimeDuration(f syscall.Filetime) time.Duration {
 	return time.Duration(int64(f.HighDateTime)<<32|int64(f.LowDateTime)) * 100
 }

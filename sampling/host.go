@@ -23,8 +23,8 @@ type Host struct {
 	// PhysicalCores and LogicalCores are those of the machine.
 	PhysicalCores int `json:"physical_cores,omitempty"`
 	LogicalCores  int `json:"logical_cores"`
-	// Procs is GOMAXPROCS: how many goroutines can compute at once. Since Go 1.25
-	// it respects the CPU quota of its own accord.
+	// Procs is GOMAXPROCS: how many goroutines can compute at once. Since Go 1.25 it
+	// respects the CPU quota by itself.
 	Procs int `json:"procs"`
 	// CPUQuota is the number of cores that the cgroup may use, 0 for no limit.
 	CPUQuota float64 `json:"cpu_quota,omitempty"`
@@ -37,7 +37,7 @@ type Host struct {
 	MemoryLimit uint64 `json:"memory_limit,omitempty"`
 	MemoryUsed  uint64 `json:"memory_used,omitempty"`
 	// GoMemoryLimit is the Go runtime's own limit (GOMEMLIMIT), 0 for none, and
-	// GoMemoryUsed what counts against it, garbage left out, in bytes.
+	// GoMemoryUsed what counts against it, without garbage, in bytes.
 	GoMemoryLimit uint64 `json:"go_memory_limit,omitempty"`
 	GoMemoryUsed  uint64 `json:"go_memory_used,omitempty"`
 	// Load is the load average of the last minute, negative if unknown.
@@ -54,14 +54,14 @@ func QuickHost() Host {
 	return h
 }
 
-// freshFor is how long what changes by the minute is taken to be as it was read:
-// a run that reads it pays 0.2 ms, and many short runs pay that ten times a second.
+// freshFor is how long facts that change by the minute are used without reading them
+// again: reading costs a run 0.2 ms, which must not happen in each of many short runs.
 const freshFor = 5 * time.Second
 
-// host is the one piece of shared state here: the facts of this machine.
+// host is the only shared state here: the facts of this machine.
 var host remembered
 
-// remembered are the facts of a machine as they were read last.
+// remembered has the facts of a machine as last read.
 type remembered struct {
 	sync.Mutex
 	facts Host
@@ -69,10 +69,10 @@ type remembered struct {
 	known bool
 }
 
-// CurrentHost returns the facts of this machine. The first call in a process
-// reads them, in about a millisecond. Later calls renew what changes: GOMAXPROCS
-// and GOMEMLIMIT always, available memory, the cgroup and load if they are older
-// than five seconds, in 0.2 ms. [ReadHost] reads all anew.
+// CurrentHost returns the facts of this machine. The first call in a process reads them,
+// in about a millisecond. Later calls update what changes: GOMAXPROCS and GOMEMLIMIT
+// always; available memory, the cgroup and load if they are older than five seconds, in
+// 0.2 ms. [ReadHost] reads everything again.
 func CurrentHost() Host { return host.current(systemSources) }
 
 func (r *remembered) current(from func() sources) Host {
@@ -90,10 +90,10 @@ func (r *remembered) current(from func() sources) Host {
 	return r.facts
 }
 
-// ReadHost reads the facts of this machine anew.
+// ReadHost reads the facts of this machine again.
 func ReadHost() Host { return readHost(systemSources()) }
 
-// withRuntime returns h with what the runtime knows now.
+// withRuntime returns h with the present facts of the runtime.
 func (h Host) withRuntime() Host {
 	quick := QuickHost()
 	h.Procs, h.GoMemoryLimit, h.GoMemoryUsed = quick.Procs, quick.GoMemoryLimit, quick.GoMemoryUsed
@@ -113,9 +113,9 @@ func (h Host) Available() uint64 {
 	return available
 }
 
-// MemoryRoom returns how many bytes this process can still use, and what says
-// so: "memory", which is [Host.Available], or "GOMEMLIMIT", whichever is less.
-// It is 0 if unknown.
+// MemoryRoom returns how many bytes this process can still use, and the source of that:
+// "memory", which is [Host.Available], or "GOMEMLIMIT", whichever is less. It is 0 if
+// unknown.
 func (h Host) MemoryRoom() (bytes uint64, by string) {
 	bytes, by = h.Available(), "memory"
 	if h.GoMemoryLimit > 0 {
@@ -126,7 +126,8 @@ func (h Host) MemoryRoom() (bytes uint64, by string) {
 	return bytes, by
 }
 
-// remaining returns what is left of a limit, at least 1: 0 would be no limit.
+// remaining returns the unused part of a limit, at least 1, because 0 would mean no
+// limit.
 func remaining(limit, used uint64) uint64 { return max(1, limit-min(used, limit)) }
 
 // MemoryPercent returns the used share of the memory, 0 to 100, negative if unknown.
@@ -150,9 +151,9 @@ func (h Host) LoadPercent() float64 {
 	return 100 * h.Load / float64(h.LogicalCores)
 }
 
-// Differences says in which respects other is another host for the purpose of
-// a plan: cores, GOMAXPROCS, quota, memory limit. Facts that either does not
-// know are not compared.
+// Differences says in which respects other is another host for the purpose of a plan:
+// cores, GOMAXPROCS, quota, memory limit. Facts that are unknown on either side are not
+// compared.
 func (h Host) Differences(other Host) []string {
 	var out []string
 	add := func(name string, mine, theirs float64) {
@@ -169,7 +170,7 @@ func (h Host) Differences(other Host) []string {
 	return out
 }
 
-// sources is where readHost reads; tests give their own.
+// sources is where readHost reads; tests pass their own.
 type sources struct {
 	cores  func(logical bool) (int, error)
 	memory func() (total, available uint64, err error)
@@ -177,8 +178,8 @@ type sources struct {
 	cgroup func() (cgroup, error)
 }
 
-// ownCgroup finds the group of this process once: processes are hardly ever moved
-// between groups while they run, and finding it costs more than reading it.
+// ownCgroup finds the group of this process once: processes are hardly ever moved between
+// groups while they run, and finding the group costs more than reading it.
 var ownCgroup = sync.OnceValues(func() (cgroupDirs, error) {
 	if runtime.GOOS != "linux" {
 		return cgroupDirs{}, nil
@@ -188,8 +189,8 @@ var ownCgroup = sync.OnceValues(func() (cgroupDirs, error) {
 
 func systemSources() sources { return sourcesIn(os.DirFS("/"), ownCgroup) }
 
-// sourcesIn are those of a system with its files below root, and group to find the
-// group of this process.
+// sourcesIn returns the sources of a system with its files below root; group finds the
+// cgroup of this process.
 func sourcesIn(root fs.FS, group func() (cgroupDirs, error)) sources {
 	return sources{
 		cores: cpu.Counts,
@@ -233,7 +234,7 @@ func readHost(from sources) Host {
 	return renewHost(from, h)
 }
 
-// renewHost returns h with what changes while a process runs read anew.
+// renewHost returns h with the facts that can change while a process runs read again.
 func renewHost(from sources, h Host) Host {
 	h = h.withRuntime()
 	h.Warnings = slices.DeleteFunc(slices.Clone(h.Warnings), func(w string) bool {
@@ -253,12 +254,12 @@ func renewHost(from sources, h Host) Host {
 	}
 	h.CPUQuota, h.MemoryLimit, h.MemoryUsed = group.cpuQuota, group.memoryLimit, group.memoryUsed
 	if h.MemoryTotal > 0 && h.MemoryLimit >= h.MemoryTotal {
-		h.MemoryLimit, h.MemoryUsed = 0, 0 // a limit above what there is binds nothing
+		h.MemoryLimit, h.MemoryUsed = 0, 0 // a limit above the physical memory does not bind
 	}
 	return h
 }
 
-// unknown notes what could not be read, and why.
+// unknown records what could not be read, and why.
 func (h *Host) unknown(what string, err error) {
 	h.Warnings = append(h.Warnings, fmt.Sprintf("%s unknown: %v", what, err))
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// look is the close look, at CPU time and allocations.
+// look is the detailed measurement, of CPU time and allocations.
 type look struct {
 	begun, known, locked bool
-	again                bool // a first look said that the calls wait
+	again                bool // a first look showed waiting calls
 
 	items      int
 	start      time.Duration
@@ -34,15 +34,14 @@ func (s *Sampler) beginLook() {
 		s.look.length = min(max(s.Remaining()/lookShare, shortLook), longLook)
 	}
 	s.look.begun, s.look.items = true, 0
-	s.look.alloc, _ = HeapAllocated() // what can be read at the end can be read now
+	s.look.alloc, _ = HeapAllocated() // if this can be read at the end, it can be read now
 	s.look.cpu, _ = s.look.thread.CPU()
 	s.look.start = clock.Now()
 	s.last = s.look.start
 }
 
-// endLook ends the measurement, or begins it once more: a thread that was kept
-// from its core by another looks like one that waits, so waiting is believed
-// only when it is seen twice.
+// endLook ends the measurement, or begins it once more: a preempted thread looks like a
+// waiting one, so waiting must be seen twice.
 func (s *Sampler) endLook(now time.Duration) {
 	cpu, ok := s.look.thread.CPU()
 	wall := now - s.look.start

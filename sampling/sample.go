@@ -55,33 +55,33 @@ type Sample struct {
 	Items int `json:"items"`
 	// Elapsed is the wall time that they took, one after the other.
 	Elapsed time.Duration `json:"elapsed"`
-	// First is the time of the first call. It is kept apart: the first call is
-	// often cold (connections, caches, lazy tables) and says little of the rest.
+	// First is the time of the first call. It is kept separately: the first call is often
+	// cold (connections, caches, lazy tables) and says little about the rest.
 	First time.Duration `json:"first"`
-	// ItemNanos is the mean wall time of a call in nanoseconds, the first call
-	// left out when there were others. It is a float because calls of 2 ns exist.
+	// ItemNanos is the mean wall time of a call in nanoseconds, without the first call if
+	// there were others. It is a float because calls of 2 ns exist.
 	ItemNanos float64 `json:"item_nanos"`
 	// CV is the coefficient of variation of a call's time (standard deviation
 	// over mean), 0 for fewer than two measurements.
 	CV float64 `json:"cv"`
-	// CPUShare is the part of the time that was spent on a core, 0 to 1.
-	// It means something only if CPUKnown.
+	// CPUShare is the part of the time that was spent on a core, 0 to 1. It is valid only
+	// if CPUKnown.
 	CPUShare float64 `json:"cpu_share"`
 	CPUKnown bool    `json:"cpu_known"`
-	// AllocBytes is what one call allocates on the heap, as counted by the
-	// runtime for the whole process. It means something only if AllocKnown.
+	// AllocBytes is what one call allocates on the heap, as counted by the runtime for
+	// the whole process. It is valid only if AllocKnown.
 	AllocBytes float64 `json:"alloc_bytes"`
 	AllocKnown bool    `json:"alloc_known"`
-	// HeldBytes is the most that one call holds of the heap at a time; 0 if it is
-	// known from nothing but AllocBytes, which counts garbage too.
+	// HeldBytes is the maximum that one call holds of the heap at a time; 0 if only
+	// AllocBytes is known, which counts garbage too.
 	HeldBytes float64 `json:"held_bytes,omitempty"`
 }
 
 // ItemTime returns the mean time of a call.
 func (s Sample) ItemTime() time.Duration { return time.Duration(math.Round(s.ItemNanos)) }
 
-// Cold reports whether the first call took more than three times as long as
-// the others, and long enough for that to be no artefact of the clock.
+// Cold reports whether the first call took more than three times as long as the others,
+// and long enough that this is not an artefact of the clock.
 func (s Sample) Cold() bool {
 	return s.Items > 1 && s.First > 5*time.Microsecond && float64(s.First) > 3*s.ItemNanos
 }
@@ -100,8 +100,8 @@ func (s Sample) Workload() Workload {
 	}
 }
 
-// ComputeShare returns the share of a call that is spent on a core, 0 to 1;
-// 1 where it is not known.
+// ComputeShare returns the share of a call that is spent on a core, 0 to 1; 1 if it is
+// not known.
 func (s Sample) ComputeShare() float64 {
 	if !s.CPUKnown {
 		return 1
@@ -109,8 +109,8 @@ func (s Sample) ComputeShare() float64 {
 	return s.CPUShare
 }
 
-// Estimate returns what n calls would take one after the other, were all like
-// the measured ones.
+// Estimate returns how long n calls like the measured ones would take, one after the
+// other.
 func (s Sample) Estimate(n int) time.Duration {
 	return saturate(s.ItemNanos * float64(n))
 }

@@ -7,34 +7,35 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// The pace of a sample. Reading the clock costs about 35 ns, the CPU clock
-// about 600 ns, so each is read only where it is small against what it measures.
+// The pace of a sample. Reading the clock costs about 35 ns, the CPU clock about 600 ns,
+// so each is read only if that is cheap compared with what it measures.
 const (
-	// growth is how many times the items done so far the next block may hold.
+	// growth is the maximum size of the next block, as a multiple of the items done so
+	// far.
 	growth = 128
-	// blockTime bounds a block of cheap items: with it, a hundred items of 50 ns
-	// are timed with two reads. A workload that turns slow in the midst of a
-	// block is the business of whoever runs it.
+	// blockTime bounds a block of cheap items: with it, a hundred items of 50 ns are
+	// timed with two reads. If a workload turns slow within a block, the caller must
+	// handle it.
 	blockTime = 10 * time.Microsecond
-	// glance is how long to watch before it pays to measure more closely.
+	// glance is how long to measure before a detailed measurement pays.
 	glance = 20 * time.Microsecond
-	// longGlance is how long to watch calls that are not looked at closely, and
-	// shortCall what one of them takes at the most.
+	// longGlance is how long to measure calls without the detailed look, and shortCall is
+	// the maximum time of such a call.
 	longGlance = 1 * time.Millisecond
 	shortCall  = 5 * time.Microsecond
-	// The close look, at the thread's CPU time and the allocations, takes
-	// 1/lookShare of the work ahead within these bounds: the longer the run, the
-	// less it costs to measure it well.
+	// The detailed look, at the thread's CPU time and the allocations, takes 1/lookShare
+	// of the remaining work within these bounds: the longer the run, the better it can be
+	// measured.
 	shortLook = 60 * time.Microsecond
 	longLook  = 500 * time.Microsecond
 	lookShare = 400
-	// lookBlocks is how many times the clock is read during it at the least.
+	// lookBlocks is the least number of clock readings during the look.
 	lookBlocks = 6
-	// slow is the length of a call from which on running another one alone, to
-	// measure it better, costs more than it tells.
+	// slow is the time of a call from which running another call alone, for a better
+	// measurement, costs more than it is worth.
 	slow = 200 * time.Microsecond
-	// worthwhile is the least amount of work ahead that a second worker can
-	// speed up: waking a sleeping thread takes 90 µs to 3 ms.
+	// worthwhile is the least remaining work that a second worker can speed up: waking a
+	// sleeping thread takes 90 µs to 3 ms.
 	worthwhile = 200 * time.Microsecond
 )
 
@@ -42,18 +43,18 @@ const (
 const MaxItems = 10000
 
 // Sampler paces the first items of a run and measures them. The caller asks
-// [Sampler.Next] how many items to run, runs them, and tells [Sampler.Record];
-// until [Sampler.Done].
+// [Sampler.Next] how many items to run, runs them, and calls [Sampler.Record], until
+// [Sampler.Done].
 //
-// A Sampler is used by one goroutine and not again after Done. It costs no
-// allocation: about 35 ns per block and, for work worth a close look, 2 µs once.
+// A Sampler is used by one goroutine and not again after Done. It allocates nothing. It
+// costs about 35 ns per block and, for work worth a detailed look, 2 µs once.
 type Sampler struct {
 	total   int  // items of the whole input
-	limit   int  // items to measure at the most
-	exact   bool // takes limit items, whatever is known
-	patient bool // measures slow calls closely too, and stops only at its limit or when all is known
+	limit   int  // items to measure at most
+	exact   bool // takes limit items in any case
+	patient bool // measures slow calls in detail too, and stops only at its limit or when everything is known
 	precise bool // reads the clock after the last block too
-	brief   bool // does not look closely at short calls
+	brief   bool // skips the detailed look for short calls
 
 	done        int
 	start, last time.Duration
@@ -65,10 +66,10 @@ type Sampler struct {
 	look look
 }
 
-// Start begins to measure a workload of total items. With size 0 the sample
-// takes as many items as it needs, and leaves the rest alone as soon as a slow
-// call shows that they are better measured in company; with a size of 1 to
-// [MaxItems] it takes that many, if there are.
+// Start begins to measure a workload of total items. With size 0 the sample takes as many
+// items as it needs, and ends as soon as a slow call shows that the rest is better
+// measured while several workers run; with a size of 1 to [MaxItems] it takes that many,
+// if there are.
 func Start(total, size int) Sampler {
 	s := Sampler{total: total, limit: total}
 	if size > 0 {
@@ -80,21 +81,21 @@ func Start(total, size int) Sampler {
 	return s
 }
 
-// Patient makes the sampler measure a slow call closely too: for a caller who
-// wants the sample for itself, as Optimize does.
+// Patient makes the sampler measure slow calls in detail too. It is for a caller that
+// needs only the sample, like Optimize.
 func (s *Sampler) Patient() { s.patient = true }
 
-// Precise makes the sampler read the clock after the last block as well, which
-// it spares an input that ends within the sample and that nobody watches.
+// Precise makes the sampler read the clock after the last block as well. It skips that
+// otherwise, for an input that ends within the sample without an observer.
 func (s *Sampler) Precise() { s.precise = true }
 
-// Brief has calls of a few microseconds taken for computing without the close
-// look: for a caller whose goroutine often waits for the next item, which a tied
-// thread makes dear. Waiting itself would take a call that long.
+// Brief makes calls of a few microseconds count as CPU-bound without the detailed look.
+// It is for a caller whose goroutine often waits for the next item, which is expensive on
+// a locked thread. An actual wait would already make a call longer than that.
 func (s *Sampler) Brief() { s.brief = true }
 
-// Done reports whether nothing more needs to be run for the sample: all is
-// known that a plan needs, or all items have been run.
+// Done reports whether the sample is complete: everything that a plan needs is known, or
+// all items have been run.
 func (s *Sampler) Done() bool { return s.finished }
 
 // Items returns the number of items recorded.
@@ -116,8 +117,8 @@ func (s *Sampler) Next() int {
 	return max(1, min(size, s.limit-s.done))
 }
 
-// Exclude leaves time out of what is measured that the block since the last
-// Record took without running items: waiting for a rate limit, say.
+// Exclude leaves out of the measurement time since the last Record in which no items ran,
+// for example waiting for a rate limit.
 func (s *Sampler) Exclude(d time.Duration) {
 	s.start += d
 	s.last += d
@@ -127,7 +128,7 @@ func (s *Sampler) Exclude(d time.Duration) {
 // Record tells that k more items have been run since the last Record.
 func (s *Sampler) Record(k int) {
 	if s.done+k == s.total && !s.precise && !s.look.begun {
-		s.done += k // all is done, and nobody asks how long it took
+		s.done += k // everything is done, and the time is not needed
 		s.finished = true
 		return
 	}
@@ -144,13 +145,13 @@ func (s *Sampler) Record(k int) {
 	s.decide(now)
 }
 
-// decide chooses between going on as before, looking closely, and being done.
+// decide chooses between continuing as before, the detailed look, and ending.
 func (s *Sampler) decide(now time.Duration) {
 	switch {
 	case s.done >= s.limit:
 		s.Finish()
 	case s.look.known:
-		// All is known, and more was asked for: go on.
+		// Everything is known, but more items were requested: continue.
 	case s.look.begun:
 		if now-s.look.start >= s.look.length {
 			s.endLook(now)
@@ -159,7 +160,7 @@ func (s *Sampler) decide(now time.Duration) {
 	case s.patient:
 		s.beginLook()
 	case s.Remaining() < worthwhile:
-		// Too little is left for more workers to gain anything: go on.
+		// Too little is left for more workers to gain anything: continue.
 	case s.mean() >= float64(slow):
 		s.finished = true
 	case s.short():
@@ -169,9 +170,9 @@ func (s *Sampler) decide(now time.Duration) {
 	}
 }
 
-// glanced reports whether it was watched for long enough to let others join. The rest
-// is measured while they work, too. Where that is little, it takes a longer glance to be
-// sure: the first calls run with cold caches.
+// glanced reports whether calls were measured for long enough to let helpers join.
+// Measuring continues while they work. If little work is left, a longer glance is needed
+// to be sure: the first calls run with cold caches.
 func (s *Sampler) glanced(took time.Duration) bool {
 	if took < glance {
 		return false
@@ -180,19 +181,19 @@ func (s *Sampler) glanced(took time.Duration) bool {
 	return ahead >= 5*worthwhile || ahead >= 2*worthwhile && took >= 3*glance
 }
 
-// short reports whether calls are too short to wait, where that is not looked at.
+// short reports whether calls are too short to be waiting, if that is not measured.
 func (s *Sampler) short() bool {
 	return s.brief && !s.look.begun && s.mean() < float64(shortCall)
 }
 
-// Remaining estimates how long the items that have not been run would take
-// one after the other, judged by the latest block as well as by the mean: a
-// workload that turns slow must be noticed at once.
+// Remaining estimates how long the items that have not been run would take one after the
+// other, from the latest block as well as the mean: a workload that turns slow must be
+// noticed at once.
 func (s *Sampler) Remaining() time.Duration {
 	return saturate(max(s.mean(), s.stats.latest) * float64(s.total-s.done))
 }
 
-// mean returns the mean nanoseconds of a call, the first left out if there are others.
+// mean returns the mean nanoseconds of a call, without the first if there are others.
 func (s *Sampler) mean() float64 {
 	if s.stats.items > 0 {
 		return s.stats.average
@@ -210,8 +211,8 @@ func (s *Sampler) Finish() {
 	s.Stop()
 }
 
-// Stop ends the sample early, as after an error. It unties the goroutine from
-// its thread if the sampler has tied it, and may be called at any time.
+// Stop ends the sample early, for example after an error. It unlocks the goroutine from
+// its thread if the sampler has locked it, and may be called at any time.
 func (s *Sampler) Stop() {
 	if s.look.locked {
 		s.look.locked = false
@@ -241,7 +242,7 @@ func (s *Sampler) Sample() Sample {
 // Latest returns the time of the latest block.
 func (s *Sampler) Latest() time.Duration { return s.latest }
 
-// BlockStarted returns the instant at which the block under way began.
+// BlockStarted returns the instant at which the current block began.
 func (s *Sampler) BlockStarted() time.Duration { return s.last }
 
 // Started returns the instant at which the sample began.

@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// keptBody is how much of the body of a response that is no success is read ahead, so
-// that its connection can be used again and not after the delay.
+// keptBody is how much of the body of an unsuccessful response is read ahead, so that its
+// connection can be reused before the delay ends.
 const keptBody = 64 << 10
 
-// patience is how long the next attempt waits for the rest of the body of the one
-// before. It is there already, mostly.
+// patience is how long the next attempt waits for the rest of the previous body. Mostly
+// it is already there.
 const patience = 100 * time.Millisecond
 
 // request returns the request of the next attempt.
@@ -41,7 +41,7 @@ func (x *exchange) request(ctx context.Context) (*http.Request, error) {
 // upload is a request's body that remembers why it could not be read: that is not the
 // host's fault.
 //
-// It may still be read when the attempt is over, and fails then because it was closed.
+// It may still be read when the attempt has ended, and then fails because it was closed.
 type upload struct {
 	io.ReadCloser
 	closed atomic.Bool
@@ -69,15 +69,15 @@ func (u *upload) err() error {
 	return *u.failed.Load()
 }
 
-// keep makes the response one that outlives the attempt: when its body has been read
-// or closed, the request's context ends.
+// keep makes the response outlive the attempt: the request's context ends when the body
+// has been read or closed.
 func (x *exchange) keep(cancel context.CancelCauseFunc) {
 	x.resp.Request = x.req
 	switch {
 	case x.resp.Body == nil, x.resp.Body == http.NoBody:
 		cancel(nil)
 	case x.resp.StatusCode == http.StatusSwitchingProtocols:
-		// The body is the connection; the context ends with the caller's.
+		// The body is the connection itself, so the context ends only with the caller's.
 	default:
 		x.resp.Body = &body{ReadCloser: x.resp.Body, done: func() { cancel(nil) }}
 	}
@@ -102,8 +102,8 @@ func (b *body) Close() error {
 	return b.ReadCloser.Close()
 }
 
-// fetch has the body of a response read ahead that may be sent for again. The caller
-// may still get to read it.
+// fetch starts to read ahead the body of a response whose request may be sent again. The
+// caller may still read it.
 func (x *exchange) fetch() {
 	if x.t.retrier == nil || x.resp.Body == nil || x.resp.Body == http.NoBody {
 		return
@@ -114,9 +114,9 @@ func (x *exchange) fetch() {
 	go b.fetch()
 }
 
-// ahead is a body that is read by a goroutine of its own, up to keptBody, which ends
-// when that is here or the body is closed. Nobody waits for a body that stalls but
-// who reads it.
+// ahead is a body that its own goroutine reads ahead, up to keptBody. The goroutine ends
+// when that has arrived or the body is closed. Only a reader waits for a body that
+// stalls.
 type ahead struct {
 	rest  io.ReadCloser
 	close func() error // of rest, once
@@ -133,7 +133,7 @@ func (a *ahead) fetch() {
 	}
 }
 
-// await waits until all is here that is read ahead, and no longer than that.
+// await waits until the read-ahead has finished, at most for the given time.
 func (a *ahead) await(most time.Duration) {
 	timer := time.NewTimer(most)
 	defer timer.Stop()
@@ -160,8 +160,8 @@ func (a *ahead) Close() error {
 	return err
 }
 
-// discard closes the response of an attempt that is made again. What is left of it is
-// too large or too late to be worth reading.
+// discard closes the response of an attempt that will be repeated. The rest of it is too
+// large or too late to be worth reading.
 func (x *exchange) discard() {
 	if x.resp != nil && x.resp.Body != nil {
 		if a, ok := x.resp.Body.(*ahead); ok {
@@ -172,7 +172,7 @@ func (x *exchange) discard() {
 	x.resp = nil
 }
 
-// repeatable reports whether the request's body can be had again.
+// repeatable reports whether the request's body can be sent again.
 func (x *exchange) repeatable() bool {
 	return x.req.Body == nil || x.req.Body == http.NoBody || x.req.GetBody != nil
 }

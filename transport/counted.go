@@ -10,8 +10,8 @@ import (
 	"github.com/amorsize/amorsize/internal/answer"
 )
 
-// counted makes an attempt with a permit of the host's limit on what is in flight. The host
-// is busy with it until the body has come, so it is given back then; by what came of the
+// counted makes an attempt with a permit of the host's concurrency limit. The host is busy
+// until the body has arrived, so the permit is returned then. It is returned after the
 // header if that is a refusal, or if there is no body.
 func (x *exchange) counted(ctx context.Context, host string, attempt func(context.Context) error) error {
 	permit, err := x.t.inFlight.Acquire(ctx, host)
@@ -51,15 +51,15 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close takes a body for answered that was not read to its end: many who read one know
-// where that is.
+// Close counts the request as answered even if the body was not read to its end: many
+// readers know where it ends.
 func (c *counted) Close() error {
 	defer c.permit.Done(nil)
 	return c.ReadCloser.Close()
 }
 
-// comes reports whether there is a body to come. That of a 101 is the connection, which
-// lasts as long as its users want.
+// comes reports whether a body will come. The body of a 101 is the connection itself, which
+// may last for any time.
 func (x *exchange) comes() bool {
 	return x.resp != nil && x.resp.Body != nil && x.resp.Body != http.NoBody &&
 		x.resp.StatusCode != http.StatusSwitchingProtocols

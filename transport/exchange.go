@@ -13,7 +13,7 @@ import (
 	"github.com/amorsize/amorsize/ratelimit"
 )
 
-// exchange is one request and the attempts at it.
+// exchange is one request and its attempts.
 type exchange struct {
 	t    *Transport
 	req  *http.Request
@@ -44,8 +44,8 @@ func (x *exchange) run(ctx context.Context) error {
 	return answer.Plain(call(ctx))
 }
 
-// limited returns an attempt within the limits: of the rate outside, of what is in flight
-// inside.
+// limited returns an attempt under the limits: the rate limit outside, the concurrency
+// limit inside.
 func (x *exchange) limited(host string) func(context.Context) error {
 	attempt := x.chain.Call(x.attempt)
 	if x.t.inFlight != nil {
@@ -63,8 +63,8 @@ func (x *exchange) limited(host string) func(context.Context) error {
 	return attempt
 }
 
-// bothLimits makes an attempt with a token of both limiters. What the host says is
-// for its own: it must not hold back the requests to others.
+// bothLimits makes an attempt with a token of both limiters. The host's answers go to its
+// own limiter only: they must not delay requests to other hosts.
 func (x *exchange) bothLimits(ctx context.Context, host string, attempt func(context.Context) error) error {
 	return x.t.perHost.Use(host, func(l *ratelimit.Limiter) error {
 		if err := ratelimit.All(l, x.t.limiter).Acquire(ctx); err != nil {
@@ -92,7 +92,7 @@ func (t *Transport) guarded(ctx context.Context, host string, call func(context.
 	return e.Value.Do(ctx, call)
 }
 
-// attempt sends the request once and returns what that means for the policies.
+// attempt sends the request once and returns the outcome for the policies.
 func (x *exchange) attempt(ctx context.Context) error {
 	own, cancel := context.WithCancelCause(x.req.Context())
 	req, err := x.request(own)
@@ -101,8 +101,8 @@ func (x *exchange) attempt(ctx context.Context) error {
 		cancel(nil)
 		return x.t.final(answer.Unmade(&notSentError{err: err}))
 	}
-	// The response outlives the attempt, so its context is one of its own. The attempt
-	// can end it only until the header, and a small body that is no success, are here.
+	// The response outlives the attempt, so it has its own context. The attempt can end it
+	// only until the header, and a small unsuccessful body, have arrived.
 	if x.t.timeout > 0 {
 		var done context.CancelFunc
 		ctx, done = context.WithTimeout(ctx, x.t.timeout)
@@ -138,10 +138,10 @@ func (x *exchange) attempt(ctx context.Context) error {
 	return err
 }
 
-// failed is what an attempt without a response means.
+// failed returns the outcome of an attempt without a response.
 func (x *exchange) failed(err error) error {
 	if own := x.upload.err(); own != nil {
-		return x.t.final(answer.Unmade(&notSentError{err: own})) // no fault of the host's
+		return x.t.final(answer.Unmade(&notSentError{err: own})) // not the host's fault
 	}
 	if unsendable(err) {
 		return x.t.final(answer.Unmade(&notSentError{err: err, never: true}))
@@ -156,21 +156,21 @@ func (x *exchange) failed(err error) error {
 }
 
 // neverConnected reports whether no connection was made: the host, or the proxy, can't have
-// got anything of the request.
+// received any part of the request.
 func neverConnected(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && (op.Op == "dial" || op.Op == "proxyconnect")
 }
 
-// scarceFor is after which time a request is sent again for which this process had no
-// file left: requests that end meanwhile give theirs back.
+// scarceFor is the delay before a request is sent again for which this process had no open
+// file left: requests that end meanwhile free theirs.
 const scarceFor = 20 * time.Millisecond
 
-// ended is the error of an attempt whose context ended, because of cause, and which
-// returned err.
+// ended returns the error of an attempt that returned err, after its context had ended
+// because of cause.
 func ended(cause, err error) error {
 	if err == nil || errors.Is(err, context.Canceled) && !errors.Is(cause, context.Canceled) {
-		return cause // what was cancelled was our own context
+		return cause // only our own context was cancelled
 	}
 	if errors.Is(err, cause) {
 		return err

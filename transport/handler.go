@@ -9,14 +9,14 @@ import (
 	"github.com/amorsize/amorsize/concurrency"
 )
 
-// Handler returns next under the limit: a server that has room for so many requests at
-// once, which finds itself. One that is refused, at once or having waited as long as the
-// limiter's policy allows, is answered by 503 with a Retry-After.
+// Handler returns next with a limit on requests in flight, which the limiter finds itself. A
+// request that is refused, at once or after the longest wait of the limiter's policy, gets a
+// 503 with a Retry-After.
 //
-// What next answers tells the limiter what came of the request: 429, 502, 503, 504 and 529 that
-// what is behind the server had no room for it. A request whose client has gone tells
-// nothing. A request is in flight until next returns, so requests that are meant to last
-// (WebSockets, server-sent events) are to be handled elsewhere.
+// The status that next writes tells the limiter the outcome: 429, 502, 503, 504 and 529 mean
+// that the backend was overloaded. A request whose client has gone is ignored. A request is in
+// flight until next returns, so long-lived requests (WebSockets, server-sent events) must be
+// handled without it.
 func Handler(next http.Handler, l *concurrency.Limiter) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		permit, err := l.Acquire(r.Context())
@@ -24,7 +24,7 @@ func Handler(next http.Handler, l *concurrency.Limiter) http.Handler {
 			refuse(w, err)
 			return
 		}
-		defer permit.Cancel() // after a panic; else it is given back already
+		defer permit.Cancel() // after a panic; otherwise it was already returned
 		recorded := &recorder{ResponseWriter: w}
 		next.ServeHTTP(recorded, r)
 		if r.Context().Err() != nil {
@@ -39,7 +39,7 @@ func Handler(next http.Handler, l *concurrency.Limiter) http.Handler {
 	})
 }
 
-// refuse answers a request that was not let in.
+// refuse answers a request that was not admitted.
 func refuse(w http.ResponseWriter, err error) {
 	var full *concurrency.FullError
 	if errors.As(err, &full) {
@@ -52,7 +52,7 @@ func refuse(w http.ResponseWriter, err error) {
 // recorder is a response writer that remembers the status.
 type recorder struct {
 	http.ResponseWriter
-	status int // 0 before the header, and for one that was never written: 200
+	status int // 0 before the header; if it stays 0, the status is 200
 }
 
 func (r *recorder) WriteHeader(status int) {

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// longest is the longest time and the largest number of requests or tokens that a header is
-// believed: whatever says more says nothing.
+// longest is the longest time that is accepted from a header, largest the largest number of
+// requests or tokens. Larger values are ignored.
 const (
 	longest = 10 * 365 * 24 * time.Hour
 	largest = 1e15
 )
 
 // retryAfter returns how long the host asks to wait, in Retry-After-Ms (Azure, OpenAI) or
-// Retry-After; said is false if there is neither, nonsense is true if what there is can't be
-// read.
+// Retry-After; said is false if there is neither; nonsense is true if the value can't be
+// parsed.
 func retryAfter(h http.Header) (after time.Duration, said, nonsense bool) {
 	if value := h.Get("Retry-After-Ms"); value != "" {
 		ms, ok := number(value, longest.Seconds()*1000)
@@ -49,20 +49,20 @@ func wait(h http.Header, value string) (time.Duration, bool) {
 	return until(h, value)
 }
 
-// number reads one that is not negative, and at most the largest that makes sense.
+// number parses a number that is not negative, and at most most.
 func number(value string, most float64) (float64, bool) {
 	n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 	return n, err == nil && n >= 0 && n <= most // NaN is neither
 }
 
-// duration reads one with units: 6m0s.
+// duration parses a duration with units: 6m0s.
 func duration(value string) (time.Duration, bool) {
 	d, err := time.ParseDuration(value)
 	return d, err == nil && d >= 0 && d <= longest && strings.ContainsAny(value, "hms")
 }
 
-// until reads a date, in any of the forms in which hosts write one, as the time until then:
-// 0 if it has come. A zone that isn't known by its name is taken for UTC.
+// until parses a date, in any of the forms that hosts use, and returns the time until then:
+// 0 if it has passed. A zone that isn't known by its name is taken for UTC.
 func until(h http.Header, value string) (time.Duration, bool) {
 	for _, layout := range []string{http.TimeFormat, time.RFC1123, time.RFC1123Z, time.RFC3339, time.RFC850, time.ANSIC} {
 		if at, err := time.Parse(layout, value); err == nil {
@@ -72,13 +72,13 @@ func until(h http.Header, value string) (time.Duration, bool) {
 	return 0, false
 }
 
-// since returns the time from the host's own until at.
+// since returns the time from the host's present time until at.
 func since(h http.Header, at time.Time) (time.Duration, bool) {
 	left := max(0, at.Sub(date(h)))
 	return left, left <= longest
 }
 
-// date is the host's time, by which its other dates are to be taken.
+// date is the host's present time, to which its other dates are relative.
 func date(h http.Header) time.Time {
 	if t, err := http.ParseTime(h.Get("Date")); err == nil {
 		return t
@@ -86,8 +86,8 @@ func date(h http.Header) time.Time {
 	return time.Now()
 }
 
-// reset reads when there is more of what is limited: seconds from now, or since 1970 if
-// they come near to the host's own time, milliseconds since then, a duration, or a date.
+// reset parses when a limit is reset: seconds from now, or since 1970 if they are near the
+// host's own time, milliseconds since 1970, a duration, or a date.
 func reset(h http.Header, value string) (time.Duration, bool) {
 	value = strings.TrimSpace(value)
 	s, ok := number(value, math.MaxInt64/2)

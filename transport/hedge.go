@@ -16,24 +16,24 @@ const (
 )
 
 const (
-	hedgeKept  = 256 // of a host's latest answers it is known how long they took
-	hedgeLeast = 40  // answers there must be before anything follows from them
-	hedgeSaved = 10  // second requests that may have been saved up
+	hedgeKept  = 256 // how many of a host's latest response times are kept
+	hedgeLeast = 40  // answers needed before anything is derived from them
+	hedgeSaved = 10  // second requests that can be saved up
 )
 
-// Hedge has a request sent a second time if its answer takes longer than most of the host's
-// latest ones did. The first answer wins, and the other request is cancelled. That cuts off
-// the long times that a few requests take by bad luck, for a few more requests (Dean and
-// Barroso, The Tail at Scale, 2013). It helps where they are slow each for itself, as by a
-// pause of one of many machines, and not where the service is slow.
+// Hedge makes a request be sent a second time if its answer takes longer than most of the host's
+// latest answers. The first answer wins, and the other request is cancelled. That cuts the tail
+// latency at the cost of a few more requests (Dean and Barroso, The Tail at Scale, 2013). It helps
+// if single requests are slow independently, for example by a pause of one of many machines, but
+// not if the whole service is slow.
 //
-// Only requests are sent twice that are idempotent (see the package documentation) and whose
-// body can be had again. The second one is under the same limits, and takes a token of its
-// own. While one is under way that the first has failed before, its answer is waited for.
+// Only requests that are idempotent (see the package documentation) and whose body can be sent
+// again are sent twice. The second one is under the same limits, and takes its own token. If the
+// first request fails while the second one is in flight, the answer of the second is waited for.
 type Hedge struct {
-	// Quantile is that of the times until the header of a host's latest 256 answers
-	// after which, and a tenth more, the second request is sent, at least 0.5 and below 1;
-	// 0 is [DefaultHedgeQuantile].
+	// Quantile determines the delay of the second request: that quantile of the times to the
+	// header of a host's latest 256 answers, plus a tenth. At least 0.5 and below 1; 0 is
+	// [DefaultHedgeQuantile].
 	Quantile float64
 	// Budget is the share of requests to a host that may be sent a second time, above 0 up to 1; 0
 	// is [DefaultHedgeBudget]. Ten may be saved up.
@@ -57,13 +57,13 @@ func (h Hedge) validate() (Hedge, error) {
 	return h, nil
 }
 
-// hedger knows of a host how long its answers take, and how many more requests it may get.
+// hedger knows how long the answers of a host take, and how many second requests it may get.
 type hedger struct {
 	policy Hedge
 
 	mu      sync.Mutex
 	took    [hedgeKept]time.Duration // a ring
-	answers int                      // in all
+	answers int                      // total number
 	delay   time.Duration            // of a second request; 0 as long as it isn't known
 	credit  float64                  // second requests that may be sent
 }
@@ -78,7 +78,7 @@ func newHedgers(h Hedge, most int) *keyed.Map[string, *hedger] {
 	return keyed.New[string](most, create, fresh, func(*hedger) bool { return true })
 }
 
-// begin counts a request, and returns after what time it may be sent again; 0 if not.
+// begin counts a request, and returns the delay after which it may be sent again; 0 if not.
 func (h *hedger) begin() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -86,7 +86,7 @@ func (h *hedger) begin() time.Duration {
 	return h.delay
 }
 
-// spend takes one of the second requests that may be sent, if there is one.
+// spend uses one of the allowed second requests, if there is one.
 func (h *hedger) spend() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -97,7 +97,7 @@ func (h *hedger) spend() bool {
 	return true
 }
 
-// answered takes note of how long an answer took, or had taken when it was given up.
+// answered records how long an answer took, or had taken when it was given up.
 func (h *hedger) answered(took time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -106,6 +106,6 @@ func (h *hedger) answered(took time.Duration) {
 	if n := min(h.answers, hedgeKept); n >= hedgeLeast && (h.delay == 0 || h.answers%16 == 0) {
 		sorted := slices.Sorted(slices.Values(h.took[:n]))
 		quantile := sorted[int(math.Ceil(h.policy.Quantile*float64(n)))-1]
-		h.delay = quantile + quantile/10 + 1 // where all take the same time, no race against the answer
+		h.delay = quantile + quantile/10 + 1 // if all take the same time, no race against the answer
 	}
 }

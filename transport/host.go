@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// Host returns the name by which the limiter and the breaker of a URL's host are
-// known: one for all spellings. It is in lower case, in ASCII (RFC 3492), without the
-// root's dot, and without a port that is the scheme's own. An IPv6 address is in
-// brackets and as short as can be (RFC 5952).
+// Host returns the key for the limiter and the breaker of a URL's host: the same for all
+// spellings. It is in lower case, in ASCII (RFC 3492), without the root's dot, and
+// without the scheme's default port. An IPv6 address is in brackets and in its shortest
+// form (RFC 5952).
 func Host(u *url.URL) string {
 	host, port := u.Hostname(), u.Port()
 	if address, err := netip.ParseAddr(host); err == nil {
@@ -28,8 +28,8 @@ func Host(u *url.URL) string {
 	return host + ":" + port
 }
 
-// ascii returns the name of a host whose labels may be in any script as it is asked
-// for in the DNS.
+// ascii returns a host name, whose labels may be in any script, in the form used by the
+// DNS.
 func ascii(host string) string {
 	if !utf8.ValidString(host) || isASCII(host) {
 		return host
@@ -60,8 +60,8 @@ const (
 	digits                   = "abcdefghijklmnopqrstuvwxyz0123456789"
 )
 
-// punycode encodes a label (RFC 3492, section 6.3): what is ASCII of it, and then for
-// each other rune, in order, how far on it is.
+// punycode encodes a label (RFC 3492, section 6.3): its ASCII characters, and then the
+// distance to each other rune, in order.
 func punycode(label []rune) string {
 	var out strings.Builder
 	for _, r := range label {

@@ -9,14 +9,15 @@ import (
 	"time"
 )
 
-// mostOfDelay is how many bytes of a body are looked through for a delay.
+// mostOfDelay is how many bytes of a body are searched for a delay.
 const mostOfDelay = 64 << 10
 
-// JSONDelay returns the delay that a JSON body names, for a [Config].Judge: path are the
-// names of its members from the outside in, with dots between them, and of a list the first
-// element counts that has the rest, as "retry_after" (Discord) or "error.details.retryDelay"
-// (Google). A number is seconds, a string a number or a duration ("30s"). It is false if
-// there is none, or the body is no JSON. The first 64 KiB of the body are read, and put back.
+// JSONDelay returns the delay in a JSON body, for a [Config].Judge. path has the names of the
+// nested members with dots between them, such as "retry_after" (Discord) or
+// "error.details.retryDelay" (Google); in a list, the first element that has the rest of the
+// path counts. A number is in seconds; a string is a number or a duration ("30s"). The result
+// is false if there is no delay, or the body is not JSON. The first 64 KiB of the body are
+// read, and put back.
 func JSONDelay(resp *http.Response, path string) (time.Duration, bool) {
 	if resp.Body == nil {
 		return 0, false
@@ -34,13 +35,13 @@ func JSONDelay(resp *http.Response, path string) (time.Duration, bool) {
 	return delayIn(value, strings.Split(path, "."))
 }
 
-// putBack is a body of which a part was read.
+// putBack is a body of which a part was read and put back.
 type putBack struct {
 	io.Reader
 	io.Closer
 }
 
-// failing is what is left of a body that has broken off.
+// failing is the rest of a body whose reading failed.
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }

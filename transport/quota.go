@@ -6,33 +6,33 @@ import (
 	"time"
 )
 
-// told is what a response says of the limits of its host.
+// told is what a response says about the limits of its host.
 type told struct {
 	requests quota
 	tokens   quota // of a model, read or written
-	nonsense int   // fields that say nothing: negative, beyond all measure, no number
+	nonsense int   // unusable fields: negative, too large, not a number
 }
 
-// quota is what is left of a limit; of several, of the one that has least left.
+// quota is what is left of a limit; of several limits, of the one with least left.
 type quota struct {
 	known bool
 	left  float64
-	reset time.Duration // until there is more; 0 if it isn't said: then nothing is waited for
+	reset time.Duration // until there is more; 0 if not given: then nothing is waited for
 }
 
 // none reports whether nothing is left.
 func (q quota) none() bool { return q.known && q.left < 1 }
 
-// tighten takes another quota if that has less left, or of two that are used up the one that
-// takes longer.
+// tighten takes over another quota if that has less left; of two that are used up, the one
+// with the later reset.
 func (q *quota) tighten(other quota) {
 	if other.known && (!q.known || other.left < q.left || other.left == q.left && other.reset > q.reset) {
 		*q = other
 	}
 }
 
-// comesBack returns the time until there is more of what is used up; 0 if nothing is, or
-// it isn't said.
+// comesBack returns the time until a used-up quota is reset; 0 if none is used up, or the time
+// isn't given.
 func (t *told) comesBack() (after time.Duration) {
 	for _, q := range []quota{t.requests, t.tokens} {
 		if q.none() {
@@ -42,8 +42,8 @@ func (t *told) comesBack() (after time.Duration) {
 	return after
 }
 
-// listen reads what a response says, in whichever dialects it says it. Of the ways to say
-// the same, a host often speaks several.
+// listen reads the limits in a response, in all known dialects. A host often uses several of
+// them at once.
 func listen(h http.Header) told {
 	var t told
 	t.structured(h)
@@ -54,14 +54,15 @@ func listen(h http.Header) told {
 	return t
 }
 
-// dialect is a family of fields: how many are left, and when there are more.
+// dialect is a pair of fields: how many are left, and when there are more.
 type dialect struct {
 	remaining string
-	resets    []string // names of the other field, the first one counts that is there
+	resets    []string // names of the other field; the first one present counts
 	tokens    bool
 }
 
-// dialects are the fields by which hosts tell what is left. Names are as http.Header has them.
+// dialects are the fields in which hosts send what is left. Names are in the canonical form of
+// http.Header.
 var dialects = []dialect{
 	// draft-ietf-httpapi-ratelimit-headers-00 to -02.
 	{remaining: "Ratelimit-Remaining", resets: []string{"Ratelimit-Reset"}},
@@ -81,7 +82,7 @@ var dialects = []dialect{
 	{remaining: "Anthropic-Ratelimit-Output-Tokens-Remaining", resets: []string{"Anthropic-Ratelimit-Output-Tokens-Reset"}, tokens: true},
 }
 
-// fields reads those of a dialect.
+// fields reads the fields of a dialect.
 func (t *told) fields(h http.Header, d dialect) {
 	values := h[d.remaining]
 	if len(values) == 0 {
@@ -113,8 +114,8 @@ func (t *told) add(q quota, tokens bool) {
 	}
 }
 
-// shopify reads a leaky bucket: how full it is, and its size, "40/40". It empties in 20
-// seconds, 2 calls a second of 40, so there is room for one more after a part of that
+// shopify reads a leaky bucket: its level and its size, "40/40". It empties in 20 seconds (40
+// calls at 2 per second), so there is room for one more after a fraction of that
 // (shopify.dev/docs/api/usage/rate-limits).
 func (t *told) shopify(h http.Header) {
 	values := h["X-Shopify-Shop-Api-Call-Limit"]
@@ -133,9 +134,9 @@ func (t *told) shopify(h http.Header) {
 
 // structured reads the RateLimit field of draft-ietf-httpapi-ratelimit-headers: from -07 on a
 // list of quotas, each with r, what is left of it, and t, the seconds until there is more:
-// "burst";r=5;t=1, "day";r=100;t=3600. From -03 to -06 it is a single one:
-// limit=100, remaining=0, reset=30. RateLimit-Policy may say that a quota is of something
-// else than requests (qu, from -09 on).
+// "burst";r=5;t=1, "day";r=100;t=3600. From -03 to -06 it is a single one: limit=100,
+// remaining=0, reset=30. RateLimit-Policy may say that a quota counts something other than
+// requests (qu, from -09 on).
 func (t *told) structured(h http.Header) {
 	values := h["Ratelimit"]
 	if len(values) == 0 {
@@ -155,7 +156,7 @@ func (t *told) structured(h http.Header) {
 	}
 }
 
-// quotaOf reads one item of the list, and counts what of it can't be read.
+// quotaOf reads one item of the list, and counts its unreadable parts.
 func quotaOf(item string) (name string, q quota, nonsense int) {
 	for parameter := range strings.SplitSeq(item, ";") {
 		key, value, given := strings.Cut(strings.TrimSpace(parameter), "=")

@@ -9,31 +9,31 @@ import (
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
-// errOvertaken ends the request of a race that came second.
+// errOvertaken ends the losing request of a race.
 var errOvertaken = errors.New("transport: the other request was answered first")
 
 // race is an attempt at a request, and a second one if it takes long. The first runs in the
-// caller's goroutine, the second in one of its own. Whoever has an answer first has won.
+// caller's goroutine, the second in its own. The first answer wins.
 //
 //	run → sent: the request goes out, the timer is set
-//	  the timer, in a goroutine of its own: again (a second request)
-//	    it succeeds first: takes the race, and ends the first request
-//	  the first one ends: settle
+//	  the timer fires, in its own goroutine: again (a second request)
+//	    it succeeds first: wins the race, and ends the first request
+//	  the first request ends: settle
 type race struct {
 	first  *exchange
 	hedger *hedger
 	host   string
 	ctx    context.Context         // of the attempt
 	end    context.CancelCauseFunc // of the first request
-	isSent bool                    // that was
+	isSent bool                    // the first request was sent
 	began  time.Duration           // when
 
 	mu        sync.Mutex
 	timer     *time.Timer
-	over      bool                    // one has won, or there will be no second one
+	over      bool                    // one has won, or there will be no second request
 	second    *exchange               // nil if there is none
 	endSecond context.CancelCauseFunc // of its request
-	sentTwice bool                    // the second one was sent: it waits for no limit
+	sentTwice bool                    // the second one was sent: it no longer waits for a limit
 	done      chan struct{}           // closed when it has ended
 	won       bool                    // by the second one
 }
@@ -45,7 +45,7 @@ func (x *exchange) hedged(ctx context.Context, host string, call func(context.Co
 		return call(ctx)
 	}
 	e := x.t.hedgers.Use(host)
-	if e == nil { // of too many hosts nothing is known
+	if e == nil { // there are too many hosts: nothing is known of this one
 		return call(ctx)
 	}
 	defer x.t.hedgers.Done(e)
@@ -97,12 +97,12 @@ func (r *race) give() {
 	}
 }
 
-// settle returns what came of the race, err of the first request.
+// settle returns the outcome of the race; err is that of the first request.
 func (r *race) settle(err error) error {
 	r.mu.Lock()
 	waits := err != nil && r.sentTwice
 	r.mu.Unlock()
-	if waits { // the second one may do better
+	if waits { // the second one may still succeed
 		<-r.done
 	}
 	r.give()
@@ -117,7 +117,7 @@ func (r *race) settle(err error) error {
 	return nil
 }
 
-// again sends the second request, if the race is on and there may be one.
+// again sends the second request, if the race is still open and one is allowed.
 func (r *race) again() {
 	call, ctx := r.beginSecond()
 	if call == nil {
@@ -125,11 +125,11 @@ func (r *race) again() {
 	}
 	err := errNoResponse
 	defer func() { r.endedSecond(err) }()
-	// Nobody is there to catch a panic: it is logged, and the request has lost.
+	// No caller can catch a panic here: it is logged, and the request has lost.
 	r.first.t.panics.Run("transport.Config.Base, of a second request", func() { err = call(ctx) })
 }
 
-// beginSecond returns the call that sends the second request, nil if there is to be none.
+// beginSecond returns the call that sends the second request, nil if there must be none.
 func (r *race) beginSecond() (call func(context.Context) error, ctx context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -150,7 +150,7 @@ func (r *race) sentAgain() {
 	r.sentTwice = true
 }
 
-// endedSecond takes the race if the second request has succeeded before the first.
+// endedSecond decides the race if the second request has succeeded before the first.
 func (r *race) endedSecond(err error) {
 	r.mu.Lock()
 	won := err == nil && r.second.resp != nil && !r.over

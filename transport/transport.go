@@ -18,11 +18,10 @@ import (
 // DefaultMaxHosts is how many hosts a [Transport] has breakers for.
 const DefaultMaxHosts = 10_000
 
-// ErrInvalid is what every [*InvalidError] is, for errors.Is.
+// ErrInvalid matches every [*InvalidError], for errors.Is.
 var ErrInvalid = invalid.ErrInvalid
 
-// ErrTooManyHosts is returned when there are open breakers, or ones in use, for
-// MaxHosts hosts.
+// ErrTooManyHosts is returned when MaxHosts hosts have breakers that are open or in use.
 var ErrTooManyHosts = errors.New("transport: too many hosts")
 
 // InvalidError says which setting is out of range.
@@ -34,49 +33,46 @@ type Config struct {
 	Base http.RoundTripper
 	// Limiter limits all requests.
 	Limiter *ratelimit.Limiter
-	// Tokens, if not nil, is told how many tokens a host says are left, as those of models
-	// do. Requests take none of it: what one costs is known to who makes it.
+	// Tokens, if not nil, is told how many tokens a host says are left, as model APIs do. Requests take
+	// no tokens from it: only the caller knows what a request costs.
 	Tokens *ratelimit.Limiter
-	// PerHost limits the requests to each host, by [Host]. What a host says of its
-	// limits goes to its own limiter if this is set, and else to Limiter.
+	// PerHost limits the requests to each host, by [Host]. What a host says about its limits goes to
+	// its own limiter if this is set, otherwise to Limiter.
 	PerHost *ratelimit.Keyed[string]
-	// Feedback finds the rate that each host takes by what it answers, if neither
-	// Limiter nor PerHost is set: it begins with 10 requests per second and doubles
-	// that every second until the host refuses one (see [ratelimit.Adapt]).
+	// Feedback finds the rate that each host accepts from its answers, if neither Limiter nor PerHost
+	// is set. It begins with 10 requests per second and doubles that every second until the host
+	// refuses a request (see [ratelimit.Adapt]).
 	Feedback bool
-	// Concurrency is the policy of a limit for each host on how many requests are in
-	// flight, which finds itself; nil is none. A request is in flight until the body of
-	// its response has been read or closed.
+	// Concurrency is the policy of an adaptive limit on the requests in flight to each host; nil is no
+	// limit. A request is in flight until the body of its response has been read or closed.
 	Concurrency *concurrency.Policy
-	// Retrier makes requests again. Its AttemptTimeout, if it has one, bounds the time
-	// from sending a request until the response's header has come: neither waiting for
-	// a limiter or a breaker, nor the reading of the body.
+	// Retrier repeats failed requests. Its AttemptTimeout, if it has one, bounds the time from sending
+	// a request until the response's header has arrived. Waits for a limiter or a breaker, and reading
+	// the body, don't count.
 	Retrier *retry.Retrier
-	// Judge, if not nil, says what a response means; nil is [Usual], the table of the
-	// package documentation, with which a function may begin. It may read the body if it
-	// puts another in its place, as [JSONDelay] does. A panic in it leaves what the table
-	// says; the first is logged by slog.Default.
+	// Judge, if not nil, says what a response means; nil is [Usual], the table of the package
+	// documentation, which a Judge may call first. It may read the body if it replaces it, as
+	// [JSONDelay] does. After a panic in it the table applies; the first panic is logged by
+	// slog.Default.
 	Judge func(resp *http.Response) Verdict
-	// Breaker is the policy of a breaker for each host; nil is none. Its IsFailure must
-	// not be set: what a failure is says the table, or Judge. Its SlowCall includes the
-	// wait for a token.
+	// Breaker is the policy of a breaker for each host; nil is none. Its IsFailure must not be set: the
+	// table, or Judge, says what a failure is. Its SlowCall includes the wait for a token.
 	Breaker *circuitbreaker.Policy
-	// Hedge, if not nil, has a request sent a second time that takes longer than most.
+	// Hedge, if not nil, sends a request a second time if it takes longer than most.
 	Hedge *Hedge
-	// OnBreaker is called when the breaker of a host, by [Host], changes its state, after the callbacks
-	// of Breaker, which don't know the host, and as they are: outside any lock, by the
-	// goroutine whose request made the change. A panic in it changes nothing: the first
-	// of each breaker is logged by slog.Default.
+	// OnBreaker is called when the breaker of a host, by [Host], changes its state. It is called after
+	// the callbacks of Breaker, which don't get the host, and like them outside any lock, by the
+	// goroutine whose request made the change. A panic in it has no effect: the first of each breaker
+	// is logged by slog.Default.
 	OnBreaker func(host string, state circuitbreaker.State)
-	// MaxHosts bounds the number of breakers, of limits on what is in flight, of hosts of
-	// which it is known how long they take, and of limiters if Feedback is set; 0 is
-	// [DefaultMaxHosts]. The breaker of a host that has answered is kept until its room
-	// is needed, since it knows how long that takes.
+	// MaxHosts bounds the number of breakers, of concurrency limits, of hosts with known response
+	// times, and of limiters if Feedback is set; 0 is [DefaultMaxHosts]. The breaker of a host that has
+	// answered is kept until its room is needed, since it knows the host's response time.
 	MaxHosts int
 }
 
-// Transport is an [http.RoundTripper] with policies. It is safe for concurrent use,
-// and meant to be shared by all who call the same services.
+// Transport is an [http.RoundTripper] with policies. It is safe for concurrent use, and meant to be
+// shared by all callers of the same services.
 type Transport struct {
 	base     http.RoundTripper
 	limiter  *ratelimit.Limiter
@@ -122,10 +118,10 @@ func New(c Config) (*Transport, error) {
 	if c.MaxHosts == 0 {
 		c.MaxHosts = DefaultMaxHosts
 	}
-	if c.Retrier != nil { // the timeout is for sending only, so it is seen to here
+	if c.Retrier != nil { // the timeout is for sending only, so it is handled here
 		p := c.Retrier.Policy()
 		t.timeout, p.AttemptTimeout = p.AttemptTimeout, 0
-		t.retrier = retry.MustNew(p) // valid: it is another's
+		t.retrier = retry.MustNew(p) // valid: it comes from a retrier
 	}
 	if c.Feedback {
 		t.perHost = ratelimit.MustNewKeyed[string](ratelimit.Policy{Adapt: &ratelimit.Adapt{}}, c.MaxHosts)
@@ -136,7 +132,7 @@ func New(c Config) (*Transport, error) {
 	return t, nil
 }
 
-// knowHosts makes what there is for each host.
+// knowHosts makes the parts that exist for each host.
 func (t *Transport) knowHosts(c *Config) (err error) {
 	if c.Concurrency != nil {
 		if t.inFlight, err = concurrency.NewKeyed[string](*c.Concurrency, c.MaxHosts); err != nil {
@@ -179,11 +175,11 @@ func newBreakers(p circuitbreaker.Policy, tell func(string, circuitbreaker.State
 	return keyed.New[string](most, create, fresh, spare), nil
 }
 
-// telling is p with a callback that tells the changes of a host's breaker as well.
+// telling is p with a callback that also reports the changes of a host's breaker.
 func telling(p circuitbreaker.Policy, host string, tell func(string, circuitbreaker.State)) circuitbreaker.Policy {
 	onChange := p.OnChange
 	p.OnChange = func(c circuitbreaker.Change) {
-		defer tell(host, c.To) // whatever the other does
+		defer tell(host, c.To) // even if the other callback panics
 		if onChange != nil {
 			onChange(c)
 		}
@@ -209,7 +205,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	x := &exchange{t: t, req: req}
 	err := x.run(req.Context())
 	if !x.sent {
-		closeBody(req) // a RoundTripper does so, also on errors
+		closeBody(req) // a RoundTripper must, also on errors
 	}
 	var status *StatusError
 	if x.resp != nil && (err == nil || errors.As(err, &status) && req.Context().Err() == nil) {
@@ -230,14 +226,14 @@ func (t *Transport) final(err error) error {
 	return retry.Permanent(err)
 }
 
-// CloseIdleConnections closes those of Base, if it can.
+// CloseIdleConnections closes the idle connections of Base, if Base supports that.
 func (t *Transport) CloseIdleConnections() {
 	if base, ok := t.base.(interface{ CloseIdleConnections() }); ok {
 		base.CloseIdleConnections()
 	}
 }
 
-// heed tells the limiter what the host says of its limits.
+// heed tells the limiter what the host says about its limits.
 func (t *Transport) heed(host string, resp *http.Response) {
 	told := listen(resp.Header)
 	if _, _, nonsense := retryAfter(resp.Header); nonsense {
@@ -252,18 +248,17 @@ func (t *Transport) heed(host string, resp *http.Response) {
 	switch q := told.requests; {
 	case !q.known:
 	case t.perHost != nil:
-		// No key but one that is in use: it can't fail.
+		// The key is in use, so this can't fail.
 		_ = t.perHost.Use(host, func(l *ratelimit.Limiter) error { l.Remaining(q.left, q.reset); return nil })
 	case t.limiter != nil:
 		t.limiter.Remaining(q.left, q.reset)
 	}
 }
 
-// Hedges returns how many requests were sent a second time ([Hedge]), and how many of these
-// were answered before the first.
+// Hedges returns how many requests were sent a second time ([Hedge]), and how many of these were
+// answered before the first request.
 func (t *Transport) Hedges() (sent, won int64) { return t.hedges.Load(), t.overtook.Load() }
 
-// Nonsense returns how many headers hosts have sent that were to say when to come back, or
-// how much is left, and said nothing: negative, beyond all measure, or no number at all.
-// They were ignored.
+// Nonsense returns how many unusable headers about when to come back, or how much is left, hosts have
+// sent: values that were negative, too large, or not numbers. They were ignored.
 func (t *Transport) Nonsense() int64 { return t.nonsense.Load() }

@@ -12,7 +12,7 @@ import (
 // Verdict is what a response means to the policies. The zero value is an answer like any
 // other.
 type Verdict struct {
-	// Retry says that the request is worth sending again, if its body can be had again.
+	// Retry says that the request is worth sending again, if its body can be sent again.
 	Retry bool
 	// Throttled says that the host wants fewer requests: its limiter pauses for After,
 	// or slows down if that is 0, and so does the retrier.
@@ -22,8 +22,8 @@ type Verdict struct {
 	Failure bool
 }
 
-// Usual is what a response means by the table of the package documentation. The request
-// is that of the response; without one it is taken for a GET.
+// Usual returns what a response means by the table of the package documentation. A response
+// without a request counts as the answer to a GET.
 func Usual(resp *http.Response) Verdict {
 	t := listen(resp.Header)
 	after, asked, _ := retryAfter(resp.Header)
@@ -40,7 +40,7 @@ func Usual(resp *http.Response) Verdict {
 	case slices.Contains([]int{408, 425, 500, 502, 504}, code):
 		v.Retry = repeatedSafely(resp)
 	}
-	switch resp.Header.Get("X-Should-Retry") { // the host knows
+	switch resp.Header.Get("X-Should-Retry") { // the host decides
 	case "true":
 		v.Retry = code >= 400
 	case "false":
@@ -49,8 +49,8 @@ func Usual(resp *http.Response) Verdict {
 	return v
 }
 
-// statusOverloaded is how some services say that they have no room for anybody, as those of
-// models do; it is in no standard.
+// statusOverloaded is how some services, such as model APIs, say that they are overloaded; it
+// is in no standard.
 const statusOverloaded = 529
 
 // repeatedSafely reports whether the request of a response may be sent twice.
@@ -58,8 +58,7 @@ func repeatedSafely(resp *http.Response) bool {
 	return resp.Request == nil || idempotent(resp.Request)
 }
 
-// judge returns what a response means, and the error by which the policies are told:
-// none if there is nothing to tell.
+// judge returns what a response means, and the error for the policies; nil if there is none.
 func (x *exchange) judge(resp *http.Response) (Verdict, error) {
 	v := Usual(resp)
 	if x.t.judge != nil {
@@ -71,7 +70,7 @@ func (x *exchange) judge(resp *http.Response) (Verdict, error) {
 	return v, v.error(resp)
 }
 
-// error is that of a response which is no success.
+// error returns the error for an unsuccessful response.
 func (v Verdict) error(resp *http.Response) error {
 	status := StatusError{Code: resp.StatusCode, failure: v.Failure}
 	status.odd = v.Failure != status.Failure()
@@ -84,9 +83,9 @@ func (v Verdict) error(resp *http.Response) error {
 // mostOfBody is how much of a response's body a StatusError has.
 const mostOfBody = 4 << 10
 
-// Check returns nil for a response that is a success, below 400, and else what it means by
-// [Usual] as an error: a [*ThrottledError] if the host says to come back later, or a
-// [*StatusError]. It is for those who make policies part of a run, around a plain client:
+// Check returns nil for a successful response, below 400, and otherwise its meaning by
+// [Usual] as an error: a [*ThrottledError] if the host asks to come back later, or a
+// [*StatusError]. It is for policies of a run around a plain client:
 //
 //	func(ctx context.Context, url string) ([]byte, error) {
 //		resp, err := get(ctx, url)
@@ -100,10 +99,10 @@ const mostOfBody = 4 << 10
 //		return io.ReadAll(resp.Body)
 //	}
 //
-// A retrier then tries again only where that may help: a 404 is final, and so is the 500 of a
-// POST. A breaker counts the host's failures alone, a limiter heeds its Retry-After, and the
-// engine's limit on calls in flight its refusals. Up to 4 KiB of the body are read; closing
-// it is the caller's.
+// A retrier then tries again only if that may help: a 404 is final, and so is the 500 of a
+// POST. A breaker counts only the host's failures, a limiter obeys its Retry-After, and the
+// engine's limit on calls in flight counts its refusals. Up to 4 KiB of the body are read;
+// the caller must close it.
 func Check(resp *http.Response) error {
 	if resp.StatusCode < http.StatusBadRequest {
 		return nil
@@ -121,10 +120,10 @@ func Check(resp *http.Response) error {
 		status.Method, status.URL = cmp.Or(req.Method, http.MethodGet), plain.String()
 	}
 	if resp.Body != nil {
-		status.Body, _ = io.ReadAll(io.LimitReader(resp.Body, mostOfBody)) // what comes is what there is
+		status.Body, _ = io.ReadAll(io.LimitReader(resp.Body, mostOfBody)) // a partial body is good enough
 	}
 	return err
 }
 
-// failed reports whether a status is a failure of the host, unless it is judged otherwise.
+// failed reports whether a status is by default a failure of the host.
 func failed(code int) bool { return code >= http.StatusInternalServerError }
