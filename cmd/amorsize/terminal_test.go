@@ -105,7 +105,7 @@ func TestTerminal(t *testing.T) {
 	t.Run("piped", func(t *testing.T) {
 		s := newScreen(t, 115)
 		require.NoError(t, os.WriteFile(filepath.Join(dir, s.socket), nil, 0o600))
-		s.keys("clear; seq 5 | "+amorsize+" run -k -- echo got 2>&1 | cat -v; echo over", "Enter")
+		s.keys("clear; seq 5 | "+amorsize+" run -k -- echo got 2>&1 | cat -v; echo o''ver", "Enter")
 		shown := s.until("over\n")
 		require.NotContains(t, shown, "^[", "no escapes where nobody watches")
 		var results []string

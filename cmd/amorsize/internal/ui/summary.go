@@ -13,10 +13,15 @@ import (
 // shownFailures is how many failures are shown one by one.
 const shownFailures = 5
 
+// empty reports whether a run ended well and had no items.
+func empty(s summary.Summary) bool {
+	return s.Stopped == "" && s.Total <= 0 && s.OK+s.Failed+s.Skipped == 0
+}
+
 // Summary returns the outcome of a run, for a person. again is how to run the failed items again, empty if there
 // is no way.
 func (t *Terminal) Summary(s summary.Summary, again string) string {
-	if s.Stopped == "" && s.Total <= 0 && s.OK+s.Failed+s.Skipped == 0 {
+	if empty(s) {
 		return "done: there were no items: the input was empty"
 	}
 	var b strings.Builder
@@ -24,24 +29,8 @@ func (t *Terminal) Summary(s summary.Summary, again string) string {
 	if s.Stopped != "" {
 		head = "stopped (" + summary.Brief(secrets.Hide(s.Stopped), 300) + ")"
 	}
-	parts := []string{fmt.Sprintf("%s: %s in %s (%s)", head, Plural(s.OK+s.Failed, "item"), jobs.ShortSeconds(s.Wall), progress.PerSecond(s.PerSecond))}
-	parts = append(parts, jobs.Count(s.OK)+" ok")
-	failed := jobs.Count(s.Failed) + " failed"
-	if s.Failed > 0 {
-		failed = t.Paint(Red, failed)
-	}
-	parts = append(parts, failed)
-	for _, c := range []struct {
-		n    int
-		what string
-	}{{s.Retried, "retried"}, {s.Throttled, "throttled"}, {s.Skipped, "skipped, were done"}} {
-		if c.n > 0 {
-			parts = append(parts, jobs.Count(c.n)+" "+c.what)
-		}
-	}
-	if left := s.Total - s.Skipped - s.OK - s.Failed; s.Total >= 0 && left > 0 {
-		parts = append(parts, jobs.Count(left)+" left")
-	}
+	took := fmt.Sprintf("%s: %s in %s (%s)", head, Plural(s.OK+s.Failed, "item"), jobs.ShortSeconds(s.Wall), progress.PerSecond(s.PerSecond))
+	parts := append([]string{took}, t.counts(s)...)
 	b.WriteString(strings.Join(parts, " · ") + "\n")
 	b.WriteString(t.Paint(Dim, "  "+details(s)) + "\n")
 	b.WriteString(s.Usage.Table())
@@ -59,6 +48,28 @@ func (t *Terminal) Summary(s summary.Summary, again string) string {
 		b.WriteString("  again: " + again + "\n")
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// counts says how many items ended in which way.
+func (t *Terminal) counts(s summary.Summary) (parts []string) {
+	parts = []string{jobs.Count(s.OK) + " ok"}
+	failed := jobs.Count(s.Failed) + " failed"
+	if s.Failed > 0 {
+		failed = t.Paint(Red, failed)
+	}
+	parts = append(parts, failed)
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{s.Retried, "retried"}, {s.Throttled, "throttled"}, {s.Skipped, "skipped, were done"}} {
+		if c.n > 0 {
+			parts = append(parts, jobs.Count(c.n)+" "+c.what)
+		}
+	}
+	if left := s.Total - s.Skipped - s.OK - s.Failed; s.Total >= 0 && left > 0 {
+		parts = append(parts, jobs.Count(left)+" left")
+	}
+	return parts
 }
 
 func details(s summary.Summary) string {
