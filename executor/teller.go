@@ -13,7 +13,7 @@ const (
 	// tellAfter is how long a notice may wait for others, so that a short run needs no timer and a long one
 	// starts no goroutine for every chunk.
 	tellAfter = time.Millisecond
-	// tellAtOnce is how many notices are delivered at once.
+	// tellAtOnce is how many waiting notices are delivered without waiting for more.
 	tellAtOnce = 128
 	// heartbeat is the time after which progress is sent even if nothing was completed; the interval of
 	// progress is used if that is longer.
