@@ -4,6 +4,10 @@
 # some minutes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+if ! git rev-parse HEAD >/dev/null 2>&1; then
+  echo "no git repository here, of which a release could be made: not tried"
+  exit 0
+fi
 bin=$PWD/bin
 install() { # NAME MODULE VERSION
   if [ ! -x "$bin/$1-$3" ]; then
