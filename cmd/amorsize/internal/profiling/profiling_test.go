@@ -197,9 +197,76 @@ func TestText(t *testing.T) {
 	} {
 		require.Contains(t, text, want)
 	}
+	require.Contains(t, text, "limits                 slots", "what an item costs, and what each limit allows")
 	raw, err := json.Marshal(p)
 	require.NoError(t, err)
 	require.Contains(t, string(raw), `"target":"curl {}"`)
+	p.measured.Failed = 1
+	require.Contains(t, p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever)), "1 of them failed, first: item 1")
+	p.measured.Failed = 0
+	require.NotContains(t, p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever)), "of them failed")
+}
+
+// scripted is a subject whose trials take what is written.
+type scripted struct {
+	model
+	trials []Rung
+}
+
+func (s *scripted) RunAt(_ context.Context, list []items.Item, workers, batch int) (Rung, error) {
+	s.ran = append(s.ran, [2]int{workers, batch})
+	r := s.trials[0]
+	s.trials = s.trials[1:]
+	r.Items = len(list)
+	return r, nil
+}
+
+// The service is what binds if much less is achieved than Little's law says, and the cores are not why. Otherwise
+// the trial tells what an item costs the cores in parallel.
+func TestVerify(t *testing.T) {
+	cores := time.Duration(runtime.GOMAXPROCS(0))
+	second := time.Second
+	for name, c := range map[string]struct {
+		wall, cpu time.Duration // of a trial of 40 items by 10 workers, which should take 0.4 s
+		workers   int
+		binding   string
+		cost      time.Duration
+	}{
+		"as fast as it should":      {400 * ms, 20 * ms, 25 * int(cores), "cpu", ms / 2},
+		"less than 0.7 of it":       {580 * ms, 20 * ms, 9, "what is waited for", 5 * ms}, // 69 a second, 0.1 s each, and a quarter
+		"a little more than 0.7":    {560 * ms, 20 * ms, 0, "cpu", ms / 2},
+		"slow, but cores are busy":  {second, 71 * second * cores / 100, 0, "cpu", 5 * ms},
+		"slow, and cores are not":   {second, 69 * second * cores / 100, 5, "what is waited for", 5 * ms},
+		"dearer than when sampled":  {400 * ms, 400 * ms, 0, "cpu", 5 * ms},
+		"as dear as it was sampled": {400 * ms, 200 * ms, 0, "cpu", 5 * ms},
+	} {
+		t.Run(name, func(t *testing.T) {
+			quick := Rung{Wall: 100 * ms, CPU: 20 * ms} // what further trials take, with a worker for each item
+			sub := &scripted{trials: []Rung{{Wall: c.wall, CPU: c.cpu}, quick, quick}}
+			m, p := waits(), &Profile{Workers: 10}
+			require.NoError(t, p.verify(t.Context(), sub, list(40), &m, 100_000))
+			require.Equal(t, [2]int{10, 0}, sub.ran[0])
+			require.Equal(t, c.binding, p.Binding)
+			require.Equal(t, c.cost, m.CPU)
+			if c.binding != "cpu" {
+				require.Equal(t, c.workers, p.Workers)
+				require.InDelta(t, 40/c.wall.Seconds(), m.Served, 1e-9)
+				require.Len(t, sub.ran, 1)
+			}
+		})
+	}
+}
+
+// Of as many or fewer workers than were tried there is nothing more to try.
+func TestVerifyEnds(t *testing.T) {
+	m, p := waits(), &Profile{Workers: 10_000}
+	sub := &scripted{trials: []Rung{{Wall: 100 * ms, CPU: 40 * ms}}}
+	require.NoError(t, p.verify(t.Context(), sub, list(40), &m, 40))
+	require.Len(t, sub.ran, 1)
+	require.Equal(t, [2]int{40, 0}, sub.ran[0], "no more workers than items")
+	require.NoError(t, (&Profile{Workers: 1}).verify(t.Context(), &scripted{}, list(40), &m, 40), "one is not tried")
+	computing := computes()
+	require.NoError(t, (&Profile{Workers: 9}).verify(t.Context(), &scripted{}, list(40), &computing, 40), "nor is what computes")
 }
 
 // Batches are recommended where a start takes ten times as long as an item, and a speed where
@@ -340,6 +407,9 @@ func TestDrift(t *testing.T) {
 	} {
 		require.Equal(t, want, strings.Join(p.Drift(first), ", "))
 	}
+	require.Empty(t, (&Profile{Wall: 1.25, Class: "I/O-bound", Workers: 10, Sampled: 100}).Drift(first), "a quarter, not more")
+	third := &Profile{Wall: 1, Class: "I/O-bound", Workers: 3, Sampled: 100}
+	require.Empty(t, (&Profile{Wall: 1, Class: "I/O-bound", Workers: 2, Sampled: 100}).Drift(third), "two thirds, not less")
 	noisy := Profile{Wall: 1.3, CV: 1, Class: "I/O-bound", Workers: 10, Sampled: 1}
 	require.Empty(t, noisy.Drift(first), "three standard errors are more")
 	steady := &Profile{Wall: 1, CV: 0.3, Class: "I/O-bound", Workers: 10, Sampled: 100}

@@ -1,6 +1,7 @@
 package profiling
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -32,15 +33,19 @@ func TestConclude(t *testing.T) {
 	require.Equal(t, []int{1, 2}, []int{near.Knee, near.Best}, "within 5 % of the best")
 	require.Zero(t, near.Off, "3 were not measured")
 	require.Nil(t, near.USL, "two points are no law")
+	even := Table{Rows: []Row{{Workers: 1, Rate: 50}, {Workers: 2, Rate: 100}, {Workers: 4, Rate: 100}}}
+	even.conclude()
+	require.Equal(t, 2, even.Best, "of two that are even, the fewer")
 }
 
 // A row is the medians of its rounds.
 func TestRow(t *testing.T) {
 	var r Row
 	for _, wall := range []time.Duration{3 * time.Second, 1 * time.Second, 2 * time.Second} {
-		r.add(Rung{Wall: wall, P95: wall / 10, Memory: int64(wall), Failed: 1})
+		r.add(Rung{Wall: wall, P95: wall / 10, CPU: wall / 2, Memory: int64(wall), Failed: 1})
 	}
 	r.median()
+	require.InDelta(t, 0.5/float64(runtime.GOMAXPROCS(0)), r.CPU, 1e-9, "of all cores")
 	require.Equal(t, []any{2.0, 0.5, 0.3, int64(3 * time.Second), 3}, []any{r.Wall, r.Spread, r.P95, r.Memory, r.Failed})
 }
 
