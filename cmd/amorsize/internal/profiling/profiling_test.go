@@ -367,6 +367,9 @@ func TestTuneTop(t *testing.T) {
 	at := table.Rows[len(table.Rows)-1].Workers
 	require.LessOrEqual(t, at, last)
 	require.Greater(t, at, last/2, "the next power of two would be more")
+	table, err = Tune(t.Context(), &Target{Subject: &model{sample: waits()}}, list(1000), Climb{Budget: time.Nanosecond, Total: 1000, Begins: func(string) {}})
+	require.NoError(t, err)
+	require.Equal(t, 8, table.Items, "what the budget has time for, but some")
 }
 
 // With batches, sizes are measured at the knee that leave every worker something to do.
@@ -381,6 +384,20 @@ func TestTuneBatches(t *testing.T) {
 	require.Equal(t, []int{1, 1, 1, 4, 16, 64}, batches[len(batches)-6:], "two of the largest, at least")
 	require.Equal(t, [][2]int{{4, 4}, {4, 16}, {4, 64}}, m.ran[len(m.ran)-3:])
 	require.Contains(t, table.Text(), "16 items a job")
+}
+
+// A service that takes less than one item a second bounds every number of workers.
+func TestPredictServed(t *testing.T) {
+	m, p := waits(), &Profile{Workers: 2}
+	m.Served = 0.5
+	p.predict(m, 10)
+	for _, at := range p.Predicted {
+		require.InDelta(t, 20, at.Wall, 1e-9)
+	}
+	require.Equal(t, 1, newProfileOf(waits(), 100, 100).Batch, "item by item")
+	dear := waits()
+	dear.Start, dear.Item = 90*ms, ms
+	require.Equal(t, 1, newProfileOf(dear, 100, 100).Batch)
 }
 
 // No more items are run than the budget has time for.
