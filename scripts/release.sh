@@ -52,7 +52,10 @@ if ! command -v rpm2cpio >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get 
   { apt-get update -qq && apt-get install -y -qq rpm2cpio cpio; } >/dev/null 2>&1 || true # told below
 fi
 if command -v rpm2cpio >/dev/null && command -v cpio >/dev/null; then
-  for package in dist/*_"linux_$arch".rpm; do rpm2cpio "$package" | (cd "$work/rpm" && cpio -idm --quiet --no-absolute-filenames); done
+  for package in dist/*_"linux_$arch".rpm; do
+    rpm2cpio "$package" >"$work/cpio" || true # Debian's says 1 of a package that is right: what is in it is tried below
+    (cd "$work/rpm" && cpio -idm --quiet --no-absolute-filenames <"$work/cpio" 2>/dev/null)
+  done
   try rpm "$work/rpm/usr/bin/amorsize"
 else
   echo "nothing here unpacks rpm: not tried"
