@@ -69,6 +69,13 @@ func TestProgramsOfGuides(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 13, known)
+	text, err := os.ReadFile("docs/recipes/testing.md")
+	require.NoError(t, err)
+	for _, file := range []string{"examples/billing/billing.go", "examples/billing/billing_test.go"} {
+		source, err := os.ReadFile(file)
+		require.NoError(t, err)
+		assert.Contains(t, string(text), "```go\n"+string(source)+"```", file)
+	}
 }
 
 // A newcomer reads the front page to its end.

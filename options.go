@@ -92,7 +92,7 @@ func WithErrors(mode ErrorMode) Option {
 // breaker or ending backoffs release many calls at once.
 //
 // For batch jobs, use a breaker that waits (circuitbreaker.Wait): an outage then pauses the run
-// and loses no item. A breaker that rejects, the default of its package, would fail all remaining
+// and, with enough retries for its probes, loses no item. A breaker that rejects, the default of its package, would fail all remaining
 // items within a second.
 //
 // The sampled items go through the policies too; waiting in them does not count as the items' own

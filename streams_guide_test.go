@@ -26,9 +26,14 @@ func TestGuideOfStreams(t *testing.T) {
 	require.NoError(t, printAll(t.Context(), fetch, slices.Values([]string{"a", "bb"})))
 	require.ErrorContains(t, printAll(t.Context(), fetch, slices.Values([]string{"nowhere"})), "no such host")
 	require.Equal(t, []int{2, 4}, doubled(t.Context(), "1\n2\n"))
-	again, failed := collected(t.Context(), fetch, slices.Values([]string{"a", "nowhere"}))
+	again, failed, err := collected(t.Context(), fetch, slices.Values([]string{"a", "nowhere"}))
+	require.NoError(t, err)
 	require.Empty(t, again)
 	require.Equal(t, []string{"nowhere"}, failed)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	_, _, err = collected(ended, fetch, slices.Values([]string{"a"}))
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func printAll(ctx context.Context, fetch func(context.Context, string) (int, error), urls iter.Seq[string]) error {
@@ -55,16 +60,18 @@ func doubled(ctx context.Context, lines string) (values []int) {
 	return values
 }
 
-func collected(ctx context.Context, fetch func(context.Context, string) (int, error), urls iter.Seq[string]) (again, failed []string) {
+func collected(ctx context.Context, fetch func(context.Context, string) (int, error), urls iter.Seq[string]) (again, failed []string, err error) {
 	for r := range amorsize.Stream(ctx, fetch, urls, amorsize.WithErrors(amorsize.Collect), amorsize.WithUnordered()) {
 		switch {
 		case r.Err == nil:
 			fmt.Println(r.Item, r.Value)
+		case r.Index < 0:
+			return again, failed, r.Err // of the input, or of ctx: it comes last
 		case errors.Is(r.Err, amorsize.ErrNotRun):
 			again = append(again, r.Item)
 		default:
 			failed = append(failed, r.Item)
 		}
 	}
-	return again, failed
+	return again, failed, nil
 }

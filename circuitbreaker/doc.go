@@ -17,8 +17,9 @@
 //
 // While open, calls fail at once ([Reject], the default), which suits a server that must
 // answer, or wait until they may pass ([Wait]), which suits a batch job: an outage then
-// pauses the run and loses no item, while rejecting would fail all remaining items within
-// a second.
+// pauses the run, while rejecting would fail all remaining items within a second. Calls that
+// fail before it opens, and probes that fail, still fail: a retrier outside the breaker, with
+// more retries than an outage has probes, makes them again.
 //
 // # What counts
 //

@@ -52,7 +52,7 @@ func ExamplePolicy() {
 	// closed
 }
 
-// In a batch, an outage pauses the run and loses no item.
+// In a batch, an outage pauses the run, and the retrier makes failed calls again: no item is lost.
 func ExampleWait() {
 	breaker := circuitbreaker.MustNew(circuitbreaker.Policy{
 		FailureThreshold: 2, OpenFor: 5 * time.Millisecond, WhenOpen: circuitbreaker.Wait,

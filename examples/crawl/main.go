@@ -5,12 +5,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"html"
 	"io"
 	"log"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/amorsize/amorsize"
 	"github.com/amorsize/amorsize/ratelimit"
@@ -22,10 +24,6 @@ var href = regexp.MustCompile(`href="([^"]+)"`)
 
 // visit returns the size of a page and hands on the links that it has.
 func visit(ctx context.Context, address string, found func(...string)) (int, error) {
-	base, err := url.Parse(address)
-	if err != nil {
-		return 0, err
-	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
 		return 0, err
@@ -39,8 +37,10 @@ func visit(ctx context.Context, address string, found func(...string)) (int, err
 		return 0, err
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	base := resp.Request.URL // of the page that answered, which a redirect may have led to
 	for _, link := range href.FindAllSubmatch(body, -1) {
-		if u, err := base.Parse(string(link[1])); err == nil && u.Host == base.Host { // no other sites
+		u, err := base.Parse(html.UnescapeString(string(link[1])))
+		if err == nil && u.Host == base.Host { // no other sites
 			u.Fragment = ""
 			found(u.String())
 		}
@@ -63,7 +63,7 @@ func main() {
 	pages, bytes := map[string]int{}, 0
 	for page := range amorsize.Crawl(context.Background(), visit, slices.Values(seeds),
 		amorsize.WithErrors(amorsize.Collect), // a page that can't be read does not end the crawl
-		amorsize.WithPolicies(retry.MustNew(retry.Policy{MaxRetries: 2}), amorsize.ByKey(perHost, hostOf))) {
+		amorsize.WithPolicies(retry.MustNew(retry.Policy{MaxRetries: 2, AttemptTimeout: time.Minute}), amorsize.ByKey(perHost, hostOf))) {
 		if page.Err != nil {
 			log.Println(page.Item, page.Err)
 			continue

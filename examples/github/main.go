@@ -48,10 +48,11 @@ func main() {
 	defer fake.Close()
 	client := &http.Client{Transport: transport.MustNew(transport.Config{
 		// The hour's 5000 are kept by what the API says: at X-RateLimit-Remaining: 0 the limiter pauses until
-		// X-RateLimit-Reset. The rate is GitHub's second limit, 900 points a minute, of which a GET takes one.
-		Limiter: ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 900.0 / 60, BurstSize: 15}),
+		// X-RateLimit-Reset, an hour at most. The rate stays below GitHub's second limit, 900 points a minute, of
+		// which a GET takes one.
+		Limiter: ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 14, BurstSize: 1, MaxPause: time.Hour}),
 		// A request that is refused all the same, with 403 or 429, is made again when the API says so.
-		Retrier: retry.MustNew(retry.Policy{MaxRetries: 5, MaxDelay: time.Hour}),
+		Retrier: retry.MustNew(retry.Policy{MaxRetries: 5, MaxDelay: time.Hour, AttemptTimeout: 30 * time.Second}),
 	})}
 	g := github{fake.URL, "a token", client}
 	names := make([]string, 60)

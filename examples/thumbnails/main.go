@@ -51,11 +51,11 @@ func scaled(large image.Image) image.Image {
 }
 
 func main() {
-	folder, err := pictures() // your own: os.Args[1]
+	folder, remove, err := pictures() // twelve drawn ones; yours are in a folder of your own, which nobody removes
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer func() { _ = os.RemoveAll(folder) }()
+	defer remove()
 	names, err := filepath.Glob(filepath.Join(folder, "*.jpg"))
 	if err != nil {
 		log.Fatal(err)
@@ -72,5 +72,5 @@ func main() {
 			made++
 		}
 	}
-	fmt.Println(made, "of", len(names), "thumbnails; the first is", filepath.Base(thumbs[0]))
+	fmt.Println(made, "of", len(names), "thumbnails")
 }

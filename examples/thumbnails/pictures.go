@@ -9,17 +9,17 @@ import (
 	"path/filepath"
 )
 
-// pictures makes a folder of twelve pictures, one of which is broken.
-func pictures() (folder string, err error) {
+// pictures makes a temporary folder of twelve pictures and a broken one.
+func pictures() (folder string, remove func(), err error) {
 	if folder, err = os.MkdirTemp("", "thumbnails"); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	for i := range 12 {
 		if err := draw(filepath.Join(folder, fmt.Sprintf("picture-%02d.jpg", i)), 800+100*i); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
-	return folder, os.WriteFile(filepath.Join(folder, "picture-12.jpg"), []byte("no picture"), 0o600)
+	return folder, func() { _ = os.RemoveAll(folder) }, os.WriteFile(filepath.Join(folder, "picture-12.jpg"), []byte("no picture"), 0o600)
 }
 
 func draw(name string, side int) error {

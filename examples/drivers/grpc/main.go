@@ -30,7 +30,8 @@ func down(err error) bool {
 	}
 }
 
-// again reports whether a call may be made again: of these two the service says that it did not begin.
+// again reports whether a call is worth another attempt. It may have been done all the same, if a connection broke, so
+// this is for methods that may be called twice.
 func again(err error) bool {
 	code := status.Code(err)
 	return code == codes.Unavailable || code == codes.ResourceExhausted

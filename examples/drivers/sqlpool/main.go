@@ -20,7 +20,7 @@ const connections = 4
 type database struct{ *sql.DB }
 
 func (db database) total(ctx context.Context, customer int) (sum float64, err error) {
-	err = db.QueryRowContext(ctx, "SELECT sum(amount) FROM orders WHERE customer = ?", customer).Scan(&sum)
+	err = db.QueryRowContext(ctx, "SELECT coalesce(sum(amount), 0) FROM orders WHERE customer = ?", customer).Scan(&sum)
 	return sum, err
 }
 
