@@ -19,7 +19,7 @@ import (
 	"github.com/amorsize/amorsize/retry"
 )
 
-type prompt struct{ words, answer int }
+type prompt struct{ words, answer, index int }
 
 type reply struct{ tokens int }
 
@@ -79,13 +79,15 @@ func TestCostOfModelCalls(t *testing.T) {
 				s := &countingService{at: time.Now(), rpm: 600, tpm: 60_000, most: float64(c.burst), requests: 10, tokens: float64(c.burst)}
 				prompts := make([]prompt, c.calls)
 				for i := range prompts {
-					prompts[i] = prompt{words: c.estimate(i), answer: c.uses(i)}
+					prompts[i] = prompt{words: c.estimate(i), answer: c.uses(i), index: i}
 				}
 				ask := func(_ context.Context, p prompt) (reply, error) {
 					if !s.take() {
 						return reply{}, errRefused
 					}
-					time.Sleep(400*time.Millisecond + time.Duration(p.answer)*5*time.Millisecond)
+					// No call ends at the instant at which another one begins: the service has counted its tokens
+					// then, and the limiter may not know yet.
+					time.Sleep(400*time.Millisecond + time.Duration(p.answer)*5*time.Millisecond + time.Duration(p.index)*time.Nanosecond)
 					s.count(p.answer)
 					return reply{p.answer}, nil
 				}

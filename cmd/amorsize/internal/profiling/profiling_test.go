@@ -34,6 +34,7 @@ func list(n int) (all []items.Item) {
 
 // model is a subject that takes as long as it is told, without taking it.
 type model struct {
+	budget time.Duration // that the sample was given
 	sample Measured
 	err    error
 	room   int           // that many at a time are served, others wait; 0 is any number
@@ -43,7 +44,8 @@ type model struct {
 	closed int
 }
 
-func (m *model) Sample(context.Context, []items.Item, time.Duration) (Measured, error) {
+func (m *model) Sample(_ context.Context, _ []items.Item, budget time.Duration) (Measured, error) {
+	m.budget = budget
 	return m.sample, m.err
 }
 
@@ -257,6 +259,16 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+// What is a fifth cheaper in parallel is tried once more; what is less than that is not.
+func TestVerifyAgain(t *testing.T) {
+	for cpu, trials := range map[time.Duration]int{160 * ms: 2, 161 * ms: 1} { // of 40 items, which take 5 ms each alone
+		sub := &scripted{trials: []Rung{{Wall: 400 * ms, CPU: cpu}, {Wall: 100 * ms, CPU: cpu}}}
+		m, p := waits(), &Profile{Workers: 10}
+		require.NoError(t, p.verify(t.Context(), sub, list(40), &m, 100_000))
+		require.Len(t, sub.ran, trials, cpu)
+	}
+}
+
 // Of as many or fewer workers than were tried there is nothing more to try.
 func TestVerifyEnds(t *testing.T) {
 	m, p := waits(), &Profile{Workers: 10_000}
@@ -370,6 +382,15 @@ func TestTuneTop(t *testing.T) {
 	table, err = Tune(t.Context(), &Target{Subject: &model{sample: waits()}}, list(1000), Climb{Budget: time.Nanosecond, Total: 1000, Begins: func(string) {}})
 	require.NoError(t, err)
 	require.Equal(t, 8, table.Items, "what the budget has time for, but some")
+	one := &model{sample: waits(), room: 4}
+	table, err = Tune(t.Context(), &Target{Subject: one}, list(100), Climb{Budget: 50 * time.Second, Most: 1, Total: 1000, Begins: func(string) {}})
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 5}, []int{table.Rows[0].Workers, table.Rows[1].Workers}, "one, as was asked for, and what is recommended")
+	require.Len(t, table.Rows, 2)
+	require.Equal(t, 2*time.Second, one.budget, "a tenth would be more")
+	_, err = Tune(t.Context(), &Target{Subject: one}, list(100), Climb{Budget: 5 * time.Second, Most: 1, Total: 1000, Begins: func(string) {}})
+	require.NoError(t, err)
+	require.Equal(t, time.Second/2, one.budget, "a tenth of it")
 }
 
 // With batches, sizes are measured at the knee that leave every worker something to do.
@@ -427,6 +448,8 @@ func TestDrift(t *testing.T) {
 	require.Empty(t, (&Profile{Wall: 1.25, Class: "I/O-bound", Workers: 10, Sampled: 100}).Drift(first), "a quarter, not more")
 	third := &Profile{Wall: 1, Class: "I/O-bound", Workers: 3, Sampled: 100}
 	require.Empty(t, (&Profile{Wall: 1, Class: "I/O-bound", Workers: 2, Sampled: 100}).Drift(third), "two thirds, not less")
+	few := Profile{Wall: 1.5, CV: 0.2, Class: "I/O-bound", Workers: 10, Sampled: 1}
+	require.Empty(t, few.Drift(first), "of one call, three standard errors are 60 %")
 	noisy := Profile{Wall: 1.3, CV: 1, Class: "I/O-bound", Workers: 10, Sampled: 1}
 	require.Empty(t, noisy.Drift(first), "three standard errors are more")
 	steady := &Profile{Wall: 1, CV: 0.3, Class: "I/O-bound", Workers: 10, Sampled: 100}

@@ -198,6 +198,16 @@ func TestLogFull(t *testing.T) {
 	require.Equal(t, "first", b.read("stdout"))
 	require.Error(t, audience{s}.Tried(&jobs.Job{Batch: []items.Item{items.Of(1, "first")}}, errors.New("failed")), "nor an attempt")
 	require.ErrorIs(t, s.finish(jobs.Result{}), os.ErrClosed, "the end can't be written either")
+
+	b = newBench(t, "a")
+	env, out = b.open()
+	b.cfg.Log, b.cfg.Policies = Log{Path: b.path("log")}, set
+	s, err = New(b.cfg, env, out, newRunner(nil))
+	require.NoError(t, err)
+	failed := &jobs.Job{Batch: []items.Item{items.Of(1, "a")}, Err: errors.New("failed"), Outcome: process.Outcome{Out: process.Bytes(nil)}}
+	require.NoError(t, audience{s}.Over(failed))
+	require.NoError(t, s.log.log.Close())
+	require.ErrorIs(t, s.finish(jobs.Result{}), os.ErrClosed, "also if an item failed")
 }
 
 // The number of items is known when they have been read, and without those left out.
