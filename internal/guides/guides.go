@@ -67,6 +67,28 @@ func Programs(guide string) (programs []Program, err error) {
 	return programs, err
 }
 
+// Printing returns the programs that the guides below root have and whose folders a pattern matches, by folder: those
+// of which a guide says what they print.
+func Printing(root, pattern string) (map[string]Program, error) {
+	pages, err := Files(root)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]Program{}
+	for _, page := range pages {
+		programs, err := Programs(page)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range programs {
+			if folder := p.Folder(pattern); folder != "" && p.Output != "" {
+				found[folder] = p
+			}
+		}
+	}
+	return found, nil
+}
+
 // Folder returns where the program is among the folders that a pattern matches, "" if it is in none, or not as it is.
 func (p Program) Folder(pattern string) string {
 	folders, _ := filepath.Glob(pattern) // the pattern is a constant

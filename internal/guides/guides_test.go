@@ -34,6 +34,9 @@ func TestPrograms(t *testing.T) {
 	assert.Empty(t, programs[0].Folder(filepath.Join(root, "*")))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "docs", "main.go"), []byte(programs[0].Source), 0o600))
 	assert.Equal(t, filepath.Join(root, "docs"), programs[0].Folder(filepath.Join(root, "*")))
+	printing, err := guides.Printing(root, filepath.Join(root, "*"))
+	require.NoError(t, err)
+	assert.Equal(t, map[string]guides.Program{filepath.Join(root, "docs"): programs[0]}, printing)
 }
 
 func TestNormalized(t *testing.T) {
