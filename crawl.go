@@ -67,7 +67,7 @@ func newCrawl[T, R any](fn func(context.Context, T, func(...T)) (R, error), cfg 
 		return c, err
 	}
 	if cfg.journal.Codec() == journal.None {
-		return nil, &ConfigError{Field: "WithJournal", Value: "journal.None", Range: "a journal with results: what an item has found is a part of its"}
+		return nil, &ConfigError{Field: "WithJournal", Value: "journal.None", Range: "a journal that keeps results: the items an item has found are part of its result"}
 	}
 	kept, err := newJournaled[T, visit[T, R]](cfg, c.keyOf)
 	if err != nil {
@@ -179,7 +179,7 @@ func (c *crawl[T, R]) items(ctx context.Context, seeds iter.Seq[T]) iter.Seq2[T,
 func (c *crawl[T, R]) enter(item T) (fresh bool, err error) {
 	key, err := c.keyOf(item)
 	if err != nil {
-		return false, fmt.Errorf("amorsize: an item of Crawl can't be told from others: %w", err)
+		return false, fmt.Errorf("amorsize: an item of Crawl can't be told apart from others: %w", err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

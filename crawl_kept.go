@@ -29,7 +29,7 @@ func encodeVisit[T, R any](codec journal.Codec) func(visit[T, R]) ([]byte, error
 		}
 		if len(v.found) > 0 {
 			if e.Found, err = journal.JSON.Marshal(v.found); err != nil {
-				return nil, fmt.Errorf("what it has found: %w", err)
+				return nil, fmt.Errorf("the items it found: %w", err)
 			}
 			var back []T
 			if json.Unmarshal(e.Found, &back) != nil || !reflect.DeepEqual(v.found, back) {
@@ -40,7 +40,7 @@ func encodeVisit[T, R any](codec journal.Codec) func(visit[T, R]) ([]byte, error
 	}
 }
 
-var errNotGivenBack = errors.New("what it has found: JSON does not give back these items as they are")
+var errNotGivenBack = errors.New("the items it found: JSON does not restore them as they are")
 
 func decodeVisit[T, R any](codec journal.Codec) func([]byte) (visit[T, R], error) {
 	return func(raw []byte) (v visit[T, R], err error) {

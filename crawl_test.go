@@ -271,7 +271,7 @@ func TestCrawlKeys(t *testing.T) {
 		}
 		return err
 	}
-	require.ErrorContains(t, of(), "amorsize: an item of Crawl can't be told from others: json: unsupported value: +Inf")
+	require.ErrorContains(t, of(), "amorsize: an item of Crawl can't be told apart from others: json: unsupported value: +Inf")
 	require.ErrorIs(t, of(amorsize.WithKey(func(int) string { return "" })), amorsize.ErrConfig)
 	require.ErrorIs(t, of(amorsize.WithWorkers(0)), amorsize.ErrConfig)
 	for r := range amorsize.Crawl[int, int](t.Context(), nil, slices.Values([]int{1})) {
@@ -323,7 +323,7 @@ func TestCrawlCodecs(t *testing.T) {
 	}
 	require.NoError(t, errOfCrawl())
 	j := openJournal(t, journalPath(t))
-	require.ErrorContains(t, errOfCrawl(amorsize.WithJournal(j)), "JSON does not give back these items as they are")
+	require.ErrorContains(t, errOfCrawl(amorsize.WithJournal(j)), "JSON does not restore them as they are")
 	none, err := journal.Open(journalPath(t), journal.Options{Codec: journal.None})
 	require.NoError(t, err)
 	require.ErrorIs(t, errOfCrawl(amorsize.WithJournal(none)), amorsize.ErrConfig)

@@ -185,7 +185,7 @@ func (k *journaled[T, R]) Warnings() []string {
 	ran := len(k.equal)
 	k.mu.Unlock()
 	if found.Items > 0 && ran > 0 && k.known.Load() == 0 {
-		list = append(list, fmt.Sprintf("journal: it has %d items, and none of this run: is it the right one, and has what its items are known by changed?", found.Items))
+		list = append(list, fmt.Sprintf("journal: none of its %d items are of this run: is it the right file, and have the items' keys changed?", found.Items))
 	}
 	return list
 }

@@ -22,7 +22,7 @@ func keyFunc[T any](c *settings, wanted bool) (func(T) (journal.Key, error), err
 	case c.key != nil:
 		return nil, &ConfigError{Field: "WithKey", Value: fmt.Sprintf("%T", c.key), Range: fmt.Sprintf("a function of the run's items: %T", key)}
 	case (wanted || c.journal != nil) && hides(t, map[reflect.Type]bool{}):
-		return nil, &ConfigError{Field: "WithKey", Value: nil, Range: fmt.Sprintf("given: items of type %v have fields that are not exported, which do not tell them apart", t)}
+		return nil, &ConfigError{Field: "WithKey", Value: nil, Range: fmt.Sprintf("given: items of type %v have unexported fields, which cannot tell them apart", t)}
 	}
 	return digest[T], nil
 }
@@ -40,7 +40,7 @@ func digest[T any](item T) (journal.Key, error) {
 	return journal.KeyOf(text), err
 }
 
-var errNotUTF8 = errors.New("it has bytes that are no UTF-8")
+var errNotUTF8 = errors.New("it has bytes that are not UTF-8")
 
 // hides reports whether JSON encodes only some of the fields of a type.
 func hides(t reflect.Type, seen map[reflect.Type]bool) bool {

@@ -86,7 +86,7 @@ func TestJournalTellsItemsApart(t *testing.T) {
 	type hidden struct{ url string }
 	_, err := amorsize.Execute(func(h hidden) (int, error) { return len(h.url), nil }, []hidden{{"a"}}, amorsize.WithJournal(j))
 	require.ErrorIs(t, err, amorsize.ErrConfig)
-	require.ErrorContains(t, err, "amorsize_test.hidden have fields that are not exported")
+	require.ErrorContains(t, err, "amorsize_test.hidden have unexported fields")
 	_, err = amorsize.Execute(func(m map[string][]*hidden) (int, error) { return len(m), nil }, []map[string][]*hidden{{}}, amorsize.WithJournal(j))
 	require.ErrorIs(t, err, amorsize.ErrConfig)
 	_, err = amorsize.Execute(func(h hidden) (int, error) { return len(h.url), nil }, []hidden{{"a"}}, amorsize.WithJournal(j), amorsize.WithKey(func(h hidden) string { return h.url }))
@@ -100,7 +100,7 @@ func TestJournalTellsItemsApart(t *testing.T) {
 	}
 	require.Equal(t, 2, calls)
 	_, err = amorsize.Execute(func(i int) (string, error) { return "caf\xe9", nil }, []int{1}, amorsize.WithJournal(j))
-	require.ErrorContains(t, err, "the result of item 0 can't be kept: it has bytes that are no UTF-8")
+	require.ErrorContains(t, err, "the result of item 0 can't be kept: it has bytes that are not UTF-8")
 }
 
 // An item without encoding is not listed any more when it goes well.
@@ -234,7 +234,7 @@ func TestJournalIsAskedFirst(t *testing.T) {
 	require.NoError(t, err)
 	c := &counted{}
 	_, err = amorsize.ExecuteContext(t.Context(), c.call, []int{3}, amorsize.WithJournal(v))
-	require.ErrorContains(t, err, "View has opened it")
+	require.ErrorContains(t, err, "View opened it")
 	require.NoError(t, v.Close())
 	require.NoError(t, j.Close())
 	_, err = amorsize.ExecuteContext(t.Context(), c.call, []int{3}, amorsize.WithJournal(j))
@@ -245,5 +245,5 @@ func TestJournalIsAskedFirst(t *testing.T) {
 	var report amorsize.Report
 	_, err = amorsize.Execute(func(i float64) (int, error) { return 1, nil }, []float64{1.5}, amorsize.WithJournal(j), amorsize.WithReport(&report))
 	require.NoError(t, err)
-	require.Contains(t, report.Warnings[0], "it has 2 items, and none of this run")
+	require.Contains(t, report.Warnings[0], "none of its 2 items are of this run")
 }

@@ -421,7 +421,7 @@ func TestJournalWarnings(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, c.calls, 2)
 	require.GreaterOrEqual(t, len(report.Warnings), 2)
-	require.Contains(t, report.Warnings[0], "in the midst of a record")
+	require.Contains(t, report.Warnings[0], "its last record is incomplete")
 	require.Contains(t, report.Warnings[1], "1, the first one is line 3")
 }
 

@@ -21,7 +21,7 @@ const (
 	Closed State = iota
 	// Open lets no call pass.
 	Open
-	// HalfOpen lets a few calls pass to test whether the service is back.
+	// HalfOpen lets a few calls pass to test whether the service answers again.
 	HalfOpen
 )
 

@@ -13,7 +13,7 @@ import (
 // Sentinels, for errors.Is.
 var (
 	// ErrFull matches every [*FullError].
-	ErrFull = errors.New("concurrency: as many calls are in flight as may be")
+	ErrFull = errors.New("concurrency: the limit is reached")
 	// ErrInvalid matches every [*InvalidError].
 	ErrInvalid = invalid.ErrInvalid
 	// ErrTooManyKeys matches every [*TooManyKeysError].
@@ -35,7 +35,7 @@ type FullError struct {
 }
 
 func (e *FullError) Error() string {
-	return fmt.Sprintf("%v: %d, and %d wait; retry after %v", ErrFull, e.Limit, e.Waiting, e.RetryAfter)
+	return fmt.Sprintf("%v: %d in flight, %d waiting; retry after %v", ErrFull, e.Limit, e.Waiting, e.RetryAfter)
 }
 
 // Unwrap returns [ErrFull].

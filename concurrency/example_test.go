@@ -34,7 +34,7 @@ func ExamplePolicy() {
 	_, err := limiter.Acquire(context.Background())
 	fmt.Println(errors.Is(err, concurrency.ErrFull), err)
 	permit.Done(nil)
-	// Output: true concurrency: as many calls are in flight as may be: 1, and 0 wait; retry after 100ms
+	// Output: true concurrency: the limit is reached: 1 in flight, 0 waiting; retry after 100ms
 }
 
 func ExampleLimiter_Acquire() {

@@ -12,19 +12,19 @@ import (
 func (b Bound) Explain() (means, change string) {
 	switch b {
 	case BoundByCores:
-		return "The calls compute, and all cores are busy.", "More cores, or cheaper calls."
+		return "The calls are CPU-bound, and all cores are busy.", "More cores, or cheaper calls."
 	case BoundByMemory:
-		return "Memory has no room for more calls in flight.", "A higher memory limit, or calls that hold less."
+		return "There is no memory for more calls in flight.", "A higher memory limit, or calls that use less memory."
 	case BoundByPolicies:
-		return "A policy holds calls back.", "A higher rate, if the service allows one, or fewer refused calls."
+		return "Calls wait for a policy.", "A higher rate, if the service allows one, or fewer refused calls."
 	case BoundByService:
-		return "The service achieves no more with more calls in flight, or refuses them.", "A larger quota, or a faster service."
+		return "More calls in flight do not raise throughput, or the service refuses them.", "A larger quota, or a faster service."
 	case BoundByItems:
-		return "There are too few items, or they come too slowly.", "Items that come faster, or more of them at once."
+		return "There are too few items, or they arrive too slowly.", "Items that arrive faster, or more of them."
 	case BoundByCaller:
-		return "A bound that was set: a number of workers, or the most of them.", "A higher bound, or none: then it is found."
+		return "An option sets the number of workers, or its maximum.", "A higher value of that option, or leaving it out: then the number is measured."
 	}
-	return "Nothing yet: the limit still grows.", "Time."
+	return "Nothing yet: the limit is still rising.", "Time."
 }
 
 // LongestWait returns the policy that has made calls wait longest, retries not counted; nil if
@@ -73,11 +73,11 @@ func (s PolicyState) explain() (means, change string) {
 		if s.Kind == "remote" { // paused by a person
 			return "The run is paused.", "Resuming it: amorsize-remote runs resume."
 		}
-		return fmt.Sprintf("The %s pauses%s: the service has asked for it.", name, left), "The end of the pause; a lower rate, if it happens often."
+		return fmt.Sprintf("The %s is paused%s: the service asked for it.", name, left), "The end of the pause; a lower rate, if it happens often."
 	case "open":
-		return fmt.Sprintf("The %s is open%s: too many calls have failed.", name, left), "A service that answers again: then probes close it."
+		return fmt.Sprintf("The %s is open%s: too many calls have failed.", name, left), "A service that answers again: then probes close the breaker."
 	case "half-open":
-		return fmt.Sprintf("The %s is half-open: a few calls probe the service.", name), "Probes that succeed."
+		return fmt.Sprintf("The %s is half-open: a few calls probe the service.", name), "Successful probes."
 	}
 	return "", ""
 }

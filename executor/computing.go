@@ -16,7 +16,7 @@ func (s *scheduler) decideComputing(now time.Duration) (change *Change, plan *op
 	if s.control.Allow(s.boundByMemory(now)) {
 		why := s.room.reason()
 		if s.control.Level() > int(s.crew.limit.Load()) {
-			why = "memory: there is room for more"
+			why = "memory: there is room for more calls"
 		}
 		s.crew.limit.Store(int64(s.control.Level()))
 		change = s.record.note(now, s.control.Level(), why)
@@ -28,7 +28,7 @@ func (s *scheduler) decideComputing(now time.Duration) (change *Change, plan *op
 	changed := d.Waits || d.Limit != int(s.crew.limit.Load())
 	if d.Waits {
 		s.openFound(now, o)
-		d.Limit, d.Reason, d.NewEpoch = int(s.crew.limit.Load()), "the calls wait, cores are idle", true
+		d.Limit, d.Reason, d.NewEpoch = int(s.crew.limit.Load()), "cores are idle: the calls are I/O-bound", true
 	}
 	if changed {
 		s.crew.limit.Store(int64(d.Limit))

@@ -87,7 +87,7 @@ func (e *events) finish(r *Report) (late []string) {
 		e.await(func() bool { return ended })
 	}
 	if e.teller.given {
-		late = []string{fmt.Sprintf("a listener has not returned for %v: nobody was told any more", Patience)}
+		late = []string{fmt.Sprintf("a listener did not return for %v: no more events were delivered", Patience)}
 	}
 	return late
 }

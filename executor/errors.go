@@ -51,10 +51,12 @@ type ItemError struct {
 }
 
 func (e *ItemError) Error() string {
-	if e.Attempts > 1 {
-		return fmt.Sprintf("item %d (after %d attempts): %v", e.Index, e.Attempts, e.Err)
+	cause := fmt.Sprint(e.Err)
+	after := fmt.Sprintf("after %d attempts", e.Attempts)
+	if e.Attempts < 2 || strings.Contains(cause, after) { // a retrier's error says it already
+		return fmt.Sprintf("item %d: %s", e.Index, cause)
 	}
-	return fmt.Sprintf("item %d: %v", e.Index, e.Err)
+	return fmt.Sprintf("item %d (%s): %s", e.Index, after, cause)
 }
 
 // Unwrap returns the item's own error.
@@ -187,7 +189,7 @@ type PanicError struct {
 
 func (e *PanicError) Error() string {
 	if e.Index < 0 {
-		return fmt.Sprintf("amorsize: panic beside the items: %v\n\n%s", e.Value, e.Stack)
+		return fmt.Sprintf("amorsize: panic outside of the items' calls: %v\n\n%s", e.Value, e.Stack)
 	}
 	return fmt.Sprintf("amorsize: item %d: panic: %v\n\n%s", e.Index, e.Value, e.Stack)
 }

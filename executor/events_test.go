@@ -180,7 +180,7 @@ func TestObserverBlocks(t *testing.T) {
 		require.Equal(t, 100, report.Succeeded)
 		require.Equal(t, 250*time.Millisecond, report.Elapsed)
 		require.Equal(t, 250*time.Millisecond+executor.Patience, time.Since(start))
-		require.Contains(t, report.Warnings, "a listener has not returned for 2s: nobody was told any more")
+		require.Contains(t, report.Warnings, "a listener did not return for 2s: no more events were delivered")
 		close(blocked)
 		synctest.Wait()
 	})

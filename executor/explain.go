@@ -46,7 +46,7 @@ func (r *Report) bound() (means, change string) {
 
 // writeCalls writes how many calls ran at a time, and how long they took.
 func (r *Report) writeCalls(b *strings.Builder) {
-	fmt.Fprintf(b, "  calls     %.3g in progress on average, workers %.3g, %d at the most", r.Speedup, r.MeanWorkers, r.PeakWorkers)
+	fmt.Fprintf(b, "  calls     %.3g in flight on average; workers: %.3g on average, %d at most", r.Speedup, r.MeanWorkers, r.PeakWorkers)
 	if l := r.Latency; l.Max > 0 {
 		fmt.Fprintf(b, "; median %s, 99 %% within %s", short(l.P50), short(l.P99))
 	} else if n := r.Succeeded + r.Failed; n > 0 && r.Busy > 0 {
@@ -134,11 +134,11 @@ func (r *Report) why(longer bool) string {
 	case ended < r.Items:
 		return fmt.Sprintf("the run ended after %d of %s", ended, plural(r.Items, "item"))
 	case longer && r.Bound == BoundByPolicies && r.Plan.Constraints.Rate > 0:
-		return fmt.Sprintf("held to %.4g/s by a policy", r.Plan.Constraints.Rate)
+		return fmt.Sprintf("limited to %.4g/s by a policy", r.Plan.Constraints.Rate)
 	case longer && r.Bound == BoundByPolicies:
-		return fmt.Sprintf("policies held it to %.4g/s", r.Goodput())
+		return fmt.Sprintf("policies limited it to %.4g/s", r.Goodput())
 	case longer && r.Bound == BoundByService:
-		return fmt.Sprintf("the service took only %d at once", r.usual())
+		return fmt.Sprintf("the service allowed only %d at once", r.usual())
 	case longer && r.Bound == BoundByMemory:
 		return fmt.Sprintf("memory allowed only %d at once", r.usual())
 	case foreseen > 0 && (took > foreseen*3/2 || took < foreseen*2/3):
@@ -146,7 +146,7 @@ func (r *Report) why(longer bool) string {
 	case longer && r.MeanWorkers < 0.7*float64(r.Plan.Workers):
 		return fmt.Sprintf("only %.3g workers ran on average", r.MeanWorkers)
 	case longer && r.Bound == BoundByCores:
-		return "the cores had other work as well"
+		return "the cores were busy with other work too"
 	case longer:
 		return "the throughput rose more slowly than the plan assumed"
 	}

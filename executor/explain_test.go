@@ -90,20 +90,20 @@ func TestReportSaysWhy(t *testing.T) {
 		Busy: 2 * time.Second, MeanWorkers: 16.2,
 	}
 	for want, change := range map[string]func(*executor.Report){
-		"at best   1s, measured 5s (+400 %); the service took only 16 at once": func(r *executor.Report) { r.Bound = executor.BoundByService },
-		"; the service took only 4 at once": func(r *executor.Report) {
+		"at best   1s, measured 5s (+400 %); the service allowed only 16 at once": func(r *executor.Report) { r.Bound = executor.BoundByService },
+		"; the service allowed only 4 at once": func(r *executor.Report) {
 			r.Bound = executor.BoundByService
 			r.Timeline = []executor.Moment{{InFlight: 90}, {InFlight: 4, Bound: r.Bound}, {InFlight: 4, Bound: r.Bound}, {InFlight: 70, Bound: r.Bound}}
 		},
-		"; held to 50/s by a policy":                                          func(r *executor.Report) { r.Bound = executor.BoundByPolicies },
-		"; policies held it to 20/s":                                          func(r *executor.Report) { r.Bound, r.Plan.Constraints.Rate = executor.BoundByPolicies, 0 },
+		"; limited to 50/s by a policy":                                       func(r *executor.Report) { r.Bound = executor.BoundByPolicies },
+		"; policies limited it to 20/s":                                       func(r *executor.Report) { r.Bound, r.Plan.Constraints.Rate = executor.BoundByPolicies, 0 },
 		"; memory allowed only 16 at once":                                    func(r *executor.Report) { r.Bound = executor.BoundByMemory },
 		"; a call took 200ms on average, not 20ms":                            func(r *executor.Report) { r.Busy *= 10 },
 		"; a call took 32ms on average, not 20ms":                             func(r *executor.Report) { r.Busy = 3200 * time.Millisecond },
 		"; a call took 12ms on average, not 20ms":                             func(r *executor.Report) { r.Busy = 1200 * time.Millisecond },
 		"+400 %); the throughput rose more slowly":                            func(r *executor.Report) { r.Busy = 2900 * time.Millisecond },
 		"; only 2 workers ran on average":                                     func(r *executor.Report) { r.MeanWorkers = 2 },
-		"; the cores had other work as well":                                  func(r *executor.Report) { r.Bound = executor.BoundByCores },
+		"; the cores were busy with other work too":                           func(r *executor.Report) { r.Bound = executor.BoundByCores },
 		"; the run ended after 10 of 100 items":                               func(r *executor.Report) { r.Succeeded, r.Failed = 9, 1 },
 		"predicted 1s, measured 5s (+400 %); the throughput rose more slowly": func(r *executor.Report) { r.Plan.AtBest = false },
 		"predicted 1s, measured 100ms (-90 %); a call took 2ms": func(r *executor.Report) {

@@ -226,17 +226,17 @@ func (m *memory) fit(size, calls int) int {
 
 // reason says why there are not more calls in flight.
 func (m *memory) reason(size int) string {
-	return fmt.Sprintf("memory: a call holds %s, %s allowed", inBytes(m.unit*float64(max(1, size))), inBytes(float64(m.limit)))
+	return fmt.Sprintf("memory: a call uses %s, the limit is %s", inBytes(m.unit*float64(max(1, size))), inBytes(float64(m.limit)))
 }
 
 // warnings says what the caller should know.
 func (m *memory) warnings() (out []string) {
 	if m.giant > 0 {
-		out = append(out, fmt.Sprintf("memory: one call holds %s, more than the %s of %s: calls ran one at a time",
+		out = append(out, fmt.Sprintf("memory: one call uses %s, more than the %s of %s: calls ran one at a time",
 			inBytes(m.giant), inBytes(float64(m.limit)), m.by))
 	}
 	if m.late && m.binds && m.line.known && !m.line.varied {
-		out = append(out, "memory: what calls hold could not be told from what the rest of the process holds: all counted as theirs")
+		out = append(out, "memory: the use of the calls could not be separated from the rest of the process: all of it was counted as theirs")
 	}
 	return out
 }

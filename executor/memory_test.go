@@ -249,11 +249,11 @@ func TestMemoryCalls(t *testing.T) {
 
 func TestMemoryTells(t *testing.T) {
 	m := &memory{limit: 1 << 20, unit: 1 << 18, by: "GOMEMLIMIT"}
-	require.Equal(t, "memory: a call holds 512 KiB, 0.977 MiB allowed", (&memory{limit: 1000 << 10, unit: 1 << 18}).reason(2))
-	require.Equal(t, "memory: a call holds 256 KiB, 1 MiB allowed", m.reason(0))
+	require.Equal(t, "memory: a call uses 512 KiB, the limit is 0.977 MiB", (&memory{limit: 1000 << 10, unit: 1 << 18}).reason(2))
+	require.Equal(t, "memory: a call uses 256 KiB, the limit is 1 MiB", m.reason(0))
 	require.Empty(t, m.warnings())
 	m.giant = 0.5
-	require.Equal(t, []string{"memory: one call holds 0.5 B, more than the 1 MiB of GOMEMLIMIT: calls ran one at a time"}, m.warnings())
+	require.Equal(t, []string{"memory: one call uses 0.5 B, more than the 1 MiB of GOMEMLIMIT: calls ran one at a time"}, m.warnings())
 	m.giant = 0
 	for n := range 16 {
 		m.late, m.binds, m.line.known, m.line.varied = n&1 > 0, n&2 > 0, n&4 > 0, n&8 > 0

@@ -95,10 +95,10 @@ func (p *planner) make(sample sampling.Sample, host sampling.Host) optimizer.Pla
 func (p *planner) ofStream(plan optimizer.Plan) optimizer.Plan {
 	if p.cfg.Workers == 0 {
 		plan.Mode, plan.Workers = optimizer.Parallel, min(plan.MaxWorkers, max(1, plan.Host.Procs))
-		plan.Reason = "the items of a stream: one worker per core until it is known what the calls do"
+		plan.Reason = "a stream: one worker per core until the calls have been measured"
 		if plan.Workload != sampling.CPUBound {
 			plan.Workers = min(plan.MaxWorkers, optimizer.FirstWindow)
-			plan.Reason = "the calls wait: raising calls in flight while throughput rises"
+			plan.Reason = "I/O-bound: raising calls in flight while throughput rises"
 		}
 	}
 	plan.ChunkSize = max(1, p.cfg.ChunkSize)

@@ -64,7 +64,7 @@ func TestPlanOfAStream(t *testing.T) {
 	}
 	plan = p.planner.make(waitingSample, host)
 	require.Equal(t, optimizer.FirstWindow, plan.Workers)
-	require.Contains(t, plan.Reason, "the calls wait")
+	require.Contains(t, plan.Reason, "I/O-bound")
 	require.Equal(t, 1, p.planner.make(computes, sampling.Host{}).Workers)
 	p.cfg.MaxWorkers, p.cfg.ChunkSize = 2, 3
 	plan = p.planner.make(waitingSample, host)

@@ -342,7 +342,7 @@ func TestListenerBlocks(t *testing.T) {
 			ended := clock.Now()
 			e.close()
 			late := e.finish(new(Report))
-			require.Equal(t, []string{"a listener has not returned for 2s: nobody was told any more"}, late)
+			require.Equal(t, []string{"a listener did not return for 2s: no more events were delivered"}, late)
 			require.Equal(t, Patience, clock.Now()-ended)
 			close(blocked)
 			synctest.Wait()

@@ -38,7 +38,7 @@ func (jsonCodec) Name() string { return "json" }
 func (jsonCodec) Marshal(result any) ([]byte, error) {
 	text, err := json.Marshal(result)
 	if err == nil && jsontext.Replaced(text) {
-		err = errors.New("it has bytes that are no UTF-8, which JSON would replace: use journal.Gob")
+		err = errors.New("it has bytes that are not UTF-8, which JSON would replace: use journal.Gob")
 	}
 	return text, err
 }

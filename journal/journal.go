@@ -275,10 +275,10 @@ func (j *Journal) wrap(err error) error {
 // Warnings says in words what was lost; it is empty if nothing was.
 func (f Found) Warnings() (list []string) {
 	if f.Torn > 0 {
-		list = append(list, fmt.Sprintf("journal: its end was cut off in the midst of a record: %d bytes were taken out", f.Torn))
+		list = append(list, fmt.Sprintf("journal: its last record is incomplete: %d bytes were removed", f.Torn))
 	}
 	if f.Runs == 0 && f.Items > 0 {
-		list = append(list, "journal: the line that says what run it is of is damaged: it is taken for this one's")
+		list = append(list, "journal: the line that names its run is damaged: it is assumed to be this run")
 	}
 	if f.Damaged > 0 {
 		list = append(list, fmt.Sprintf("journal: lines that are damaged, and left out: %d, the first one is line %d; their items run again", f.Damaged, f.FirstDamaged))

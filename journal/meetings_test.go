@@ -223,7 +223,7 @@ func TestDamagedHeader(t *testing.T) {
 	lost, found := damaged(t, path, content, 5)
 	require.Zero(t, lost)
 	require.Equal(t, 1, found.FirstDamaged)
-	require.Contains(t, found.Warnings()[0], "is damaged: it is taken for this one's")
+	require.Contains(t, found.Warnings()[0], "is damaged: it is assumed to be this run")
 }
 
 // Which run was the latest, and whether it came to its end: one that only looked is none.

@@ -59,7 +59,7 @@ func (j *Journal) spillOut(key Key, result []byte) (*spill, error) {
 // read returns the result.
 func (s *spill) read(dir string) ([]byte, error) {
 	if filepath.Base(s.File) != s.File {
-		return nil, fmt.Errorf("%q is no name of a file", s.File)
+		return nil, fmt.Errorf("%q is not a file name", s.File)
 	}
 	result, err := os.ReadFile(filepath.Join(dir, s.File))
 	switch {

@@ -34,7 +34,7 @@ func View(path string) (*Journal, error) {
 // viewed is a read-only file.
 type viewed struct{ *os.File }
 
-var errViewed = errors.New("View has opened it to look at it: Open opens it to write")
+var errViewed = errors.New("View opened it only for reading: use Open to write")
 
 func (viewed) WriteAt([]byte, int64) (int, error) { return 0, errViewed }
 func (viewed) Truncate(int64) error               { return nil }

@@ -80,7 +80,7 @@ func (p Plan) explainMeasured(b *strings.Builder) {
 		fmt.Fprintf(b, "Measured  while running: %s a call", round(s.ItemTime()))
 	}
 	if s.CPUKnown {
-		fmt.Fprintf(b, ", %.0f %% of it on a core", 100*s.CPUShare)
+		fmt.Fprintf(b, ", %.0f %% of it CPU time", 100*s.CPUShare)
 	} else {
 		b.WriteString(", CPU share unknown")
 	}
@@ -162,7 +162,7 @@ func (p Plan) otherwise() []string {
 		out = append(out, strings.Join(changes, " and ")+" would allow more workers")
 	}
 	if p.Mode == Parallel && p.Constraints.Workers == 0 {
-		out = append(out, "workers that raise no throughput while running (a shared lock, memory bandwidth) are given up")
+		out = append(out, "workers that do not raise throughput while running (a shared lock, memory bandwidth) are removed")
 	}
 	return out
 }
@@ -176,13 +176,13 @@ func (p Plan) otherCalls() string {
 		return ""
 	case p.Mode == Serial && left > 0 && p.Sample.ItemNanos > 0:
 		need := 2 * float64(joinDelay+2*spawnCost) / p.Sample.ItemNanos
-		return fmt.Sprintf("more than about %d items of this cost would be worth a second worker", max(left, int(need))+1)
+		return fmt.Sprintf("with more than about %d such items, a second worker would help", max(left, int(need))+1)
 	case p.Mode == Serial:
-		return "more items, or dearer ones, would be worth a second worker"
+		return "with more items, or slower ones, a second worker would help"
 	case p.Workload == sampling.CPUBound:
-		return "a call that waits (less than 70 % of its time on a core) would run more workers than cores"
+		return "I/O-bound calls (less than 70 % CPU time) would run on more workers than cores"
 	default:
-		return "a call that computes (at least 70 % of its time on a core) would run one worker per core"
+		return "CPU-bound calls (at least 70 % CPU time) would run on one worker per core"
 	}
 }
 

@@ -18,14 +18,14 @@ func TestExplain(t *testing.T) {
 	text := optimizer.New(cold, h, optimizer.Constraints{Items: 100_000}).Explain()
 	for _, want := range []string{
 		"Plan      parallel: 8 workers", "Measured  10 of 100000 items", "the first call was cold (1ms)",
-		"100 % of it on a core", "Host      GOMAXPROCS 8", "chosen to start with", "cores allow 8 (binding)",
-		"Warning   load unknown", "Otherwise a call that waits",
+		"100 % of it CPU time", "Host      GOMAXPROCS 8", "chosen to start with", "cores allow 8 (binding)",
+		"Warning   load unknown", "Otherwise I/O-bound calls",
 	} {
 		require.Contains(t, text, want)
 	}
 	serial := optimizer.New(sample(50, 1), host(8), optimizer.Constraints{Items: 100}).Explain()
-	require.Contains(t, serial, "too little for a second worker to gain anything")
-	require.Contains(t, serial, "items of this cost would be worth a second worker")
+	require.Contains(t, serial, "not enough for a second worker to help")
+	require.Contains(t, serial, "such items, a second worker would help")
 }
 
 // A plan in one line, with each part that it may have.

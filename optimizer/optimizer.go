@@ -128,7 +128,7 @@ func (p *planner) bound() {
 	}
 	p.warnings = append(p.warnings, p.host.Warnings...)
 	if p.guesses() {
-		p.warnings = append(p.warnings, "CPU share of the calls unknown, taken for computing until measured")
+		p.warnings = append(p.warnings, "CPU share of the calls unknown: assumed to be CPU-bound until measured")
 	}
 }
 

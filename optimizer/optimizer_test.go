@@ -160,7 +160,7 @@ func ExampleNew() {
 	fmt.Println(plan.Reason)
 	// Output:
 	// parallel 4 CPU-bound
-	// the calls compute (100 % of their time on a core): bound by cores
+	// limited by cores: 100 % of a call's time is CPU time
 }
 
 // Calls that compute for half of their time begin with two a core.

@@ -21,29 +21,28 @@ func (p *planner) reason(plan Plan) string {
 		}
 		return fmt.Sprintf("%s, %s %s %d", fixed, bound, verb, p.most)
 	case plan.Mode == Serial && p.most == 1:
-		return fmt.Sprintf("%s %s one worker only", bound, verb)
+		return fmt.Sprintf("%s %s only one worker", bound, verb)
 	case plan.Mode == Serial:
-		return fmt.Sprintf("%s left, %s of work: too little for a second worker to gain anything",
+		return fmt.Sprintf("%s left, %s of work: not enough for a second worker to help",
 			items(p.left), round(p.work))
 	case p.workload == sampling.CPUBound && !p.sample.CPUKnown:
-		return "the calls are long and their CPU share is not known yet: one worker per core to begin with"
+		return "long calls of unknown CPU share: one worker per core to begin with"
 	case p.workload == sampling.CPUBound:
-		return fmt.Sprintf("the calls compute (%.0f %% of their time on a core): bound by %s",
-			100*p.sample.ComputeShare(), bound)
+		return fmt.Sprintf("limited by %s: %.0f %% of a call's time is CPU time",
+			bound, 100*p.sample.ComputeShare())
 	}
 	return p.reasonWaiting(plan)
 }
 
 // reasonWaiting does so for I/O-bound calls.
 func (p *planner) reasonWaiting(plan Plan) string {
-	reason := fmt.Sprintf("the calls wait (%.0f %% of their time on a core): ", 100*p.sample.ComputeShare())
+	reason := fmt.Sprintf("%d in flight", plan.Workers)
 	if plan.Workers < plan.MaxWorkers {
-		reason += fmt.Sprintf("raising calls in flight from %d up to %d while throughput rises", plan.Workers, plan.MaxWorkers)
-	} else {
-		reason += fmt.Sprintf("%d in flight", plan.Workers)
+		reason = fmt.Sprintf("raising calls in flight from %d up to %d while throughput rises", plan.Workers, plan.MaxWorkers)
 	}
+	reason += fmt.Sprintf(": %.0f %% of a call's time is CPU time", 100*p.sample.ComputeShare())
 	if p.c.Rate > 0 {
-		reason += fmt.Sprintf("; held to %.4g/s by a policy", p.c.Rate)
+		reason += fmt.Sprintf("; limited to %.4g/s by a policy", p.c.Rate)
 	}
 	return reason
 }

@@ -60,6 +60,9 @@ func (e *ExhaustedError) Error() string {
 		last = e.Errs[len(e.Errs)-1]
 	}
 	text := fmt.Sprintf("retry: given up after %d attempts", e.Attempts)
+	if e.Attempts == 1 {
+		text = "retry: given up after 1 attempt"
+	}
 	if e.Cause != nil && (last == nil || !strings.Contains(last.Error(), e.Cause.Error())) { // otherwise the last error has both texts
 		if e.Delay > 0 {
 			text += fmt.Sprintf(", before a delay of %v", e.Delay)

@@ -160,7 +160,7 @@ func (a *Controller) Alone(took time.Duration) {
 func (a *Controller) Done(now time.Duration, c Attempt) (due bool) {
 	if a.losses.success(a.limit) {
 		a.mode, a.growth, a.before.calls = growing, laterGrowth, 0
-		a.reason = "the service is back"
+		a.reason = "the service answers again"
 		if a.losses.metered > 0 { // at the rate of before
 			a.mode = holding
 			a.set(now, a.losses.metered)
@@ -216,7 +216,7 @@ func (a *Controller) Lose(now time.Duration, c Attempt, throttled bool) {
 		a.rate = math.Log(a.losses.most / a.base.mean)
 	}
 	if float64(a.limit) > a.losses.most {
-		a.reason = "calls were refused"
+		a.reason = "the service refused calls"
 		a.set(now, a.losses.most)
 	}
 }

@@ -24,16 +24,16 @@ func TestReview(t *testing.T) {
 		return a
 	}
 	batches := func(a *Controller) { a.serial.watched, a.window.ended = true, 10 }
-	require.Equal(t, "one call at a time achieves as much", reviewed(holding, 0.1, 20, batches).reason)
+	require.Equal(t, "one call at a time reaches the same throughput", reviewed(holding, 0.1, 20, batches).reason)
 	require.True(t, reviewed(holding, 0.05, 20, nil).suspect)
 	require.True(t, reviewed(probing, 0.05, 20, nil).suspect)
 	unknown := func(a *Controller) { a.base.reset(0, 0) }
 	require.False(t, reviewed(holding, 0.05, 20, unknown).suspect)
-	require.Equal(t, "the throughput follows", reviewed(growing, 0.1, 20, nil).reason)
+	require.Equal(t, "throughput rose with the limit", reviewed(growing, 0.1, 20, nil).reason)
 	probed := reviewed(probing, 0.1, 20, func(a *Controller) { a.odds = 2; a.usual.inFlight = math.Log(20) })
-	require.Equal(t, "a few more calls were not kept waiting", probed.reason)
+	require.Equal(t, "a probe with more calls saw no added latency", probed.reason)
 	dipped := reviewed(dipping, 0.1, 20, func(a *Controller) { a.before = seen(20, 40, 0.2) })
-	require.Equal(t, "the service has less room than it had", dipped.reason)
+	require.Equal(t, "the service's capacity fell", dipped.reason)
 	require.InDelta(t, 120, reviewed(refining, 0.1, 20, nil).base.weight, 1e-9)
 	held := reviewed(holding, 0.1, 20, nil)
 	require.InDelta(t, 1, held.refine.windows, 0)

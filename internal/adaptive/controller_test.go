@@ -133,7 +133,7 @@ func TestDone(t *testing.T) {
 	require.Equal(t, growing, a.mode)
 	require.InDelta(t, laterGrowth, a.growth, 0)
 	require.Zero(t, a.before.calls)
-	require.Equal(t, "the service is back", a.reason)
+	require.Equal(t, "the service answers again", a.reason)
 	require.Equal(t, 2, a.limit)
 	require.Zero(t, a.epoch)
 	a = steady(2, dipping, 0)
@@ -217,7 +217,7 @@ func TestLose(t *testing.T) {
 	require.InDelta(t, overloadShare, a.losses.share, 0)
 	require.InDelta(t, math.Log(150), a.rate, 1e-12)
 	require.Equal(t, 15, a.limit)
-	require.Equal(t, "calls were refused", a.reason)
+	require.Equal(t, "the service refused calls", a.reason)
 	require.Equal(t, time.Second, a.window.since)
 
 	a = newAdaptive(16, 1, 1000, 0)

@@ -58,7 +58,7 @@ func (l *lossCap) bound(n float64) float64 {
 }
 
 // success raises the cap a little. limit is the calls in flight allowed at
-// present. It reports whether the service is back after an outage: what was lost
+// present. It reports whether the service answers again after an outage: what was lost
 // in it tells nothing about how much is too much.
 func (l *lossCap) success(limit int) (back bool) {
 	l.failing = 0

@@ -27,7 +27,7 @@ func TestLossCap(t *testing.T) {
 		l.loss(time.Duration(10+i)*time.Second, Attempt{Began: time.Duration(9+i)*time.Second + 1, InFlight: 4}, 4, false, false, false)
 	}
 	require.LessOrEqual(t, l.most, 4.0)
-	require.True(t, l.success(2), "the service is back")
+	require.True(t, l.success(2), "the service answers again")
 	require.Greater(t, l.most, before, "as before the outage")
 }
 

@@ -47,7 +47,7 @@ func (a *Controller) multiply(now time.Duration, m measurement, longer float64) 
 		a.level = float64(a.limit)
 		if next = a.level; !a.saturated {
 			next *= a.growth
-			a.reason = "the throughput follows"
+			a.reason = "throughput rose with the limit"
 		}
 	}
 	a.set(now, next)
@@ -81,7 +81,7 @@ func (a *Controller) leaveGrowth(now time.Duration, m measurement, doubt float64
 	}
 	a.mode, a.cold = holding, false
 	a.before.calls, a.rounds, a.refine.times, a.refine.windows = 0, 0, 0, refineAfter-3
-	a.reason = "calls began to wait for each other"
+	a.reason = "latency rose with the limit: calls queue"
 	switch {
 	case a.loaded:
 		a.descend(now, m)
@@ -236,7 +236,7 @@ func (a *Controller) gotFaster(now time.Duration, m measurement) bool {
 	much := m.time < 0.7*a.base.mean
 	a.base.reset(m.time, m.calls)
 	if much {
-		a.reason = "calls take less than they did"
+		a.reason = "calls became faster"
 		a.anew(max(1, a.level))
 		a.settle(now)
 	}

@@ -214,7 +214,7 @@ func TestGotFaster(t *testing.T) {
 	require.True(t, a.gotFaster(0, seen(20, 20, 0.05)))
 	require.False(t, a.suspect)
 	require.Equal(t, unloaded{mean: 0.05, weight: 20}, a.base)
-	require.Equal(t, "calls take less than they did", a.reason)
+	require.Equal(t, "calls became faster", a.reason)
 	require.InDelta(t, math.Log(20/0.05), a.rate, 1e-12)
 	require.InDelta(t, 20*(1+headroom), a.level, 1e-9)
 

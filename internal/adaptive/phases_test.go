@@ -24,7 +24,7 @@ func TestGrow(t *testing.T) {
 	require.Equal(t, unloaded{mean: 0.1, weight: 10}, a.base)
 	require.InDelta(t, 16, a.level, 0)
 	require.Equal(t, seen(10, 16, 0.1), a.before)
-	require.Equal(t, "the throughput follows", a.reason)
+	require.Equal(t, "throughput rose with the limit", a.reason)
 	require.InDelta(t, FirstGrowth, a.growth, 0)
 	require.Equal(t, time.Second, a.window.since)
 
@@ -133,7 +133,7 @@ func TestGrowEnds(t *testing.T) {
 	require.Equal(t, holding, a.mode)
 	require.False(t, a.cold)
 	require.InDelta(t, math.Log(160), a.rate, 1e-9)
-	require.Equal(t, "calls began to wait for each other", a.reason)
+	require.Equal(t, "latency rose with the limit: calls queue", a.reason)
 	require.InDelta(t, 16*(1+headroom), a.level, 1e-9)
 	require.Equal(t, 16, a.limit)
 	require.InDelta(t, 100, a.base.weight, 0, "which is not of the base")

@@ -56,7 +56,7 @@ func (a *Controller) serialised(now time.Duration, m measurement) bool {
 	a.mode, a.cold, a.congested = holding, false, true
 	a.level, a.rate = 1, math.Log(1/a.base.mean)
 	a.rounds, a.pause = 0, a.serial.pause
-	a.reason = "one call at a time achieves as much"
+	a.reason = "one call at a time reaches the same throughput"
 	a.set(now, 1)
 	return true
 }

@@ -44,7 +44,7 @@ func TestSerialisedGoesBackToOne(t *testing.T) {
 	require.Zero(t, a.rounds)
 	require.InDelta(t, serialPause, a.serial.pause, 0)
 	require.InDelta(t, serialPause, a.pause, 0)
-	require.Equal(t, "one call at a time achieves as much", a.reason)
+	require.Equal(t, "one call at a time reaches the same throughput", a.reason)
 	require.Equal(t, time.Second, a.window.since)
 
 	a.rounds = 3

@@ -27,7 +27,7 @@ func (a *Controller) probed(now time.Duration, m measurement) {
 	if own := math.Exp(a.usual.time); own > a.base.mean {
 		a.base.reset(own, a.usual.calls)
 	}
-	a.reason = "a few more calls were not kept waiting"
+	a.reason = "a probe with more calls saw no added latency"
 	a.mode, a.growth = growing, laterGrowth
 	a.before, a.level = m, m.inFlight
 	a.set(now, 1.75*m.inFlight)
@@ -41,7 +41,7 @@ func (a *Controller) refined(now time.Duration, m measurement) {
 		much := m.time < 0.7*a.base.mean
 		a.base.reset(m.time, m.calls)
 		if a.set(now, 0.7*m.inFlight); much {
-			a.reason = "calls take less than they did"
+			a.reason = "calls became faster"
 			a.anew(a.level)
 			a.settle(now)
 		}
@@ -79,14 +79,14 @@ func (a *Controller) dipped(now time.Duration, m measurement) {
 		a.settle(now)
 	case m.time < a.base.mean*(1.25+2*a.doubt(m)) && a.base.weight > 4:
 		a.rate = math.Log(max(held, rate))
-		a.reason = "the service has less room than it had"
+		a.reason = "the service's capacity fell"
 		a.refine.times, a.refine.windows = 0, 0
 		a.settle(now)
 	case math.Log(m.time/before.time) > 0.7*math.Log(m.inFlight/before.inFlight):
 		// Calls take as long with fewer in flight: that is what they take now.
 		a.base.reset(m.time, m.calls)
 		a.rate = math.Log(held)
-		a.reason = "calls take longer than they did, however few"
+		a.reason = "calls became slower at every limit"
 		if a.level > 0 {
 			a.anew(a.level)
 			a.settle(now)

@@ -60,7 +60,7 @@ func TestProbedOdds(t *testing.T) {
 			require.InDelta(t, 12, a.level, 0)
 			require.Equal(t, 21, a.limit)
 			require.Equal(t, seen(20, 12, c.time), a.before)
-			require.Equal(t, "a few more calls were not kept waiting", a.reason)
+			require.Equal(t, "a probe with more calls saw no added latency", a.reason)
 		})
 	}
 }
@@ -175,7 +175,7 @@ func TestRefined(t *testing.T) {
 	a = steady(10, refining, 0)
 	a.refined(0, seen(20, 8, 0.06))
 	require.Equal(t, holding, a.mode)
-	require.Equal(t, "calls take less than they did", a.reason)
+	require.Equal(t, "calls became faster", a.reason)
 	require.InDelta(t, math.Log(10/0.06), a.rate, 1e-9, "as many as before")
 	require.Equal(t, 10, a.limit)
 	require.InDelta(t, 10*(1+headroom), a.level, 1e-9)
@@ -241,12 +241,12 @@ func TestDipped(t *testing.T) {
 		{"down to one", seen(20, 1.4, 0.1), 100, 40, held, holding, 20, "", 0.1},
 		{"down to one, which achieves more", seen(20, 1.4, 0.001), 100, 40, math.Log(1400), holding, 144, "", 0.1},
 		{"the floor is in the way", seen(20, 37, 0.15), 100, 40, math.Log(37 / 0.15), holding, 38, "", 0.15},
-		{"less room", seen(20, 20, 0.12), 100, 40, held, holding, 20, "the service has less room than it had", 0.1},
-		{"less room, and more than that", seen(20, 20, 0.08), 100, 40, math.Log(250), holding, 25, "the service has less room than it had", 0.1},
-		{"slower", seen(20, 20, 0.2), 100, 40, held, holding, 41, "calls take longer than they did, however few", 0.2},
-		{"slower, of an unknown base", seen(20, 20, 0.15), 4, 40, math.Log(40 / 0.15), holding, 41, "calls take longer than they did, however few", 0.15},
-		{"slower, at less than one", seen(20, 20, 0.2), 100, 0.5, math.Log(0.5 / 0.2), holding, 1, "calls take longer than they did, however few", 0.2},
-		{"slower, without a level", seen(20, 20, 0.2), 100, 0, held, growing, 40, "calls take longer than they did, however few", 0.2},
+		{"less room", seen(20, 20, 0.12), 100, 40, held, holding, 20, "the service's capacity fell", 0.1},
+		{"less room, and more than that", seen(20, 20, 0.08), 100, 40, math.Log(250), holding, 25, "the service's capacity fell", 0.1},
+		{"slower", seen(20, 20, 0.2), 100, 40, held, holding, 41, "calls became slower at every limit", 0.2},
+		{"slower, of an unknown base", seen(20, 20, 0.15), 4, 40, math.Log(40 / 0.15), holding, 41, "calls became slower at every limit", 0.15},
+		{"slower, at less than one", seen(20, 20, 0.2), 100, 0.5, math.Log(0.5 / 0.2), holding, 1, "calls became slower at every limit", 0.2},
+		{"slower, without a level", seen(20, 20, 0.2), 100, 0, held, growing, 40, "calls became slower at every limit", 0.2},
 		{"still a line", seen(20, 20, 0.1), 4, 40, 0, dipping, 20, "", 0.1},
 		{"still a line, of less than the base", seen(20, 20, 0.09), 4, 40, 0, dipping, 20, "", 0.09},
 	} {
@@ -275,7 +275,7 @@ func TestDippedBounds(t *testing.T) {
 		a.dipped(0, m)
 		return a.reason
 	}
-	const less, slower = "the service has less room than it had", "calls take longer than they did, however few"
+	const less, slower = "the service's capacity fell", "calls became slower at every limit"
 	require.Empty(t, reason(0, 100, seen(20, 1.49, 0.2)))
 	require.Equal(t, slower, reason(0, 100, seen(20, 1.5, 0.2)), "more than one")
 	require.Equal(t, slower, reason(0, 100, seen(20, 36, 0.19)), "nine tenths")

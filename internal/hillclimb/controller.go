@@ -265,9 +265,9 @@ func (c *Controller) compare(o Observation) Decision {
 // accept makes the tried level the level.
 func (c *Controller) accept(o Observation) Decision {
 	up := c.trial.level > c.level
-	reason := fmt.Sprintf("%d workers achieve no more", c.level)
+	reason := fmt.Sprintf("%d workers do not raise throughput", c.level)
 	if up {
-		reason = "more workers achieve more"
+		reason = "more workers raised throughput"
 	}
 	c.phase, c.level, c.cut = hold, c.trial.level, 0
 	c.trial.upwardsNext = up || c.level == 1

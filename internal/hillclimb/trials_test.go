@@ -103,14 +103,14 @@ func TestEndsTrials(t *testing.T) {
 	o := Observation{Now: time.Second}
 	c := trying(8, probe)
 	c.trial.callTime = time.Millisecond
-	require.Equal(t, Decision{Limit: 8, NewEpoch: true, Reason: "more workers achieve more"}, c.accept(o))
+	require.Equal(t, Decision{Limit: 8, NewEpoch: true, Reason: "more workers raised throughput"}, c.accept(o))
 	require.Equal(t, 8, c.level)
 	require.Zero(t, c.cut)
 	require.True(t, c.trial.upwardsNext)
 	require.Equal(t, 400*time.Millisecond, c.pause)
 	require.Equal(t, 1400*time.Millisecond, c.checkAt)
 	c = trying(2, probe)
-	require.Equal(t, Decision{Limit: 2, NewEpoch: true, Reason: "4 workers achieve no more"}, c.accept(o))
+	require.Equal(t, Decision{Limit: 2, NewEpoch: true, Reason: "4 workers do not raise throughput"}, c.accept(o))
 	require.False(t, c.trial.upwardsNext)
 	require.Equal(t, time.Second+firstCheck, c.checkAt)
 	c = trying(1, probe)

@@ -43,10 +43,10 @@ func (n Names) OverTime(moments []Moment) []Drawing {
 		return Draw(c, caption, "The run was too short for a timeline.")
 	}
 	return []Drawing{
-		over("Limit and in flight", "How many "+n.Call+"s could run at a time, and how many did.", n.Call+"s", Plain,
+		over("Limit and in flight", "How many "+n.Call+"s were allowed in flight, and how many were.", n.Call+"s", Plain,
 			Series{"limit", "s1", "step", limit}, Series{"in flight", "s2", "step", flight}),
-		over("Goodput", "Items that were over per second.", "items/s", Plain, Series{"items/s", "s3", "line", rate}),
-		over("Latency", "What a "+n.Call+" took, without what policies made it wait.", "", Short, Series{"mean", "s4", "line", latency}),
+		over("Goodput", "Items finished per second.", "items/s", Plain, Series{"items/s", "s3", "line", rate}),
+		over("Latency", "What a "+n.Call+" took, without the time it waited for policies.", "", Short, Series{"mean", "s4", "line", latency}),
 	}
 }
 
@@ -76,7 +76,7 @@ func (n Names) Scaling(moments []Moment, hint string) []Drawing {
 		return nil
 	}
 	c := Chart{Title: "Scaling", XLabel: n.Call + "s in flight", YLabel: "items/s", X: Plain, Y: Plain, Series: []Series{{"items/s", "s3", "dots", dots}}}
-	return []Drawing{Draw(c, strings.TrimSpace("What was achieved with how many "+n.Call+"s in flight, moment by moment. "+hint), "")}
+	return []Drawing{Draw(c, strings.TrimSpace("Throughput against the number of "+n.Call+"s in flight, a dot for each moment. "+hint), "")}
 }
 
 // Plain writes a number with four digits.

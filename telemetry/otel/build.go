@@ -26,14 +26,14 @@ func (b *builder) add(all []runtotals.Total) {
 	b.sums(all)
 	b.sum("amorsize.run.active", "{run}", "Runs under way.", false, each(all, func(t *runtotals.Total, add adder) { add(int64(t.Active)) }))
 	b.sum("amorsize.call.in_flight", "{call}", "Calls in flight.", false, each(all, func(t *runtotals.Total, add adder) { add(int64(t.InFlight)) }))
-	b.sum("amorsize.call.held", "{worker}", "Workers that policies make wait.", false, each(all, func(t *runtotals.Total, add adder) { add(int64(t.Held)) }))
-	b.gauge("amorsize.call.limit", "{call}", "Calls that may be in flight.", each(all, func(t *runtotals.Total, add adder) { add(int64(t.Limit)) }))
-	b.gauge("amorsize.run.bound", "{run}", "Runs under way that this binds.", each(all, func(t *runtotals.Total, add adder) {
+	b.sum("amorsize.call.held", "{worker}", "Workers that wait for policies.", false, each(all, func(t *runtotals.Total, add adder) { add(int64(t.Held)) }))
+	b.gauge("amorsize.call.limit", "{call}", "Limit of calls in flight.", each(all, func(t *runtotals.Total, add adder) { add(int64(t.Limit)) }))
+	b.gauge("amorsize.run.bound", "{run}", "Runs under way, by what limits them.", each(all, func(t *runtotals.Total, add adder) {
 		for _, name := range slices.Sorted(maps.Keys(t.Bounds)) {
 			add(int64(t.Bounds[name]), bound.String(name))
 		}
 	}))
-	b.gauge("amorsize.policy.state", "1", "1 for each policy in a state out of the ordinary.", each(all, func(t *runtotals.Total, add adder) {
+	b.gauge("amorsize.policy.state", "1", "1 for each policy that is paused, open or half-open.", each(all, func(t *runtotals.Total, add adder) {
 		told := map[[3]string]bool{} // runs of one name may share a policy
 		for _, s := range t.Calls.Policies {
 			if is := [3]string{s.Kind, s.Name, s.State}; !told[is] {
@@ -51,11 +51,11 @@ func (b *builder) sums(all []runtotals.Total) {
 		add(t.OK, outcome.String("ok"))
 		add(t.Failed, outcome.String("failed"))
 	}))
-	b.sum("amorsize.item.ended", "{item}", "Items that are done with.", true, each(all, func(t *runtotals.Total, add adder) {
+	b.sum("amorsize.item.ended", "{item}", "Items that have ended.", true, each(all, func(t *runtotals.Total, add adder) {
 		add(t.ItemsOK, outcome.String("ok"))
 		add(t.ItemsFailed, outcome.String("failed"))
 	}))
-	b.sum("amorsize.call.ended", "{call}", "Calls that have ended, each attempt by itself; without error.type they went well.", true, each(all, func(t *runtotals.Total, add adder) {
+	b.sum("amorsize.call.ended", "{call}", "Calls that have ended, counting each attempt; those without error.type succeeded.", true, each(all, func(t *runtotals.Total, add adder) {
 		f := t.Calls.Failed
 		add(t.Calls.OK())
 		add(f.Overloaded, errorType.String("overloaded"))
@@ -64,10 +64,10 @@ func (b *builder) sums(all []runtotals.Total) {
 		add(f.Panicked, errorType.String("panic"))
 		add(f.Other, errorType.String("_OTHER"))
 	}))
-	b.sum("amorsize.call.not_made", "{item}", "Items that a policy refused to have called.", true, each(all, func(t *runtotals.Total, add adder) { add(t.Calls.NotMade) }))
-	b.sum("amorsize.call.retried", "{call}", "Calls that were another attempt.", true, each(all, func(t *runtotals.Total, add adder) { add(t.Calls.Retried) }))
-	b.sum("amorsize.journal.synced", "{record}", "Records that are on the disk.", true, each(all, func(t *runtotals.Total, add adder) { add(t.SyncedRecords) }))
-	b.sum("amorsize.event.dropped", "{event}", "Events that listeners were too slow for.", true, each(all, func(t *runtotals.Total, add adder) { add(t.DroppedEvents) }))
+	b.sum("amorsize.call.not_made", "{item}", "Items that were not called because a policy refused.", true, each(all, func(t *runtotals.Total, add adder) { add(t.Calls.NotMade) }))
+	b.sum("amorsize.call.retried", "{call}", "Calls that were retries.", true, each(all, func(t *runtotals.Total, add adder) { add(t.Calls.Retried) }))
+	b.sum("amorsize.journal.synced", "{record}", "Records synced to disk.", true, each(all, func(t *runtotals.Total, add adder) { add(t.SyncedRecords) }))
+	b.sum("amorsize.event.dropped", "{event}", "Events dropped because listeners were too slow.", true, each(all, func(t *runtotals.Total, add adder) { add(t.DroppedEvents) }))
 }
 
 // adder adds a data point with attributes in addition to the run's name.
@@ -123,10 +123,10 @@ func (b *builder) histograms(all []runtotals.Total) {
 			waits = append(waits, b.point(&w.Times, attributes(t, policyKind.String(w.Kind), policyName.String(w.Name))))
 		}
 	}
-	b.put("amorsize.call.duration", "s", "How long calls took, without what policies made them wait.",
+	b.put("amorsize.call.duration", "s", "Duration of calls, without the time they waited for policies.",
 		metricdata.ExponentialHistogram[float64]{DataPoints: calls, Temporality: metricdata.CumulativeTemporality})
 	if len(waits) > 0 {
-		b.put("amorsize.policy.wait", "s", "How long policies made calls wait.",
+		b.put("amorsize.policy.wait", "s", "Time that calls waited for policies.",
 			metricdata.ExponentialHistogram[float64]{DataPoints: waits, Temporality: metricdata.CumulativeTemporality})
 	}
 }

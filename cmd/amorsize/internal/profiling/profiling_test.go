@@ -174,7 +174,7 @@ func TestProfileOfFunctionsThatCompute(t *testing.T) {
 	m.sample.Wall, m.sample.CPU, m.sample.Elapsed = 20, 20, 200
 	p = profileOf(t, &Target{Subject: m, Function: fn}, 20)
 	require.Equal(t, 1, p.Workers)
-	require.Contains(t, p.Binding, "too little for a second worker")
+	require.Contains(t, p.Binding, "not enough for a second worker")
 }
 
 func TestFails(t *testing.T) {
