@@ -59,14 +59,19 @@ func sequence(n int) []int {
 // What a person is told first is what was done, what bound it, and what would change that, in ten
 // lines at most.
 func TestReportForAPerson(t *testing.T) {
-	text := reportOf(t).String()
+	report := reportOf(t)
+	// 511 calls of 50 ms, each counted for its own time only: not for its place in the line.
+	require.InDelta(t, 511*0.05, report.Busy.Seconds(), 0.1)
+	require.InDelta(t, 511*0.05/report.Elapsed.Seconds(), report.Speedup, 0.02)
+	text := report.String()
+	require.Contains(t, text, "  calls     5.07 in flight and ")
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	require.LessOrEqual(t, len(lines), 10)
 	require.Regexp(t, `^489 of 500 items in .*s, 11 failed \(9\d\.?\d? items/s\)$`, lines[0])
 	require.Regexp(t, `^  bound by  policies: calls wait for the rate limiter "search": \d+ms each on average$`, lines[1])
-	require.Equal(t, "  faster by a higher rate, if the service allows one, or fewer refused calls", lines[2])
+	require.Equal(t, "  faster    with a higher rate, if the service allows one, or fewer refused calls", lines[2])
 	require.Contains(t, text, "  failed    calls: 20 refused by the service, 2 with other errors; 11 retried\n")
-	require.Regexp(t, `\n  waited    .*s for the rate limiter "search", 11ms for the retrier, over all calls\n`, text)
+	require.Regexp(t, `\n  waited    .*s for the rate limiter "search", 11ms for the retrier, summed over all calls\n`, text)
 }
 
 // Where retries alone made calls wait, a higher rate would change nothing.

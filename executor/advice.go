@@ -22,7 +22,7 @@ func (b Bound) Explain() (means, change string) {
 	case BoundByItems:
 		return "There are too few items, or they arrive too slowly.", "Items that arrive faster, or more of them."
 	case BoundByCaller:
-		return "An option sets the number of workers, or its maximum.", "A higher value of that option, or leaving it out: then the number is measured."
+		return "An option sets the number of workers, or its maximum.", "A higher value of that option, or none: then the number is measured."
 	}
 	return "Nothing yet: the limit is still rising.", "Time."
 }
@@ -71,7 +71,7 @@ func (s PolicyState) explain() (means, change string) {
 	switch s.State {
 	case "paused":
 		if s.Kind == "remote" { // paused by a person
-			return "The run is paused.", "Resuming it: amorsize-remote runs resume."
+			return "The run is paused.", "The command amorsize-remote runs resume."
 		}
 		return fmt.Sprintf("The %s is paused%s: the service asked for it.", name, left), "The end of the pause; a lower rate, if it happens often."
 	case "open":

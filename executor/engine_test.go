@@ -273,7 +273,7 @@ func TestReportString(t *testing.T) {
 		}}, sequence(300), executor.Config{Report: &report, MaxWorkers: 10})
 		require.Error(t, err)
 		text := report.String()
-		for _, want := range []string{"of 300 items in", "1 failed", "not run", "bound by  the caller: an option sets", "calls ", "10 at most", "failed    calls: 1 with other errors; 0 retried", "error     item 150: odd"} {
+		for _, want := range []string{"of 300 items in", "1 failed", "not run", "bound by  the caller: an option sets", "calls ", "up to 10 workers", "failed    calls: 1 with other errors; 0 retried", "error     item 150: odd"} {
 			require.Contains(t, text, want)
 		}
 		require.InDelta(t, float64(report.Succeeded)/report.Elapsed.Seconds(), report.Goodput(), 1)

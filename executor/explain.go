@@ -17,7 +17,7 @@ func (r Report) String() string {
 	r.writeCounts(&b)
 	b.WriteByte('\n')
 	means, change := r.bound()
-	fmt.Fprintf(&b, "  bound by  %s: %s\n  faster by %s\n", r.Bound, lower(means), lower(change))
+	fmt.Fprintf(&b, "  bound by  %s: %s\n  faster    with %s\n", r.Bound, lower(means), lower(change))
 	r.writeCalls(&b)
 	r.writePrediction(&b)
 	r.writeFailures(&b)
@@ -40,19 +40,35 @@ func (r Report) String() string {
 
 // bound says what bound the run, and what would change that.
 func (r *Report) bound() (means, change string) {
+	if r.Bound == BoundByItems && r.Plan.Constraints.Items > 0 { // they did not arrive, as those of a stream do
+		return "There are too few items for more calls in flight.", "Calls that take less time."
+	}
 	p := Progress{Now: Moment{Bound: r.Bound}, Calls: &Calls{Waits: r.Calls.Waits}}
 	return p.Explain()
 }
 
 // writeCalls writes how many calls ran at a time, and how long they took.
 func (r *Report) writeCalls(b *strings.Builder) {
-	fmt.Fprintf(b, "  calls     %.3g in flight on average; workers: %.3g on average, %d at most", r.Speedup, r.MeanWorkers, r.PeakWorkers)
+	fmt.Fprintf(b, "  calls     %.3g in flight", r.Speedup)
+	if waiting := r.waiting(); waiting > 0 {
+		fmt.Fprintf(b, " and %.3g waiting for policies", waiting)
+	}
+	fmt.Fprintf(b, " on average; up to %s", plural(r.PeakWorkers, "worker"))
 	if l := r.Latency; l.Max > 0 {
 		fmt.Fprintf(b, "; median %s, 99 %% within %s", short(l.P50), short(l.P99))
 	} else if n := r.Succeeded + r.Failed; n > 0 && r.Busy > 0 {
 		fmt.Fprintf(b, "; %s each", short(r.Busy/time.Duration(n)))
 	}
 	b.WriteByte('\n')
+}
+
+// waiting returns how many calls policies made wait on average.
+func (r *Report) waiting() float64 {
+	var total time.Duration
+	for _, w := range r.Calls.Waits {
+		total += w.Total
+	}
+	return float64(total) / float64(max(1, r.Elapsed))
 }
 
 // writeFailures writes why calls failed, if any did.
@@ -83,7 +99,7 @@ func (r *Report) writeWaits(b *strings.Builder) {
 		parts = append(parts, fmt.Sprintf("%s for the %s", short(w.Total), named(w.Kind, w.Name)))
 	}
 	if len(parts) > 0 {
-		fmt.Fprintf(b, "  waited    %s, over all calls\n", strings.Join(parts, ", "))
+		fmt.Fprintf(b, "  waited    %s, summed over all calls\n", strings.Join(parts, ", "))
 	}
 }
 

@@ -75,6 +75,9 @@ func (r *run) report(notRun []span, err error) *Report {
 		out.Latency = r.record.tally.summary(r.record.last.Base)
 	}
 	out.Calls = r.record.tally.close()
+	for _, w := range out.Calls.Waits { // a call that waits for a policy is not in flight
+		out.Busy -= min(w.Total, out.Busy)
+	}
 	if r.cpuStart > 0 {
 		if cpu, ok := sampling.ProcessCPU(); ok {
 			out.CPUTime = cpu - r.cpuStart

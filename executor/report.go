@@ -24,7 +24,8 @@ type Report struct {
 	// Started is when the run began, Elapsed its wall time.
 	Started time.Time
 	Elapsed time.Duration
-	// Busy is the time of all calls added up, over all workers.
+	// Busy is the time of all calls added up, over all workers, without what policies made
+	// them wait: the total of Calls.Waits.
 	Busy time.Duration
 	// CPUTime is the CPU time of the whole process during the run, used by this run or
 	// other code; 0 if unknown.
@@ -33,7 +34,7 @@ type Report struct {
 	// were done; it is a lower bound if Plan.AtBest. It is 0 if nothing was predicted:
 	// everything was done within the sample, or the run was a stream.
 	PredictedDuration time.Duration
-	// Speedup is Busy over Elapsed: how many calls ran at a time on average. The plain loop
+	// Speedup is Busy over Elapsed: how many calls were in flight on average. The plain loop
 	// would have taken that many times as long, unless calls slow each other down.
 	Speedup float64
 

@@ -22,7 +22,7 @@ func fetch(url string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = response.Body.Close() }()
-	if err := transport.Check(response); err != nil { // 429 and 5xx are errors, with their Retry-After
+	if err := transport.Check(response); err != nil { // an error for 4xx and 5xx; it carries Retry-After
 		return "", err
 	}
 	body, err := io.ReadAll(response.Body)
@@ -33,7 +33,8 @@ func main() {
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(50 * time.Millisecond)
 		if rand.IntN(20) == 0 {
-			w.WriteHeader(http.StatusServiceUnavailable)
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+			return
 		}
 		_, _ = fmt.Fprint(w, "page ", r.URL.Path)
 	}))
@@ -44,9 +45,8 @@ func main() {
 	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 100, BurstSize: 10})
 	retrier := retry.MustNew(retry.Policy{MaxRetries: 5})
 	var report amorsize.Report
-	pages, err := amorsize.Execute(fetch, urls,
-		amorsize.WithPolicies(retrier, limiter), // each attempt, retries too, waits for the limiter
-		amorsize.WithReport(&report))
+	pages, err := amorsize.Execute(fetch, urls, amorsize.WithReport(&report),
+		amorsize.WithPolicies(retrier, limiter)) // the limiter is inside the retrier: each attempt waits for it
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -48,5 +48,5 @@ func TestNormalized(t *testing.T) {
 		assert.Equal(t, guides.Normalized(one), guides.Normalized(other))
 	}
 	assert.NotEqual(t, guides.Normalized("3 rows\n"), guides.Normalized("4 rows\n"))
-	assert.NotEqual(t, guides.Normalized("  bound by  items\n"), guides.Normalized("  faster by items\n"))
+	assert.NotEqual(t, guides.Normalized("  bound by  items\n"), guides.Normalized("  faster    with items\n"))
 }
