@@ -25,19 +25,34 @@ type callContext struct {
 	held    atomic.Bool // the current call is being held back
 	touched atomic.Bool // it is, or was
 
-	mu      sync.Mutex
-	call    uint64 // tickets of other calls are stale
-	holders int    // goroutines of the call that are held back
+	mu   sync.Mutex
+	call uint64 // tickets of other calls are stale
+	hold
+	observed
+	turn
+}
+
+// hold is what holds the current call back, and has held it back.
+type hold struct {
+	holders int // goroutines of the call that are held back
 	line    waiting.Line
 	since   time.Duration
-	waited  time.Duration   // of this call, before since
-	tracker *flight.Tracker // to be told of attempts, nil before there is one
+	waited  time.Duration // of this call, before since
+}
+
+// observed is the attempt that a tracker is told of.
+type observed struct {
+	tracker *flight.Tracker // nil before there is one
 	attempt *flight.Attempt
 	paused  flight.Paused // the attempt that the hold interrupted
 	pacer   *pacer        // reviews the run soon when a hold begins
-	turns   *flight.Turns // where the worker has a turn, or will have one again when it resumes; or nil
-	age     int64         // of the turn
-	parted  bool          // the worker has left: it takes no turn
+}
+
+// turn is the worker's turn where runs share a limit.
+type turn struct {
+	turns  *flight.Turns // where it has a turn, or will have one again when it resumes; or nil
+	age    int64
+	parted bool // the worker has left: it takes no turn
 }
 
 func newCallContext(run context.Context, cfg *Config) *callContext {

@@ -45,7 +45,7 @@
 //	calls      calls, guarded, kept, batches, batchkeep, lines
 //	worker     worker, runner, policed, watched, account, context, cpushare, pacer, epoch
 //	record     record, story
-//	telling    listeners, teller, ending, backlog, trouble, logging
+//	telling    listeners, pace, teller, ending, backlog, trouble, logging
 //	context    run_context
 //	config     config, timeout, function, itempolicy, itemcost, keeper, labels, watch
 //	session    session

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"log/slog"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -22,29 +21,39 @@ import (
 // goroutine delivers the rest, and the caller waits for it, unless a listener does not return.
 // Before wake is called there is no timer.
 type events struct {
-	observers []Observer
-	progress  func(Progress)
-	log       *slog.Logger
-	interval  time.Duration // least time between two calls for progress
-	start     time.Duration
-	coarse    bool // no listener needs ChunkDone
-	tally     *tally
-	syncer    syncer // nil for none
+	listeners
+	start  time.Duration
+	tally  *tally
+	syncer syncer // nil for none
 
 	completed atomic.Int64
 	running   atomic.Int64 // workers
 	fresh     atomic.Bool  // items were completed since the last call for progress
 
 	mu      sync.Mutex // never held while a listener is called
-	total   int
-	input   input // of a stream, nil otherwise
-	chunks  int
-	moment  Moment
-	pace    pace
-	synced  synced
+	news    news
 	backlog backlog
 	trouble trouble
 	teller  teller
+}
+
+// listeners are who is told of a run.
+type listeners struct {
+	observers []Observer
+	progress  func(Progress)
+	log       *slog.Logger
+	interval  time.Duration // least time between two calls for progress
+	coarse    bool          // no listener needs ChunkDone
+}
+
+// news is what progress tells, as far as it is known.
+type news struct {
+	total  int
+	input  input // of a stream, nil otherwise
+	chunks int
+	moment Moment
+	pace   pace
+	synced synced
 }
 
 // newEvents returns nil if there are no listeners.
@@ -53,8 +62,8 @@ func newEvents(cfg *Config, total int, start time.Duration) *events {
 		return nil
 	}
 	e := &events{
-		observers: cfg.Observers, progress: cfg.Progress, log: cfg.Logger,
-		interval: cfg.ProgressInterval, total: total, start: start, tally: cfg.tally, syncer: cfg.syncer,
+		listeners: listeners{observers: cfg.Observers, progress: cfg.Progress, log: cfg.Logger, interval: cfg.ProgressInterval},
+		start:     start, tally: cfg.tally, syncer: cfg.syncer, news: news{total: total},
 	}
 	if e.interval == 0 {
 		e.interval = DefaultProgressInterval
@@ -64,8 +73,8 @@ func newEvents(cfg *Config, total int, start time.Duration) *events {
 		return !coarse
 	})
 	e.running.Store(1)
-	e.pace.at = start
-	e.synced = askSynced(e.syncer) // a keeper may have been used by other runs
+	e.news.pace.at = start
+	e.news.synced = askSynced(e.syncer) // a keeper may have been used by other runs
 	e.teller.alarm, e.teller.progress, e.teller.turn = never, start, start
 	e.teller.quiet.L = &e.mu
 	if e.tally != nil && (e.log != nil || len(e.observers) > 0) {
@@ -111,7 +120,7 @@ func (e *events) noted(m Moment) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.moment = m
+	e.news.moment = m
 }
 
 // chunk queues that a chunk of size items is done.
@@ -148,15 +157,15 @@ func (e *events) arriving(from input) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.total, e.input = -1, from
+	e.news.total, e.news.input = -1, from
 }
 
 // items returns the number of items, -1 as long as it is not known. mu is held.
 func (e *events) items() int {
-	if e.total < 0 && e.input != nil && e.input.Left() < source.Many {
-		return e.input.Seen()
+	if e.news.total < 0 && e.news.input != nil && e.news.input.Left() < source.Many {
+		return e.news.input.Seen()
 	}
-	return e.total
+	return e.news.total
 }
 
 // counted sets the number of items.
@@ -166,7 +175,7 @@ func (e *events) counted(total int) {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.total = total
+	e.news.total = total
 }
 
 // staffed records how many workers there are.
@@ -192,8 +201,8 @@ func (e *events) add(n notice, now time.Duration) {
 	n.event.Completed = int(e.completed.Load())
 	n.event.Elapsed = now - e.start
 	if n.event.Kind == ChunkDone {
-		n.event.Chunk = e.chunks
-		e.chunks++
+		n.event.Chunk = e.news.chunks
+		e.news.chunks++
 	}
 	e.backlog.add(n)
 	if waiting := e.backlog.len(); waiting == 1 || waiting == tellAtOnce {
@@ -206,7 +215,7 @@ func (e *events) add(n notice, now time.Duration) {
 func (e *events) state(now time.Duration, calls *Calls, policies []PolicyState) Progress {
 	p := Progress{
 		Completed: int(e.completed.Load()), Total: e.items(), Elapsed: now - e.start,
-		Workers: int(e.running.Load()), Now: e.moment, Calls: calls,
+		Workers: int(e.running.Load()), Now: e.news.moment, Calls: calls,
 	}
 	if calls == nil {
 		p.Calls = e.tally.snapshot()
@@ -220,39 +229,11 @@ func (e *events) state(now time.Duration, calls *Calls, policies []PolicyState) 
 	for _, s := range policies {
 		pause = max(pause, min(s.Left, longestLeft))
 	}
-	e.pace.follow(now, p.Completed, pause > 0)
-	if rate := e.pace.rate; rate > 0 && p.Total > p.Completed {
+	e.news.pace.follow(now, p.Completed, pause > 0)
+	if rate := e.news.pace.rate; rate > 0 && p.Total > p.Completed {
 		p.Remaining = pause + time.Duration(min(float64(p.Total-p.Completed)/rate*float64(time.Second), float64(longestLeft)))
 	}
 	return p
-}
-
-// pace is how fast items have been completed recently.
-type pace struct {
-	at        time.Duration
-	completed int
-	seen      time.Duration // followed so far, pauses left out
-	rate      float64       // per second: the mean at first, later older items decay to 1/e in paceMemory
-}
-
-const paceMemory = 5 * time.Second
-
-// longestLeft bounds the shown remaining time of a run, and of a pause: centuries.
-const longestLeft = math.MaxInt64 / 4 * time.Nanosecond
-
-// follow takes how many items are completed now. Items completed in a pause are ignored.
-func (p *pace) follow(now time.Duration, completed int, paused bool) {
-	took, done := now-p.at, completed-p.completed
-	if took <= 0 {
-		return
-	}
-	p.at, p.completed = now, completed
-	if paused {
-		return
-	}
-	p.seen += took
-	weight := max(float64(took)/float64(p.seen), 1-math.Exp(-float64(took)/float64(paceMemory)))
-	p.rate += (float64(done)/took.Seconds() - p.rate) * weight
 }
 
 // synced is the last known state of the keeper's syncs.
@@ -278,8 +259,8 @@ func (e *events) lookAtKeeper(now time.Duration) {
 	e.mu.Unlock()
 	s := askSynced(e.syncer)
 	e.mu.Lock()
-	if before := e.synced; s.syncs > before.syncs {
-		e.synced = s
+	if before := e.news.synced; s.syncs > before.syncs {
+		e.news.synced = s
 		e.add(notice{message: "journal", event: Event{Kind: Synced, Size: int(s.lines - before.lines), Duration: s.took - before.took}}, now)
 	}
 }

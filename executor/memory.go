@@ -45,29 +45,37 @@ const (
 // It is used by one goroutine at a time: the one that makes the run, then the reviews. Workers read
 // the atomic fields.
 type memory struct {
-	limit   uint64 // bytes that units may hold together; 0 is no bound
-	by      string // what set the limit, as named in a plan's limits
-	heap    func() sampling.Heap
-	collect func()
+	limit uint64 // bytes that units may hold together; 0 is no bound
+	by    string // what set the limit, as named in a plan's limits
+	heap  func() sampling.Heap
+	heapBefore
+	collections
 
-	start sampling.Heap // before the first unit
-	late  bool          // the first unit had begun before start was read
-	prior float64       // earlier upper bound of what a unit holds, 0 if unknown
-	began time.Duration
-
-	seen   sampling.Heap // as of the latest look
-	units  int           // in flight then
-	forced bool          // a collection was forced since
-	line   line
-	binds  bool    // more units were wanted than memory allows
-	first  float64 // the most that a unit seemed to hold before any had ended
-	unit   float64 // bytes that a unit holds, as assumed for the latest bound
-	giant  float64 // bytes of a unit that exceeds the limit by itself, 0 if none does
-
-	pause, next time.Duration // of forced collections
+	seen  sampling.Heap // as of the latest look
+	units int           // in flight then
+	line  line
+	binds bool    // more units were wanted than memory allows
+	first float64 // the most that a unit seemed to hold before any had ended
+	unit  float64 // bytes that a unit holds, as assumed for the latest bound
+	giant float64 // bytes of a unit that exceeds the limit by itself, 0 if none does
 
 	allowed atomic.Int64 // units in flight, 0 without a limit
 	ask     atomic.Bool  // a look with no unit in flight is requested
+}
+
+// heapBefore is what was known before the first unit.
+type heapBefore struct {
+	start sampling.Heap
+	late  bool    // the first unit had begun before start was read
+	prior float64 // earlier upper bound of what a unit holds, 0 if unknown
+	began time.Duration
+}
+
+// collections are the garbage collections that are forced.
+type collections struct {
+	collect     func()
+	forced      bool          // one was, since the latest look
+	pause, next time.Duration // between two, and the earliest time of the next one
 }
 
 // load is what a run has in flight.

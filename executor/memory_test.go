@@ -27,19 +27,19 @@ func TestMemoryMost(t *testing.T) {
 		want float64
 	}{
 		"nothing":                      {&memory{}, load{}, unknownUnit},
-		"what was known before":        {&memory{prior: 0.5}, load{}, 0.5},
+		"what was known before":        {&memory{heapBefore: heapBefore{prior: 0.5}}, load{}, 0.5},
 		"in load":                      {&memory{}, load{units: 4}, 100},
 		"one in load":                  {&memory{}, load{units: 1}, 400},
-		"rather than before":           {&memory{prior: 5}, load{units: 4}, 100},
-		"in load, begun before":        {&memory{late: true}, load{units: 4}, 250},
-		"the rest of the process":      {&memory{late: true, line: line{base: 700}}, load{units: 4}, 75},
-		"all of it":                    {&memory{late: true, line: line{base: 2000}}, load{units: 4}, 0},
+		"rather than before":           {&memory{heapBefore: heapBefore{prior: 5}}, load{units: 4}, 100},
+		"in load, begun before":        {&memory{heapBefore: heapBefore{late: true}}, load{units: 4}, 250},
+		"the rest of the process":      {&memory{heapBefore: heapBefore{late: true}, line: line{base: 700}}, load{units: 4}, 75},
+		"all of it":                    {&memory{heapBefore: heapBefore{late: true}, line: line{base: 2000}}, load{units: 4}, 0},
 		"what one held":                {&memory{first: 300}, load{units: 4}, 300},
 		"what it held, and one ended":  {&memory{first: 300}, load{units: 4, ended: 1}, 100},
 		"ended":                        {&memory{}, load{ended: 2}, 200},
 		"ended, one":                   {&memory{}, load{ended: 1}, 400},
 		"ended, and less in load":      {&memory{}, load{units: 4, ended: 2}, 100},
-		"ended, and more in load":      {&memory{late: true}, load{units: 4, ended: 2}, 200},
+		"ended, and more in load":      {&memory{heapBefore: heapBefore{late: true}}, load{units: 4, ended: 2}, 200},
 		"a collection":                 {&memory{line: line{known: true, unit: 7}}, load{units: 4, ended: 2}, 7},
 		"a collection, of more":        {&memory{line: line{known: true, unit: 900}}, load{units: 4, ended: 2}, 200},
 		"a collection that told of it": {&memory{line: line{known: true, unit: 900}}, load{units: 4}, 900},
@@ -56,7 +56,7 @@ func TestMemoryMost(t *testing.T) {
 
 // memoryOf is a memory of a limit that lets seven units of a tenth of it be in load.
 func memoryOf(h *sampling.Heap) *memory {
-	return &memory{limit: 1 << 30, prior: 1 << 30 / 10, heap: func() sampling.Heap { return *h }}
+	return &memory{limit: 1 << 30, heapBefore: heapBefore{prior: 1 << 30 / 10}, heap: func() sampling.Heap { return *h }}
 }
 
 func TestMemoryLook(t *testing.T) {
@@ -167,7 +167,7 @@ func TestMemoryCollections(t *testing.T) {
 }
 
 func TestMemoryDue(t *testing.T) {
-	m := &memory{began: time.Second}
+	m := &memory{heapBefore: heapBefore{began: time.Second}}
 	require.True(t, m.due(time.Second, sampling.Heap{Live: cheapHeap}))
 	dear := sampling.Heap{Live: cheapHeap + 1}
 	after := time.Second + collectShare*(cheapHeap+1)
@@ -179,7 +179,7 @@ func TestMemoryDue(t *testing.T) {
 func TestMemoryForce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		took := time.Millisecond
-		m := &memory{collect: func() { time.Sleep(took) }}
+		m := &memory{collections: collections{collect: func() { time.Sleep(took) }}}
 		m.force()
 		require.True(t, m.forced)
 		require.Equal(t, firstPause, m.pause)
@@ -195,7 +195,7 @@ func TestMemoryForce(t *testing.T) {
 }
 
 func TestMemoryLearns(t *testing.T) {
-	m := &memory{pause: 7, start: sampling.Heap{Allocated: 100}}
+	m := &memory{collections: collections{pause: 7}, heapBefore: heapBefore{start: sampling.Heap{Allocated: 100}}}
 	m.learn(sampling.Heap{Live: 900, Allocated: 500}, 4)
 	require.InDelta(t, 100, m.line.unit, 1e-9, "no more than was allocated since")
 	require.InDelta(t, 500, m.line.base, 1e-9)
@@ -206,7 +206,7 @@ func TestMemoryLearns(t *testing.T) {
 	require.EqualValues(t, 7, m.pause)
 	m.learn(sampling.Heap{Live: 3000, Allocated: 2600}, 4)
 	require.Zero(t, m.pause)
-	m = &memory{late: true}
+	m = &memory{heapBefore: heapBefore{late: true}}
 	m.learn(sampling.Heap{Live: 900, Allocated: 500}, 4)
 	require.InDelta(t, 225, m.line.unit, 1e-9, "all may be theirs")
 }

@@ -23,6 +23,27 @@ import (
 //
 // The caller owns its fields until the alarm takes over. The phase of the alarm says who owns them.
 type solo struct {
+	soloJob
+	soloAlarms
+
+	w          worker // the caller
+	err        error  // what the latest block returned
+	failed     bool   // that block was not completed
+	skip       bool   // nothing needs to be measured
+	ended      bool   // the caller has finished it normally
+	handedOver bool   // a run was made and refers to this solo
+
+	// The phase of the alarm says who owns these.
+	sampler sampling.Sampler
+	heap    sampling.Heap // before the first item, if the caller limits memory
+	span    span          // the current or latest block
+	made    *run
+
+	over atomic.Bool // no further item is to start
+}
+
+// soloJob is what there is to do.
+type soloJob struct {
 	ctx      context.Context // the caller's
 	run      *runContext     // of the calls; ends with the run, too; nil if calls get no context
 	cfg      Config
@@ -32,25 +53,14 @@ type solo struct {
 	arrivals *source.Arrivals // of a stream, nil otherwise
 	start    time.Duration
 	events   *events
+}
 
-	w          worker // the caller
-	err        error  // what the latest block returned
-	failed     bool   // that block was not completed
-	skip       bool   // nothing needs to be measured
-	armed      bool   // the alarm is
-	ended      bool   // the caller has finished it normally
-	handedOver bool   // a run was made and refers to this solo
-
-	alarm *alarm // says who owns the following fields
+// soloAlarms are the alarm and what it is chosen from.
+type soloAlarms struct {
+	alarm *alarm // in force
+	armed bool   // it is a real one
 	quiet alarm  // the alarm, if none is needed
 	timed *alarm // the alarm, if one is needed; kept for later runs
-
-	sampler sampling.Sampler
-	heap    sampling.Heap // before the first item, if the caller limits memory
-	span    span          // the current or latest block
-	made    *run
-
-	over atomic.Bool // no further item is to start
 }
 
 // spare is the solo, with its alarm, of the latest run that ended within it. It is not a [sync.Pool]:

@@ -97,7 +97,7 @@ func (o *solo) release() {
 	case !o.handedOver && o.batches == nil: // otherwise the run refers to it
 		a.leave(between, over)
 		timed := o.timed
-		*o = solo{timed: timed}
+		*o = solo{soloAlarms: soloAlarms{timed: timed}}
 		spare.Store(o)
 	}
 }

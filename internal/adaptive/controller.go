@@ -97,42 +97,22 @@ const (
 //	            holding     they achieve less
 //	any         holding     one was lost: at the cap
 type Controller struct {
-	floor, ceiling int  // bounds on the limit, at least 1
-	first          int  // calls in flight to begin with
-	loaded         bool // unloaded calls have never been seen for sure: the first ones came together
-	limit          int  // in force
-	previous       int  // the one before
-	saturated      bool // more calls would find nothing: no core is idle, too few items are left, or there are too many yet
-	held           bool // policies hold calls back
-	open           bool // calls come as others please
+	limits
+	conditions
+	times
+	steps
 
-	mode   mode
-	cold   bool    // nothing but the first growth has happened
-	level  float64 // the limit before rounding, trials aside
-	carry  float64 // what rounding has left over
-	rate   float64 // ln of calls per second, filtered; 0 before it is known
-	growth float64
-
-	base      unloaded
-	noise     float64 // coefficient of variation of a call's time
-	spread    float64 // calls that it is from
-	congested bool    // more calls in flight were seen to achieve less
+	mode      mode
+	cold      bool // nothing but the first growth has happened
+	growth    float64
+	rate      float64     // ln of calls per second, filtered; 0 before it is known
+	congested bool        // more calls in flight were seen to achieve less
+	before    measurement // the round before in growing, the level left by a dip
+	refine    struct{ windows, times float64 }
 	losses    lossCap
 	serial    serial
 	window    window
-	epoch     int64
-
-	before  measurement // the round before in growing, the level left by a dip
-	usual   measurement // at the level: ln of in flight and time, fading
-	odds    float64     // for calls not waiting for each other, by the steps up
-	worse   float64     // odds for more calls achieving less, by the same
-	rounds  float64     // since the last step up
-	pause   float64     // rounds until the next one
-	suspect bool        // calls took less than unloaded ones, once
-	refine  struct{ windows, times float64 }
-
-	latest measurement // as of the latest review
-	reason string      // why the limit changed, for a person; whoever reads it clears it
+	reason    string // why the limit changed, for a person; whoever reads it clears it
 }
 
 // Silence doubles the first calls if none of them has ended in Patience, or in four

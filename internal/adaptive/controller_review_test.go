@@ -108,23 +108,23 @@ func TestLearnNoiseOfLongCalls(t *testing.T) {
 		a.learnNoise(measurement{calls: 25, cv: 0.9, time: 0.1 * math.Exp(factor*(0.25+2*0.1))}, true)
 		require.Equal(t, known, a.noise > 0.5)
 	}
-	a := Controller{noise: 0.5, spread: 40}
+	a := Controller{times: times{noise: 0.5, spread: 40}}
 	a.learnNoise(measurement{calls: 10, cv: 0.4, time: 0.1}, true)
 	require.InDelta(t, 0.5, a.noise, 0, "the long ones of a fresh window have not ended")
 	a.learnNoise(measurement{calls: 10, cv: 0.5, time: 0.1}, true)
 	require.Greater(t, a.noise, 0.5)
-	same := Controller{noise: 0.5, spread: 40}
+	same := Controller{times: times{noise: 0.5, spread: 40}}
 	same.learnNoise(measurement{calls: 1, cv: 0.5, time: 0.1}, true)
 	require.InDelta(t, 40, same.spread, 0, "they vary as before")
-	constant := Controller{noise: 2e-8, spread: 12}
+	constant := Controller{times: times{noise: 2e-8, spread: 12}}
 	for _, cv := range []float64{1e-8, 2e-8, 2.001e-8, 3e-8} {
 		constant.learnNoise(measurement{calls: 10, cv: cv, time: 0.1}, true)
 		require.InDelta(t, 12, constant.spread, 0, "nothing hangs on rounding")
 	}
-	first := Controller{noise: 0.5}
+	first := Controller{times: times{noise: 0.5}}
 	first.learnNoise(measurement{calls: 10, cv: 0.3, time: 0.1}, true)
 	require.InDelta(t, math.Sqrt(0.1), first.noise, 1e-12)
-	refined := Controller{noise: 0.5, spread: 40, mode: refining}
+	refined := Controller{times: times{noise: 0.5, spread: 40}, mode: refining}
 	refined.learnNoise(measurement{calls: 10, cv: 0.3, time: 0.1}, true)
 	require.InDelta(t, 20, refined.spread, 0)
 	require.InDelta(t, math.Sqrt((0.25+0.1)/2), refined.noise, 1e-12, "there is no line that could add to it")

@@ -64,7 +64,7 @@ func FuzzAdaptive(f *testing.F) {
 func TestNewAdaptive(t *testing.T) {
 	a := newAdaptive(16, 0, 100, time.Second)
 	require.Equal(t, &Controller{
-		floor: 1, ceiling: 100, first: 16, limit: 16, cold: true, growth: FirstGrowth, pause: probeEvery,
+		limits: limits{floor: 1, ceiling: 100, first: 16, limit: 16}, cold: true, growth: FirstGrowth, steps: steps{pause: probeEvery},
 		window: window{since: time.Second, limit: 16, raised: true, fresh: true},
 	}, a)
 	for _, c := range []struct{ first, floor, ceiling, limit int }{{16, 1, 8, 8}, {3, 5, 4, 5}, {3, 5, 9, 5}, {0, 0, 0, 1}} {

@@ -15,7 +15,8 @@ type Start struct {
 
 // New returns a controller. Its first window begins now.
 func New(now time.Duration, s Start) *Controller {
-	a := &Controller{floor: max(1, s.Floor), first: s.First, cold: true, loaded: s.Together, growth: FirstGrowth, pause: probeEvery}
+	a := &Controller{cold: true, growth: FirstGrowth}
+	a.floor, a.first, a.loaded, a.pause = max(1, s.Floor), s.First, s.Together, probeEvery
 	a.ceiling = max(a.floor, s.Ceiling)
 	a.limit = max(a.floor, min(s.First, a.ceiling))
 	a.serial.watched = s.Batches
