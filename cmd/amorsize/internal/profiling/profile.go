@@ -45,6 +45,7 @@ type Profile struct {
 
 	measured Measured
 	target   *Target
+	engine   []optimizer.Candidate // what the engine expects of a function that computes
 }
 
 // Predicted is how long a number of workers should take.
@@ -112,8 +113,11 @@ func (p *Profile) functionPlan(m Measured, total int) {
 	if sample.Workload() != sampling.CPUBound {
 		return
 	}
+	if total < 0 {
+		total = unknownItems
+	}
 	plan := optimizer.New(sample, sampling.CurrentHost(), optimizer.Constraints{Items: max(total, m.Items)})
-	p.Workers, p.Batch = plan.Workers, plan.ChunkSize
+	p.Workers, p.Batch, p.engine = plan.Workers, plan.ChunkSize, plan.Candidates
 	for _, l := range plan.Limits {
 		if l.Binding {
 			p.Binding = l.Name
@@ -124,16 +128,22 @@ func (p *Profile) functionPlan(m Measured, total int) {
 	}
 }
 
+// unknownItems is for how many items times are predicted if it is not known how many there are.
+const unknownItems = 1000
+
 // predict predicts the time for each number of workers.
 func (p *Profile) predict(m Measured, total int) {
 	n := total
 	if n < 0 {
-		n = 1000
+		n = unknownItems
 	}
 	plan := jobs.NewPlan(m.Cost, n, jobs.Caps{})
 	serial := time.Duration(n) * m.Wall
 	for _, w := range ladder(p.Workers, max(4*runtime.GOMAXPROCS(0), 4*p.Workers), n) {
 		took := plan.With(w, n) - m.Elapsed
+		if last := len(p.engine) - 1; last >= 0 { // more workers than cores are no faster
+			took = time.Duration(float64(serial) / p.engine[min(w-1, last)].Speedup)
+		}
 		if m.Served > 0 {
 			took = max(took, time.Duration(float64(n)/m.Served*float64(time.Second)))
 		}

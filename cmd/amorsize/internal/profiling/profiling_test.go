@@ -175,6 +175,11 @@ func TestProfileOfFunctionsThatCompute(t *testing.T) {
 	p = profileOf(t, &Target{Subject: m, Function: fn}, 20)
 	require.Equal(t, 1, p.Workers)
 	require.Contains(t, p.Binding, "not enough for a second worker")
+	for _, at := range p.Predicted[1:] {
+		require.Less(t, at.Speedup, 1.0, "a goroutine costs more than all of the work")
+	}
+	p = profileOf(t, &Target{Subject: m, Function: fn}, -1)
+	require.Greater(t, p.Predicted[1].Speedup, 0.5, "1000 items, if it is not known how many")
 }
 
 func TestFails(t *testing.T) {
