@@ -37,13 +37,19 @@ func TestKeyed(t *testing.T) {
 
 		called := 0
 		fetch := circuitbreaker.WrapKeyed(k, func(n int) string { return "c" }, func(_ context.Context, n int) (int, error) {
-			called++
+			if called++; n == 0 {
+				return 7, nil
+			}
 			return n, errDown
 		})
-		for range 3 {
-			_, _ = fetch(t.Context(), 1)
+		result, err := fetch(t.Context(), 0)
+		require.NoError(t, err)
+		require.Equal(t, 7, result)
+		for _, want := range []error{errDown, errDown, circuitbreaker.ErrOpen} {
+			_, err := fetch(t.Context(), 1)
+			require.ErrorIs(t, err, want)
 		}
-		require.Equal(t, 2, called)
+		require.Equal(t, 3, called)
 	})
 }
 
@@ -63,7 +69,9 @@ func TestKeyedWouldWait(t *testing.T) {
 		k = circuitbreaker.MustNewKeyed[int](policy, 0)
 		require.ErrorIs(t, k.Do(t.Context(), 1, down), errDown)
 		require.Zero(t, k.WouldWait(1), "it would be refused at once")
-		time.Sleep(6 * time.Second)
+		time.Sleep(5 * time.Second)
+		require.Equal(t, 5*time.Second, k.WouldWait(1), "as long as it may")
+		time.Sleep(time.Second)
 		require.Equal(t, 4*time.Second, k.WouldWait(1))
 	})
 }

@@ -318,6 +318,36 @@ func (l *listener) HoldBegins(line waiting.Line) uint64 {
 
 func (l *listener) HoldEnds(uint64) { l.ended++ }
 
+// The law is told that more calls would tell nothing where nobody wants one, or where there are more than
+// the limit already; at the limit they would.
+func TestSaturated(t *testing.T) {
+	l, d := dialled(Policy{}, 2)
+	for _, c := range []struct {
+		inFlight int
+		wanted   bool
+		want     bool
+	}{{1, true, false}, {2, true, false}, {3, true, true}, {2, false, true}} {
+		l.flight.n, l.wanted = c.inFlight, c.wanted
+		l.observe()
+		require.Equal(t, c.want, d.conditions.Saturated, c)
+	}
+}
+
+// How long a limiter has been idle counts from the end of its latest call, and it is not idle during one.
+func TestIdleFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{})
+		p, err := l.Acquire(t.Context())
+		require.NoError(t, err)
+		time.Sleep(time.Minute)
+		require.Negative(t, l.idleFor())
+		p.Done(nil)
+		require.Zero(t, l.idleFor())
+		time.Sleep(time.Second)
+		require.Equal(t, time.Second, l.idleFor())
+	})
+}
+
 // Who runs the calls is told that one waits, in which line, and that there are others.
 func TestWaitingIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

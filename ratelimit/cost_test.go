@@ -171,6 +171,12 @@ func TestKeyedCost(t *testing.T) {
 		full := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 10, OnLimit: ratelimit.Reject}, 0)
 		require.NoError(t, full.DoCost(t.Context(), "a", 10, costing(10)))
 		require.Zero(t, full.WouldWait("a"), "it would be refused at once")
+
+		crowded := ratelimit.MustNewKeyed[string](ratelimit.Policy{RequestsPerSecond: 1}, 1)
+		require.NoError(t, crowded.Acquire(t.Context(), "a"))
+		wait, err = crowded.WouldTake("b", 1)
+		require.NoError(t, err)
+		require.Zero(t, wait, "it would be refused: there are too many keys")
 	})
 }
 

@@ -8,10 +8,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/circuitbreaker"
 	"github.com/amorsize/amorsize/retry"
 	"github.com/amorsize/amorsize/transport"
 )
@@ -81,6 +83,55 @@ func TestSentAgainAfterFailure(t *testing.T) {
 			require.ErrorContains(t, err, "connection reset")
 			require.Len(t, a.calls, c.calls, "%s %T", c.method, c.body)
 		}
+	})
+}
+
+// A body that was read to its end did not fail: it is the host that did, and the request is sent again.
+func TestSentAgainAfterTheWholeBody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		rt := transport.MustNew(transport.Config{
+			Retrier: retrier(t),
+			Base: base(func(r *http.Request) (*http.Response, error) {
+				calls++
+				text, err := io.ReadAll(r.Body)
+				require.NoError(t, err)
+				require.Equal(t, "text", string(text))
+				return nil, errors.New("connection reset")
+			}),
+		})
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://host.test/", strings.NewReader("text"))
+		require.NoError(t, err)
+		_, err = rt.RoundTrip(req)
+		require.ErrorContains(t, err, "connection reset")
+		require.Equal(t, 3, calls)
+	})
+}
+
+// A body that breaks off on its way is not the host's failure, and is not sent again.
+func TestBodyBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls, broken := 0, errors.New("the file is gone")
+		rt := transport.MustNew(transport.Config{
+			Retrier: retrier(t),
+			Breaker: &circuitbreaker.Policy{FailureThreshold: 1, OnOpen: func(int, error) { t.Error("the host has not failed") }},
+			Base: base(func(r *http.Request) (*http.Response, error) {
+				calls++
+				_, err := io.ReadAll(r.Body)
+				return nil, err
+			}),
+		})
+		part := func() (io.ReadCloser, error) {
+			return io.NopCloser(io.MultiReader(strings.NewReader("part"), iotest.ErrReader(broken))), nil
+		}
+		body, err := part()
+		require.NoError(t, err)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, "http://host.test/", body)
+		require.NoError(t, err)
+		req.GetBody = part
+		_, err = rt.RoundTrip(req)
+		require.ErrorIs(t, err, broken)
+		require.Equal(t, 1, calls)
 	})
 }
 

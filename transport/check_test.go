@@ -52,6 +52,7 @@ func TestCheck(t *testing.T) {
 		"no tokens left":        {"POST", 429, http.Header{"X-Ratelimit-Remaining-Tokens": {"0"}, "X-Ratelimit-Reset-Tokens": {"6s"}}, true, false, true, 6 * time.Second},
 		"unavailable":           {"POST", 503, http.Header{"Retry-After": {"7"}}, true, true, true, 7 * time.Second},
 		"the host says no":      {"GET", 500, http.Header{"X-Should-Retry": {"false"}}, false, true, false, 0},
+		"the least, says yes":   {"POST", 400, http.Header{"X-Should-Retry": {"true"}}, true, false, false, 0},
 		"the host says yes":     {"POST", 409, http.Header{"X-Should-Retry": {"true"}}, true, false, false, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

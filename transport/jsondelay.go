@@ -32,7 +32,11 @@ func JSONDelay(resp *http.Response, path string) (time.Duration, bool) {
 	if json.Unmarshal(start, &value) != nil {
 		return 0, false
 	}
-	return delayIn(value, strings.Split(path, "."))
+	after, ok := delayIn(value, strings.Split(path, "."))
+	if !ok {
+		return 0, false
+	}
+	return after, true
 }
 
 // putBack is a body of which a part was read and put back.

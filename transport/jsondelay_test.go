@@ -43,16 +43,15 @@ func TestJSONDelay(t *testing.T) {
 		resp := &http.Response{Body: io.NopCloser(strings.NewReader(c.body))}
 		got, ok := transport.JSONDelay(resp, c.path)
 		require.Equal(t, c.ok, ok, c.body)
-		if ok {
-			require.Equal(t, c.want, got, c.body)
-		}
+		require.Equal(t, c.want, got, c.body)
 		left, err := io.ReadAll(resp.Body)
 		require.NoError(t, err)
 		require.Equal(t, c.body, string(left), "it is put back")
 		require.NoError(t, resp.Body.Close())
 	}
-	_, ok := transport.JSONDelay(&http.Response{}, "wait")
+	got, ok := transport.JSONDelay(&http.Response{}, "wait")
 	require.False(t, ok)
+	require.Zero(t, got)
 
 	broken := errors.New("broken off")
 	resp := &http.Response{Body: io.NopCloser(io.MultiReader(strings.NewReader(`{"wait": 3`), iotest.ErrReader(broken)))}

@@ -84,7 +84,7 @@ func (s *spy) Observe(c adaptive.Conditions)   { s.conditions = c }
 func (s *spy) State() adaptive.State           { return s.state }
 func (s *spy) Silence(time.Duration)           { s.silences++ }
 func (s *spy) Alone(took time.Duration)        { s.alone = took }
-func (s *spy) Restart(time.Duration)           { s.restarts++ }
+func (s *spy) Restart(time.Duration)           { s.restarts++; s.epoch++ }
 
 func (s *spy) Reason() (reason string) {
 	reason, s.reason = s.reason, ""
@@ -228,6 +228,8 @@ func TestTrackerLeave(t *testing.T) {
 			require.Equal(t, c.told, ok)
 			if ok {
 				require.Equal(t, 8*time.Second, took)
+			} else if name == "nothing of it" || name == "not made" {
+				require.Zero(t, took)
 			}
 			require.Zero(t, g.inFlight.Load())
 			require.Equal(t, c.done, s.done)
@@ -293,6 +295,7 @@ func TestTrackerCrowded(t *testing.T) {
 	g.Turns.taken = 5
 	g.Crowded(time.Second)
 	require.Equal(t, 1, s.restarts)
+	require.Equal(t, s.Epoch(), g.epoch.Load(), "it is known that a window begins")
 	new(Tracker).Crowded(0) // not open yet
 
 	g.Alone(time.Second)

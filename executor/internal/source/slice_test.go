@@ -126,6 +126,8 @@ func TestSlice(t *testing.T) {
 	c.items.Store(0)
 
 	c = NewSlice(3, 4)
+	there, more := c.look()
+	require.Equal(t, []bool{true, false}, []bool{there, more}, "one is there, and none will come")
 	require.Equal(t, []Span{{3, 4}}, c.Rest())
 	c = NewSlice(4, 4)
 	require.Empty(t, c.Rest())
