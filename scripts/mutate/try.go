@@ -23,12 +23,13 @@ type sample struct {
 	known   map[string]bool // not to be tried
 }
 
-// try makes mistakes in a package and runs its tests, or those of the package that
-// follows a "=".
+// try makes mistakes in a package and runs its tests, or those of the packages that
+// follow a "=".
 func try(ctx context.Context, arg string, s sample) (tally, error) {
-	name, tests, other := strings.Cut(arg, "=")
+	name, others, other := strings.Cut(arg, "=")
+	tests := strings.Split(others, ",")
 	if !other {
-		tests = name
+		tests = []string{name}
 	}
 	mutants, err := mutantsIn(name, s)
 	if err != nil {
@@ -39,11 +40,14 @@ func try(ctx context.Context, arg string, s sample) (tally, error) {
 		return tally{}, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	began := time.Now()
-	if _, err := run(ctx, filepath.Join(dir, "true"), tests, nil, 10*time.Minute); err != nil {
-		return tally{}, fmt.Errorf("%s: the tests fail without a mistake: %w", tests, err)
+	suites := make([]suite, len(tests))
+	for i, of := range tests {
+		began := time.Now()
+		if _, err := run(ctx, filepath.Join(dir, "true"), suite{of, 10 * time.Minute}, nil); err != nil {
+			return tally{}, fmt.Errorf("%s: the tests fail without a mistake: %w", of, err)
+		}
+		suites[i] = suite{of, 3*time.Since(began) + 10*time.Second}
 	}
-	patience := 3*time.Since(began) + 10*time.Second
 
 	q := &queue{most: s.n, left: mutants, tally: tally{name: name, sites: len(mutants)}}
 	var group sync.WaitGroup
@@ -51,15 +55,31 @@ func try(ctx context.Context, arg string, s sample) (tally, error) {
 		at := filepath.Join(dir, fmt.Sprint(worker))
 		group.Go(func() {
 			for m, ok := q.next(); ok && ctx.Err() == nil; m, ok = q.next() {
-				noticed, err := run(ctx, at, tests, &m, patience)
+				by, err := notice(ctx, at, suites, &m)
 				if ctx.Err() == nil && !errors.Is(err, errBuild) { // else it tells nothing
-					q.count(m, noticed)
+					q.count(m, by)
 				}
 			}
 		})
 	}
 	group.Wait()
 	return q.tally, nil
+}
+
+// suite is the tests of a package, and how long they may take.
+type suite struct {
+	tests    string
+	patience time.Duration
+}
+
+// notice tries a mistake on one suite after the other, and returns which one notices it, or -1.
+func notice(ctx context.Context, at string, suites []suite, m *mutant) (by int, err error) {
+	for i, s := range suites {
+		if noticed, err := run(ctx, at, s, m); noticed || err != nil {
+			return i, err
+		}
+	}
+	return -1, nil
 }
 
 // queue hands out the mistakes until enough of them were tried.
@@ -81,11 +101,13 @@ func (q *queue) next() (m mutant, ok bool) {
 	return m, true
 }
 
-func (q *queue) count(m mutant, noticed bool) {
+// count counts a mistake that a suite has noticed, or none (-1).
+func (q *queue) count(m mutant, by int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if noticed {
+	if by >= 0 {
 		q.tally.noticed++
+		q.tally.later += min(by, 1)
 		return
 	}
 	q.tally.missed++
@@ -126,7 +148,7 @@ var errBuild = errors.New("it does not compile")
 
 // run runs the tests of a package with a mistake, or without one. noticed says that they
 // failed or did not end in time; the error is why they could not be run.
-func run(ctx context.Context, at, tests string, m *mutant, patience time.Duration) (noticed bool, err error) {
+func run(ctx context.Context, at string, s suite, m *mutant) (noticed bool, err error) {
 	binary := at + ".test"
 	build := []string{"test", "-c", "-vet=off", "-o", binary}
 	if m != nil {
@@ -136,14 +158,14 @@ func run(ctx context.Context, at, tests string, m *mutant, patience time.Duratio
 		}
 		build = append(build, "-overlay", overlay)
 	}
-	if out, err := exec.CommandContext(ctx, "go", append(build, tests)...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, "go", append(build, s.tests)...).CombinedOutput(); err != nil {
 		return false, fmt.Errorf("%w: %w: %s", errBuild, err, out)
 	}
-	dir, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", tests).Output()
+	dir, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", s.tests).Output()
 	if err != nil {
 		return false, err
 	}
-	bounded, cancel := context.WithTimeout(ctx, patience)
+	bounded, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	// A mistake may take all memory there is, or signal processes that are not its own.
 	script := `ulimit -v 12000000; exec "$@"`
