@@ -29,6 +29,8 @@ func (s *cpuShare) get() (share float64, ok bool) {
 	return max(0, share), share >= 0
 }
 
+func (s *cpuShare) set(share float64) { s.bits.Store(math.Float64bits(share + 1)) }
+
 // measure makes w measure the share on its next claims, unless another worker has. The
 // first worker to get here does it, since the caller may be inside a call. claim makes
 // one claim; it returns false if w has none left.
@@ -48,7 +50,7 @@ func (s *cpuShare) measure(w *worker, claim func() bool) {
 		share, known = max(share, part), true
 	}
 	if known {
-		s.bits.Store(math.Float64bits(share + 1))
+		s.set(share)
 	}
 }
 

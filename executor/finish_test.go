@@ -75,6 +75,8 @@ func TestFaults(t *testing.T) {
 	require.True(t, p.outcome.exited)
 	require.True(t, p.over.Load())
 	require.ErrorIs(t, context.Cause(p.ctx), ErrGoexit)
+	require.True(t, p.outcome.mu.TryLock(), "nobody holds it")
+	require.Equal(t, -1, asPanic("odd").Index, "it is not an item's")
 }
 
 // The report of a run that has ended.

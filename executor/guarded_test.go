@@ -114,3 +114,38 @@ func TestGuardedAnswers(t *testing.T) {
 	require.NoError(t, g.run(t.Context(), w, span{Lo: 2, Hi: 3}))
 	require.Equal(t, 2, w.at)
 }
+
+// A policy that recovers the panic of a call leaves the worker outside of the function: while the next item waits
+// in the policy, it is held back.
+func TestPanicThatAPolicyRecovers(t *testing.T) {
+	w := &worker{}
+	w.policed.sampling = true
+	var inside []bool
+	recovers := policy(func(ctx context.Context, call func(context.Context) error) (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				err = errors.New("recovered")
+			}
+		}()
+		inside = append(inside, w.policed.inside.Load())
+		return call(ctx)
+	})
+	fn := func(int) (int, error) {
+		inside = append(inside, w.policed.inside.Load())
+		panic("odd")
+	}
+	g := newGuarded(calls[int, int]{fn: Func[int, int]{Plain: fn}, items: []int{0, 1}, out: make([]int, 2)}, []Policy{recovers})
+	require.Error(t, g.run(t.Context(), w, span{Lo: 0, Hi: 1}))
+	require.Error(t, g.run(t.Context(), w, span{Lo: 1, Hi: 2}))
+	require.Equal(t, []bool{false, true, false, true}, inside)
+}
+
+// A policy within the function that refuses has made the call fail: it is not one that was never made.
+func TestRefusedWithinTheFunction(t *testing.T) {
+	var report Report
+	refuses := Func[int, int]{Plain: func(int) (int, error) { return 0, refusedHere{} }}
+	_, err := Run(t.Context(), refuses, []int{0, 1}, Config{Policies: []Policy{passing{}}, Errors: Collect, Report: &report})
+	require.Error(t, err)
+	require.EqualValues(t, 2, report.Calls.Failed.Refused)
+	require.Zero(t, report.Calls.NotMade)
+}

@@ -188,6 +188,7 @@ func TestForeseeLearned(t *testing.T) {
 	require.False(t, plan.AtBest)
 	require.Equal(t, 500*time.Millisecond, foreseen(20, 100, nil).PredictedDuration)
 	require.Equal(t, 200*time.Millisecond, foreseen(80, 100, nil).PredictedDuration)
+	require.Equal(t, 400*time.Millisecond, foreseen(80, 160, nil).PredictedDuration, "no more than the caller allows")
 	require.Equal(t, 300*time.Millisecond, foreseen(1, 3, nil).PredictedDuration)
 	require.Equal(t, 3*time.Second, foreseen(0, 100, nil).PredictedDuration, "none is known")
 	require.Equal(t, 3*time.Second, foreseen(20, 100, func(plan *optimizer.Plan) { plan.AtBest = false }).PredictedDuration)
@@ -216,6 +217,7 @@ func TestAskRate(t *testing.T) {
 		rate     float64
 	}{
 		{[]Policy{passing{}}, 0}, {[]Policy{limiter{rate: 0.5, burst: 5}}, 0.5}, {[]Policy{limiter{rate: 0, burst: 5}}, 0},
+		{[]Policy{limiter{rate: 2, burst: 5}, limiter{rate: 0, burst: 7}}, 2}, // one that declares none
 		{[]Policy{limiter{rate: 3, burst: 9}, passing{}, limiter{rate: 2, burst: 5}, limiter{rate: 2, burst: 7}, limiter{rate: 4, burst: 8}}, 2},
 	} {
 		cfg := Config{Policies: c.policies}

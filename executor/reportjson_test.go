@@ -55,10 +55,10 @@ func TestReportAsJSON(t *testing.T) {
 	for name, want := range map[string]any{
 		"v": 1.0, "cmd": "program", "total": 12.0, "ok": 6.0, "failed": 4.0, "skipped": 1.0, "retried": 2.0, "throttled": 3.0, "wall_s": 2.0,
 		"rate_per_s": 2.5, "bound": "policies", "exit": 1.0,
-		"stopped": `4 failed: item 2 (after 3 attempts): 429: too many`,
-		"plan":    map[string]any{"workers": 2.0, "batch": 1.0, "binding": "policies", "why": "so", "sampled": 1.0},
-		"peak":    map[string]any{"workers": 3.0, "rss_bytes": 0.0},
-		"breaker": map[string]any{"opened": 0.0, "paused_s": 3.0},
+		"stopped":  `4 failed: item 2 (after 3 attempts): 429: too many`,
+		"plan":     map[string]any{"workers": 2.0, "batch": 1.0, "binding": "policies", "why": "so", "sampled": 1.0},
+		"peak":     map[string]any{"workers": 3.0, "rss_bytes": 0.0},
+		"breaker":  map[string]any{"opened": 0.0, "paused_s": 3.0},
 		"timeline": []any{map[string]any{"at_s": 1.0, "limit": 4.0, "in_flight": 3.0, "rate_per_s": 5.0, "latency_s": 0.01, "failed": 0.0}},
 		"failures": []any{
 			map[string]any{"n": 3.0, "item": "", "why": "throttled", "tries": 3.0, "err": "item 2 (after 3 attempts): 429: too many\nand a second line"},

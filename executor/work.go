@@ -242,6 +242,5 @@ func (r *run) goexit(w *worker) {
 	ran, took := lost.Hi-w.claimed.Lo, clock.Now()-time.Duration(w.began.Load())
 	w.end(-1, ran, took, 0)
 	w.tellCalls(ran, took)
-	defer r.outcome.catch()
 	r.events.chunk(ran, took)
 }

@@ -1,0 +1,49 @@
+package executor
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// The cores are busy where the process has used nearly all of them since the last look, and it stays so until
+// enough time has passed for another one.
+func TestSaturated(t *testing.T) {
+	cpu, known := sampling.ProcessCPU()
+	if !known {
+		t.Skip("the CPU time of a process is not known here")
+	}
+	const age = time.Hour
+	used := func(cores float64) bool {
+		e := epoch{since: time.Hour, cpu: cpu - time.Duration(cores*float64(age)), cpuKnown: true}
+		busy := e.saturated(time.Hour + age)
+		require.Equal(t, busy, e.saturated(2*time.Hour), "nothing new: it was just looked at")
+		require.Equal(t, 2*time.Hour, e.since)
+		return busy
+	}
+	procs := float64(runtime.GOMAXPROCS(0))
+	require.True(t, used(procs))
+	require.True(t, used(0.95*procs))
+	require.False(t, used(0.85*procs))
+	require.False(t, used(0))
+	unknown := epoch{since: time.Hour, busy: true}
+	require.True(t, unknown.saturated(2*time.Hour), "as before: what was used at its beginning is not known")
+}
+
+// A share of 0 is known; before there is one, it is not.
+func TestShareOfTheCPU(t *testing.T) {
+	var s cpuShare
+	share, known := s.get()
+	require.Zero(t, share)
+	require.False(t, known)
+	for _, want := range []float64{0, 0.25, 1} {
+		s.set(want)
+		share, known = s.get()
+		require.InDelta(t, want, share, 1e-12)
+		require.True(t, known)
+	}
+}

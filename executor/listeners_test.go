@@ -1,0 +1,90 @@
+package executor
+
+import (
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// syncedBy is a keeper that has synced so much.
+type syncedBy struct {
+	lines, syncs int64
+	took         time.Duration
+}
+
+func (s *syncedBy) Synced() (lines, syncs int64, took time.Duration) { return s.lines, s.syncs, s.took }
+
+// What a keeper syncs during the run is told: not what it had synced before, and not what was told already.
+func TestSyncsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []Event
+		keeper := &syncedBy{lines: 10, syncs: 2, took: time.Second}
+		e := newEvents(&Config{syncer: keeper, Observers: []Observer{ObserverFunc(func(e Event) { told = append(told, e) })}}, 9, 0)
+		look := func() {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.lookAtKeeper(0)
+			e.drain()
+		}
+		look()
+		require.Empty(t, told, "that was before this run")
+		*keeper = syncedBy{lines: 14, syncs: 3, took: 1500 * time.Millisecond}
+		look()
+		look()
+		*keeper = syncedBy{lines: 15, syncs: 4, took: 1600 * time.Millisecond}
+		look()
+		require.Len(t, told, 2)
+		require.Equal(t, []any{Synced, 4, 500 * time.Millisecond}, []any{told[0].Kind, told[0].Size, told[0].Duration})
+		require.Equal(t, []any{Synced, 1, 100 * time.Millisecond}, []any{told[1].Kind, told[1].Size, told[1].Duration})
+	})
+}
+
+// Policies tell of their states where an observer or a logger wants to know, and not for a bar alone.
+func TestWhoIsToldOfPolicies(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg  Config
+		want bool
+	}{
+		"an observer": {Config{Observers: []Observer{ObserverFunc(func(Event) {})}}, true},
+		"a logger":    {Config{Logger: slog.New(slog.DiscardHandler)}, true},
+		"a bar":       {Config{Progress: func(Progress) {}}, false},
+	} {
+		c.cfg.tally = new(tally)
+		newEvents(&c.cfg, 9, 0)
+		require.Equal(t, c.want, c.cfg.tally.tell != nil, name)
+	}
+	require.Nil(t, newEvents(&Config{}, 9, 0))
+}
+
+// The rate is a number from the first instant on.
+func TestRateAtOnce(t *testing.T) {
+	e := newEvents(&Config{Progress: func(Progress) {}}, 9, time.Second)
+	e.completed.Store(2)
+	require.Zero(t, e.state(time.Second, new(Calls), nil).Rate)
+	require.InDelta(t, 4, e.state(1500*time.Millisecond, new(Calls), nil).Rate, 1e-9)
+}
+
+// While one goroutine delivers, or the end of the run does, the timer's delivers nothing.
+func TestOneDelivers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct {
+			change func(*teller)
+			told   int
+		}{
+			"nobody":     {func(*teller) {}, 1},
+			"another":    {func(t *teller) { t.telling = true }, 0},
+			"the end":    {func(t *teller) { t.closing = true }, 0},
+			"both, even": {func(t *teller) { t.telling, t.closing = true, true }, 0},
+		} {
+			told := 0
+			e := newEvents(&Config{Observers: []Observer{ObserverFunc(func(Event) { told++ })}}, 9, 0)
+			e.put(notice{event: Event{Kind: Synced}})
+			c.change(&e.teller)
+			e.ring()
+			require.Equal(t, c.told, told, name)
+		}
+	})
+}

@@ -1,0 +1,204 @@
+package executor
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor/internal/sizing"
+	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/internal/hillclimb"
+	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// breaking is a source that panics.
+type breaking struct{ *source.Slice }
+
+func (breaking) Take(int, int) (source.Span, bool, bool) { panic("the source broke") }
+
+// A panic in a helper that is not an item's ends the run, and is kept with no item.
+func TestPanicBesideTheItems(t *testing.T) {
+	r := wired(Config{}, 9)
+	r.of(breaking{source.NewSlice(0, 9)})
+	r.scheduler.sizer = claims(1)
+	w := &worker{}
+	w.working = true
+	r.work(w)
+	require.NotNil(t, r.outcome.panicked)
+	require.Equal(t, "the source broke", r.outcome.panicked.Value)
+	require.Equal(t, -1, r.outcome.panicked.Index)
+	require.True(t, r.over.Load())
+}
+
+// A helper is for calls that wait once they are known to, and for batches from the start unless the caller says
+// that they compute.
+func TestHiresWaiting(t *testing.T) {
+	for _, c := range []struct {
+		mode        int32
+		computeOnly bool
+		want        bool
+	}{
+		{modeWaiting, false, true}, {modeWaiting, true, true}, {modeSettling, false, true}, {modeSettling, true, false},
+		{modeComputing, false, false}, {modeComputing, true, false},
+	} {
+		r := wired(Config{ComputeOnly: c.computeOnly}, 9)
+		r.scheduler.mode.Store(c.mode)
+		require.Equal(t, c.want, r.scheduler.hiresWaiting(), c)
+	}
+}
+
+// A helper has a context for its calls where they get one, or where runs share a limit: it holds the turns.
+func TestHire(t *testing.T) {
+	hired := func(cfg Config, fn Func[int, int]) *worker {
+		r := wired(cfg, 9)
+		r.runner = &calls[int, int]{fn: fn}
+		return r.hire(0)
+	}
+	plain := Func[int, int]{Plain: func(i int) (int, error) { return i, nil }}
+	require.Nil(t, hired(Config{Workers: 2}, plain).call)
+	require.NotNil(t, hired(Config{Workers: 2, Session: new(Session)}, plain).call)
+	require.NotNil(t, hired(Config{Workers: 2}, Func[int, int]{Context: func(_ context.Context, i int) (int, error) { return i, nil }}).call)
+}
+
+// claims is a size of claims.
+type claims int
+
+func (c claims) Size(float64, int, int) int { return int(c) }
+func (claims) Record(int, time.Duration)    {}
+func (claims) Late() time.Duration          { return 0 }
+
+// Memory bounds the size of batches that is searched, not one that is given, nor what is claimed of items.
+func TestClaimSize(t *testing.T) {
+	for name, c := range map[string]struct {
+		batches *batching
+		size    int
+		want    int
+	}{
+		"items":                {nil, 0, 40},
+		"items, a size":        {nil, 40, 40},
+		"batches":              {&batching{}, 0, 3},
+		"batches, of one size": {&batching{}, 40, 40},
+	} {
+		r := wired(Config{ChunkSize: c.size}, 1000)
+		r.batches = c.batches
+		r.scheduler.sizer = claims(40)
+		r.room.allowed.Store(6) // units in flight
+		require.Equal(t, c.want, r.claimSize(&worker{}, 2), name)
+	}
+}
+
+// The size of batches is searched within what the caller says; a fixed number of workers is told of.
+func TestNewBatchSizer(t *testing.T) {
+	require.Nil(t, newBatchSizer(&Config{ChunkSize: 3}))
+	for _, c := range []struct {
+		cfg  Config
+		want sizing.BatchBounds
+	}{
+		{Config{}, sizing.BatchBounds{Target: DefaultTargetBatch}},
+		{Config{Workers: 1}, sizing.BatchBounds{Target: DefaultTargetBatch, Fixed: true}},
+		{Config{TargetChunk: time.Second, MaxChunkSize: 7}, sizing.BatchBounds{Target: time.Second, Most: 7}},
+		{Config{Plan: &optimizer.Plan{ChunkSize: 9}}, sizing.BatchBounds{Target: DefaultTargetBatch, Given: 9}},
+	} {
+		require.Equal(t, sizing.NewBatch(c.want), newBatchSizer(&c.cfg))
+	}
+}
+
+// Of batches of a given size the caller runs the first alone, which shows what a call takes without load.
+func TestFirstBatchAlone(t *testing.T) {
+	next := func(total, done int) (int, bool) {
+		var o solo
+		o.batches, o.cfg.ChunkSize, o.total, o.span = &batching{}, 3, total, span{Hi: done}
+		return o.nextSize()
+	}
+	for _, c := range []struct {
+		total, done, size int
+		ok                bool
+	}{{10, 0, 3, true}, {2, 0, 2, true}, {1, 0, 1, true}, {10, 3, 3, false}, {4, 1, 3, false}, {3, 3, 0, false}} {
+		size, ok := next(c.total, c.done)
+		require.Equal(t, c.size, size, c)
+		require.Equal(t, c.ok, ok, c)
+	}
+}
+
+// Batches that compute are as many at a time as cores; the tracker is told that calls are batches.
+func TestOpenForBatches(t *testing.T) {
+	computing := func(p *optimizer.Plan) {
+		p.Workload, p.Sample.CPUKnown = sampling.CPUBound, true
+	}
+	for name, c := range map[string]struct {
+		batches bool
+		change  func(p *optimizer.Plan)
+		most    int
+	}{
+		"items":                             {false, computing, 1000},
+		"batches that compute":              {true, computing, 4},
+		"batches that wait":                 {true, func(p *optimizer.Plan) { computing(p); p.Workload = sampling.IOBound }, 1000},
+		"batches of which nothing is known": {true, func(p *optimizer.Plan) { computing(p); p.Sample.CPUKnown = false }, 1000},
+	} {
+		r := wired(Config{}, 1000)
+		r.planner.plan.Host.Procs, r.planner.top = 4, 1000
+		if c.change(&r.planner.plan); c.batches {
+			r.batches = &batching{}
+		}
+		r.scheduler.open(0, 2, time.Second, 1)
+		require.Equal(t, c.most, r.sharing.most(), name)
+	}
+}
+
+// What calls take without the waits for policies is what the limit begins with.
+func TestOpenFoundByOwnTime(t *testing.T) {
+	r := wired(Config{}, 1000)
+	r.runner = newGuarded(calls[int, int]{}, []Policy{passing{}})
+	r.planner.top = 1000
+	w := &worker{}
+	w.policed.ownItems.Store(4)
+	w.policed.ownTime.Store(int64(time.Second))
+	r.crew.workers = []*worker{w}
+	r.scheduler.openFound(0, hillclimb.Observation{Items: 9, Busy: time.Hour, Procs: 2})
+	state, _, ok := r.sharing.tracker.State()
+	require.True(t, ok)
+	require.Equal(t, 250*time.Millisecond, state.Baseline)
+}
+
+// Where nothing keeps outcomes, no clock is read.
+func TestNoKeeperNoClock(t *testing.T) {
+	require.Zero(t, (&kept[int, int]{}).begin())
+}
+
+// A long error is cut, and ends with dots.
+func TestLongErrorInAReport(t *testing.T) {
+	text := Report{Err: errors.New(strings.Repeat("é", mostError) + "end")}.String()
+	require.Contains(t, text, "  error     "+strings.Repeat("é", mostError)+"…\n")
+	text = Report{Err: errors.New(strings.Repeat("é", mostError))}.String()
+	require.Contains(t, text, "é\n")
+	require.NotContains(t, text, "…")
+}
+
+// A collection that is due is forced once.
+func TestForcedOnce(t *testing.T) {
+	n := 0
+	r := wired(Config{}, 9)
+	r.room.collect, r.room.heap = func() { n++ }, func() sampling.Heap { return sampling.Heap{} }
+	require.False(t, r.room.forced())
+	r.room.collectable = true
+	require.True(t, r.room.forced())
+	require.False(t, r.room.forced())
+	require.Equal(t, 1, n)
+}
+
+// How much of the time the workers of a stream were in calls counts those that are under way.
+func TestOccupied(t *testing.T) {
+	r := wired(Config{}, 9)
+	r.of(source.NewArrivals(9, false))
+	r.scheduler.epoch.since = time.Second
+	busy, idle, early := inCall(1, 3*time.Second), &worker{}, inCall(1, 0)
+	r.crew.workers = []*worker{busy, idle, early}
+	o := r.scheduler.observe(5 * time.Second)
+	require.InDelta(t, (2.0+4.0)/4, o.Occupied, 1e-9)
+	require.Equal(t, 2, o.Running)
+}
