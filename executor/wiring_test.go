@@ -5,13 +5,16 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/internal/hillclimb"
+	"github.com/amorsize/amorsize/internal/waiting"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
@@ -201,4 +204,39 @@ func TestOccupied(t *testing.T) {
 	o := r.scheduler.observe(5 * time.Second)
 	require.InDelta(t, (2.0+4.0)/4, o.Occupied, 1e-9)
 	require.Equal(t, 2, o.Running)
+}
+
+// How long the caller has been in its block counts neither what policies hold back now nor what they have held
+// back; while a call waits in a policy, nothing is known.
+func TestUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &solo{}
+		o.sampler = sampling.Start(10, 1)
+		time.Sleep(time.Second)
+		now := clock.Now()
+		require.Equal(t, time.Second, o.underWay(now))
+		o.w.call = newCallContext(&runContext{Context: t.Context()}, &Config{})
+		o.w.call.HoldBegins(waiting.Line{})
+		time.Sleep(3 * time.Second)
+		require.Equal(t, time.Second, o.underWay(clock.Now()))
+
+		o.cfg.Policies = []Policy{passing{}}
+		o.w.policed.entered.Store(int64(now))
+		require.Zero(t, o.underWay(clock.Now()))
+		o.w.policed.inside.Store(true)
+		time.Sleep(time.Second)
+		o.w.call.settle()
+		require.Equal(t, 4*time.Second, o.underWay(clock.Now()))
+	})
+}
+
+// What the caller has run alone counts in the report, also if it is one item.
+func TestSampleCounts(t *testing.T) {
+	for _, n := range []int{0, 1, 5} {
+		r := wired(Config{}, 1000)
+		r.makePlan(&before{sample: sampling.Sample{Items: n, Elapsed: time.Duration(n) * time.Second, ItemNanos: 1e9, CPUKnown: true}, span: span{Hi: n}})
+		require.Equal(t, n, r.done.items)
+		require.Equal(t, min(n, 1), r.done.chunks)
+		require.Equal(t, time.Duration(n)*time.Second, r.done.busy)
+	}
 }
