@@ -40,8 +40,11 @@ func (r Report) String() string {
 
 // bound says what bound the run, and what would change that.
 func (r *Report) bound() (means, change string) {
-	if r.Bound == BoundByItems && r.Plan.Constraints.Items > 0 { // they did not arrive, as those of a stream do
-		return "There are too few items for more calls in flight.", "Calls that take less time."
+	switch given := r.Bound == BoundByItems && r.Plan.Constraints.Items > 0; { // and did not arrive, as those of a stream do
+	case given && r.PeakWorkers == 1:
+		return "There was not enough work for a second worker to help.", "Calls that take less time."
+	case given:
+		return "There were too few items for more calls in flight.", "Calls that take less time."
 	}
 	p := Progress{Now: Moment{Bound: r.Bound}, Calls: &Calls{Waits: r.Calls.Waits}}
 	return p.Explain()
