@@ -56,8 +56,8 @@ func (c *Cluster) Doctor(ctx context.Context) ([]Finding, error) {
 	trip := time.Since(begun)
 	skew := now.Sub(begun.Add(trip / 2)).Round(time.Millisecond)
 	found := []Finding{
-		{"database", trip < 100*time.Millisecond, fmt.Sprintf("it answers within %v; durability: %s", trip.Round(10*time.Microsecond), c.store.Durability())},
-		{"clock", skew.Abs() < maxSkew, fmt.Sprintf("the database's is %v ahead of this machine's", skew)},
+		{"database", trip < 100*time.Millisecond, fmt.Sprintf("answers within %v; durability: %s", trip.Round(10*time.Microsecond), c.store.Durability())},
+		{"clock", skew.Abs() < maxSkew, fmt.Sprintf("the database's clock is %v ahead of this machine's", skew)},
 	}
 	version, err := c.store.Found(ctx)
 	if err != nil {
@@ -69,7 +69,7 @@ func (c *Cluster) Doctor(ctx context.Context) ([]Finding, error) {
 		return nil, failed("doctor", err)
 	}
 	if vacuum == "" {
-		found = append(found, Finding{"vacuum", true, "nothing keeps the database from it"})
+		found = append(found, Finding{"vacuum", true, "no long transaction prevents it"})
 	} else {
 		found = append(found, Finding{"vacuum", false, vacuum})
 	}
@@ -89,10 +89,10 @@ func (c *Cluster) ofWorkers(ctx context.Context) (found []Finding, err error) {
 	for _, w := range workers {
 		versions[w.Version] = true
 		if w.Skew.Abs() >= maxSkew {
-			found = append(found, Finding{"clock", false, fmt.Sprintf("that of worker %s is %v ahead of the database's", w.ID, w.Skew.Round(time.Second))})
+			found = append(found, Finding{"clock", false, fmt.Sprintf("the clock of worker %s is %v ahead of the database's", w.ID, w.Skew.Round(time.Second))})
 		}
 	}
-	found = append(found, Finding{"workers", len(workers) > 0 && len(versions) <= 1, fmt.Sprintf("%d, of %d versions", len(workers), len(versions))})
+	found = append(found, Finding{"workers", len(workers) > 0 && len(versions) <= 1, fmt.Sprintf("%d running, program versions: %d", len(workers), len(versions))})
 	return found, err
 }
 
@@ -108,14 +108,14 @@ func (c *Cluster) ofRuns(ctx context.Context) (found []Finding, err error) {
 			return nil, err
 		}
 		if workers == 0 {
-			found = append(found, Finding{"run " + r.ID, false, "no worker has its function, " + r.Function})
+			found = append(found, Finding{"run " + r.ID, false, "no worker has registered its function, " + r.Function})
 		}
 		lost, err := c.store.Lost(ctx, r)
 		if err != nil {
 			return nil, err
 		}
 		if lost {
-			found = append(found, Finding{"run " + r.ID, false, "it has chunks without a job; a worker of it will enqueue them within a minute"})
+			found = append(found, Finding{"run " + r.ID, false, "it has chunks without a job; one of its workers will enqueue them within a minute"})
 		}
 	}
 	return found, err

@@ -16,7 +16,7 @@ import (
 var errGivenBack = errors.New("remote: the worker is stopped")
 
 // errEnough is a chunk that the worker does not need now.
-var errEnough = errors.New("remote: the worker has enough to do")
+var errEnough = errors.New("remote: the worker has enough items")
 
 // limits are what a pipe must know of the cluster.
 type limits struct {

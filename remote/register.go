@@ -70,7 +70,7 @@ func (f *Func[T, R]) validate() error {
 		return &ConfigError{"the function " + f.id, "nil", "a function"}
 	}
 	if f.in.Encode == nil || f.in.Decode == nil || f.out.Encode == nil || f.out.Decode == nil {
-		return &ConfigError{"the codec of " + f.id, "incomplete", "with Encode and Decode"}
+		return &ConfigError{"the codec of " + f.id, "incomplete", "complete, with Encode and Decode"}
 	}
 	_, err := amorsize.New(f.fn, f.opts...)
 	return err
@@ -139,7 +139,7 @@ func (r *registry) add(f function) error {
 	defer r.lock.Unlock()
 	for _, other := range r.functions {
 		if other.name() == f.name() {
-			return &ConfigError{"Name", fmt.Sprintf("%q", f.name()), "a name that no other function has"}
+			return &ConfigError{"Name", fmt.Sprintf("%q", f.name()), "a name that no other registered function has"}
 		}
 	}
 	r.functions = append(r.functions, f)

@@ -176,7 +176,7 @@ func (h *Handle) visitChunk(ctx context.Context, seen *gaps, r store.Result, vis
 		f := failures[r.Start+int64(i)]
 		switch {
 		case f == nil:
-			return false, fmt.Errorf("item %d failed, and there is no word of it", r.Start+int64(i))
+			return false, fmt.Errorf("item %d failed, but its error is missing", r.Start+int64(i))
 		case f.State == store.Mended:
 			o.data[i] = f.Value
 		default:

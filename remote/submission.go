@@ -70,7 +70,7 @@ func (s *submission[T, R]) submit(ctx context.Context, items iter.Seq[T]) error 
 
 func (s *submission[T, R]) same() error {
 	if s.run.Function != s.fn.id {
-		return fmt.Errorf("%w: it is of %s", ErrOtherTypes, s.run.Function)
+		return fmt.Errorf("%w: it runs %s", ErrOtherTypes, s.run.Function)
 	}
 	if s.run.Signature != s.fn.signature() {
 		return fmt.Errorf("%w: it was submitted with %s, and this is %s", ErrOtherTypes, s.run.Signature, s.fn.signature())
@@ -157,9 +157,9 @@ func (s *submission[T, R]) skip(last bool) error {
 	behind := s.at < s.run.Items
 	switch {
 	case behind && last, s.run.Sealed && len(s.ends) > 0 && !behind:
-		return fmt.Errorf("%w: it has %d, and these are %s", ErrOtherItems, s.run.Items, s.howMany(last))
+		return fmt.Errorf("%w: it has %d items, and these are %s", ErrOtherItems, s.run.Items, s.howMany(last))
 	case !behind && s.at == s.run.Items && s.run.Items > 0 && !bytes.Equal(s.hash.Sum(nil), s.run.Digest):
-		return fmt.Errorf("%w: one of the first %d is another one", ErrOtherItems, s.run.Items)
+		return fmt.Errorf("%w: one of the first %d differs", ErrOtherItems, s.run.Items)
 	}
 	return nil
 }

@@ -199,7 +199,7 @@ func (r *watched) tell(info Info, workers int, now time.Time) {
 func (r *watched) tellObserver(e amorsize.Event) {
 	defer func() {
 		if v := recover(); v != nil {
-			r.log.Error("an observer panicked, and is told nothing more of the run", "panic", v)
+			r.log.Error("an observer panicked, and is not called again for the run", "panic", v)
 			r.observer = nil
 		}
 	}()

@@ -42,7 +42,7 @@ func (w Worker) Work(ctx context.Context, cluster *Cluster) error {
 	}
 	functions := registered.all()
 	if len(functions) == 0 {
-		return &ConfigError{"Functions", "none", "registered, by Register, before a program works"}
+		return &ConfigError{"Functions", "none", "registered, with Register, before Work is called"}
 	}
 	crew := &crew{
 		Cluster: cluster, settings: w, functions: map[string]function{},
@@ -117,7 +117,7 @@ func (c *crew) work(ctx context.Context) error {
 	stopping, stop := context.WithTimeout(running, c.cfg.Grace+c.cfg.Heartbeat)
 	defer stop()
 	if err := fetch.Stop(stopping); err != nil {
-		c.log.WarnContext(ctx, "stopped before River had written down which jobs have ended", "error", err)
+		c.log.WarnContext(ctx, "stopped before River had recorded which jobs have ended", "error", err)
 	}
 	grace.Stop()
 	cut()
@@ -142,7 +142,7 @@ func (c *crew) signOff(ctx context.Context) {
 	leaving, stop := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Heartbeat)
 	defer stop()
 	if err := c.store.Leave(leaving, c.me.ID); err != nil {
-		c.log.WarnContext(ctx, "the worker could not sign off; it will be considered dead after DeadAfter", "error", err)
+		c.log.WarnContext(ctx, "the worker could not unregister; it will be considered dead after DeadAfter", "error", err)
 	}
 }
 

@@ -51,7 +51,7 @@ func main() {
 			ended = 128 + int(s)
 		}
 		signal.Stop(signals) // a second one ends it at once
-		fmt.Fprintln(os.Stderr, "amorsize-remote: ending; what is under way has some seconds, a second signal ends it at once")
+		fmt.Fprintln(os.Stderr, "amorsize-remote: stopping; items in flight get a few seconds to end, a second signal stops them at once")
 		cancel()
 	}()
 	status := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
@@ -92,7 +92,7 @@ type place struct{ url, schema string }
 
 func (p *place) flags(c *cobra.Command) {
 	c.Flags().StringVar(&p.url, "on", os.Getenv("AMORSIZE_ON"), "the database: sqlite:FILE or postgres://… (also AMORSIZE_ON)")
-	c.Flags().StringVar(&p.schema, "schema", "", "where in a PostgreSQL the tables are (default amorsize)")
+	c.Flags().StringVar(&p.schema, "schema", "", "the PostgreSQL schema of the tables (default amorsize)")
 }
 
 func (p *place) config(c *cobra.Command) remote.Config {
@@ -112,7 +112,7 @@ func (p *place) existing(c *cobra.Command) (*remote.Cluster, error) {
 
 func (p *place) open(c *cobra.Command) (*remote.Cluster, error) {
 	if p.url == "" {
-		return nil, fmt.Errorf("%w: --on says which database, such as --on sqlite:runs.db", errUsage)
+		return nil, fmt.Errorf("%w: --on DATABASE is required, such as --on sqlite:runs.db", errUsage)
 	}
 	return p.config(c).Open(c.Context(), p.url)
 }
@@ -122,17 +122,17 @@ func newRoot() *cobra.Command {
 		Use:   "amorsize-remote",
 		Short: "Run a command, a request or a Go function over many items on many machines, durably",
 		Long: `Run a command, a request or a Go function over many items on many machines,
-durably. Runs are kept in a SQLite file, for one machine, or in a PostgreSQL, for any number.
+durably. Runs are stored in a SQLite file (one machine) or in PostgreSQL (any number).
 
-On each machine that works:
+On each worker machine:
 
   amorsize-remote worker --on postgres://host/db --name thumbs -- convert {} {.}.png
 
-On the one that has the items:
+On the machine that has the items:
 
   ls *.jpg | amorsize-remote run --on postgres://host/db --name thumbs --id 2026-11-26
 
-Without workers elsewhere, run works along by itself if it is given the command:
+Given the command, run also works on the items itself and needs no other workers:
 
   ls *.jpg | amorsize-remote run --on sqlite:runs.db --id 2026-11-26 -- convert {} {.}.png`,
 		SilenceUsage: true, SilenceErrors: true, RunE: unknown, Args: cobra.ArbitraryArgs,
@@ -157,5 +157,5 @@ func unknown(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return c.Help()
 	}
-	return fmt.Errorf("%w: %s has no %q", errUsage, c.CommandPath(), args[0])
+	return fmt.Errorf("%w: %s has no command %q", errUsage, c.CommandPath(), args[0])
 }

@@ -175,12 +175,12 @@ func TestNoText(t *testing.T) {
 	on := "sqlite:" + filepath.Join(t.TempDir(), "runs.db")
 	status, out, complaints := typed(t, "a\xffb\n", "run", "--on", on, "--name", fresh("bytes"), "--", "printf", "%s", "{}")
 	assert.Equal(t, statusUsage, status, out)
-	assert.Contains(t, complaints, "item 1 is no UTF-8")
+	assert.Contains(t, complaints, "item 1 is not UTF-8")
 	status, out, _ = typed(t, "a\n", "run", "--on", on, "--id", "n", "--name", fresh("bytes"), "--", "printf", `\377`)
 	assert.Equal(t, statusFailed, status)
 	assert.Empty(t, out)
 	_, out, _ = typed(t, "", "runs", "failed", "--on", on, "n")
-	assert.Contains(t, out, "no UTF-8")
+	assert.Contains(t, out, "not UTF-8")
 }
 
 // An input that breaks off does not count as all there is: with the right one the run goes on.

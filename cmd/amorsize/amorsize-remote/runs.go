@@ -16,26 +16,26 @@ import (
 func newRuns() *cobra.Command {
 	c := &cobra.Command{Use: "runs", Short: "List runs, show their results and failures, pause, cancel and remove them", RunE: unknown}
 	c.AddCommand(
-		command("list", "All runs, the newest first", 0, func(c *cobra.Command, cluster *remote.Cluster, _ string) error { return list(c, cluster) }),
-		command("show ID", "How far a run is", 1, showRun),
-		command("results ID", "The results of a run, in order, as they come", 1, func(c *cobra.Command, cluster *remote.Cluster, id string) error {
+		command("list", "List all runs, newest first", 0, func(c *cobra.Command, cluster *remote.Cluster, _ string) error { return list(c, cluster) }),
+		command("show ID", "Show a run's progress", 1, showRun),
+		command("results ID", "Print a run's results in order, as they arrive", 1, func(c *cobra.Command, cluster *remote.Cluster, id string) error {
 			return with(c, cluster, id, func(ctx context.Context, run *remote.Handle) error { return show(ctx, run, c.OutOrStdout(), "text") })
 		}),
-		command("failed ID", "The items of a run that failed, and why", 1, listFailed),
-		command("retry ID", "Run the items again that failed", 1, func(c *cobra.Command, cluster *remote.Cluster, id string) error {
+		command("failed ID", "List a run's failed items and their errors", 1, listFailed),
+		command("retry ID", "Run a run's failed items again", 1, func(c *cobra.Command, cluster *remote.Cluster, id string) error {
 			return with(c, cluster, id, func(ctx context.Context, run *remote.Handle) error {
 				items, err := run.RetryFailed(ctx)
 				if err == nil {
-					_, err = fmt.Fprintf(c.OutOrStdout(), "%d items are run again\n", items)
+					_, err = fmt.Fprintf(c.OutOrStdout(), "items to run again: %d\n", items)
 				}
 				return err
 			})
 		}),
-		act("pause ID", "Begin nothing further of a run", (*remote.Handle).Pause),
-		act("resume ID", "Go on with a run that was paused", (*remote.Handle).Resume),
-		act("cancel ID", "End a run for good; its results so far stay", (*remote.Handle).Cancel),
+		act("pause ID", "Pause a run: start no more of its items", (*remote.Handle).Pause),
+		act("resume ID", "Resume a paused run", (*remote.Handle).Resume),
+		act("cancel ID", "Cancel a run for good; its results so far are kept", (*remote.Handle).Cancel),
 		newLive(), newUI(),
-		act("rm ID", "Remove all there is of a run", (*remote.Handle).Remove),
+		act("rm ID", "Remove a run and all its data", (*remote.Handle).Remove),
 	)
 	return c
 }
@@ -75,7 +75,7 @@ func list(c *cobra.Command, cluster *remote.Cluster) error {
 		return err
 	}
 	w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "RUN\tJOB\tSTATE\tITEMS\tDONE\tFAILED\tSINCE")
+	_, _ = fmt.Fprintln(w, "RUN\tJOB\tSTATE\tITEMS\tDONE\tFAILED\tCREATED")
 	for _, r := range runs {
 		_, _ = fmt.Fprintf(w, "%q\t%s\t%s\t%d\t%d\t%d\t%s\n", r.ID, r.Function, r.State, r.Items, r.Done, r.Failed, r.Created.Format(time.DateTime))
 	}
@@ -89,7 +89,7 @@ func showRun(c *cobra.Command, cluster *remote.Cluster, id string) error {
 			return err
 		}
 		out := c.OutOrStdout()
-		_, err = fmt.Fprintf(out, "run     %q\njob     %s\nstate   %s\nitems   %d\ndone    %d\nfailed  %d\nchunks  %d left\nsince   %s\n",
+		_, err = fmt.Fprintf(out, "run     %q\njob     %s\nstate   %s\nitems   %d\ndone    %d\nfailed  %d\nchunks  %d left\ncreated %s\n",
 			r.ID, r.Function, r.State, r.Items, r.Done, r.Failed, r.Chunks, r.Created.Format(time.DateTime))
 		if err == nil && r.Problem != "" {
 			_, err = fmt.Fprintf(out, "problem %q\n", r.Problem)
@@ -102,7 +102,7 @@ func showRun(c *cobra.Command, cluster *remote.Cluster, id string) error {
 func listFailed(c *cobra.Command, cluster *remote.Cluster, id string) error {
 	return with(c, cluster, id, func(ctx context.Context, run *remote.Handle) error {
 		w := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-		_, _ = fmt.Fprintln(w, "ITEM\tATTEMPTS\tIS\tERROR")
+		_, _ = fmt.Fprintln(w, "ITEM\tATTEMPTS\tCONTENT\tERROR")
 		for f, err := range run.Failures(ctx) {
 			if err != nil {
 				return err
@@ -125,10 +125,10 @@ func item(payload []byte) string {
 func newMigrate() *cobra.Command {
 	var where place
 	c := &cobra.Command{
-		Use: "migrate", Short: "Bring a database's tables to this program's version", Args: number(0),
+		Use: "migrate", Short: "Migrate a database's tables to this program's version", Args: number(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if where.url == "" {
-				return fmt.Errorf("%w: --on says which database", errUsage)
+				return fmt.Errorf("%w: --on DATABASE is required", errUsage)
 			}
 			return where.config(c).Migrate(c.Context(), where.url)
 		},
@@ -138,7 +138,7 @@ func newMigrate() *cobra.Command {
 }
 
 func newDoctor() *cobra.Command {
-	return command("doctor", "Look at the database, the workers and the runs", 0, func(c *cobra.Command, cluster *remote.Cluster, _ string) error {
+	return command("doctor", "Check the database, the workers and the runs", 0, func(c *cobra.Command, cluster *remote.Cluster, _ string) error {
 		found, err := cluster.Doctor(c.Context())
 		if err != nil {
 			return err
@@ -147,7 +147,7 @@ func newDoctor() *cobra.Command {
 		for _, f := range found {
 			mark := "ok  "
 			if !f.OK {
-				mark = "look"
+				mark = "warn"
 				bad++
 			}
 			if _, err := fmt.Fprintf(c.OutOrStdout(), "%s  %-10s %s\n", mark, f.What, f.Says); err != nil {
@@ -155,7 +155,7 @@ func newDoctor() *cobra.Command {
 			}
 		}
 		if bad > 0 {
-			return &failure{statusFailed, fmt.Errorf("%d to look at", bad)}
+			return &failure{statusFailed, fmt.Errorf("warnings: %d", bad)}
 		}
 		return nil
 	})

@@ -31,17 +31,19 @@ type submission struct {
 	form  string
 }
 
-const ofRuns = ` Killed and started again with the same --id and the same items
-it goes on where it was, and prints all results. Status 1 says that items failed:
-see runs failed.`
+const ofRuns = `
+If it is killed, start it again with the same --id and the same items: it continues
+where it was, and prints all results. Exit status 1 means that items failed: see runs
+failed.`
 
 func newRun() *cobra.Command {
 	var s submission
 	c := &cobra.Command{
 		Use:   "run --on DATABASE --id NAME [flags] [-- COMMAND [ARGUMENT...]] [::: ITEM...] < ITEMS",
-		Short: "Run a command over the items, and print what it writes in their order",
-		Long: `Run a command over the items, and print what it writes in their order.` + ofRuns + `
-With a command it works along; without, there must be workers of that --name.`,
+		Short: "Run a command over the items, and print its output in the items' order",
+		Long: `Run a command over the items, and print its output in the items' order.` + ofRuns + `
+With a command, this process works on the items too; without one, workers of that
+--name must run.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			s.what.argv = s.items(args)
 			return s.run(c)
@@ -57,7 +59,7 @@ func newHTTP() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "http --on DATABASE --id NAME [flags] URL [::: ITEM...] < ITEMS",
 		Short: "Request a URL for each item, and print the bodies in the items' order",
-		Long:  `Request a URL for each item, {} in it, and print the bodies in the items' order.` + ofRuns,
+		Long:  `Request a URL for each item ({} is the item), and print the bodies in the items' order.` + ofRuns,
 		RunE:  func(c *cobra.Command, args []string) error { return s.one(c, args, &s.what.url, "URL") },
 	}
 	s.flags(c)
@@ -79,12 +81,12 @@ func newExec() *cobra.Command {
 func (s *submission) flags(c *cobra.Command) {
 	s.where.flags(c)
 	s.what.flags(c)
-	c.Flags().StringVar(&s.id, "id", "", "the run's name: the same one goes on where it was (default a new one)")
-	c.Flags().BoolVar(&s.only, "submit-only", false, "end when all items are there; see: runs results")
+	c.Flags().StringVar(&s.id, "id", "", "the run's name: a run of that name is continued (default: a new name)")
+	c.Flags().BoolVar(&s.only, "submit-only", false, "exit once all items are submitted; runs results prints the results")
 	c.Flags().StringVar(&s.form, "out", "text", "results as text, or as jsonl with item numbers and errors")
 	c.Flags().StringVarP(&s.from.File, "arg-file", "a", "", "read the items from this file (default standard input)")
 	c.Flags().BoolVarP(&s.from.NUL, "null", "0", false, "items end with a NUL byte, as find -print0 writes them")
-	c.Flags().StringVar(&s.from.Range, "range", "", "the items are numbers: 10 is 1 to 10, 5-10, 0-100/10")
+	c.Flags().StringVar(&s.from.Range, "range", "", "the items are numbers: 10 is 1 to 10; also 5-10, or 0-100/10 for steps of 10")
 }
 
 // items takes what follows ":::" from the arguments.
@@ -100,7 +102,7 @@ func (s *submission) items(args []string) []string {
 // one runs what has one argument besides items.
 func (s *submission) one(c *cobra.Command, args []string, to *string, what string) error {
 	if args = s.items(args); len(args) != 1 {
-		return fmt.Errorf("%w: one %s, and behind ::: the items", errUsage, what)
+		return fmt.Errorf("%w: give one %s; items follow :::", errUsage, what)
 	}
 	*to = args[0]
 	return s.run(c)
@@ -108,13 +110,13 @@ func (s *submission) one(c *cobra.Command, args []string, to *string, what strin
 
 func (s *submission) run(c *cobra.Command) error {
 	if !s.what.given() && s.what.name == "" {
-		return fmt.Errorf("%w: a command, --url, --go, or the --name of workers", errUsage)
+		return fmt.Errorf("%w: give a command, --url, --go, or the --name of workers", errUsage)
 	}
 	if s.form != "text" && s.form != "jsonl" {
-		return fmt.Errorf("%w: --out is text or jsonl", errUsage)
+		return fmt.Errorf("%w: --out must be text or jsonl", errUsage)
 	}
 	if s.from.UseArgs && s.from.Range != "" || s.from.File != "" && (s.from.UseArgs || s.from.Range != "") {
-		return fmt.Errorf("%w: items come from one place: :::, --range or --arg-file", errUsage)
+		return fmt.Errorf("%w: items have one source: use :::, --range or --arg-file", errUsage)
 	}
 	input, err := s.from.Open(c.InOrStdin())
 	if err != nil {
@@ -171,7 +173,7 @@ func (s *submission) submit(c *cobra.Command, cluster *remote.Cluster, input *it
 func missed(ctx context.Context, c *cobra.Command, cluster *remote.Cluster, name string) {
 	workers, err := cluster.Workers(ctx)
 	if err == nil && !slices.ContainsFunc(workers, func(w remote.WorkerInfo) bool { return slices.Contains(w.Functions, name) }) {
-		_, _ = fmt.Fprintf(c.ErrOrStderr(), "amorsize-remote: no worker has the job %s yet: waiting for one\n", name)
+		_, _ = fmt.Fprintf(c.ErrOrStderr(), "amorsize-remote: no worker for the job %s yet: waiting for one\n", name)
 	}
 }
 
@@ -180,7 +182,7 @@ func texts(input *items.Input, broken context.CancelCauseFunc) func(func(string)
 	return func(yield func(string) bool) {
 		for item := range input.All() {
 			if !utf8.ValidString(item.Text) {
-				broken(fmt.Errorf("%w: item %d is no UTF-8, %.80q: items travel as text", errUsage, item.N, item.Text))
+				broken(fmt.Errorf("%w: item %d is not UTF-8: %.80q; items must be text", errUsage, item.N, item.Text))
 				return
 			}
 			if !yield(item.Text) {
@@ -216,7 +218,7 @@ func show(ctx context.Context, run *remote.Handle, out io.Writer, form string) e
 		return err
 	}
 	if failed > 0 {
-		return &failure{statusFailed, fmt.Errorf("failed items: %d; for more: amorsize-remote runs failed --on … %s", failed, run.ID())}
+		return &failure{statusFailed, fmt.Errorf("failed items: %d; details: amorsize-remote runs failed --on … %s", failed, run.ID())}
 	}
 	return nil
 }

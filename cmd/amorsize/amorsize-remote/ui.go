@@ -21,10 +21,10 @@ func newUI() *cobra.Command {
 	var where place
 	var listen string
 	c := &cobra.Command{
-		Use: "ui", Short: "River's web page of queues and jobs", Args: number(0),
-		Long: `River's web page of queues and jobs, in which a run is a queue and a chunk a job. It
-has no login, and lets whoever reaches it cancel and delete jobs: it listens on
-this machine alone unless --listen says otherwise.`,
+		Use: "ui", Short: "Serve River's web page of queues and jobs", Args: number(0),
+		Long: `Serve River's web page of queues and jobs: a run is a queue, a chunk is a job. It has
+no login, and anyone who reaches it can cancel and delete jobs. It listens on this
+machine only, unless --listen names another address.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cluster, err := where.existing(c)
 			if err != nil {
@@ -35,7 +35,7 @@ this machine alone unless --listen says otherwise.`,
 		},
 	}
 	where.flags(c)
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "where; port 0 is any")
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "the address to listen on; port 0 picks a free port")
 	return c
 }
 
@@ -43,10 +43,10 @@ func newLive() *cobra.Command {
 	var where place
 	var listen string
 	c := &cobra.Command{
-		Use: "live", Short: "A web page of the runs that go on, and how", Args: number(0),
-		Long: `A web page of the runs that go on, wherever they are worked, and of those that come:
-how far they are, how fast, what failed. It changes nothing, has no login, and listens
-on this machine alone unless --listen says otherwise.`,
+		Use: "live", Short: "Serve a web page of the active runs and their progress", Args: number(0),
+		Long: `Serve a web page of all active runs, on any worker, and of new ones: their progress,
+throughput and failures. It is read-only, has no login, and listens on this machine
+only, unless --listen names another address.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cluster, err := where.existing(c)
 			if err != nil {
@@ -65,7 +65,7 @@ on this machine alone unless --listen says otherwise.`,
 		},
 	}
 	where.flags(c)
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "where; port 0 is any")
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "the address to listen on; port 0 picks a free port")
 	return c
 }
 

@@ -42,16 +42,16 @@ type job struct {
 }
 
 func (j *job) flags(c *cobra.Command) {
-	c.Flags().StringVar(&j.name, "name", "", "what the job is called; workers and runs of one name belong together (default the program's, or the host's)")
-	c.Flags().StringVar(&j.rate, "rate", "", "calls started at most, by all workers together: 50/s, 3000/m or 10/h")
-	c.Flags().IntVar(&j.retries, "retries", 0, "how often an item that fails is tried again at once; see also: runs retry")
-	c.Flags().DurationVar(&j.timeout, "timeout", 0, "of an item")
-	c.Flags().IntVarP(&j.most, "jobs", "j", 0, "how many at once at most in this process (default: measured)")
+	c.Flags().StringVar(&j.name, "name", "", "the job's name; a worker processes the runs of its job name (default: the program's or function's name, or http)")
+	c.Flags().StringVar(&j.rate, "rate", "", "limit the rate of calls, over all workers together: 50/s, 3000/m or 10/h")
+	c.Flags().IntVar(&j.retries, "retries", 0, "how often a worker retries a failed item; see also: runs retry")
+	c.Flags().DurationVar(&j.timeout, "timeout", 0, "the time limit of an item")
+	c.Flags().IntVarP(&j.most, "jobs", "j", 0, "at most this many items in flight in this process (default: measured)")
 }
 
 // kinds are the flags that say what is done instead of a command.
 func (j *job) kinds(c *cobra.Command) {
-	c.Flags().StringVar(&j.url, "url", "", "request this for each item, instead of a command; {} is the item")
+	c.Flags().StringVar(&j.url, "url", "", "request this URL for each item, instead of a command; {} is the item")
 	c.Flags().StringVar(&j.fn, "go", "", "call this Go function with each item, instead of a command: PKG.Func")
 }
 
@@ -73,7 +73,7 @@ func textOf(do func(context.Context, string) (string, error)) func(context.Conte
 	return func(ctx context.Context, item string) (string, error) {
 		result, err := do(ctx, item)
 		if err == nil && !utf8.ValidString(result) {
-			return "", retry.Permanent(errors.New("the result is no UTF-8: results travel as text; have it written to a file, or as base64"))
+			return "", retry.Permanent(errors.New("the result is not UTF-8: results must be text; write it to a file, or as base64"))
 		}
 		return result, err
 	}
@@ -123,15 +123,15 @@ func (j *job) register(ctx context.Context, cluster *remote.Cluster) (*remote.Fu
 
 func (j *job) check(rate policies.Rate) error {
 	if rate.Auto {
-		return fmt.Errorf("%w: --rate auto is for one process: say a number, as 50/s", errUsage)
+		return fmt.Errorf("%w: --rate auto is for one process: give a number, such as 50/s", errUsage)
 	}
 	for flag, bad := range map[string]bool{"--jobs": j.most < 0, "--retries": j.retries < 0, "--timeout": j.timeout < 0} {
 		if bad {
-			return fmt.Errorf("%w: %s is negative", errUsage, flag)
+			return fmt.Errorf("%w: %s must not be negative", errUsage, flag)
 		}
 	}
 	if j.url != "" && !strings.HasPrefix(j.url, "http://") && !strings.HasPrefix(j.url, "https://") {
-		return fmt.Errorf("%w: --url begins with neither http:// nor https://", errUsage)
+		return fmt.Errorf("%w: --url must begin with http:// or https://", errUsage)
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (j *job) check(rate policies.Rate) error {
 func (j *job) function(ctx context.Context) (do func(context.Context, string) (string, error), name string, err error) {
 	switch {
 	case j.url != "" && j.fn != "", (j.url != "" || j.fn != "") && len(j.argv) > 0:
-		return nil, "", fmt.Errorf("%w: one of --url, --go and a command", errUsage)
+		return nil, "", fmt.Errorf("%w: give one of --url, --go and a command", errUsage)
 	case j.fn != "":
 		return j.goFunction(ctx)
 	case j.url != "":
@@ -238,11 +238,11 @@ func newWorker() *cobra.Command {
 	var what job
 	c := &cobra.Command{
 		Use:   "worker --on DATABASE --name NAME [flags] -- COMMAND [ARGUMENT...]",
-		Short: "Work the items of all runs of a name, until it is told to stop",
-		Long: `Work the items of all runs of a name, until it is told to stop. Any number of
-workers may do so, on any number of machines. A worker that dies is noticed
-within seconds, and its items are run again elsewhere: so an item is run at
-least once, and its result counts once.`,
+		Short: "Process the items of all runs of a job, until stopped",
+		Long: `Process the items of all runs of the job --name, until stopped. Any number of workers
+may run, on any number of machines. A worker that dies is noticed within seconds, and
+its items are run again elsewhere: an item runs at least once, and its result counts
+once.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if what.argv = args; !what.given() {
 				return fmt.Errorf("%w: a worker needs a command, --url or --go", errUsage)

@@ -43,7 +43,7 @@ func openPostgres(ctx context.Context, o Options, c *clock) (database, error) {
 		p.schema = DefaultSchema
 	}
 	if !schemaName.MatchString(p.schema) {
-		return nil, fmt.Errorf("schema %q: lower-case letters, digits and _", p.schema)
+		return nil, fmt.Errorf("schema %q: must be lower-case letters, digits and _", p.schema)
 	}
 	if p.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func openPostgres(ctx context.Context, o Options, c *clock) (database, error) {
 func (p *postgres) close() { p.pool.Close() }
 
 func (p *postgres) durability() string {
-	return "as the server's synchronous_commit and fsync say; by default every commit is on its disk"
+	return "set by the server's synchronous_commit and fsync; by default every commit is on its disk"
 }
 
 func (p *postgres) capacity() float64 { return 4000 }

@@ -35,7 +35,7 @@ type sqlite struct {
 func openSQLite(ctx context.Context, path string, o Options, c *clock) (database, error) {
 	path = strings.TrimPrefix(path, "//")
 	if path == "" || strings.ContainsAny(path, "?\x00") {
-		return nil, fmt.Errorf("%w: sqlite: and a file's path, such as sqlite:runs.db", ErrURL)
+		return nil, fmt.Errorf("%w: it must be sqlite: and a file's path, such as sqlite:runs.db", ErrURL)
 	}
 	if dir := filepath.Dir(path); dir != "." {
 		if _, err := os.Stat(dir); err != nil {
@@ -94,7 +94,7 @@ func (s *sqlite) durability() string {
 	if s.full {
 		return "every commit is on the disk"
 	}
-	return "a process that is killed loses nothing; when the power goes, the last commits may be undone, all of each, and their items are run again"
+	return "a killed process loses nothing; after a power failure the last commits may be undone, each as a whole, and their items are run again"
 }
 
 func (s *sqlite) capacity() float64 { return 900 }

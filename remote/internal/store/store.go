@@ -21,7 +21,7 @@ import (
 // Errors for errors.Is.
 var (
 	ErrNoRun   = errors.New("no such run")
-	ErrCursor  = errors.New("somebody else has submitted further items")
+	ErrCursor  = errors.New("another process has submitted further items")
 	ErrVersion = errors.New("the database is of another version")
 	ErrURL     = errors.New("not the address of a database")
 )
@@ -91,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	case found && (scheme == "postgres" || scheme == "postgresql"):
 		db, err = openPostgres(ctx, o, c)
 	default:
-		return nil, fmt.Errorf("%w: it begins with neither sqlite: nor postgres://", ErrURL)
+		return nil, fmt.Errorf("%w: it must begin with sqlite: or postgres://", ErrURL)
 	}
 	if err != nil {
 		return nil, err
