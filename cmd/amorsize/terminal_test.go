@@ -96,7 +96,7 @@ func TestTerminal(t *testing.T) {
 		begin(s, "", "")
 		s.until("29/40")
 		s.keys("C-c")
-		s.until("amorsize: draining: 2 running, nothing more is started; Ctrl-C again terminates them")
+		s.until("amorsize: draining: 2 running, no more are started; Ctrl-C again terminates them")
 		s.keys("C-c")
 		shown := s.until("stopped (interrupted)")
 		require.Contains(t, shown, "terminating 2")

@@ -46,10 +46,10 @@ func (c *Checkup) judge() {
 	cores := float64(max(1, c.Host.Procs))
 	find := func(format string, args ...any) { c.Findings = append(c.Findings, fmt.Sprintf(format, args...)) }
 	if c.Noise > 0.10 {
-		find("the same work varies by %.0f %%: other programs use the cores; differences smaller than that mean nothing", 100*c.Noise)
+		find("the same work varies by %.0f %%: other programs use the cores; smaller differences are noise", 100*c.Noise)
 	}
 	if c.Parallel < 0.8*cores {
-		find("all %d cores together are only %.1f times as fast as one: they are shared, or not real", c.Host.Procs, c.Parallel)
+		find("all %d cores together are only %.1f times as fast as one: they are shared, or not full cores", c.Host.Procs, c.Parallel)
 	}
 	if c.Timer > 0.005 {
 		find("timers are late by %s: rates and latencies of a few milliseconds are not exact", jobs.ShortSeconds(c.Timer))
@@ -59,7 +59,7 @@ func (c *Checkup) judge() {
 		find("only %d files may be open: that allows %d slots; raise it with ulimit -n", c.Files, process.FileSlots())
 	}
 	if available := c.Host.Available(); available > 0 && available < 512<<20 {
-		find("only %s of memory are free", jobs.Bytes(int64(available)))
+		find("only %s of memory is free", jobs.Bytes(int64(available)))
 	}
 	if c.Spawn > 0.005 {
 		find("starting a process takes %s: --batch auto and --worker gain more than usual", jobs.ShortSeconds(c.Spawn))
@@ -183,9 +183,9 @@ func (c *Checkup) Text(term *ui.Terminal) string {
 	if len(c.Findings) > 0 {
 		text += "  ! " + strings.Join(c.Findings, "\n  ! ") + "\n"
 	}
-	verdict := term.Paint(ui.Green, "a measurement here is to be trusted")
+	verdict := term.Paint(ui.Green, "measurements on this host are reliable")
 	if !c.Trusted {
-		verdict = term.Paint(ui.Red, "a measurement here is not to be trusted")
+		verdict = term.Paint(ui.Red, "measurements on this host are not reliable")
 	}
 	return text + "\n" + verdict + "\n"
 }

@@ -37,8 +37,8 @@ func TestJudge(t *testing.T) {
 		"enough memory":  {func(c *Checkup) { c.Host.MemoryAvailable = 512 << 20 }, true, ""},
 		"one file":       {func(c *Checkup) { c.Files = 1 }, true, "only 1 files may be open"},
 		"memory unknown": {func(c *Checkup) { c.Host.MemoryAvailable = 0 }, true, ""},
-		"a byte":         {func(c *Checkup) { c.Host.MemoryAvailable = 1 }, true, "only 1 B of memory are free"},
-		"little memory":  {func(c *Checkup) { c.Host.MemoryAvailable = 100_000_000 }, true, "only 100 MB of memory are free"},
+		"a byte":         {func(c *Checkup) { c.Host.MemoryAvailable = 1 }, true, "only 1 B of memory is free"},
+		"little memory":  {func(c *Checkup) { c.Host.MemoryAvailable = 100_000_000 }, true, "only 100 MB of memory is free"},
 		"slow starts":    {func(c *Checkup) { c.Spawn = 0.006 }, true, "starting a process takes 6.00 ms"},
 		"no cores known": {func(c *Checkup) { c.Host.Procs, c.Parallel = 0, 0.8 }, true, ""},
 	} {
@@ -69,14 +69,14 @@ func TestText(t *testing.T) {
   noise        the same work varies by 10.0 %
   cores        together 3.20 times as fast as one
 
-a measurement here is to be trusted
+measurements on this host are reliable
 `, found.Text(term))
 	found.Files = 1
 	require.Contains(t, found.Text(term), "\n  open files   1\n")
 	found.Noise, found.Files = 0.5, 0
 	found.judge()
 	require.Contains(t, found.Text(term), "\n  ! the same work varies by 50 %")
-	require.Contains(t, found.Text(term), "not to be trusted")
+	require.Contains(t, found.Text(term), "not reliable")
 	require.NotContains(t, found.Text(term), "open files")
 }
 

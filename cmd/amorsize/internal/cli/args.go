@@ -17,7 +17,7 @@ func parseBytes(flag, text string) (int, error) {
 	}
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 1 || n > 1<<30>>shift {
-		return 0, exit.Usagef("--%s %q: want a number of bytes up to 1G, as 64k or 1M", flag, text)
+		return 0, exit.Usagef("--%s %q: must be a number of bytes up to 1G, such as 64k or 1M", flag, text)
 	}
 	return n << shift, nil
 }

@@ -88,7 +88,7 @@ func configured() ([]origin, error) {
 			continue // there is no home directory
 		}
 		if info, err := os.Stat(o.name); err == nil && !info.Mode().IsRegular() {
-			return nil, fmt.Errorf("can't read the configuration: %s is no file", o.name) // a FIFO would never end
+			return nil, fmt.Errorf("can't read the configuration: %s is not a file", o.name) // a FIFO would never end
 		}
 		text, err := os.ReadFile(o.name)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
@@ -116,14 +116,14 @@ func (o origin) flags(c *cobra.Command) (flags []string, err error) {
 		name, value, hasValue := cutFlag(line)
 		long, ok := strings.CutPrefix(name, "--")
 		if !ok {
-			return nil, fmt.Errorf("%s %s %d: %q is no flag: write --name or --name=value", o.name, o.unit, i+1, line)
+			return nil, fmt.Errorf("%s %s %d: %q is not a flag: write --name or --name=value", o.name, o.unit, i+1, line)
 		}
 		known := flagsNamed(c.Root(), long)
 		if len(known) == 0 {
 			return nil, fmt.Errorf("%s %s %d: no command has a flag %q", o.name, o.unit, i+1, name)
 		}
 		if !o.ours && !slices.ContainsFunc(known, func(f *pflag.Flag) bool { return isOf(f, ofAnyone) }) {
-			return nil, fmt.Errorf("%s %s %d: %q may not be set by a file that came with the directory: only sizes, policies and what a run looks like may", o.name, o.unit, i+1, name)
+			return nil, fmt.Errorf("%s %s %d: %q can't be set by a directory's file: it may set only sizes, policies and how a run looks", o.name, o.unit, i+1, name)
 		}
 		if c.Flags().Lookup(long) == nil {
 			continue

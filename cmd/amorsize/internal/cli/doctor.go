@@ -16,11 +16,11 @@ func newDoctor() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "doctor",
 		Aliases: []string{"validate"},
-		Short:   "What this host is, and whether a measurement on it is to be trusted",
-		Long: `Tell the cores, the quota of the control group, memory, limits, what a process costs
+		Short:   "Describe this host, and say whether measurements on it are reliable",
+		Long: `Show the cores, the quota of the control group, memory, limits, what a process costs
 to start, how late timers are, how much the same work varies, and how much faster
-all cores are than one. It takes some two seconds. The exit status is 1 if a
-measurement here is not to be trusted.`,
+all cores are than one. It takes about two seconds. The exit status is 1 if
+measurements on this host are not reliable.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			found := checkup.Examine()

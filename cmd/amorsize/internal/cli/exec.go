@@ -19,12 +19,11 @@ func newExec() *cobra.Command {
 		Use:   "exec [flags] PKG.Func [::: item...]",
 		Short: "Run a Go function over the items",
 		Long: `Run a Go function over the items. How many calls run at once is measured. Results are
-JSON lines in the order of the items; those of items that fail are left out, unless
---out jsonl writes an object for every item, with its item64, in base64, where that is
-no UTF-8.` + goHelp + `
+JSON lines in the order of the items. Failed items have none; --out jsonl writes an
+object for every item, with item64, in base64, if the item is not UTF-8.` + goHelp + `
 
-Every call goes through a pipe, which costs some 20 µs: for calls that are cheaper,
-call amorsize.Execute in Go.`,
+Every call goes through a pipe, which costs about 20 µs: for cheaper calls, use
+amorsize.Execute in Go.`,
 		Example: `  amorsize exec ./calc.Square --range 100
   amorsize exec ./crawl.Fetch --rate 10/s -a urls --out jsonl`,
 		RunE: func(c *cobra.Command, args []string) error { return execFunction(c, &f, &g, as, args, nil) },
@@ -77,7 +76,7 @@ func execFunction(c *cobra.Command, f *runFlags, g *goFlags, as string, args []s
 
 func valueOrJSONL(as string) error {
 	if !oneOf(as, "value", "jsonl") {
-		return exit.Usagef("--out %q: want value or jsonl", as)
+		return exit.Usagef("--out %q: must be value or jsonl", as)
 	}
 	return nil
 }

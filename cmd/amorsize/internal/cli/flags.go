@@ -48,10 +48,10 @@ func (f *runFlags) check(c *cobra.Command, name string, args, list []string, giv
 		return cfg, in, err
 	}
 	if f.size.bisect && f.output.order {
-		return cfg, in, exit.Usagef("--bisect runs parts of a batch later: it excludes --order")
+		return cfg, in, exit.Usagef("--bisect runs parts of a batch later: it can't be combined with --order")
 	}
 	if f.grace < 0 {
-		return cfg, in, exit.Usagef("--grace %v: want a time above 0", f.grace)
+		return cfg, in, exit.Usagef("--grace %v: must be a duration above 0", f.grace)
 	}
 	cfg.Ends.Grace = f.grace
 	cfg.Log, cfg.Show, cfg.Summary = f.output.log, f.output.show, f.output.summary

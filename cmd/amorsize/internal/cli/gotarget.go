@@ -21,7 +21,7 @@ type goFlags struct {
 
 func (f *goFlags) group() group {
 	g := newGroup("Go function")
-	g.set.StringVar(&f.fn, "fn", "", "an `expression` of a function, in the scope of the package: 'func(n int) int { return hidden(n) }'")
+	g.set.StringVar(&f.fn, "fn", "", "an `expression` for the function, in the scope of the package: 'func(n int) int { return hidden(n) }'")
 	g.set.StringVar(&f.tags, "tags", "", "build `tags`")
 	g.are(ofUser, "fn", "tags")
 	return g
@@ -32,10 +32,10 @@ const goHelp = `
 A Go function is written PKG.Func, PKG:Func or file.go:Func. It may be exported or
 not, a method of a zero value (./pkg.T.Method), a generic one with its types
 (./pkg.Gen[int]), or any expression with --fn. It takes one item, optionally a
-context before it, and returns a result, an error, both or nothing. Strings and
-bytes are given the line, all else is read as JSON. The package is compiled and
-run as go test does, its init functions too; nothing is written into its tree and
-nothing is fetched.`
+context before it, and returns a result, an error, both or nothing. A string or
+bytes get the line, other types are parsed from JSON. The package is compiled and
+run as by go test, with its init functions; nothing is written into its tree and
+nothing is downloaded.`
 
 // config names the function.
 func (f *goFlags) config(name string, batch bool) function.Config {
@@ -76,7 +76,7 @@ func oneTarget(args []string, fn string) (string, error) {
 	case len(args) == 0 && fn != "":
 		return "", nil
 	case len(args) == 0:
-		return "", exit.Usagef("name a function, as ./pkg.Func, or a command behind --")
+		return "", exit.Usagef("name a function, such as ./pkg.Func, or a command after --")
 	}
-	return "", exit.Usagef("want one function, got %s; a command is written behind --", strings.Join(args, " "))
+	return "", exit.Usagef("give one function, not %s; write a command after --", strings.Join(args, " "))
 }

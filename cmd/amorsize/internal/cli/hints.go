@@ -12,15 +12,15 @@ import (
 
 // elsewhere maps flags of xargs and GNU parallel to their names here.
 var elsewhere = map[string]string{
-	"P": "the number of jobs at a time is -j", "I": "{} is the item, always: leave -I out", "i": "{} is the item, always: leave -i out",
-	"L": "items of a job are --batch 10; -N 2 has so many lines as {1} and {2}", "r": "nothing is run without items: leave -r out",
-	"s": "a batch is cut by what fits a command line: leave -s out", "t": "-v tells of failures, -n of what would be run",
-	"max-procs": "the number of jobs at a time is --jobs", "max-args": "items of a job are --batch", "X": "items of a job are --batch auto",
-	"m": "items of a job are --batch auto", "bar": "progress is shown without it: --progress tells how", "eta": "progress is shown without it: --progress tells how",
-	"joblog": "what becomes of each item is kept with --log", "keep-order": "it is --order", "line-buffer": "it is --output line",
-	"lb": "it is --output line", "ungroup": "it is --output live", "u": "it is --output live", "tagstring": "it is --tag=TEMPLATE",
-	"dryrun": "it is --dry-run", "retry-failed": "it is amorsize retry RUN.jsonl", "link": "lists are linked with :::+",
-	"on": "it comes first: amorsize run --on sqlite:runs.db …", "id": "of runs in a database, where --on comes first: amorsize run --on sqlite:runs.db --id NAME …", "no-run-if-empty": "nothing is run without items: leave it out", "max-replace-args": "it is --per-item, or -N",
+	"P": "-j sets the number of jobs at a time", "I": "{} is always the item: omit -I", "i": "{} is always the item: omit -i",
+	"L": "use --batch 10 for 10 items per job; -N 2 passes two lines as {1} and {2}", "r": "nothing runs without items: omit -r",
+	"s": "a batch is cut to fit a command line: omit -s", "t": "-v shows failed attempts, -n what would be run",
+	"max-procs": "--jobs sets the number of jobs at a time", "max-args": "--batch sets the items per job", "X": "use --batch auto",
+	"m": "use --batch auto", "bar": "progress is shown by default: --progress sets its form", "eta": "progress is shown by default: --progress sets its form",
+	"joblog": "--log keeps each item's outcome", "keep-order": "use --order", "line-buffer": "use --output line",
+	"lb": "use --output line", "ungroup": "use --output live", "u": "use --output live", "tagstring": "use --tag=TEMPLATE",
+	"dryrun": "use --dry-run", "retry-failed": "use amorsize retry RUN.jsonl", "link": "link lists with :::+",
+	"on": "put it first: amorsize run --on sqlite:runs.db …", "id": "it names a run in a database, with --on first: amorsize run --on sqlite:runs.db --id NAME …", "no-run-if-empty": "nothing runs without items: omit it", "max-replace-args": "use --per-item, or -N",
 }
 
 // withHint adds to the error about an unknown flag its name here, or flags with similar names.

@@ -24,22 +24,22 @@ type httpFlags struct {
 func (f *httpFlags) group() group {
 	g := newGroup("Request")
 	s := g.set
-	s.StringVarP(&f.Method, "method", "X", "", "the `method`, a template (default GET, with --body POST)")
-	s.StringArrayVarP(&f.Headers, "header-line", "H", nil, "a `\"Name: value\"` with placeholders")
+	s.StringVarP(&f.Method, "method", "X", "", "the `method`, a template (default GET; POST with --body)")
+	s.StringArrayVarP(&f.Headers, "header-line", "H", nil, "add the header `\"Name: value\"`, with placeholders")
 	s.StringVar(&f.Body, "body", "", "the body: a `template`, or @file with one; {} is the item")
 	s.StringVar(&f.BearerEnv, "bearer-env", "", "send the value of this environment `variable` as a bearer token")
 	s.StringVar(&f.Cookies, "cookie", "", "send these cookies, as `name=value; name=value`, to the hosts of the items")
-	s.BoolVar(&f.KeepCookies, "keep-cookies", false, "send back what servers set as cookies, each to its host, for as long as the run lasts")
-	s.StringVar(&f.Connection.CACert, "cacert", "", "trust the certificates of this `file` (PEM), too")
-	s.BoolVar(&f.Connection.Insecure, "insecure", false, "verify no certificates: whoever is on the way can read and change everything")
-	s.StringVar(&f.OK, "ok", "200-299", "statuses that are a success: `200-299,404`")
-	s.IntVar(&f.Connection.Max, "max-conns", 0, "no more connections to a host (default: no bound)")
-	s.StringVar(&f.mostBody, "max-body", "1G", "fail items whose response body is larger, decompressed: `bytes` as 100M, 0 for no bound")
+	s.BoolVar(&f.KeepCookies, "keep-cookies", false, "send back the cookies that servers set, each to its host, during the run")
+	s.StringVar(&f.Connection.CACert, "cacert", "", "also trust the certificates of this `file` (PEM)")
+	s.BoolVar(&f.Connection.Insecure, "insecure", false, "verify no certificates: anyone on the network path can read and change everything")
+	s.StringVar(&f.OK, "ok", "200-299", "statuses that count as success: `200-299,404`")
+	s.IntVar(&f.Connection.Max, "max-conns", 0, "at most this many connections to a host (default: no limit)")
+	s.StringVar(&f.mostBody, "max-body", "1G", "fail items whose response body, decompressed, is larger: `bytes` such as 100M, 0 for no limit")
 	s.BoolVar(&f.Connection.HTTP1, "http1", false, "don't use HTTP/2")
 	s.StringVar(&f.form, "out", "body", "results are the `body`, the status, or jsonl: an object with item, status, time and body")
-	s.StringVar(&f.IdempotencyKey, "idempotency-key", "", "send this `template` as Idempotency-Key, which makes any method worth a retry: {#}")
-	s.BoolVar(&f.RetryUnsafe, "retry-post", false, "retry methods that are not idempotent, too")
-	s.BoolVar(&f.Raw, "no-escape", false, "put items into the URL as they are")
+	s.StringVar(&f.IdempotencyKey, "idempotency-key", "", "send this `template` as Idempotency-Key, such as {#}; any method is then retried")
+	s.BoolVar(&f.RetryUnsafe, "retry-post", false, "also retry methods that are not idempotent")
+	s.BoolVar(&f.Raw, "no-escape", false, "put items into the URL without escaping them")
 	g.are(ofUser, "method", "header-line", "body", "bearer-env", "cookie", "keep-cookies", "cacert", "insecure", "ok", "http1", "out",
 		"idempotency-key", "retry-post", "no-escape")
 	g.are(ofAnyone, "max-conns", "max-body")
@@ -56,12 +56,12 @@ func newHTTP() *cobra.Command {
 
 Placeholders are those of run; in the URL they are escaped, as a part of a path or
 of a value in the query, unless the URL is {}.
-A 429, and a 503 with Retry-After, holds back all requests for as long as the
-service asks; RateLimit and X-RateLimit headers are heeded. 408, 500, 502, 503,
-504, 529 and lost connections are retried for methods that are idempotent. Statuses
-that are not --ok are failures; their bodies are not results.
-What may be a credential (headers, --cookie, --bearer-env) is for the origin of the
-item's URL and no other one that a server redirects to.`,
+A 429, or a 503 with Retry-After, pauses all requests for as long as the service
+asks; RateLimit and X-RateLimit headers are respected. 408, 500, 502, 503, 504, 529
+and lost connections are retried for idempotent methods. Statuses not in --ok are
+failures; their bodies are not results.
+Possible credentials (headers, --cookie, --bearer-env) are sent to the origin of the
+item's URL only, not to another one that a server redirects to.`,
 		Example: `  amorsize http --rate 50/s 'https://api.example.com/v1/users/{}' < ids
   amorsize http -a urls -k --out status {}
   amorsize http --csv --header -a calls.csv -X '{method}' 'https://api.example.com/{path}'
@@ -113,7 +113,7 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 		return env.Preview(spec.Preview)
 	}
 	if h.Connection.Insecure {
-		env.Terminal.Say("amorsize: --insecure: no certificate is verified: whoever is on the way can read and change what is sent and received")
+		env.Terminal.Say("amorsize: --insecure: no certificate is verified: anyone on the network path can read and change what is sent and received")
 	}
 	cfg.What = spec.What()
 	return runSession(cfg, env, out, runner)
@@ -139,5 +139,5 @@ func oneURL(argv []string) error {
 	if len(argv) > 1 && slices.ContainsFunc(argv[1:], func(arg string) bool { return strings.HasPrefix(arg, "-") }) {
 		hint = "; flags go before it"
 	}
-	return exit.Usagef("want one URL, with {} where the item goes%s; items follow ::: or come from standard input", hint)
+	return exit.Usagef("give one URL, with {} where the item goes%s; items follow ::: or come from standard input", hint)
 }

@@ -23,13 +23,13 @@ func (f *inputFlags) group() group {
 	s.BoolVar(&f.csv, "csv", false, "items are CSV records: {1} is the first column")
 	s.BoolVar(&f.tsv, "tsv", false, "items are tab separated columns")
 	s.StringVarP(&f.colsep, "colsep", "C", "", "columns are separated by this `text`: {1}, {2}; with --csv, where they may be quoted, by this character")
-	s.IntVarP(&f.source.Group, "per-item", "N", 0, "`n` lines, or items behind :::, are the columns of one: {1}, {2}")
+	s.IntVarP(&f.source.Group, "per-item", "N", 0, "`n` lines, or items after :::, are the columns of one item: {1}, {2}")
 	s.BoolVar(&f.source.Header, "header", false, "the first record names the columns: {name}")
-	s.BoolVar(&f.jsonl, "jsonl", false, "items are JSON values, one a line: {name} is a member of an object")
-	s.StringVar(&f.source.Range, "range", "", "the items are numbers: `10` is 1 to 10, 5-10, 0-100/10")
-	s.BoolVar(&f.source.SkipEmpty, "skip-empty", false, "leave empty items out")
-	s.IntVar(&f.source.Limit, "limit", 0, "no more than `n` items")
-	s.BoolVar(&f.source.Shuffle, "shuffle", false, "in random order (holds all items in memory)")
+	s.BoolVar(&f.jsonl, "jsonl", false, "items are JSON values, one per line: {name} is a member of an object")
+	s.StringVar(&f.source.Range, "range", "", "the items are numbers: `10` is 1 to 10; also 5-10, or 0-100/10 for steps of 10")
+	s.BoolVar(&f.source.SkipEmpty, "skip-empty", false, "skip empty items")
+	s.IntVar(&f.source.Limit, "limit", 0, "at most `n` items")
+	s.BoolVar(&f.source.Shuffle, "shuffle", false, "run items in random order (holds all of them in memory)")
 	g.are(ofRun, "arg-file", "null", "delimiter", "range", "skip-empty", "limit", "shuffle")
 	g.are(ofUser, "csv", "tsv", "colsep", "per-item", "header", "jsonl")
 	return g
@@ -45,9 +45,9 @@ func (f *inputFlags) check(args []string, given bool) (items.Source, error) {
 	formats := f.format(&s)
 	switch {
 	case count(given, s.Range != "", s.File != "") > 1:
-		return s, exit.Usagef("items come from one place: choose one of ::: items, --range and --arg-file")
+		return s, exit.Usagef("items have one source: choose one of ::: items, --range and --arg-file")
 	case s.Limit < 0:
-		return s, exit.Usagef("--limit %d: want 1 or more", s.Limit)
+		return s, exit.Usagef("--limit %d: must be at least 1", s.Limit)
 	case formats > 0 && (s.NUL || f.delimiter != "" || given || s.Range != ""):
 		return s, exit.Usagef("--csv, --tsv and --jsonl read records from a file or standard input: leave out --null, --delimiter, --range and :::")
 	}
@@ -88,9 +88,9 @@ func (f *inputFlags) format(s *items.Source) int {
 func (f *inputFlags) checkFormat(s items.Source, formats int) error {
 	switch {
 	case s.Group < 0 || s.Group > 1 && formats > 0:
-		return exit.Usagef("--per-item %d: want 1 or more lines, which have no columns of their own", s.Group)
+		return exit.Usagef("--per-item %d: must be at least 1, and its lines can't have columns of their own", s.Group)
 	case f.csv && len(f.colsep) > 1 || f.jsonl && f.colsep != "":
-		return exit.Usagef("--colsep %q: CSV has one character between columns, JSON none", f.colsep)
+		return exit.Usagef("--colsep %q: must be one character with --csv, and not be given with --jsonl", f.colsep)
 	case formats > 1:
 		return exit.Usagef("choose one of --csv, --tsv and --jsonl")
 	case s.Header && s.Format != items.CSV && s.Format != items.TSV:
@@ -111,7 +111,7 @@ func (f *inputFlags) delimit(s *items.Source) error {
 		s.NUL = true
 	default:
 		if len(f.delimiter) != 1 {
-			return exit.Usagef("--delimiter %q: want one character", f.delimiter)
+			return exit.Usagef("--delimiter %q: must be one character", f.delimiter)
 		}
 		s.Delimiter = f.delimiter[0]
 	}
@@ -126,10 +126,10 @@ type sizeFlags struct {
 
 func (f *sizeFlags) group(batches bool) group {
 	g := newGroup("Size")
-	g.set.StringVarP(&f.jobs, "jobs", "j", "auto", "jobs at a time: `auto` measures, 8, 200% of the cores, max:8 for auto with a bound")
+	g.set.StringVarP(&f.jobs, "jobs", "j", "auto", "jobs at a time: `auto` (measured), 8, 200% of the cores, or max:8 for auto with at most 8")
 	if batches {
-		g.set.StringVar(&f.batch, "batch", "1", "items of a job: `1`, 50, or auto to measure what a start and what an item costs")
-		g.set.BoolVar(&f.bisect, "bisect", false, "run a batch that failed again in halves, down to the items that fail")
+		g.set.StringVar(&f.batch, "batch", "1", "items per job: `1`, 50, or auto to measure the cost of a start and of an item")
+		g.set.BoolVar(&f.bisect, "bisect", false, "run a failed batch again in halves, down to the failing items")
 		g.are(ofUser, "bisect")
 		g.are(ofAnyone, "batch")
 	}

@@ -34,10 +34,10 @@ type measureFlags struct {
 
 func (f *measureFlags) bind(c *cobra.Command, budget time.Duration, more ...group) {
 	g := newGroup("Measurement")
-	g.set.DurationVar(&f.budget, "budget", budget, "how long to measure, about")
-	g.set.StringVar(&f.batch, "batch", "1", "items of a job, or of a call of a batch function")
-	g.set.BoolVar(&f.json, "json", false, "write what was measured as JSON to standard output")
-	g.set.BoolVarP(&f.verbose, "verbose", "v", false, "show what the subject prints")
+	g.set.DurationVar(&f.budget, "budget", budget, "about how long to measure")
+	g.set.StringVar(&f.batch, "batch", "1", "items per job, or per call of a batch function")
+	g.set.BoolVar(&f.json, "json", false, "write the measurements as JSON to standard output")
+	g.set.BoolVarP(&f.verbose, "verbose", "v", false, "show the output of the command or function")
 	g.set.StringVar(&f.output.color, "color", "auto", "`auto`, always or never")
 	addMixed(c, append([]group{f.input.group(), f.golang.group(), f.commandGroup(), g}, more...)...)
 }
@@ -66,12 +66,12 @@ type measurement struct {
 func (f *measureFlags) open(c *cobra.Command, args []string) (*measurement, error) {
 	argv, list, given := splitItems(args)
 	if f.budget <= 0 {
-		return nil, exit.Usagef("--budget %v: want a time above 0", f.budget)
+		return nil, exit.Usagef("--budget %v: must be a duration above 0", f.budget)
 	}
 	f.size.jobs, f.size.batch, f.output.progress, f.command.output, f.grace = "auto", f.batch, "none", "group", defaultGrace
 	isCommand := c.ArgsLenAtDash() >= 0 || f.command.script != ""
 	if isCommand && c.ArgsLenAtDash() > 0 {
-		return nil, exit.Usagef("name a function or, behind --, a command, not both")
+		return nil, exit.Usagef("name a function, or a command after --, not both")
 	}
 	cfg, env, err := f.runFlags.open(c, c.Name(), argv, list, given, nil)
 	if err != nil {
@@ -96,7 +96,7 @@ func (f *measureFlags) open(c *cobra.Command, args []string) (*measurement, erro
 
 func (f *measureFlags) openCommand(env *run.Environment, cfg run.Config, argv []string) (*profiling.Target, error) {
 	if len(argv) == 0 && f.command.script == "" {
-		return nil, exit.Usagef("no command: write it behind --")
+		return nil, exit.Usagef("no command: write it after --")
 	}
 	spec, err := command.Parse(f.command.config(&f.runFlags, argv), env.Scope())
 	if err != nil {

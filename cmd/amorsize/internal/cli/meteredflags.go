@@ -17,12 +17,12 @@ type meteredFlags struct {
 func (f *meteredFlags) group() group {
 	g := newGroup("Metered services")
 	s := g.set
-	s.BoolVar(&f.batch, "batch-file", false, "items are the lines of a batch file for models (custom_id, method, url, body, or params): each is sent as a request of its own to the URL's host, and results have that form, too")
-	s.StringVar(&f.rate, "rate-tokens", "", "at most so many tokens, in addition to --rate: `90000/m`")
-	s.StringVar(&f.Cost, "cost", "", "where an answer says what it has cost: a `path` in its JSON (default the usage that models tell)")
-	s.StringVar(&f.Estimate, "estimate", "", "what a call may cost, before it is known: a `number`, or a path in the item's JSON (default the average of the calls so far)")
-	s.StringVar(&f.Price, "price", "", "what a million tokens cost, for the summary: `in=2.50,out=10`")
-	s.StringVar(&f.key, "key", "", "rates hold, and breakers open, for each `{host}`, or another template of the item; items of a key that waits let others pass")
+	s.BoolVar(&f.batch, "batch-file", false, "items are the lines of a batch file for models (custom_id, method, url, body, or params): each is sent as a separate request to the URL's host, and results have the same form")
+	s.StringVar(&f.rate, "rate-tokens", "", "limit the rate of tokens, in addition to --rate: `90000/m`")
+	s.StringVar(&f.Cost, "cost", "", "where an answer states its cost: a `path` in its JSON (default: the usage that models report)")
+	s.StringVar(&f.Estimate, "estimate", "", "the estimated cost of a call: a `number`, or a path in the item's JSON (default: the average of the calls so far)")
+	s.StringVar(&f.Price, "price", "", "the price of a million tokens, for the summary: `in=2.50,out=10`")
+	s.StringVar(&f.key, "key", "", "use one rate and one breaker per `{host}`, or another template of the item; while items of a key wait, others go ahead")
 	s.BoolVar(&f.hedge, "hedge", false, "send idempotent requests that are slower than the 95th percentile a second time, up to 5 % of all")
 	g.are(ofUser, "batch-file", "rate-tokens", "cost", "estimate", "price", "key", "hedge")
 	return g

@@ -22,24 +22,24 @@ type outputFlags struct {
 func (f *outputFlags) group() group {
 	g := newGroup("Output")
 	s := g.set
-	s.BoolVarP(&f.order, "order", "k", false, "results in the order of the items")
+	s.BoolVarP(&f.order, "order", "k", false, "write results in the order of the items")
 	s.StringVar(&f.tag, "tag", "", "put this `template` before every line (default {} and a tab)")
 	s.Lookup("tag").NoOptDefVal = "{}\t"
 	s.StringVar(&f.results, "results", "", "write results to files in this `directory`, or to a template with {#} or {}")
-	s.StringVar(&f.log.Path, "log", "", "keep what becomes of each item in this `file` of JSON lines")
-	s.BoolVar(&f.log.Resume, "resume", false, "leave out items that are over in the log, known by their text")
-	s.BoolVar(&f.log.ResumeFailed, "resume-failed", false, "the same, but run those again that failed")
-	s.BoolVar(&f.log.Overwrite, "overwrite", false, "replace a log that is there, unless its run has not ended")
-	s.BoolVar(&f.summary.JSON, "json", false, "write the summary as JSON to standard output, results elsewhere or nowhere")
+	s.StringVar(&f.log.Path, "log", "", "keep each item's outcome in this `file` of JSON lines")
+	s.BoolVar(&f.log.Resume, "resume", false, "skip items that the log has as finished, by their text")
+	s.BoolVar(&f.log.ResumeFailed, "resume-failed", false, "the same, but run failed items again")
+	s.BoolVar(&f.log.Overwrite, "overwrite", false, "replace an existing log, if its run has ended")
+	s.BoolVar(&f.summary.JSON, "json", false, "write the summary as JSON to standard output; results must go elsewhere")
 	s.StringVar(&f.summary.File, "summary", "", "write the summary as JSON to this `file`")
 	s.BoolVarP(&f.show.Quiet, "quiet", "q", false, "no plan, no progress, no summary")
-	s.BoolVarP(&f.show.Verbose, "verbose", "v", false, "tell every failed attempt")
+	s.BoolVarP(&f.show.Verbose, "verbose", "v", false, "show every failed attempt")
 	s.StringVar(&f.progress, "progress", "auto", "`auto`, tty, log, json or none")
-	s.StringVar(&f.show.Live, "live", "", "show the run on a web page at this `address`, as :0; only to this machine unless it names a host")
+	s.StringVar(&f.show.Live, "live", "", "show the run on a web page at this `address`, such as :0; only to this machine, unless it names a host")
 	s.StringVar(&f.color, "color", "auto", "`auto`, always or never")
-	s.BoolVar(&f.show.Explain, "explain", false, "tell what a job costs and what each limit allows")
+	s.BoolVar(&f.show.Explain, "explain", false, "show what a job costs and what each limit allows")
 	s.BoolVarP(&f.dryRun, "dry-run", "n", false, "print what would be run, and run nothing")
-	s.BoolVar(&f.summary.ExitZero, "exit-zero", false, "exit with 0 also if items failed")
+	s.BoolVar(&f.summary.ExitZero, "exit-zero", false, "exit with 0 even if items failed")
 	g.are(ofRun, "log", "resume", "resume-failed", "overwrite", "dry-run")
 	g.are(ofUser, "tag", "results", "live", "json", "summary", "exit-zero")
 	g.are(ofAnyone, "order", "quiet", "verbose", "progress", "color", "explain")
@@ -54,13 +54,13 @@ func (f *outputFlags) config(drop, lines bool) output.Config {
 func (f *outputFlags) check() error {
 	switch {
 	case !oneOf(f.progress, "auto", "tty", "log", "json", "none"):
-		return exit.Usagef("--progress %q: want auto, tty, log, json or none", f.progress)
+		return exit.Usagef("--progress %q: must be auto, tty, log, json or none", f.progress)
 	case !oneOf(f.color, "auto", "always", "never"):
-		return exit.Usagef("--color %q: want auto, always or never", f.color)
+		return exit.Usagef("--color %q: must be auto, always or never", f.color)
 	case (f.log.Resume || f.log.ResumeFailed) && f.log.Path == "":
-		return exit.Usagef("--resume needs --log: it tells which items are over")
+		return exit.Usagef("--resume needs --log, which has the finished items")
 	case f.log.Overwrite && (f.log.Path == "" || f.log.Resume || f.log.ResumeFailed):
-		return exit.Usagef("--overwrite begins a --log anew: it needs one, and excludes --resume")
+		return exit.Usagef("--overwrite needs --log, and can't be combined with --resume")
 	}
 	return nil
 }

@@ -16,11 +16,11 @@ import (
 func newHistory() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "history",
-		Short: "What was measured before: list, show, diff, rm",
-		Long: `What was measured before. The latest 200 runs, profiles and tables are kept in
+		Short: "Show earlier measurements: list, show, diff, rm",
+		Long: `Show earlier measurements. The latest 200 runs, profiles and tables are kept in
 $AMORSIZE_HISTORY, by default in ~/.local/state/amorsize/history; AMORSIZE_HISTORY=off
-keeps none. An entry is named by its id, the beginning of it, or -1 for the latest,
--2 for the one before.`,
+keeps none. An entry is named by its id or the start of it; -1 is the latest entry,
+-2 the one before.`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
@@ -51,7 +51,7 @@ keeps none. An entry is named by its id, the beginning of it, or -1 for the late
 
 func newHistoryList() *cobra.Command {
 	return &cobra.Command{
-		Use: "list [RUN.jsonl]", Short: "List the entries, the oldest first, or the runs that a log has", Args: cobra.MaximumNArgs(1),
+		Use: "list [RUN.jsonl]", Short: "List the entries, oldest first, or the runs in a log", Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				return lookback.Runs(os.Stdout, args[0])
@@ -65,11 +65,11 @@ func newReport() *cobra.Command {
 	var out, scaling string
 	c := &cobra.Command{
 		Use:   "report RUN.jsonl [-o report.html]",
-		Short: "Draw a run as one HTML file that needs nothing else",
-		Long: `Draw a run, from its log, as one HTML file without scripts and without network: the
-plan and why, limit, in flight, goodput and latency over time, a histogram, what
-failed and why. With --tune, the scaling curve is that of a table of amorsize tune
---json; such a table can also be drawn alone.`,
+		Short: "Draw a run as one self-contained HTML file",
+		Long: `Draw a run, from its log, as one HTML file that needs no scripts and no network: the
+plan and its reason; limit, jobs in flight, goodput and latency over time; a histogram;
+failures and their causes. With --tune, the scaling curve comes from the output of
+amorsize tune --json, which can also be drawn alone.`,
 		Example: `  amorsize run --log run.jsonl -a urls -- curl -sf {}
   amorsize report run.jsonl -o report.html`,
 		Args: cobra.MaximumNArgs(1),

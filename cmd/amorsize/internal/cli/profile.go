@@ -14,10 +14,10 @@ func newProfile() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "profile [flags] PKG.Func | -- command [argument]...",
 		Aliases: []string{"optimize"},
-		Short:   "Sample items: what one costs, and what more workers would give",
-		Long: `Run some of the items one after the other, and tell what one costs, whether it
-computes or waits, what each number of workers would give and what binds it, and
-the code or the command line to use. Results are dropped.
+		Short:   "Sample items: the cost of one, and the expected gain of more workers",
+		Long: `Run some of the items one after the other. Show what an item costs, whether it is
+CPU-bound or I/O-bound, the expected speedup of each number of workers and what limits
+it, and the code or the command line to use. Results are dropped.
 
 For a Go function the race detector says whether it may be called concurrently.` + goHelp,
 		Example: `  amorsize profile ./calc.Square --range 1000
@@ -26,7 +26,7 @@ For a Go function the race detector says whether it may be called concurrently.`
 			return profile(c, &f, args)
 		},
 	}
-	g := newGroup("Go function, further")
+	g := newGroup("Go function, more")
 	g.set.BoolVar(&f.race, "race", true, "ask the race detector whether calls may run at the same time")
 	f.bind(c, 2*time.Second, g)
 	return c

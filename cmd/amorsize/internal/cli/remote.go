@@ -31,7 +31,7 @@ const remoteProgram = "amorsize-remote"
 func handOver(args []string) error {
 	path, err := findRemote()
 	if err != nil {
-		return exit.Usagef("runs in a database need %s, which is neither beside this program nor in PATH: "+
+		return exit.Usagef("runs in a database need %s, which is neither next to this program nor in PATH: "+
 			"go install github.com/amorsize/amorsize/cmd/amorsize/%s@latest", remoteProgram, remoteProgram)
 	}
 	return replace(path, args)

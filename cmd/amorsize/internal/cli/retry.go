@@ -20,11 +20,11 @@ import (
 func newRetry() *cobra.Command {
 	return &cobra.Command{
 		Use:   "retry RUN.jsonl [flags of that run]",
-		Short: "Run what failed in a log, with the log's own command",
-		Long: `Run what failed in a log, with the log's own command and flags, and add what comes
-of it to the log. Flags that follow replace those of the log. Of the journal of a Go
-program, that program is run again, where it was and with its arguments and those that
-follow: it runs what failed, and what is missing.`,
+		Short: "Run the failed items of a log again, with the log's command",
+		Long: `Run the failed items of a log again, with the log's command and flags, and add their
+outcome to the log. Flags given here replace those of the log. For the journal of a Go
+program, run that program again, in its directory, with its arguments and those given
+here: it runs failed and missing items.`,
 		Example:            "  amorsize retry run.jsonl --retries 5",
 		DisableFlagParsing: true,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -32,7 +32,7 @@ follow: it runs what failed, and what is missing.`,
 				return c.Help()
 			}
 			if len(args) == 0 || strings.HasPrefix(args[0], "-") {
-				return exit.Usagef("want the log of a run: amorsize retry RUN.jsonl [flags]")
+				return exit.Usagef("give the log of a run: amorsize retry RUN.jsonl [flags]")
 			}
 			return retryRun(args[0], args[1:])
 		},
@@ -116,7 +116,7 @@ func again(path string, h joblog.Header) (c *cobra.Command, f *runFlags, start f
 		bindExec(c, f, &g, &as)
 		start = func(source *items.Source) error { return execFunction(c, f, &g, as, h.Args, source) }
 	default:
-		return nil, nil, nil, exit.Usagef("%s is the log of amorsize %s, which retry does not know", path, h.Command)
+		return nil, nil, nil, exit.Usagef("%s is the log of amorsize %s, which retry does not support", path, h.Command)
 	}
 	return c, f, start, nil
 }

@@ -58,9 +58,9 @@ func complain(w io.Writer, err error) {
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "amorsize",
-		Short: "Run a command, a request or a Go function over many items, at a concurrency that is measured",
+		Short: "Run a command, a request or a Go function over many items, with measured concurrency",
 		Long: `Run a command, a request or a Go function over many items. How many run at once is
-measured, not configured, and the limits of whatever is called are kept.
+measured, not configured, and the limits of the called service are kept.
 
   ls *.png | amorsize run -- optipng -quiet {}
   amorsize http --rate 50/s 'https://api.example.com/v1/users/{}' < ids
@@ -68,9 +68,9 @@ measured, not configured, and the limits of whatever is called are kept.
 
 amorsize -- command is short for amorsize run -- command.
 
-A run that is kept in a database, for many machines, begins with --on: amorsize run
---on sqlite:runs.db --id NAME. It is worked by amorsize-remote, as are amorsize
-worker, runs and migrate.`,
+For a run on many machines, kept in a database, put --on first: amorsize run --on
+sqlite:runs.db --id NAME. amorsize-remote executes it, and amorsize worker, runs and
+migrate.`,
 		SilenceErrors: true, SilenceUsage: true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
 	}

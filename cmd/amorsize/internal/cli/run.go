@@ -38,15 +38,15 @@ func (f *commandFlags) group(grace *time.Duration) group {
 	s.StringVar(&f.script, "sh", "", "run this `script` by sh instead of a command; the item is its \"$1\", never a part of its text")
 	s.BoolVar(&f.stdin, "stdin", false, "the command reads the item from its standard input")
 	s.BoolVar(&f.pipe, "pipe", false, "cut the input into blocks of whole lines, which the command reads from its standard input")
-	s.StringVar(&f.block, "block", "1M", "about how large a block is, in `bytes` (k, M and G are understood)")
+	s.StringVar(&f.block, "block", "1M", "the approximate size of a block, in `bytes` (k, M and G are understood)")
 	s.StringVar(&f.worker, "worker", "", "keep one process per slot that answers each line with a line: `lines`, or jsonl")
-	s.StringVar(&f.output, "output", "group", "`group`: when a job has ended; line: line by line, with -k those of the first job, then of the next; live: as it comes; none")
-	s.BoolVar(&f.merge, "merge", false, "standard error goes where standard output goes")
+	s.StringVar(&f.output, "output", "group", "`group`: when a job has ended; line: line by line, with -k the first job's lines, then the next job's; live: at once, unchanged; none")
+	s.BoolVar(&f.merge, "merge", false, "send standard error to standard output")
 	s.StringVar(&f.dir, "chdir", "", "run commands in this `directory`")
 	s.StringArrayVar(&f.env, "env", nil, "set `NAME=value` for commands")
 	s.IntVar(&f.nice, "nice", 0, "run commands with this priority (0 to 19)")
-	s.Float64Var(&f.load, "max-load", 0, "start nothing while the load average is above that")
-	s.DurationVar(grace, "grace", defaultGrace, "how long a command that is to end is given before it is killed")
+	s.Float64Var(&f.load, "max-load", 0, "start no jobs while the load average is above this")
+	s.DurationVar(grace, "grace", defaultGrace, "how long a command that is told to end may take before it is killed")
 	g.are(ofUser, "sh", "stdin", "pipe", "block", "worker", "output", "merge", "chdir", "env")
 	g.are(ofAnyone, "nice", "max-load", "grace")
 	return g
@@ -65,12 +65,12 @@ its directory, {/.} its file name without the extension, {#} its number, {%} the
 slot, {1} its first column, {name} a named one. Without any, the item is the last
 argument. Several lists of items are combined: ::: a b ::: 1 2 runs a 1, a 2, b 1,
 b 2, with :::+ instead of the second ::: a 1, b 2; :::: names files with the items.
-Commands see AMORSIZE_ITEM_NO, AMORSIZE_SLOT, AMORSIZE_ATTEMPT and
-AMORSIZE_ATTEMPTS.
+Commands get AMORSIZE_ITEM_NO, AMORSIZE_SLOT, AMORSIZE_ATTEMPT and
+AMORSIZE_ATTEMPTS in their environment.
 
 Exit status: 0 all ok, 1 some items failed, 2 flags or input, 4 ended by --halt or
---fatal-on, 75 ended by --deadline or --breaker-give-up and to be resumed, 126 and
-127 the command can't be run, 130 and 143 interrupted and terminated.`,
+--fatal-on, 75 ended by --deadline or --breaker-give-up (resume it with --resume), 126
+and 127 the command can't be run, 130 and 143 interrupted and terminated.`,
 		Example: `  ls *.png | amorsize run -- optipng -quiet {}
   amorsize run --rate 50/s --retries 3 --throttle-on exit:22 -a urls -- curl -sf {}
   find . -name '*.c' -print0 | amorsize run -0 --batch auto -- sha256sum
@@ -151,7 +151,7 @@ func (f *commandFlags) blocks(of *runFlags, given bool) (err error) {
 	}
 	in := &of.input
 	if given || in.source.Range != "" || in.csv || in.tsv || in.jsonl || in.colsep != "" || in.source.Group > 1 {
-		return exit.Usagef("--pipe cuts lines of a file or standard input into blocks: leave out what makes other items")
+		return exit.Usagef("--pipe reads blocks of lines from a file or standard input: omit flags for other items")
 	}
 	in.source.Format, in.source.Block = items.Blocks, f.blockBytes
 	return nil
@@ -177,15 +177,15 @@ func (f *commandFlags) config(of *runFlags, argv []string) command.Config {
 func (f *commandFlags) check(of *runFlags, argv []string) error {
 	switch {
 	case len(argv) == 0 && f.script == "":
-		return exit.Usagef("no command: write it behind --, as in amorsize run -- gzip {}, and before a list of items: amorsize run gzip {} ::: a b")
+		return exit.Usagef("no command: write it after --, as in amorsize run -- gzip {}, or before a list of items: amorsize run gzip {} ::: a b")
 	case numberOfArguments(argv, of.output.dryRun):
-		return exit.Usagef("-n is --dry-run: write --batch %s for so many items of a job", argv[0])
+		return exit.Usagef("-n is --dry-run: use --batch %s for the items per job", argv[0])
 	case len(argv) > 0 && f.script != "":
-		return exit.Usagef("--sh is instead of a command: leave out %q, or write it into the script", argv[0])
+		return exit.Usagef("--sh replaces the command: omit %q, or write it into the script", argv[0])
 	case f.nice < 0 || f.nice > 19:
-		return exit.Usagef("--nice %d: want 0 to 19", f.nice)
+		return exit.Usagef("--nice %d: must be 0 to 19", f.nice)
 	case f.load < 0:
-		return exit.Usagef("--max-load %v: want a number above 0", f.load)
+		return exit.Usagef("--max-load %v: must be above 0", f.load)
 	}
 	return cmp.Or(f.checkInput(of), f.checkOutput(of))
 }
@@ -194,11 +194,11 @@ func (f *commandFlags) check(of *runFlags, argv []string) error {
 func (f *commandFlags) checkInput(of *runFlags) error {
 	switch {
 	case !oneOf(f.worker, "", "lines", "jsonl"):
-		return exit.Usagef("--worker %q: want lines or jsonl", f.worker)
+		return exit.Usagef("--worker %q: must be lines or jsonl", f.worker)
 	case f.pipe && (f.worker != "" || of.size.batch != "1"):
-		return exit.Usagef("--pipe gives each command a block: it excludes --batch and --worker")
+		return exit.Usagef("--pipe gives each command a block: it can't be combined with --batch or --worker")
 	case f.worker != "" && (f.stdin || f.script != "" || of.size.batch != "1"):
-		return exit.Usagef("--worker keeps processes that read items line by line: it excludes --stdin, --sh and --batch")
+		return exit.Usagef("--worker keeps processes that read items line by line: it can't be combined with --stdin, --sh or --batch")
 	}
 	return nil
 }
@@ -207,13 +207,13 @@ func (f *commandFlags) checkInput(of *runFlags) error {
 func (f *commandFlags) checkOutput(of *runFlags) error {
 	switch {
 	case !oneOf(f.output, "group", "line", "live", "raw", "none"):
-		return exit.Usagef("--output %q: want group, line, live or none", f.output)
+		return exit.Usagef("--output %q: must be group, line, live or none", f.output)
 	case f.output != "group" && of.output.results != "":
-		return exit.Usagef("--output %s passes output on as it comes: it excludes --results", f.output)
+		return exit.Usagef("--output %s passes output on at once: it can't be combined with --results", f.output)
 	case oneOf(f.output, "live", "raw", "none") && of.output.order:
-		return exit.Usagef("--output %s passes output on as it comes, or not at all: it excludes --order", f.output)
+		return exit.Usagef("--output %s passes output on at once, or not at all: it can't be combined with --order", f.output)
 	case oneOf(f.output, "live", "raw") && of.output.tag != "":
-		return exit.Usagef("--output live is not touched: it excludes --tag")
+		return exit.Usagef("--output live leaves output unchanged: it can't be combined with --tag")
 	case of.output.summary.JSON && of.output.results == "" && f.output != "none":
 		return exit.Usagef("--json writes the summary to standard output, where results go: add --results DIR or --output none, or write it to a file with --summary FILE")
 	}

@@ -15,24 +15,24 @@ func newTune() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "tune [flags] PKG.Func | -- command [argument]...",
 		Aliases: []string{"compare"},
-		Short:   "Measure a ladder of worker counts: scaling table, knee, model",
-		Long: `Run the items by 1, 2, 4, … workers, several times in turn, and tell what each
-achieved, from where more don't pay, and how far the prediction of profile was
-off. With --batch auto, several sizes of a batch are measured as well. As many
-items are run as the budget allows. Results are dropped.` + goHelp,
+		Short:   "Measure a series of worker counts: scaling table, knee, model",
+		Long: `Run the items with 1, 2, 4, … workers, several times in turn. Show the throughput of
+each, from where more workers don't help, and how far off the prediction of profile
+was. With --batch auto, several batch sizes are measured as well. As many items are
+run as the budget allows. Results are dropped.` + goHelp,
 		Example: `  amorsize tune ./calc.Square --range 1000
   amorsize tune -a files --budget 1m -- gzip -c {}`,
 		RunE: func(c *cobra.Command, args []string) error { return tune(c, &f, most, args) },
 	}
-	g := newGroup("Ladder")
-	g.set.IntVar(&most, "max-workers", 0, "the highest rung (default: four times what profile recommends)")
+	g := newGroup("Series")
+	g.set.IntVar(&most, "max-workers", 0, "the largest number of workers (default: four times what profile recommends)")
 	f.bind(c, 30*time.Second, g)
 	return c
 }
 
 func tune(c *cobra.Command, f *measureFlags, most int, args []string) error {
 	if most < 0 {
-		return exit.Usagef("--max-workers %d: want 1 or more", most)
+		return exit.Usagef("--max-workers %d: must be at least 1", most)
 	}
 	m, err := f.open(c, args)
 	if err != nil {

@@ -17,15 +17,15 @@ func newWatch() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "watch [flags] PKG.Func | -- command [argument]...",
 		Short: "Repeat profile, and report drift",
-		Long: `Repeat profile again and again, a line for each, and say what has changed since the
-first: an item that takes a quarter longer or shorter, another class of work,
-another number of workers.` + goHelp,
+		Long: `Repeat profile, with a line for each, and report what has changed since the first: an
+item that takes a quarter longer or shorter, another class of work, another number of
+workers.` + goHelp,
 		Example: `  amorsize watch --interval 5m -a urls -- curl -sf {}`,
 		RunE:    func(c *cobra.Command, args []string) error { return watch(c, &f, interval, count, args) },
 	}
 	g := newGroup("Watch")
-	g.set.DurationVar(&interval, "interval", time.Minute, "from one profile to the next")
-	g.set.IntVar(&count, "count", 0, "end after so many profiles (default: go on until interrupted)")
+	g.set.DurationVar(&interval, "interval", time.Minute, "the time from one profile to the next")
+	g.set.IntVar(&count, "count", 0, "end after this many profiles (default: run until interrupted)")
 	f.bind(c, 2*time.Second, g)
 	return c
 }
@@ -33,9 +33,9 @@ another number of workers.` + goHelp,
 func watch(c *cobra.Command, f *measureFlags, interval time.Duration, count int, args []string) error {
 	switch {
 	case interval <= 0:
-		return exit.Usagef("--interval %v: want a time above 0", interval)
+		return exit.Usagef("--interval %v: must be a duration above 0", interval)
 	case count < 0:
-		return exit.Usagef("--count %d: want 1 or more", count)
+		return exit.Usagef("--count %d: must be at least 1", count)
 	}
 	m, err := f.open(c, args)
 	if err != nil {

@@ -93,9 +93,9 @@ func find(name string) (string, error) {
 	case errors.Is(err, exec.ErrDot):
 		return "", exit.With(exit.NotExecutable, fmt.Errorf("%s is in the current directory only: write ./%s", name, name))
 	case errors.Is(err, fs.ErrPermission):
-		return "", exit.With(exit.NotExecutable, fmt.Errorf("%s can't be executed: is it a program? chmod +x makes a script one", name))
+		return "", exit.With(exit.NotExecutable, fmt.Errorf("%s can't be executed: is it a program? chmod +x makes a script executable", name))
 	}
-	return "", exit.With(exit.NotFound, fmt.Errorf("%s: command not found; a script of the shell is run with --sh", name))
+	return "", exit.With(exit.NotFound, fmt.Errorf("%s: command not found; run a shell script with --sh", name))
 }
 
 // What returns the command, for a person.

@@ -54,7 +54,7 @@ func (c *coprocess) ahead() bool { return c.lines.Buffered() > 0 || c.Unread() >
 var (
 	// errAstray is the error of an answer that may belong to another item: a line was written before the question
 	// was read, or more than one line.
-	errAstray = fmt.Errorf("%w: the worker writes lines that are no answers: it must write one for each that it reads, and anything else to standard error", process.ErrCommand)
+	errAstray = fmt.Errorf("%w: the worker wrote extra lines: it must write one line for each line it reads, and anything else to standard error", process.ErrCommand)
 	// errEndless is the error of an answer without a newline for longestAnswer.
 	errEndless = fmt.Errorf("%w: the worker's answer is longer than %d MiB: it must end each with a newline", process.ErrCommand, longestAnswer>>20)
 	// errGone is the error of a question that was not read by any process.
@@ -90,7 +90,7 @@ func (w *workerPool) get(slot int, item string) (*coprocess, error) {
 
 // doubt ends the run: the latest answer of a process may have been wrong.
 func (w *workerPool) doubt(c *coprocess) {
-	w.r.around.Stop(errors.Join(jobs.ErrOutput, fmt.Errorf("%w; what item %d got (%q) may not be its answer", errAstray, c.last.N, summary.Brief(c.last.Text, 60))))
+	w.r.around.Stop(errors.Join(jobs.ErrOutput, fmt.Errorf("%w; the answer that item %d got (%q) may be another item's", errAstray, c.last.N, summary.Brief(c.last.Text, 60))))
 }
 
 // settle checks the processes when all questions have been answered.
@@ -219,7 +219,7 @@ func (c *coprocess) line() ([]byte, error) {
 // checkAnswer reports whether a worker's answer is a JSON value, and not {"error": "…"}.
 func checkAnswer(answer []byte) error {
 	if !json.Valid(answer) {
-		return fmt.Errorf("%w: the worker's answer is no JSON: %.100q", process.ErrCommand, answer)
+		return fmt.Errorf("%w: the worker's answer is not JSON: %.100q", process.ErrCommand, answer)
 	}
 	var failed struct {
 		Error *string `json:"error"`

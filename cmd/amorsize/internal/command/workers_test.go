@@ -51,7 +51,7 @@ func TestWorkerJSON(t *testing.T) {
 	_, _, err = attempt(t, r, job(2, "bad"), 0)
 	require.EqualError(t, err, process.ErrCommand.Error()+": it is bad")
 	_, _, err = attempt(t, r, job(3, "odd"), 0)
-	require.ErrorContains(t, err, `is no JSON: "oops\n"`)
+	require.ErrorContains(t, err, `is not JSON: "oops\n"`)
 	_, _, err = attempt(t, r, job(4, "b"), 0)
 	require.NoError(t, err, "the process goes on")
 }
@@ -114,7 +114,7 @@ func TestWorkerAstray(t *testing.T) {
 	in.Stop = func(err error) { stopped = err }
 	r := runner(t, worker(`printf '%s\nmore\n' "$x"`), in)
 	_, _, err := attempt(t, r, job(1, "a"), 0)
-	require.ErrorContains(t, err, "lines that are no answers")
+	require.ErrorContains(t, err, "the worker wrote extra lines")
 	require.NoError(t, stopped, "nothing has been passed on")
 
 	dir := t.TempDir() // the worker waits there for us to have had its answer
@@ -125,7 +125,7 @@ func TestWorkerAstray(t *testing.T) {
 	touch(t, dir, "go")
 	await(t, dir, "done")
 	r.Settle()
-	require.ErrorContains(t, stopped, `what item 1 got ("a") may not be its answer`)
+	require.ErrorContains(t, stopped, `the answer that item 1 got ("a") may be another item's`)
 	stopped = nil
 	out, _, err = attempt(t, r, job(2, "b"), 0)
 	require.NoError(t, err, "by another process")

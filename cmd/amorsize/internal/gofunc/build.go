@@ -79,7 +79,7 @@ func (f *Function) overlay() (overlay, error) {
 		o.replace[filepath.Join(below, "main.go")] = fmt.Sprintf(
 			"package main\n\nimport amzt %q\n\nfunc main() { amzHarness(%s(amzt.%s)) }\n", f.ImportPath, f.Shape, f.target.Expr)
 	case f.Standard:
-		return o, refuse("%s is not exported, and in the standard library, where no harness can be: write a function that calls it", f.Name)
+		return o, refuse("%s is not exported and is in the standard library, which can't get a harness: write a function that calls it", f.Name)
 	default:
 		o.inPackage(f.types.Name(), f, f.Dir, call, "AmorsizeHarness")
 		o.replace[filepath.Join(below, "main.go")] = fmt.Sprintf(

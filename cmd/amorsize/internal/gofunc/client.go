@@ -141,7 +141,7 @@ func (p *program) next() (*record, error) {
 	}
 	var r record
 	if err := json.Unmarshal(line, &r); err != nil {
-		return nil, fmt.Errorf("the harness told %.100q: %w", line, err)
+		return nil, fmt.Errorf("the harness wrote %.100q: %w", line, err)
 	}
 	return &r, nil
 }

@@ -37,7 +37,7 @@ func (p *Package) Function(batch bool) (*Function, error) {
 	}
 	expr, err := parser.ParseExpr(f.Expr)
 	if err != nil {
-		return nil, refuse("%q is no Go expression: %v", f.Expr, err)
+		return nil, refuse("%q is not a Go expression: %v", f.Expr, err)
 	}
 	f.bind(expr)
 	value, err := types.Eval(p.fset, p.types, token.NoPos, f.Expr)
@@ -116,7 +116,7 @@ func (f *Function) unknown(err error) error {
 		known = append(known[:12:12], "…")
 	}
 	if len(known) == 0 {
-		return refuse("%s has no function %q, and no other", f.ImportPath, name)
+		return refuse("%s has no function %q, nor any other", f.ImportPath, name)
 	}
 	return refuse("%s has no function %q; it has %s%s", f.ImportPath, name, strings.Join(known, ", "), hint)
 }

@@ -159,11 +159,11 @@ func Find(id string) (Entry, error) {
 	}
 	switch len(found) {
 	case 0:
-		return Entry{}, fmt.Errorf("%w: no entry %q; amorsize history list tells which there are", ErrHistory, id)
+		return Entry{}, fmt.Errorf("%w: no entry %q; amorsize history list shows all entries", ErrHistory, id)
 	case 1:
 		return found[0], nil
 	}
-	return Entry{}, fmt.Errorf("%w: %d entries begin with %q; write more of it", ErrHistory, len(found), id)
+	return Entry{}, fmt.Errorf("%w: %d entries begin with %q; give more of the id", ErrHistory, len(found), id)
 }
 
 // Remove removes an entry.

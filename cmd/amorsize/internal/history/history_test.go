@@ -135,5 +135,5 @@ func TestNoHistory(t *testing.T) {
 	require.ErrorIs(t, history.Save("run", "true", 1), history.ErrHistory)
 	_, err = history.List()
 	require.ErrorIs(t, err, history.ErrHistory)
-	require.Error(t, history.Save("run", "true", make(chan int)), "what is no JSON")
+	require.Error(t, history.Save("run", "true", make(chan int)), "what is not JSON")
 }

@@ -111,7 +111,7 @@ func facts(s summary.Summary) []runpage.Fact {
 	add(s.Peak.RSS > 0, "memory", "up to "+jobs.Bytes(s.Peak.RSS))
 	if s.Rate != nil {
 		add(true, "rate at the end", plain(s.Rate.PerSecond)+"/s")
-		add(true, "waited for the rate", short(s.Rate.Waited))
+		add(true, "waited for the rate limit", short(s.Rate.Waited))
 	}
 	add(s.Breaker.Opened > 0, "breaker", fmt.Sprintf("opened %d×, paused %s", s.Breaker.Opened, short(s.Breaker.Paused)))
 	add(s.Bound != "", "bound by", s.Bound)
@@ -152,7 +152,7 @@ func moments(s summary.Summary) []runpage.Moment {
 
 // observed draws the throughput by the number of jobs in flight.
 func observed(s summary.Summary) []runpage.Drawing {
-	return names.Scaling(moments(s), "amorsize tune measures it in turn.")
+	return names.Scaling(moments(s), "amorsize tune measures each number of jobs in turn.")
 }
 
 // scaling draws a measured series and the law fitted to it.
@@ -162,7 +162,7 @@ func scaling(t Table) runpage.Drawing {
 	for _, r := range rows {
 		dots = append(dots, runpage.Point{X: float64(r.Workers), Y: r.Rate})
 	}
-	text := fmt.Sprintf("What each number of workers achieved. From %d on, more don't pay.", t.Knee)
+	text := fmt.Sprintf("What each number of workers achieved. From %d on, more workers don't help.", t.Knee)
 	if t.USL != nil && len(rows) > 0 {
 		for w := 1; w <= rows[len(rows)-1].Workers; w = max(w+1, w*21/20) {
 			line = append(line, runpage.Point{X: float64(w), Y: t.USL.At(w)})

@@ -42,7 +42,7 @@ func (in *Input) openLists(stdin io.Reader) error {
 		}
 		rows := groups[len(groups)-1]
 		if len(rows) != len(values) {
-			return fmt.Errorf("%w: lists that are linked by :::+ need as many values each, not %d and %d", ErrInput, len(rows), len(values))
+			return fmt.Errorf("%w: lists linked by :::+ must have the same number of values, not %d and %d", ErrInput, len(rows), len(values))
 		}
 		for i, v := range values {
 			rows[i] = append(rows[i], v)

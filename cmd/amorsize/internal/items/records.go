@@ -43,7 +43,7 @@ func (in *Input) readCSV(r io.Reader) iter.Seq2[Item, error] {
 func csvError(err error) error {
 	var parse *csv.ParseError
 	if errors.As(err, &parse) {
-		return fmt.Errorf("%w: line %d is no valid CSV: %w", ErrInput, parse.Line, parse.Err)
+		return fmt.Errorf("%w: line %d is not valid CSV: %w", ErrInput, parse.Line, parse.Err)
 	}
 	return fmt.Errorf("%w: can't read the items: %w", ErrInput, err)
 }
@@ -110,7 +110,7 @@ func (in *Input) readJSON(r io.Reader) iter.Seq2[Item, error] {
 			n++
 			item := Item{N: n, Text: strings.TrimSpace(text)}
 			if err := item.decode(); err != nil {
-				yield(Item{}, fmt.Errorf("%w: line %d is no valid JSON: %w", ErrInput, line, err))
+				yield(Item{}, fmt.Errorf("%w: line %d is not valid JSON: %w", ErrInput, line, err))
 				return
 			}
 			if !yield(item, nil) {

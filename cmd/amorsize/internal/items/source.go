@@ -204,7 +204,7 @@ func counting(from, step int64, total int) iter.Seq2[Item, error] {
 // parseRange reads "10", "5-10" and "0-100/10".
 func parseRange(text string) (from, to, step int64, err error) {
 	bad := func() (int64, int64, int64, error) {
-		return 0, 0, 0, fmt.Errorf("%w: --range %q is no range: write 10 for 1 to 10, 5-10, or 0-100/10 for steps of 10", ErrInput, text)
+		return 0, 0, 0, fmt.Errorf("%w: --range %q is not a range: write 10 for 1 to 10, 5-10, or 0-100/10 for steps of 10", ErrInput, text)
 	}
 	span, stepText, stepped := strings.Cut(text, "/")
 	step = 1

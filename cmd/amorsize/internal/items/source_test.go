@@ -99,12 +99,12 @@ func TestBadSources(t *testing.T) {
 	for words, source := range map[string]items.Source{
 		"is a directory":                {File: t.TempDir()},
 		"no such file":                  {File: "/nowhere/at/all"},
-		"as many values each, not 1":    {Lists: []items.List{{Values: []string{"a"}}, {Values: []string{"1", "2"}, Linked: true}}},
+		"same number of values, not 1":  {Lists: []items.List{{Values: []string{"a"}}, {Values: []string{"1", "2"}, Linked: true}}},
 		"too many combinations":         {Lists: slices.Repeat([]items.List{{Values: make([]string, 1300)}}, 3)},
 		"can't read the items: open":    {Lists: []items.List{{File: "/nowhere/at/all"}}},
-		"line 2 is no valid JSON":       {File: file(t, "1\n{\n"), Format: items.JSONL},
+		"line 2 is not valid JSON":      {File: file(t, "1\n{\n"), Format: items.JSONL},
 		"line 3 has 1 columns, the fir": {File: file(t, "a\tb\nc\td\ne\n"), Format: items.TSV},
-		"line 2 is no valid CSV":        {File: file(t, "a,b\nc\n"), Format: items.CSV},
+		"line 2 is not valid CSV":       {File: file(t, "a,b\nc\n"), Format: items.CSV},
 	} {
 		_, err := source.Open(strings.NewReader(""))
 		require.ErrorIs(t, err, items.ErrInput, words)

@@ -70,11 +70,11 @@ func (l *Log) prepare(path string, mode Mode) (*Past, error) {
 		size = past.whole
 		switch {
 		case past.Header.Command == journal.Program:
-			return nil, fmt.Errorf("%w: %s is the journal of a program: run that again", ErrLog, path)
+			return nil, fmt.Errorf("%w: %s is the journal of a program: run the program again", ErrLog, path)
 		case mode == New:
-			return nil, fmt.Errorf("%w: %s is there already: --resume continues it, --overwrite replaces it", ErrLog, path)
+			return nil, fmt.Errorf("%w: %s exists already: --resume continues it, --overwrite replaces it", ErrLog, path)
 		case mode == Overwrite && !past.Ended:
-			return nil, fmt.Errorf("%w: the run in %s has not ended: --resume goes on with it; remove the file to begin anew", ErrLog, path)
+			return nil, fmt.Errorf("%w: the run in %s has not ended: --resume continues it; remove the file to start over", ErrLog, path)
 		case mode == Overwrite:
 			size, past = 0, nil
 		}

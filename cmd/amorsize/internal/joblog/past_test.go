@@ -167,7 +167,7 @@ func TestOverwrite(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, past)
 	require.NoError(t, log.Write(joblog.Header{Type: "run", V: joblog.Version, Command: "http"}))
-	require.Error(t, log.Write(func() {}), "that is no JSON")
+	require.Error(t, log.Write(func() {}), "that is not JSON")
 	require.NoError(t, log.Close())
 	content, err = joblog.Read(path)
 	require.NoError(t, err)

@@ -13,10 +13,10 @@ var (
 	ErrDeadline    = errors.New("the deadline has passed")
 	ErrHalted      = errors.New("too many failures")
 	ErrFatal       = errors.New("a failure that ends the run")
-	ErrGaveUp      = errors.New("the service did not come back")
+	ErrGaveUp      = errors.New("the service did not recover")
 	ErrLog         = errors.New("the log can't be written")
 	ErrOutput      = errors.New("the results can't be written")
-	ErrPipe        = errors.New("nobody reads the results any more")
+	ErrPipe        = errors.New("the reader of the results has closed its end")
 )
 
 // Control ends a run early: nothing more is started, running jobs may end. It is safe for concurrent use.

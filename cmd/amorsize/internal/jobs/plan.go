@@ -8,6 +8,7 @@ import (
 
 	"github.com/amorsize/amorsize"
 	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/progress"
 	"github.com/amorsize/amorsize/sampling"
 )
 
@@ -198,7 +199,7 @@ func (p *Plan) engine() amorsize.Option {
 // Why explains in a sentence what binds the number of slots.
 func (p *Plan) Why() string {
 	if p.Fixed && p.Binding == "files" {
-		return fmt.Sprintf("open files allow no more than %d, fewer than --jobs; ulimit -n tells how many there are", p.Slots)
+		return fmt.Sprintf("open files allow at most %d slots, fewer than --jobs; ulimit -n shows the limit", p.Slots)
 	}
 	if p.Fixed {
 		return "the number was given with --jobs"
@@ -214,7 +215,7 @@ func (p *Plan) Why() string {
 		fmt.Fprintf(&b, "; memory %s each", Bytes(c.Memory))
 	}
 	if p.Binding != "cpu" {
-		fmt.Fprintf(&b, "; %s: %d", p.bindingText(), p.Slots)
+		b.WriteString("; " + p.bindingText())
 	}
 	return b.String()
 }
@@ -222,19 +223,17 @@ func (p *Plan) Why() string {
 func (p *Plan) bindingText() string {
 	switch p.Binding {
 	case "memory":
-		return "memory has room for"
+		return fmt.Sprintf("memory has room for %d", p.Slots)
 	case "files":
-		return "open files allow"
+		return fmt.Sprintf("open files allow %d", p.Slots)
 	case "rate":
-		return "the rate needs no more than"
+		return fmt.Sprintf("the rate needs at most %d", p.Slots)
 	case "items":
-		return "there are no more than"
+		return "only " + progress.Plural(p.Slots, "job") + " left"
 	case "start":
-		return "a run begins with no more than"
-	case "--jobs":
-		return "--jobs allows"
+		return fmt.Sprintf("a run starts with at most %d", p.Slots)
 	}
-	return p.Binding + " allows"
+	return fmt.Sprintf("%s allows %d", p.Binding, p.Slots)
 }
 
 // NewPlan makes the plan for a cost that was measured elsewhere; left is -1 if the

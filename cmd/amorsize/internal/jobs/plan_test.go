@@ -159,16 +159,16 @@ func TestWhy(t *testing.T) {
 	c := Cost{Jobs: 2, Wall: 100 * ms, CPU: 25 * ms}
 	said := "one job takes 100 ms, of which 25.0 ms CPU (75 % waiting) -> 4 cores can feed about 20"
 	for binding, want := range map[string]string{
-		"cpu": said, "memory": said + "; memory has room for: 3", "files": said + "; open files allow: 3",
-		"rate": said + "; the rate needs no more than: 3", "items": said + "; there are no more than: 3",
-		"start": said + "; a run begins with no more than: 3", "--jobs": said + "; --jobs allows: 3", "luck": said + "; luck allows: 3",
+		"cpu": said, "memory": said + "; memory has room for 3", "files": said + "; open files allow 3",
+		"rate": said + "; the rate needs at most 3", "items": said + "; only 3 jobs left",
+		"start": said + "; a run starts with at most 3", "--jobs": said + "; --jobs allows 3", "luck": said + "; luck allows 3",
 	} {
 		require.Equal(t, want, (&Plan{Cores: 4, Slots: 3, Cost: c, Binding: binding}).Why())
 	}
 	c.Memory = 10_900_000
 	require.Equal(t, said+"; memory 10.9 MB each", (&Plan{Cores: 4, Cost: c, Binding: "cpu"}).Why())
 	require.Equal(t, "the number was given with --jobs", (&Plan{Fixed: true, Binding: "--jobs", Reason: "x"}).Why())
-	require.Contains(t, (&Plan{Fixed: true, Binding: "files", Slots: 3}).Why(), "open files allow no more than 3")
+	require.Contains(t, (&Plan{Fixed: true, Binding: "files", Slots: 3}).Why(), "open files allow at most 3")
 	require.Equal(t, "x", (&Plan{Reason: "x"}).Why())
 }
 

@@ -20,13 +20,13 @@ type Size struct {
 // ParseSize reads auto, 8, 200% (of the cores) and max:8.
 func ParseSize(text string) (Size, error) {
 	bad := func() (Size, error) {
-		return Size{}, fmt.Errorf("%w: --jobs %q: want auto, a number of at least 1, a share of the cores as 200%%, or max:8 for auto with a bound", ErrSize, text)
+		return Size{}, fmt.Errorf("%w: --jobs %q: must be auto, a number of at least 1, a share of the cores such as 200%%, or max:8 for auto with at most 8", ErrSize, text)
 	}
 	if text == "" || text == "auto" {
 		return Size{}, nil
 	}
 	if strings.HasPrefix(text, "+") || strings.HasPrefix(text, "-") {
-		return Size{}, fmt.Errorf("%w: --jobs %q: jobs are not counted from the cores: 100%% is a job for each, or leave --jobs out", ErrSize, text)
+		return Size{}, fmt.Errorf("%w: --jobs %q: must not begin with + or -: use 100%% for a job per core, or omit --jobs", ErrSize, text)
 	}
 	number, bounded := strings.CutPrefix(text, "max:")
 	number, share := strings.CutSuffix(number, "%")
@@ -63,7 +63,7 @@ func ParseBatch(text string) (BatchSize, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return BatchSize{}, fmt.Errorf("%w: --batch %q: want auto or a number of items of at least 1", ErrSize, text)
+		return BatchSize{}, fmt.Errorf("%w: --batch %q: must be auto or a number of items of at least 1", ErrSize, text)
 	}
 	return BatchSize{Fixed: n}, nil
 }

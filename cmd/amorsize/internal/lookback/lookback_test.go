@@ -157,7 +157,7 @@ func TestReportOfTables(t *testing.T) {
 
 func TestReportFails(t *testing.T) {
 	_, err := lookback.Report(nil, "")
-	requireUsage(t, err, "want the log of a run")
+	requireUsage(t, err, "give the log of a run")
 	_, err = lookback.Report([]string{filepath.Join(t.TempDir(), "none")}, "")
 	requireUsage(t, err, "none")
 	_, err = lookback.Report([]string{file(t, header+`{"type":"end","summary":[]}`+"\n")}, "")
@@ -166,6 +166,6 @@ func TestReportFails(t *testing.T) {
 	requireUsage(t, err, "--tune")
 	for _, text := range []string{"{}", `{"cmd":"tune","rows":[]}`, "x"} {
 		_, err = lookback.Report(nil, file(t, text))
-		requireUsage(t, err, "is no output of amorsize tune --json")
+		requireUsage(t, err, "is not the output of amorsize tune --json")
 	}
 }

@@ -21,7 +21,7 @@ import (
 func Report(args []string, scaling string) (*htmlreport.Report, error) {
 	r := &htmlreport.Report{Title: "amorsize"}
 	if len(args) == 0 && scaling == "" {
-		return nil, exit.Usagef("want the log of a run: amorsize report RUN.jsonl")
+		return nil, exit.Usagef("give the log of a run: amorsize report RUN.jsonl")
 	}
 	if len(args) == 1 {
 		if err := addRun(r, args[0]); err != nil {
@@ -42,7 +42,7 @@ func addTable(r *htmlreport.Report, path string) error {
 	}
 	var t profiling.Table
 	if err := json.Unmarshal(raw, &t); err != nil || t.Cmd != "tune" || len(t.Rows) == 0 {
-		return exit.Usagef("--tune: %s is no output of amorsize tune --json", path)
+		return exit.Usagef("--tune: %s is not the output of amorsize tune --json", path)
 	}
 	r.Table = &htmlreport.Table{Target: t.Target, Knee: t.Knee, USL: t.USL}
 	for _, row := range t.Rows {
@@ -92,7 +92,7 @@ func addRun(r *htmlreport.Report, path string) error {
 		r.Note = "The run has not ended: there is no summary."
 	}
 	if content.Damaged > 0 {
-		r.Note = strings.TrimSpace(r.Note + fmt.Sprintf(" Lines that are damaged, and left out: %d.", content.Damaged))
+		r.Note = strings.TrimSpace(r.Note + fmt.Sprintf(" Damaged lines skipped: %d.", content.Damaged))
 	}
 	for _, e := range content.Failed() {
 		text, _ := e.Text()

@@ -180,7 +180,7 @@ func (r *Names) plain(it items.Item) (string, error) {
 func (r *Names) tell() {
 	if !r.told {
 		r.told = true
-		r.term.Say("amorsize: --results: some names of files are not just what the items are: a hash is added where something was replaced, the item's number where a name repeats")
+		r.term.Say("amorsize: --results: some file names differ from their items: a hash is added where characters were replaced, the item's number where a name repeats")
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 func bad(flag, value, want string) error {
-	return fmt.Errorf("%w: --%s %q: want %s", ErrFlag, flag, value, want)
+	return fmt.Errorf("%w: --%s %q: must be %s", ErrFlag, flag, value, want)
 }
 
 // Rate is a number of calls per second, or a rate to be found.
@@ -22,7 +22,7 @@ type Rate struct {
 // their limits per minute as often as per second.
 func ParseRate(text string) (Rate, error) { return parseRate("rate", text) }
 
-const wantRate = "a rate above 0 as 50/s, 3000/m or 10/h"
+const wantRate = "a rate above 0, such as 50/s, 3000/m or 10/h"
 
 func parseRate(flag, text string) (Rate, error) {
 	const want = wantRate + ", or auto"
@@ -38,7 +38,7 @@ func parseRate(flag, text string) (Rate, error) {
 		return Rate{}, bad(flag, text, want)
 	}
 	if !has {
-		return Rate{}, bad(flag, text, fmt.Sprintf("a unit: %[1]s/s, %[1]s/m or %[1]s/h", number))
+		return Rate{}, bad(flag, text, fmt.Sprintf("a rate with a unit: %[1]s/s, %[1]s/m or %[1]s/h", number))
 	}
 	switch unit {
 	case "s":
@@ -60,7 +60,7 @@ type Timeout struct {
 
 // ParseTimeout reads 30s and 5x.
 func ParseTimeout(text string) (Timeout, error) {
-	const want = "a time above 0 as 30s, or a number of times the usual as 5x (at least 1x)"
+	const want = "a duration above 0 such as 30s, or a multiple of the usual duration such as 5x (at least 1x)"
 	if text == "" {
 		return Timeout{}, nil
 	}
@@ -88,7 +88,7 @@ func ParseBackoff(text string) (first, most time.Duration, err error) {
 		most = max(first, 30*time.Second)
 	}
 	if err != nil || first <= 0 || most < first {
-		return 0, 0, bad("backoff", text, "a first delay and the longest one, as 200ms..30s")
+		return 0, 0, bad("backoff", text, "the first and the longest delay, such as 200ms..30s")
 	}
 	return first, most, nil
 }
@@ -98,7 +98,7 @@ func ParseShare(flag, text string) (float64, error) {
 	number, ok := strings.CutSuffix(text, "%")
 	n, err := strconv.ParseFloat(number, 64)
 	if !ok || err != nil || !(n > 0) || n > 100 {
-		return 0, bad(flag, text, "a share above 0 % up to 100 %, as 20%")
+		return 0, bad(flag, text, "a share above 0 % up to 100 %, such as 20%")
 	}
 	return n / 100, nil
 }
@@ -120,7 +120,7 @@ func ParseHalt(text string) (Halt, error) {
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return Halt{}, bad("halt", text, "a number of failures of at least 1, or a share as 5%")
+		return Halt{}, bad("halt", text, "a number of failures of at least 1, or a share such as 5%")
 	}
 	return Halt{Count: n}, nil
 }
@@ -144,7 +144,7 @@ type breakerFlag struct {
 
 // parseBreaker reads off, 8 and 50%/20.
 func parseBreaker(text string) (breakerFlag, error) {
-	const want = "off, a number of failures in a row as 8, or a share of at least so many calls as 50%/20"
+	const want = "off, a number of failures in a row such as 8, or a share of a least number of calls such as 50%/20"
 	switch {
 	case text == "off" || text == "":
 		return breakerFlag{off: true}, nil

@@ -26,7 +26,7 @@ func TestFlags(t *testing.T) {
 	}
 	refused(t, policies.ParseRate, "rate", "0", "-1", "NaN", "Inf", "x", "5/d", "/s", "5/", "50", "auto/s")
 	_, err := policies.ParseRate("50")
-	require.ErrorContains(t, err, `--rate "50": want a unit: 50/s, 50/m or 50/h`)
+	require.ErrorContains(t, err, `--rate "50": must be a rate with a unit: 50/s, 50/m or 50/h`)
 
 	for text, want := range map[string]policies.Timeout{"": {}, "30s": {Fixed: 30 * time.Second}, "1ns": {Fixed: 1}, "5x": {Times: 5}, "1x": {Times: 1}, "1.5x": {Times: 1.5}, "1000000x": {Times: 1e6}} {
 		got, err := policies.ParseTimeout(text)

@@ -105,7 +105,7 @@ func parseCondition(text string) (func(Seen) bool, error) {
 		re, err := parseRegexp(value)
 		return func(s Seen) bool { return s.Stderr != nil && re.Match(s.Stderr()) }, err
 	}
-	return nil, fmt.Errorf("%q is no condition", text)
+	return nil, fmt.Errorf("%q is not a condition", text)
 }
 
 func signaled(s Seen) bool {
@@ -140,7 +140,7 @@ func parseSpan(text string) (from, to int, err error) {
 		to, err = strconv.Atoi(last)
 	}
 	if err != nil || from > to || from < 0 {
-		return 0, 0, fmt.Errorf("%q is no number and no range of numbers", text)
+		return 0, 0, fmt.Errorf("%q is not a number or a range of numbers", text)
 	}
 	return from, to, nil
 }
@@ -149,7 +149,7 @@ func parseSpan(text string) (from, to int, err error) {
 func parseRegexp(text string) (*regexp.Regexp, error) {
 	end := strings.LastIndexByte(text, '/')
 	if !strings.HasPrefix(text, "/") || end < 1 {
-		return nil, fmt.Errorf("%q is no regular expression between slashes", text)
+		return nil, fmt.Errorf("%q is not a regular expression between slashes", text)
 	}
 	pattern := text[1:end]
 	switch text[end+1:] {
@@ -157,7 +157,7 @@ func parseRegexp(text string) (*regexp.Regexp, error) {
 	case "i":
 		pattern = "(?i)" + pattern
 	default:
-		return nil, fmt.Errorf("unknown option %q of a regular expression; there is i", text[end+1:])
+		return nil, fmt.Errorf("unknown option %q of a regular expression; only i is known", text[end+1:])
 	}
 	return regexp.Compile(pattern)
 }
@@ -177,7 +177,7 @@ func ParseRetryAfter(text string) (*RetryAfter, error) {
 	name, value, _ := strings.Cut(text, ":")
 	re, err := parseRegexp(value)
 	if err == nil && (name != "out" && name != "err" || re.NumSubexp() < 1) {
-		err = errors.New("it needs a group for the seconds")
+		err = errors.New("it needs a capture group for the seconds")
 	}
 	if err != nil {
 		return nil, fmt.Errorf(`%w: --retry-after %q: %w; write err:/retry-after: (\d+)/i`, ErrFlag, text, err)

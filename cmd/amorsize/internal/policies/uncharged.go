@@ -8,7 +8,7 @@ import (
 
 // ErrGaveUp is the error of an item when the breaker has been open for the maximum time that items wait. The item
 // has not failed: it remains.
-var ErrGaveUp = errors.New("the service did not come back")
+var ErrGaveUp = errors.New("the service did not recover")
 
 // uncharged is a policy between the retrier and the breaker. An attempt that fails while the breaker is open says
 // more about the service than about the item. That holds for an attempt that was in flight when the breaker

@@ -55,7 +55,7 @@ type OutputError struct {
 }
 
 func (e *OutputError) Error() string {
-	return fmt.Sprintf("its output can't be kept in %s: %v; TMPDIR names another place", e.Dir, e.Err)
+	return fmt.Sprintf("its output can't be kept in %s: %v; set TMPDIR to another directory", e.Dir, e.Err)
 }
 
 // Unwrap returns ErrCommand and the cause.

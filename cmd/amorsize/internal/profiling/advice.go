@@ -74,7 +74,7 @@ func (p *Profile) advice() string {
 		if m.Start > 0 && m.Start > 10*m.Item {
 			size = " --batch auto"
 		}
-		fmt.Fprintf(&b, "  run:       amorsize run%s -- %s   (finds it by itself; -j %d fixes it)\n", size, ui.ShellLine(p.target.Argv), p.Workers)
+		fmt.Fprintf(&b, "  run:       amorsize run%s -- %s   (measures the number itself; -j %d fixes it)\n", size, ui.ShellLine(p.target.Argv), p.Workers)
 		return b.String()
 	}
 	call := "amorsize.ExecuteContext(ctx, " + functionCode(fn) + ", items"
@@ -93,7 +93,7 @@ func speedup(class sampling.Workload, times float64) string {
 	if class == sampling.CPUBound {
 		return fmt.Sprintf(" -> about %.1f× as fast as one", times)
 	}
-	return fmt.Sprintf(" -> at best %.1f× as fast as one,\n             if what the calls wait for has room for all of them, which a run finds out", times)
+	return fmt.Sprintf(" -> at best %.1f× as fast as one,\n             if what the calls wait for can serve all of them, which a run measures", times)
 }
 
 // functionCode is the function as an argument of ExecuteContext: with the wrapper that its shape needs.

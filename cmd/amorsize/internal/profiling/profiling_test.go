@@ -114,8 +114,8 @@ func TestProfileOfWaiting(t *testing.T) {
 
 	narrow := &model{sample: waits(), room: 4}
 	p = profileOf(t, &Target{Subject: narrow}, 100_000)
-	require.Equal(t, []any{5, "what is waited for"}, []any{p.Workers, p.Binding})
-	require.Contains(t, p.Limits, jobs.Limit{Name: "what is waited for", Slots: 5})
+	require.Equal(t, []any{5, "shared resource"}, []any{p.Workers, p.Binding})
+	require.Contains(t, p.Limits, jobs.Limit{Name: "shared resource", Slots: 5})
 	last := p.Predicted[len(p.Predicted)-1]
 	require.InDelta(t, 100_000/40.0, last.Wall, 1, "it takes 40 a second, whatever the workers")
 
@@ -199,8 +199,8 @@ func TestText(t *testing.T) {
 	text := p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever))
 	for _, want := range []string{
 		"curl {}\n  item 100 ms ± 10 %  CPU 5.00 ms  waiting 95 %  memory 2.00 MB  (10 sampled)\n", "  class: I/O-bound\n",
-		"2 of them failed, first: item 1: exit 3", "\n\n  workers   expected   speedup\n", "\n>", " -> at best ", "which a run finds out\n  run: ", "recommend: " + ui.Plural(p.Workers, "worker"),
-		"run:       amorsize run --batch auto -- curl {}   (finds it by itself; -j " + strconv.Itoa(p.Workers) + " fixes it)",
+		"2 of them failed, first: item 1: exit 3", "\n\n  workers   expected   speedup\n", "\n>", " -> at best ", "which a run measures\n  run: ", "recommend: " + ui.Plural(p.Workers, "worker"),
+		"run:       amorsize run --batch auto -- curl {}   (measures the number itself; -j " + strconv.Itoa(p.Workers) + " fixes it)",
 	} {
 		require.Contains(t, text, want)
 	}
@@ -240,10 +240,10 @@ func TestVerify(t *testing.T) {
 		cost      time.Duration
 	}{
 		"as fast as it should":      {400 * ms, 20 * ms, 25 * int(cores), "cpu", ms / 2},
-		"less than 0.7 of it":       {580 * ms, 20 * ms, 9, "what is waited for", 5 * ms}, // 69 a second, 0.1 s each, and a quarter
+		"less than 0.7 of it":       {580 * ms, 20 * ms, 9, "shared resource", 5 * ms}, // 69 a second, 0.1 s each, and a quarter
 		"a little more than 0.7":    {560 * ms, 20 * ms, 0, "cpu", ms / 2},
 		"slow, but cores are busy":  {second, 71 * second * cores / 100, 0, "cpu", 5 * ms},
-		"slow, and cores are not":   {second, 69 * second * cores / 100, 5, "what is waited for", 5 * ms},
+		"slow, and cores are not":   {second, 69 * second * cores / 100, 5, "shared resource", 5 * ms},
 		"dearer than when sampled":  {400 * ms, 400 * ms, 0, "cpu", 5 * ms},
 		"as dear as it was sampled": {400 * ms, 200 * ms, 0, "cpu", 5 * ms},
 	} {
@@ -313,7 +313,7 @@ func TestAdvice(t *testing.T) {
 func TestSpeedup(t *testing.T) {
 	require.Equal(t, " -> about 1.9× as fast as one", speedup(sampling.CPUBound, 1.9))
 	for _, class := range []sampling.Workload{sampling.Mixed, sampling.IOBound} {
-		require.Equal(t, " -> at best 400.0× as fast as one,\n             if what the calls wait for has room for all of them, which a run finds out", speedup(class, 400))
+		require.Equal(t, " -> at best 400.0× as fast as one,\n             if what the calls wait for can serve all of them, which a run measures", speedup(class, 400))
 	}
 }
 
@@ -409,7 +409,7 @@ func TestTuneBatches(t *testing.T) {
 	}
 	require.Equal(t, []int{1, 1, 1, 4, 16, 64}, batches[len(batches)-6:], "two of the largest, at least")
 	require.Equal(t, [][2]int{{4, 4}, {4, 16}, {4, 64}}, m.ran[len(m.ran)-3:])
-	require.Contains(t, table.Text(), "16 items a job")
+	require.Contains(t, table.Text(), "16 items per job")
 }
 
 // A service that takes less than one item a second bounds every number of workers.

@@ -16,7 +16,7 @@ func (t *Table) Text() string {
 		mark, note := " ", ""
 		switch {
 		case r.Batch > 1:
-			note = fmt.Sprintf("   %d items a job", r.Batch)
+			note = fmt.Sprintf("   %d items per job", r.Batch)
 		case r.Workers == t.Knee:
 			mark, note = ">", "   knee: within 5 % of the best with the fewest workers"
 		case r.Workers > t.Best && r.Speedup < 0.95*t.best():

@@ -67,7 +67,7 @@ func TestTableText(t *testing.T) {
 		"        4    4.00 s ±  0 %      1 235    10.00       100 %      0 ns    0 %         -",
 		"        8    4.00 s ±100 %      1 000     9.40        50 %      0 ns   75 %         -   slower again   2 failed",
 		"       16    4.00 s ±  0 %        100     9.60       100 %      0 ns    0 %         -",
-		"        2    4.00 s ±  0 %      1 000     8.00       100 %      0 ns    0 %         -   2 items a job",
+		"        2    4.00 s ±  0 %      1 000     8.00       100 %      0 ns    0 %         -   2 items per job",
 	} {
 		require.Equal(t, strings.TrimSpace(want), strings.TrimSpace(lines[2+i]))
 	}

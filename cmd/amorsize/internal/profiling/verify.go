@@ -39,7 +39,7 @@ func (p *Profile) verify(ctx context.Context, sub Subject, list []items.Item, m 
 		rounds := math.Ceil(float64(r.Items) / float64(workers))
 		expected := float64(r.Items) / (rounds * m.Wall.Seconds())
 		if achieved < 0.7*expected && busy < 0.7 { // Little's law, and a quarter to spare
-			p.Workers, p.Binding = max(1, int(math.Ceil(1.25*achieved*m.Wall.Seconds()))), "what is waited for"
+			p.Workers, p.Binding = max(1, int(math.Ceil(1.25*achieved*m.Wall.Seconds()))), "shared resource"
 			p.Limits = append(p.Limits, jobs.Limit{Name: p.Binding, Slots: p.Workers})
 			m.Served = achieved
 			return nil

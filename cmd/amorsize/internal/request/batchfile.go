@@ -34,7 +34,7 @@ type batchLine struct {
 
 func parseBatchLine(it items.Item) (b batchLine, err error) {
 	if err := json.Unmarshal([]byte(it.Text), &b); err != nil {
-		return b, fmt.Errorf("%w: this is no line of a batch file: %w", template.ErrTemplate, err)
+		return b, fmt.Errorf("%w: this is not a line of a batch file: %w", template.ErrTemplate, err)
 	}
 	b.Body, b.Params = orNil(b.Body), orNil(b.Params)
 	switch {
@@ -58,7 +58,7 @@ func orNil(raw json.RawMessage) json.RawMessage {
 func originOf(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.RawQuery != "" || strings.Contains(text, "{") {
-		return nil, exit.Usagef("%q: with --batch-file want where its requests go, as https://api.example.com", text)
+		return nil, exit.Usagef("%q: with --batch-file, give the URL of the service, such as https://api.example.com", text)
 	}
 	u.Path, u.RawPath = strings.TrimSuffix(u.Path, "/"), ""
 	return u, nil
@@ -87,7 +87,7 @@ func (s *Spec) ofBatch(b batchLine) (l line, err error) {
 	}
 	to.RawQuery = path.RawQuery
 	if l.method = strings.ToUpper(cmp.Or(b.Method, http.MethodPost)); !methods.MatchString(l.method) {
-		return l, fmt.Errorf("%w: %q is no method", template.ErrTemplate, b.Method)
+		return l, fmt.Errorf("%w: %q is not a method", template.ErrTemplate, b.Method)
 	}
 	l.address, l.body = to.String(), b.Body
 	return l, nil
@@ -97,7 +97,7 @@ func (s *Spec) ofBatch(b batchLine) (l line, err error) {
 func pathOf(text string) (*url.URL, error) {
 	path, err := url.Parse(text)
 	if err != nil || path.Scheme != "" || path.Host != "" || path.User != nil || !strings.HasPrefix(path.Path, "/") {
-		return nil, fmt.Errorf("%w: %q: the url of a line is a path, as /v1/chat/completions", template.ErrTemplate, text)
+		return nil, fmt.Errorf("%w: %q: the url of a line must be a path, such as /v1/chat/completions", template.ErrTemplate, text)
 	}
 	for segment := range strings.SplitSeq(path.Path, "/") {
 		if segment == "." || segment == ".." { // it may lead out of the given path

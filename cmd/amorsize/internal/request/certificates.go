@@ -53,7 +53,7 @@ func rootsWith(file string) (*x509.CertPool, error) {
 	}
 	roots, err := x509.SystemCertPool()
 	if err != nil {
-		return nil, exit.Usagef("--cacert %s: what the system trusts can't be read: %w", file, err)
+		return nil, exit.Usagef("--cacert %s: the system's certificates can't be read: %w", file, err)
 	}
 	n := 0
 	for block, rest := pem.Decode(raw); block != nil; block, rest = pem.Decode(rest) {
@@ -68,7 +68,7 @@ func rootsWith(file string) (*x509.CertPool, error) {
 		roots.AddCert(certificate)
 	}
 	if n == 0 {
-		return nil, exit.Usagef("--cacert %s: there is no certificate in it: want PEM (-----BEGIN CERTIFICATE-----)", file)
+		return nil, exit.Usagef("--cacert %s: it has no certificate: it must be PEM (-----BEGIN CERTIFICATE-----)", file)
 	}
 	return roots, nil
 }

@@ -18,7 +18,7 @@ func parseCookies(text string) (list []cookie, err error) {
 		return nil, nil
 	}
 	if _, err := http.ParseCookie(text); err != nil {
-		return nil, exit.Usagef("--cookie: %w; want 'name=value; name=value'", err)
+		return nil, exit.Usagef("--cookie: %w; must be 'name=value; name=value'", err)
 	}
 	for part := range strings.SplitSeq(text, ";") {
 		part = strings.TrimSpace(part)

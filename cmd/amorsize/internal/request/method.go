@@ -31,7 +31,7 @@ func (s *Spec) parseMethod(scope template.Scope) (err error) {
 		return nil
 	}
 	if _, err = s.methodOf(items.Item{}); err != nil {
-		return exit.Usagef("--method %q: want one as PUT", text)
+		return exit.Usagef("--method %q: must be a method such as PUT", text)
 	}
 	return nil
 }
@@ -43,7 +43,7 @@ func (s *Spec) methodOf(it items.Item) (string, error) {
 		return "", err
 	}
 	if !methods.MatchString(text) {
-		return "", fmt.Errorf("%w: %q is no method", template.ErrTemplate, text)
+		return "", fmt.Errorf("%w: %q is not a method", template.ErrTemplate, text)
 	}
 	return strings.ToUpper(text), nil
 }

@@ -34,7 +34,7 @@ func (s *Spec) parse(scope template.Scope) (err error) {
 		return err
 	}
 	if n := s.cfg.Connection.Max; n < 0 {
-		return exit.Usagef("--max-conns %d: want 1 or more", n)
+		return exit.Usagef("--max-conns %d: must be at least 1", n)
 	}
 	s.ok, err = parseStatuses(s.cfg.OK)
 	return err
@@ -66,10 +66,10 @@ func (s *Spec) parseHeaders(scope template.Scope) (err error) {
 	for _, line := range s.cfg.Headers {
 		name, value, ok := strings.Cut(line, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" {
-			return exit.Usagef("--header-line %q: want \"Name: value\"", line)
+			return exit.Usagef("--header-line %q: must be \"Name: value\"", line)
 		}
 		if s.cfg.Cookies != "" && strings.EqualFold(name, "Cookie") {
-			return exit.Usagef("cookies are those of --cookie or of -H 'Cookie: …', not of both")
+			return exit.Usagef("set cookies with --cookie or with -H 'Cookie: …', not with both")
 		}
 		t, err := template.Parse(strings.TrimSpace(value), scope)
 		if err != nil {
@@ -90,17 +90,17 @@ func (s *Spec) parseHeaders(scope template.Scope) (err error) {
 func (s *Spec) parseForm() error {
 	if s.origin == nil {
 		if f := s.cfg.Form; f != Body && f != Status && f != JSONL {
-			return exit.Usagef("--out %q: want body, status or jsonl", f)
+			return exit.Usagef("--out %q: must be body, status or jsonl", f)
 		}
 		return nil
 	}
 	if s.body != nil || s.cfg.Method != "" {
-		return exit.Usagef("--batch-file: its lines say the method and the body: it excludes --method and --body")
+		return exit.Usagef("--batch-file has the method and the body in its lines: it can't be combined with --method or --body")
 	}
 	if f := s.cfg.Form; f == Body {
 		s.cfg.Form = Batch
 	} else if f != Status && f != JSONL {
-		return exit.Usagef("--out %q: want status or jsonl; without it, results have the form of the file", f)
+		return exit.Usagef("--out %q: must be status or jsonl; without it, results have the form of the file", f)
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func parseStatuses(text string) (list [][2]int, err error) {
 		from, err1 := strconv.Atoi(first)
 		to, err2 := strconv.Atoi(last)
 		if err1 != nil || err2 != nil || from < 100 || to > 599 || from > to {
-			return nil, exit.Usagef("--ok %q: want statuses as 200-299,404", text)
+			return nil, exit.Usagef("--ok %q: must be statuses such as 200-299,404", text)
 		}
 		list = append(list, [2]int{from, to})
 	}

@@ -88,7 +88,7 @@ func TestBodyOfAFile(t *testing.T) {
 	require.Equal(t, `{"id": 5, "x": {"y": 1}}`, out)
 }
 
-// The forms of a result. Of a body that is no JSON, jsonl has the text, or base64.
+// The forms of a result. Of a body that is not JSON, jsonl has the text, or base64.
 func TestForms(t *testing.T) {
 	bodies := map[string]string{"json": `{"a": 1}`, "text": "it's\n", "bytes": "\xff\xfe", "none": "", "large": `"` + strings.Repeat("x", 100<<10) + `"`}
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, bodies[r.URL.Path[1:]]) })

@@ -95,7 +95,7 @@ func Parse(cfg Config, scope template.Scope) (s *Spec, err error) {
 		return nil, exit.Usage(err)
 	}
 	if !strings.Contains(cfg.URL, "://") && !strings.HasPrefix(cfg.URL, "{") {
-		return nil, exit.Usagef("%q is no URL: begin it with http:// or https://", cfg.URL)
+		return nil, exit.Usagef("%q is not a URL: it must begin with http:// or https://", cfg.URL)
 	}
 	return s, s.parse(scope)
 }

@@ -47,7 +47,7 @@ func TestParseFails(t *testing.T) {
 		cfg  request.Config
 		text string
 	}{
-		"no URL":          {request.Config{URL: "example.com/{}"}, `"example.com/{}" is no URL`},
+		"no URL":          {request.Config{URL: "example.com/{}"}, `"example.com/{}" is not a URL`},
 		"a placeholder":   {request.Config{URL: "http://h/{nope}"}, "{nope}"},
 		"a query's":       {request.Config{URL: "http://h/?a={nope}"}, "{nope}"},
 		"a method":        {request.Config{URL: "http://h/", Method: "G T"}, `--method "G T"`},
@@ -58,7 +58,7 @@ func TestParseFails(t *testing.T) {
 		"connections":     {request.Config{URL: "http://h/", Connection: request.Connection{Max: -1}}, "--max-conns -1"},
 		"a header":        {request.Config{URL: "http://h/", Headers: []string{"nothing"}}, `--header-line "nothing"`},
 		"no header":       {request.Config{URL: "http://h/", Headers: []string{": x"}}, `--header-line ": x"`},
-		"cookies twice":   {request.Config{URL: "http://h/", Cookies: "a=b", Headers: []string{"cookie: c=d"}}, "not of both"},
+		"cookies twice":   {request.Config{URL: "http://h/", Cookies: "a=b", Headers: []string{"cookie: c=d"}}, "not with both"},
 		"no cookie":       {request.Config{URL: "http://h/", Cookies: "=x"}, "--cookie"},
 		"no token":        {request.Config{URL: "http://h/", BearerEnv: "NO_SUCH_TOKEN_1"}, "--bearer-env NO_SUCH_TOKEN_1"},
 		"no body":         {request.Config{URL: "http://h/", Body: "@" + filepath.Join(dir, "none")}, "--body"},
@@ -77,7 +77,7 @@ func TestParseFails(t *testing.T) {
 		text string
 	}{
 		"trusted and not": {request.Connection{Insecure: true, CACert: junk}, "leave out --cacert"},
-		"no certificate":  {request.Connection{CACert: junk}, "there is no certificate in it"},
+		"no certificate":  {request.Connection{CACert: junk}, "it has no certificate"},
 		"no file":         {request.Connection{CACert: filepath.Join(dir, "none")}, "--cacert"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestPreview(t *testing.T) {
 	_, err = spec.Preview(items.Of(1, ".."))
 	require.ErrorContains(t, err, "leads elsewhere")
 	_, err = spec.Preview(items.Of(1, "G(T"))
-	require.ErrorContains(t, err, "is no method")
+	require.ErrorContains(t, err, "is not a method")
 }
 
 // What is retried: what may be different the next time, of what does no harm twice.

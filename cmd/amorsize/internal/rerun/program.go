@@ -23,7 +23,7 @@ func Program(path string, more []string) (*exec.Cmd, error) {
 		return nil, nil
 	}
 	if len(h.Args) == 0 {
-		return nil, exit.Usagef("%s does not say how the program was run: run it again", path)
+		return nil, exit.Usagef("%s does not say how the program was run: run the program yourself", path)
 	}
 	c := exec.Command(h.Args[0], slices.Concat(h.Args[1:], more)...)
 	c.Dir, c.Stdin, c.Stdout, c.Stderr = h.Dir, os.Stdin, os.Stdout, os.Stderr

@@ -63,7 +63,7 @@ func (l *logger) lost() bool { return l != nil && l.failed.Load() }
 func (l *logger) write(line any) error {
 	if err := l.log.Write(line); err != nil {
 		l.failed.Store(true)
-		return exit.Usagef("can't write the log: %w; free some room and continue with --resume", err)
+		return exit.Usagef("can't write the log: %w; free some space and continue with --resume", err)
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func (s *Session) openLog() error {
 	}
 	s.log = &logger{log: log, state: s.env.State, file: s.out.File}
 	if past != nil && past.Damaged > 0 {
-		s.env.Terminal.Sayf("amorsize: lines of the log that are damaged, and left out: %d; their items run again", past.Damaged)
+		s.env.Terminal.Sayf("amorsize: damaged lines of the log skipped: %d; their items run again", past.Damaged)
 	}
 	if past != nil && !s.cfg.Log.Extend {
 		s.warnOther(past.Header)
@@ -182,7 +182,7 @@ func (s *Session) warnOther(h joblog.Header) {
 		return
 	}
 	then := strings.TrimSpace(h.Command + " " + ui.ShellLine(secrets.Args(h.Args)) + " " + secrets.Hide(flagOf(h.Flags, "sh")))
-	s.env.Terminal.Sayf("amorsize: the log is of another command: %s; what is over in it is left out all the same", then)
+	s.env.Terminal.Sayf("amorsize: the log is of another command: %s; its finished items are still skipped", then)
 }
 
 func flagOf(flags [][2]string, name string) string {

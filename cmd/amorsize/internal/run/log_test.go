@@ -43,7 +43,7 @@ func TestResume(t *testing.T) {
 	status, _ = b.run(r)
 	require.Equal(t, exit.OK, status)
 	require.Equal(t, []string{"c", "d"}, r.tried)
-	require.Contains(t, b.read("stderr"), "2 skipped, were done")
+	require.Contains(t, b.read("stderr"), "2 skipped (already done)")
 	require.NotContains(t, b.read("stderr"), "another command")
 
 	b.cfg.Log.Resume, b.cfg.Log.ResumeFailed = false, true
@@ -59,7 +59,7 @@ func TestResume(t *testing.T) {
 	require.NoError(t, os.WriteFile(b.path("log"), []byte(log+"{\"n\":1,\n"), 0o600))
 	b.cfg.Args, b.cfg.Flags = []string{"do"}, [][2]string{{"jobs", "1"}, {"sh", "second"}}
 	_, _ = b.run(newRunner(nil))
-	require.Contains(t, b.read("stderr"), "lines of the log that are damaged, and left out: 1;")
+	require.Contains(t, b.read("stderr"), "damaged lines of the log skipped: 1;")
 	require.Equal(t, 2, strings.Count(b.read("stderr"), "another command: run do first;"), "the script is another one")
 	require.NoError(t, os.WriteFile(b.path("log"), []byte(log), 0o600))
 
@@ -271,7 +271,7 @@ func TestOpening(t *testing.T) {
 	b := newBench(t, "a", "b", "c")
 	b.options.Breaker, b.options.BreakerWait, b.options.BreakerGiveUp = "1", time.Millisecond, time.Millisecond
 	_, _ = b.run(newRunner(func(context.Context, *jobs.Job) error { return errors.New("the database is down") }))
-	require.Contains(t, b.read("stderr"), "amorsize: the breaker is open, calls are held back: the database is down")
+	require.Contains(t, b.read("stderr"), "amorsize: the breaker is open, calls are paused: the database is down")
 }
 
 // Items that run again have the files of their results that they had, whatever their order.

@@ -102,7 +102,7 @@ func New(cfg Config, env *Environment, out *output.Output, runner Runner) (*Sess
 	}
 	cfg.Policies.Again = runner.Traits().Again
 	cfg.Policies.Opening = func(why string) {
-		env.Terminal.Sayf("amorsize: the breaker is open, calls are held back: %s", summary.Brief(secrets.Hide(why), 200))
+		env.Terminal.Sayf("amorsize: the breaker is open, calls are paused: %s", summary.Brief(secrets.Hide(why), 200))
 	}
 	s.observers = []jobs.Observer{s.collector, s.display}
 	if s.log != nil {

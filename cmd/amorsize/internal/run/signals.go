@@ -72,7 +72,7 @@ func (e *escalation) take(step int) {
 	running := e.env.State.Running.Load()
 	switch step {
 	case 1:
-		e.say(fmt.Sprintf("draining: %d running, nothing more is started; Ctrl-C again terminates them", running))
+		e.say(fmt.Sprintf("draining: %d running, no more are started; Ctrl-C again terminates them", running))
 	case 2:
 		e.env.Groups.Raise(process.Asked)
 		e.kill()

@@ -58,7 +58,7 @@ func TestInterrupts(t *testing.T) {
 		e.env.State.Running.Store(3)
 		signals, quit := make(chan os.Signal), make(chan struct{})
 		go e.handle(signals, quit)
-		for i, want := range []string{"draining: 3 running, nothing more is started; Ctrl-C again terminates them", "terminating 3; Ctrl-C again kills them", "killing 3"} {
+		for i, want := range []string{"draining: 3 running, no more are started; Ctrl-C again terminates them", "terminating 3; Ctrl-C again kills them", "killing 3"} {
 			signals <- os.Interrupt
 			synctest.Wait()
 			require.ErrorIs(t, e.env.Control.Stopped(), jobs.ErrInterrupted)

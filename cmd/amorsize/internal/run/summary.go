@@ -83,7 +83,7 @@ func (s *Session) export(sum summary.Summary) error {
 // Keep keeps the measurement in the history. If that fails, it says so, but the command does not fail.
 func (e *Environment) Keep(cmd, what string, data any) {
 	if err := history.Save(cmd, what, data); err != nil {
-		e.Terminal.Say("amorsize: not kept: " + err.Error())
+		e.Terminal.Say("amorsize: not saved in the history: " + err.Error())
 	}
 }
 
@@ -95,7 +95,7 @@ func again(sum summary.Summary) string {
 	case sum.Log == "":
 		return "add --log run.jsonl, then amorsize retry run.jsonl runs what failed"
 	case sum.Stopped != "":
-		return "the same command with --resume goes on with what is left"
+		return "the same command with --resume runs the remaining items"
 	}
 	return "amorsize retry " + ui.Shell(sum.Log)
 }

@@ -65,11 +65,11 @@ func (d *display) Planned(p jobs.Plan) {
 func (d *display) rate() string {
 	switch {
 	case d.set.Adapts():
-		return "the rate is to be found"
+		return "the rate is measured"
 	case d.set.Limiter != nil:
 		return fmt.Sprintf("%.4g/s", d.set.Limiter.Rate())
 	case d.set.ByKey != nil && d.set.ByKey.Limiters != nil:
-		return "a rate for each key"
+		return "one rate per key"
 	}
 	return "no rate given"
 }

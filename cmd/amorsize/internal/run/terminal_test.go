@@ -34,9 +34,9 @@ func TestPlanned(t *testing.T) {
 	require.Greater(t, len(said()), len(short))
 	require.Equal(t, "5/s", d.rate())
 	d, _ = newDisplay(t, Show{}, policies.Options{Rate: "auto"})
-	require.Equal(t, "the rate is to be found", d.rate())
+	require.Equal(t, "the rate is measured", d.rate())
 	d, _ = newDisplay(t, Show{}, policies.Options{Rate: "5/s", Keyed: true, HTTP: true})
-	require.Equal(t, "a rate for each key", d.rate())
+	require.Equal(t, "one rate per key", d.rate())
 	d, _ = newDisplay(t, Show{}, policies.Options{Keyed: true, HTTP: true})
 	require.Equal(t, "no rate given", d.rate())
 
@@ -44,7 +44,7 @@ func TestPlanned(t *testing.T) {
 	d.Planned(plan)
 	require.Empty(t, said())
 	d.Planned(jobs.Plan{Fixed: true, Binding: "files", Slots: 3})
-	require.Contains(t, said(), "open files allow no more than 3", "what was asked for can't be had: that is told all the same")
+	require.Contains(t, said(), "open files allow at most 3", "what was asked for can't be had: that is told all the same")
 
 	d, said = newDisplay(t, Show{}, policies.Options{})
 	d.say("draining")

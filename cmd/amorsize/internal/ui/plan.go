@@ -11,7 +11,7 @@ import (
 // Plan returns the three lines that explain how a run continues. what is the command, or what else the items are
 // for; total is -1 if it is not known.
 func (t *Terminal) Plan(what string, total int, p jobs.Plan, rate string) string {
-	items := "items to come"
+	items := "number of items unknown"
 	if total >= 0 {
 		items = Plural(total, "item")
 	}
@@ -33,7 +33,7 @@ func (t *Terminal) Plan(what string, total int, p jobs.Plan, rate string) string
 	second += ", " + rate
 	third := "  why:  " + p.Why()
 	if p.Left == 0 && !p.Fixed {
-		second, third = "  plan: none: the sample was all", fmt.Sprintf("  why:  one job takes %s, of which %s CPU", jobs.Short(p.Cost.Wall), jobs.Short(p.Cost.CPU))
+		second, third = "  plan: none: the sample had all items", fmt.Sprintf("  why:  one job takes %s, of which %s CPU", jobs.Short(p.Cost.Wall), jobs.Short(p.Cost.CPU))
 		return t.Paint(Bold, first) + "\n" + second + "\n" + third
 	}
 	if p.Expected > 0 {

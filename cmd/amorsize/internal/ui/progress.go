@@ -33,7 +33,7 @@ func (v View) Line(now time.Time) string {
 		Retried: int(v.Set.Retried.Load()), Failed: int(s.Failed.Load()), Bar: v.Bar,
 	}
 	if open, waiting, why := v.Set.Open(); open {
-		l.Paused = fmt.Sprintf("the breaker is open (%s) · %d wait", summary.Brief(secrets.Hide(why), 80), waiting)
+		l.Paused = fmt.Sprintf("the breaker is open (%s) · %d waiting", summary.Brief(secrets.Hide(why), 80), waiting)
 	}
 	if n := v.Set.Throttled.Load(); n > 0 {
 		text := fmt.Sprintf("throttled×%d", n)

@@ -22,7 +22,7 @@ func empty(s summary.Summary) bool {
 // is no way.
 func (t *Terminal) Summary(s summary.Summary, again string) string {
 	if empty(s) {
-		return "done: there were no items: the input was empty"
+		return "done: no items: the input was empty"
 	}
 	var b strings.Builder
 	head := "done"
@@ -61,7 +61,7 @@ func (t *Terminal) counts(s summary.Summary) (parts []string) {
 	for _, c := range []struct {
 		n    int
 		what string
-	}{{s.Retried, "retried"}, {s.Throttled, "throttled"}, {s.Skipped, "skipped, were done"}} {
+	}{{s.Retried, "retried"}, {s.Throttled, "throttled"}, {s.Skipped, "skipped (already done)"}} {
 		if c.n > 0 {
 			parts = append(parts, jobs.Count(c.n)+" "+c.what)
 		}
@@ -78,7 +78,7 @@ func details(s summary.Summary) string {
 		parts = append(parts, fmt.Sprintf("job p50 %s p95 %s max %s", jobs.ShortSeconds(s.Job.P50), jobs.ShortSeconds(s.Job.P95), jobs.ShortSeconds(s.Job.Max)))
 	}
 	if s.Rate != nil {
-		parts = append(parts, "waiting for the rate "+jobs.ShortSeconds(s.Rate.Waited)+" in all")
+		parts = append(parts, "waited for the rate limit "+jobs.ShortSeconds(s.Rate.Waited)+" in total")
 	}
 	if s.Breaker.Opened > 0 {
 		parts = append(parts, fmt.Sprintf("breaker opened %d×, paused %s", s.Breaker.Opened, jobs.ShortSeconds(s.Breaker.Paused)))
@@ -98,5 +98,5 @@ func reasons(s summary.Summary) string {
 	for _, r := range s.Reasons[:min(len(s.Reasons), 6)] {
 		parts = append(parts, fmt.Sprintf("%s ×%s", r.Why, jobs.Count(r.Items)))
 	}
-	return "in all: " + strings.Join(parts, ", ")
+	return "in total: " + strings.Join(parts, ", ")
 }

@@ -136,9 +136,9 @@ func TestSummary(t *testing.T) {
 	}
 	text := term.Summary(s, "amorsize retry log")
 	for _, want := range []string{
-		"done: 107 items in 2.00 s (54/s)", "100 ok", "7 failed", "2 retried", "1 throttled", "3 skipped, were done", "10 left",
-		"slots 4 (peak 6)", "job p50", "waiting for the rate 3.00 s", "breaker opened 2×", "memory up to",
-		"in all: exit:1 ×6, timeout ×1", "again: amorsize retry log",
+		"done: 107 items in 2.00 s (54/s)", "100 ok", "7 failed", "2 retried", "1 throttled", "3 skipped (already done)", "10 left",
+		"slots 4 (peak 6)", "job p50", "waited for the rate limit 3.00 s", "breaker opened 2×", "memory up to",
+		"in total: exit:1 ×6, timeout ×1", "again: amorsize retry log",
 	} {
 		require.Contains(t, text, want)
 	}
@@ -158,11 +158,11 @@ func TestPlan(t *testing.T) {
 	require.Equal(t, "  plan: 3 slots, 1 item each, no limit on the rate", lines[1])
 	require.True(t, strings.HasPrefix(lines[2], "  why:  "))
 	p.Batch = 1000
-	require.Contains(t, term.Plan("wc -l", -1, p, "x"), "amorsize: items to come")
+	require.Contains(t, term.Plan("wc -l", -1, p, "x"), "amorsize: number of items unknown")
 	require.Contains(t, term.Plan("wc -l", -1, p, "x"), "3 slots, 1 000 items each")
 	over := jobs.Plan{Slots: 1, Batch: 1, Cost: jobs.Cost{Jobs: 2, Items: 2, Elapsed: time.Second, Wall: 500 * time.Millisecond}}
 	text = term.Plan("wc -l", 2, over, "x")
-	require.Contains(t, text, "plan: none: the sample was all")
+	require.Contains(t, text, "plan: none: the sample had all items")
 	require.Contains(t, text, "sampled 2 in 1.00 s")
 }
 

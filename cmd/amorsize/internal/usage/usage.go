@@ -47,7 +47,7 @@ func New(c Config) (m *Meter, err error) {
 			return nil, err
 		}
 	} else if !(m.fixed > 0) || math.IsInf(m.fixed, 1) {
-		return nil, exit.Usagef("--estimate %q: want a number above 0, or a path as max_tokens", c.Estimate)
+		return nil, exit.Usagef("--estimate %q: must be a number above 0, or a path such as max_tokens", c.Estimate)
 	}
 	m.price, err = parsePrice(c.Price)
 	return m, err
@@ -62,7 +62,7 @@ func parsePath(flag, text string) (path, error) {
 	}
 	p := path(strings.Split(strings.TrimPrefix(text, "."), "."))
 	if slices.Contains(p, "") {
-		return nil, exit.Usagef("--%s %q: want a path as usage.total_tokens", flag, text)
+		return nil, exit.Usagef("--%s %q: must be a path such as usage.total_tokens", flag, text)
 	}
 	return p, nil
 }
@@ -204,7 +204,7 @@ func parsePrice(text string) (p Price, err error) {
 		n, err := strconv.ParseFloat(value, 64)
 		to := map[string]*float64{"in": &p.In, "out": &p.Out}[name]
 		if err != nil || !(n >= 0) || math.IsInf(n, 1) || to == nil {
-			return Price{}, exit.Usagef("--price %q: want what a million tokens cost, as in=2.50,out=10", text)
+			return Price{}, exit.Usagef("--price %q: must be the price of a million tokens, such as in=2.50,out=10", text)
 		}
 		*to = n
 	}
@@ -217,16 +217,16 @@ func (t *Total) Table() string {
 	if t == nil || t.Calls == 0 {
 		return ""
 	}
-	rows := [][]string{{"usage", "tokens"}, {"in", amount(t.In)}, {"out", amount(t.Out)}, {"in all", amount(t.All)}}
+	rows := [][]string{{"usage", "tokens"}, {"in", amount(t.In)}, {"out", amount(t.Out)}, {"total", amount(t.All)}}
 	if t.In == 0 && t.Out == 0 { // one amount, of any kind
-		rows = [][]string{{"usage"}, {"in all", amount(t.All)}}
+		rows = [][]string{{"usage"}, {"total", amount(t.All)}}
 	}
 	if t.Price != nil {
 		rows = [][]string{
 			{"usage", "tokens", "per million", "cost"},
 			{"in", amount(t.In), amount(t.Price.In), money(t.CostIn())},
 			{"out", amount(t.Out), amount(t.Price.Out), money(t.CostOut())},
-			{"in all", amount(t.All), "", money(t.Cost)},
+			{"total", amount(t.All), "", money(t.Cost)},
 		}
 	}
 	var b strings.Builder

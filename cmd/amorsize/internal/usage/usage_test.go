@@ -84,7 +84,7 @@ func TestTotal(t *testing.T) {
 	require.Equal(t, `  usage        tokens  per million         cost
   in             3000          2.5       0.0075
   out             600           10       0.0060
-  in all         3600                    0.0135
+  total          3600                    0.0135
 `, total.Table())
 
 	m = meter(t, usage.Config{})
@@ -92,7 +92,7 @@ func TestTotal(t *testing.T) {
 	require.Equal(t, `  usage        tokens
   in                1
   out               2
-  in all            3
+  total             3
 `, m.Total().Table())
 	m = meter(t, usage.Config{})
 	m.Read([]byte(`{"usage":{"input_tokens":4}}`))
@@ -102,7 +102,7 @@ func TestTotal(t *testing.T) {
 	require.InDelta(t, 0.5, m.Total().Cost, 1e-12)
 	m = meter(t, usage.Config{Cost: "units"})
 	m.Read([]byte(`{"units":5}`))
-	require.Equal(t, "  usage \n  in all            5\n", m.Total().Table())
+	require.Equal(t, "  usage \n  total             5\n", m.Total().Table())
 	require.Zero(t, m.Total().Cost)
 	require.Nil(t, m.Total().Price)
 }
