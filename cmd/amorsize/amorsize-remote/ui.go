@@ -79,7 +79,7 @@ func ours(next http.Handler, listen string) http.Handler {
 		}
 		ip := net.ParseIP(host)
 		if host != "localhost" && host != own && (ip == nil || own != "" && !ip.IsLoopback() && !net.ParseIP(own).IsUnspecified()) {
-			http.Error(w, "this is not "+host, http.StatusForbidden)
+			http.Error(w, "host name not allowed: "+host, http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -22,7 +22,7 @@ var city = remote.RegisterContext("city", ask, amorsize.WithPolicies(retry.MustN
 
 func main() {
 	data := flag.String("data", "../testdata/airports.csv", "the airports, as CSV")
-	on := flag.String("on", "sqlite:durable.db", "the database; with postgres:// other machines may work along")
+	on := flag.String("on", "sqlite:durable.db", "the database; with postgres:// other machines can work on the run too")
 	night := flag.String("run", time.Now().Format(time.DateOnly), "the name of the run: a new one each day")
 	flag.Parse()
 	if err := run(*data, *on, *night); err != nil {

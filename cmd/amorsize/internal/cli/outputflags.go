@@ -30,7 +30,7 @@ func (f *outputFlags) group() group {
 	s.BoolVar(&f.log.Resume, "resume", false, "skip items that the log has as finished, by their text")
 	s.BoolVar(&f.log.ResumeFailed, "resume-failed", false, "the same, but run failed items again")
 	s.BoolVar(&f.log.Overwrite, "overwrite", false, "replace an existing log, if its run has ended")
-	s.BoolVar(&f.summary.JSON, "json", false, "write the summary as JSON to standard output; results must go elsewhere")
+	s.BoolVar(&f.summary.JSON, "json", false, "write the summary as JSON to standard output; results go elsewhere or nowhere")
 	s.StringVar(&f.summary.File, "summary", "", "write the summary as JSON to this `file`")
 	s.BoolVarP(&f.show.Quiet, "quiet", "q", false, "no plan, no progress, no summary")
 	s.BoolVarP(&f.show.Verbose, "verbose", "v", false, "show every failed attempt")

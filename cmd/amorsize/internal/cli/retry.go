@@ -22,9 +22,9 @@ func newRetry() *cobra.Command {
 		Use:   "retry RUN.jsonl [flags of that run]",
 		Short: "Run the failed items of a log again, with the log's command",
 		Long: `Run the failed items of a log again, with the log's command and flags, and add their
-outcome to the log. Flags given here replace those of the log. For the journal of a Go
-program, run that program again, in its directory, with its arguments and those given
-here: it runs failed and missing items.`,
+outcome to the log. Flags given here replace those of the log. Given the journal of
+a Go program, it runs that program again, in its directory, with its arguments and
+those given here: the program runs failed and missing items.`,
 		Example:            "  amorsize retry run.jsonl --retries 5",
 		DisableFlagParsing: true,
 		RunE: func(c *cobra.Command, args []string) error {
