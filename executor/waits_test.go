@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/executor/internal/flight"
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/executor/internal/source"
 )
@@ -80,4 +81,32 @@ func TestCutLate(t *testing.T) {
 	require.True(t, p.scheduler.cutLate(time.Duration(after+100)))
 	require.Equal(t, []uint32{goOn, goOn, split}, []uint32{single.signal.Load(), just.signal.Load(), long.signal.Load()})
 	require.False(t, p.scheduler.cutLate(time.Duration(after+100)), "once")
+}
+
+// Why the limit changed is what the law says, or that memory has room for no more.
+func TestReasonOfAChange(t *testing.T) {
+	reviewed := func(change func(r *run)) *Change {
+		r := wired(Config{}, 1000)
+		r.planner.top = 1000
+		r.scheduler.open(0, 16, 10*time.Millisecond, 4)
+		for range 3 {
+			attempts := make([]flight.Attempt, 16)
+			for i := range attempts {
+				r.sharing.tracker.Enter(&attempts[i], 0, 1, 1)
+			}
+			for i := range attempts {
+				r.sharing.tracker.Leave(&attempts[i], 10*time.Millisecond, 1, nil)
+			}
+		}
+		change(r)
+		told, _ := r.scheduler.decideWaiting(20 * time.Millisecond)
+		require.NotNil(t, told)
+		return told
+	}
+	told := reviewed(func(*run) {})
+	require.Equal(t, "throughput rose with the limit", told.Reason)
+	require.Greater(t, told.Workers, 16)
+	told = reviewed(func(r *run) { r.room.unit = 1 << 18; r.room.allowed.Store(3) })
+	require.Contains(t, told.Reason, "memory: a call uses 256 KiB")
+	require.Equal(t, 3, told.Workers)
 }

@@ -102,7 +102,7 @@ func (s *submission) items(args []string) []string {
 // one runs what has one argument besides items.
 func (s *submission) one(c *cobra.Command, args []string, to *string, what string) error {
 	if args = s.items(args); len(args) != 1 {
-		return fmt.Errorf("%w: give one %s; items follow :::", errUsage, what)
+		return fmt.Errorf("%w: give one %s, then ::: and the items", errUsage, what)
 	}
 	*to = args[0]
 	return s.run(c)
