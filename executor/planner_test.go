@@ -259,4 +259,7 @@ func TestReviseWaiting(t *testing.T) {
 			}
 		})
 	}
+	fixed := wired(Config{Workers: 3}, 1000)
+	fixed.planner.againWaiting(sampling.Sample{}, waitingCalls{base: time.Second, began: time.Minute})
+	require.Zero(t, fixed.planner.plan.PredictedDuration, "what was not predicted is not predicted to begin later")
 }
