@@ -237,7 +237,13 @@ func TestStates(t *testing.T) {
 		_, err = run.Wait(t.Context())
 		require.NoError(t, err)
 
-		run, err = triple.Submit(t.Context(), c, func(yield func(int) bool) {
+		does(func(ctx context.Context, n int) (int, error) {
+			if n == 199_999 { // so that the run does not end before it is canceled
+				<-ctx.Done()
+			}
+			return n, ctx.Err()
+		})
+		run, err = scripted.Submit(t.Context(), c, func(yield func(int) bool) {
 			for i := range 200_000 {
 				if !yield(i) {
 					return
@@ -253,7 +259,7 @@ func TestStates(t *testing.T) {
 			last = r
 		}
 		require.ErrorIs(t, last.Err, ErrCanceled)
-		_, err = triple.Submit(t.Context(), c, slices.Values(ints(100)), RunID("c"))
+		_, err = scripted.Submit(t.Context(), c, slices.Values(ints(100)), RunID("c"))
 		require.ErrorIs(t, err, ErrCanceled)
 		require.NoError(t, run.Remove(t.Context()))
 		_, err = c.Run(t.Context(), "c")
