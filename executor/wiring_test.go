@@ -203,6 +203,7 @@ func TestOccupied(t *testing.T) {
 	r.crew.workers = []*worker{busy, idle, early}
 	o := r.scheduler.observe(5 * time.Second)
 	require.InDelta(t, (2.0+4.0)/4, o.Occupied, 1e-9)
+	require.Zero(t, r.scheduler.observe(time.Second).Occupied, "no time has passed")
 	require.Equal(t, 2, o.Running)
 }
 
@@ -239,4 +240,40 @@ func TestSampleCounts(t *testing.T) {
 		require.Equal(t, min(n, 1), r.done.chunks)
 		require.Equal(t, time.Duration(n)*time.Second, r.done.busy)
 	}
+}
+
+// An alarm is for a caller that may get stuck before helpers are there: not where nothing is measured, and not where
+// there will be no helper.
+func TestWhenTheAlarmIsArmed(t *testing.T) {
+	for name, c := range map[string]struct {
+		total   int
+		cfg     Config
+		arrives bool
+		want    bool
+	}{
+		"items":                  {2, Config{}, false, true},
+		"one item":               {1, Config{}, false, false},
+		"one worker":             {9, Config{MaxWorkers: 1}, false, false},
+		"two workers at most":    {9, Config{MaxWorkers: 2}, false, true},
+		"a stream of one worker": {9, Config{MaxWorkers: 1}, true, true},
+		"a number of workers":    {9, Config{Workers: 2}, false, false},
+		"a sample size":          {9, Config{SampleSize: 3}, false, false},
+		"a plan":                 {9, Config{Plan: new(optimizer.Plan)}, false, false},
+	} {
+		var arrivals *source.Arrivals
+		if c.arrives {
+			arrivals = source.NewArrivals(9, false)
+		}
+		o := newSolo(t.Context(), &calls[int, int]{}, c.total, c.cfg, new(batching), arrivals)
+		require.Equal(t, c.want, o.armed, name)
+		o.alarm.leave(between, over)
+	}
+}
+
+// Where the caller fixes the number of workers, be it one, that is what binds.
+func TestMomentOfAFixedNumber(t *testing.T) {
+	r := wired(Config{Workers: 1}, 9)
+	r.crew.limit.Store(1)
+	r.crew.running.Store(1)
+	require.Equal(t, Moment{At: time.Second, Limit: 1, InFlight: 1, Bound: BoundByCaller}, r.scheduler.moment(r.start+time.Second))
 }
