@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -133,4 +134,57 @@ func TestBinsOfThePage(t *testing.T) {
 	}
 	require.EqualValues(t, 3, n)
 	require.Equal(t, "[1 2]", fmt.Sprint([]float64{exp2(0), exp2(4)}))
+}
+
+// A report in words, line by line.
+func TestReportAsText(t *testing.T) {
+	r := failedRun()
+	r.PredictedDuration, r.Chunks, r.Dropped = 500*time.Millisecond, 3, 2
+	r.Calls.Failed, r.Calls.NotMade = Failures{Overloaded: 3, TimedOut: 1, Refused: 2, Panicked: 1, Other: 4}, 5
+	r.Changes = []Change{{At: 1500 * time.Millisecond, Workers: 2, Reason: "so"}, {At: 2 * time.Second, Workers: 1, Reason: "and so"}}
+	r.Timeline[0].Bound = BoundByPolicies
+	r.Latency.Base, r.Latency.P90 = 9*time.Millisecond, 15*time.Millisecond
+	want := `6 of 12 items in 2s, 4 failed, 1 known before, 2 not run (2.5 items/s)
+  bound by  policies: calls wait for the rate limiter "b": 3s each on average
+  faster    with a higher rate, if the service allows one, or fewer refused calls
+  calls     1.5 in flight and 3 waiting for policies on average; up to 3 workers; median 10ms, 99 % within 20ms
+  predicted 500ms, measured 2s (+300 %); the run ended after 10 of 12 items
+  failed    calls: 3 refused by the service, 1 timed out, 2 refused by a policy within the function, 1 panicked, 4 with other errors, 5 never made, since a policy refused; 2 retried
+  waited    3s for the rate limiter "b", 2s for the circuit breaker "c", 1s for the circuit breaker "a", summed over all calls
+  warning   odd (and 1 more)
+  error     4 failed: item 2 (after 3 attempts): 429: too many
+`
+	require.Equal(t, want, r.String())
+	require.Equal(t, want+`  plan      serial: 1 worker × chunks of 1; so
+  time      calls 3s in all, in 3 chunks; 0.5 cores used
+  latency   9ms unloaded; median 10ms, 90 % within 15ms, 99 % within 20ms, longest 30ms
+  at 1.5s    2 workers: so
+  at 2s      1 worker: and so
+  dropped   2 events: the listeners were too slow for them
+  warning   and odder
+  over time
+    at  limit  in flight  waiting for policies  calls/s  latency  unloaded  bound by
+    1s      4          3                     0        5     10ms        0s  policies
+`, r.Explain())
+
+	require.Equal(t, `2 of 2 items in 1s (2 items/s)
+  bound by  cores: the calls are CPU-bound, and all cores are busy
+  faster    with more cores, or cheaper calls
+  calls     0.5 in flight on average; up to 1 worker; 250ms each
+`, Report{Items: 2, Succeeded: 2, Elapsed: time.Second, Busy: time.Second / 2, Speedup: 0.5, PeakWorkers: 1, Bound: BoundByCores}.String())
+}
+
+// A long run over time is told in at most 16 lines, the last moment included.
+func TestLongTimelineAsText(t *testing.T) {
+	for n, rows := range map[int]int{1: 1, 16: 16, 17: 9, 32: 16, 33: 11, 500: 16} {
+		var r Report
+		for i := range n {
+			r.Timeline = append(r.Timeline, Moment{At: time.Duration(i+1) * time.Second})
+		}
+		_, table, ok := strings.Cut(r.Explain(), "  over time\n")
+		require.True(t, ok)
+		lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
+		require.Len(t, lines, rows+1, n)
+		require.Contains(t, lines[rows], short(time.Duration(n)*time.Second).String(), n)
+	}
 }
