@@ -105,8 +105,8 @@ func (b *batches[T, R]) runPart(ctx context.Context, s span) error {
 	}
 	b.keepPart(ctx, since, err)
 	b.whole, b.next, b.last = false, nil, nil
+	b.w.uncalled(s.Len(), err)
 	if err != nil {
-		b.w.refused(s.Len(), err)
 		b.note(err)
 	}
 	b.w.at = s.Hi

@@ -72,15 +72,19 @@ func TestCallsAreCounted(t *testing.T) {
 		run  func(*testing.T, *executor.Report)
 		want counted
 	}{
-		"run":                  {run(fails, 100, executor.Config{Errors: executor.Collect}), counted{100, 90, 10, 0, 0}},
-		"run, retried":         {run(fails, 100, executor.Config{Errors: executor.Collect, Policies: twice}), counted{110, 90, 20, 10, 0}},
-		"stream":               {stream(fails, 100, executor.Config{Errors: executor.Collect}), counted{100, 90, 10, 0, 0}},
-		"stream, retried":      {stream(fails, 100, executor.Config{Errors: executor.Collect, Policies: twice}), counted{110, 90, 20, 10, 0}},
-		"stream, one worker":   {stream(fails, 100, executor.Config{Errors: executor.Collect, Workers: 1}), counted{100, 90, 10, 0, 0}},
-		"one worker":           {run(fails, 100, executor.Config{Errors: executor.Collect, Workers: 1, ChunkSize: 7}), counted{100, 90, 10, 0, 0}},
-		"fail fast":            {run(fails, 4, executor.Config{Workers: 1}), counted{4, 3, 1, 0, 0}},
-		"refused by a policy":  {run(fails, 20, executor.Config{Errors: executor.Collect, Policies: []executor.Policy{again(0), refusal{}}}), counted{0, 0, 0, 0, 0}},
-		"a refusal":            {run(fails, 20, executor.Config{Errors: executor.Collect, Policies: []executor.Policy{refusal{}}}), counted{0, 0, 0, 0, 20}},
+		"run":                 {run(fails, 100, executor.Config{Errors: executor.Collect}), counted{100, 90, 10, 0, 0}},
+		"run, retried":        {run(fails, 100, executor.Config{Errors: executor.Collect, Policies: twice}), counted{110, 90, 20, 10, 0}},
+		"stream":              {stream(fails, 100, executor.Config{Errors: executor.Collect}), counted{100, 90, 10, 0, 0}},
+		"stream, retried":     {stream(fails, 100, executor.Config{Errors: executor.Collect, Policies: twice}), counted{110, 90, 20, 10, 0}},
+		"stream, one worker":  {stream(fails, 100, executor.Config{Errors: executor.Collect, Workers: 1}), counted{100, 90, 10, 0, 0}},
+		"one worker":          {run(fails, 100, executor.Config{Errors: executor.Collect, Workers: 1, ChunkSize: 7}), counted{100, 90, 10, 0, 0}},
+		"fail fast":           {run(fails, 4, executor.Config{Workers: 1}), counted{4, 3, 1, 0, 0}},
+		"refused by a policy": {run(fails, 20, executor.Config{Errors: executor.Collect, Policies: []executor.Policy{again(0), refusal{}}}), counted{0, 0, 0, 0, 0}},
+		"a refusal":           {run(fails, 20, executor.Config{Errors: executor.Collect, Policies: []executor.Policy{refusal{}}}), counted{0, 0, 0, 0, 20}},
+		"a refusal, stream":   {stream(fails, 20, executor.Config{Errors: executor.Collect, Policies: []executor.Policy{refusal{}}}), counted{0, 0, 0, 0, 20}},
+		"stream, in claims":   {stream(fails, 100, executor.Config{Errors: executor.Collect, Workers: 2, ChunkSize: 7}), counted{100, 90, 10, 0, 0}},
+		"stream, all fail": {stream(func(context.Context, int) (int, error) { return 0, errOdd }, 100,
+			executor.Config{Errors: executor.Collect, Workers: 1, ChunkSize: 7}), counted{100, 0, 100, 0, 0}},
 		"a refusal, fail fast": {run(fails, 20, executor.Config{Policies: []executor.Policy{refusal{}}}), counted{0, 0, 0, 0, 1}},
 		"a batch, retried": {batches(func(_ context.Context, b []int) ([]int, error) {
 			if attempts++; attempts%2 == 1 {
@@ -116,6 +120,7 @@ func TestCallsAreCounted(t *testing.T) {
 				var r executor.Report
 				catch(func() { c.run(t, &r) })
 				require.Equal(t, c.want, countsOf(&r))
+				require.LessOrEqual(t, r.Calls.Latency.Count(), r.Calls.Ended, "what was not called took no time")
 			})
 		})
 	}

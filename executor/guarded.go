@@ -85,8 +85,8 @@ func (g *guarded[T, R]) run(ctx context.Context, w *worker, s span) error {
 		if g.kept.keeper != nil && (err == nil || ctx.Err() == nil) {
 			g.keep(i, since, err)
 		}
+		w.uncalled(1, err)
 		if err != nil {
-			w.refused(1, err)
 			w.returned = true
 			return err
 		}

@@ -263,11 +263,9 @@ func (r *streaming[T, R]) runOne(ctx context.Context, w *worker, i int) error {
 	if r.kept.keeper != nil && (err == nil || ctx.Err() == nil) {
 		r.keep(i, err)
 	}
-	if err != nil {
-		w.refused(1, err)
-		if !r.survives(ctx, w, err) {
-			return err
-		}
+	w.uncalled(1, err)
+	if err != nil && !r.survives(ctx, w, err) {
+		return err
 	}
 	if w.at = i + 1; w.unkept != nil {
 		return errUnkept

@@ -31,6 +31,7 @@ type worker struct {
 	heldBack time.Duration // how long policies inside the function held back the calls of the claim
 	keeping  time.Duration // how long the keeper made the claim wait, for example for a disk
 	called   int           // successful calls of the claim that are not counted yet
+	unmade   int           // items of the claim for which no call was made
 	timed    bool          // the times of the claim's calls have been recorded
 	claimed  span          // the range being run
 	lanes    *source.Lanes // to be told that nothing holds back an item; nil if that is not needed
@@ -154,14 +155,18 @@ func (w *worker) tellCalls(items int, took time.Duration) {
 	// For unmeasured calls through policies it is not known how long they waited, unless there was
 	// no time for a wait.
 	if w.tracker == nil && !w.timed && (!w.runner.tellsAttempts() || took <= leastWait*time.Duration(items)) {
-		w.tally.record(took, items)
+		w.tally.record(took, items-w.unmade)
 	}
-	w.called, w.timed = 0, false
+	w.called, w.unmade, w.timed = 0, 0, false
 }
 
-// refused records that a number of items failed with err: without a call, if none was made.
-func (w *worker) refused(items int, err error) {
-	if w.attempts == 0 && !w.cutOff(err) {
+// uncalled records a number of items that have ended with err, if no call was made for them: a policy refused,
+// or answered itself.
+func (w *worker) uncalled(items int, err error) {
+	if w.attempts > 0 {
+		return
+	}
+	if w.unmade += items; err != nil && !w.cutOff(err) {
 		w.tally.unmade(items)
 	}
 }
