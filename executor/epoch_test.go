@@ -47,3 +47,29 @@ func TestShareOfTheCPU(t *testing.T) {
 		require.True(t, known)
 	}
 }
+
+// The share is of the time since the measurement began, however long the worker has been busy before.
+func TestShareIsMeasuredFromItsBeginning(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	thread := sampling.CurrentThread()
+	if _, known := thread.CPU(); !known {
+		t.Skip("the CPU time of a thread is not known here")
+	}
+	w := &worker{}
+	w.busy = time.Hour
+	burns := func() bool { // it is busy for as long as it is on a core, whoever else is
+		before, _ := thread.CPU()
+		for {
+			if now, _ := thread.CPU(); now-before >= shareTime {
+				w.busy += now - before
+				return true
+			}
+		}
+	}
+	share, known := measureOnce(w, burns)
+	require.True(t, known)
+	require.Greater(t, share, 0.9)
+	_, known = measureOnce(w, func() bool { return false })
+	require.False(t, known, "there was nothing to measure")
+}

@@ -83,6 +83,18 @@ func TestCutLate(t *testing.T) {
 	require.False(t, p.scheduler.cutLate(time.Duration(after+100)), "once")
 }
 
+// Where no core is idle, that is what binds calls that wait, too.
+func TestBoundByCoresWhileWaiting(t *testing.T) {
+	for busy, want := range map[bool]Bound{true: BoundByCores, false: ""} {
+		r := wired(Config{}, 1000)
+		r.planner.top = 1000
+		r.scheduler.open(0, 16, 10*time.Millisecond, 4)
+		r.scheduler.epoch.since, r.scheduler.epoch.busy = time.Second, busy
+		r.scheduler.decideWaiting(time.Second)
+		require.Equal(t, want, r.record.last.Bound)
+	}
+}
+
 // Why the limit changed is what the law says, or that memory has room for no more.
 func TestReasonOfAChange(t *testing.T) {
 	reviewed := func(change func(r *run)) *Change {

@@ -277,3 +277,29 @@ func TestMomentOfAFixedNumber(t *testing.T) {
 	r.crew.running.Store(1)
 	require.Equal(t, Moment{At: time.Second, Limit: 1, InFlight: 1, Bound: BoundByCaller}, r.scheduler.moment(r.start+time.Second))
 }
+
+// What a call is assumed to hold, before any has shown it, is what earlier runs know, or else what the sample did.
+func TestWhatACallHoldsAtFirst(t *testing.T) {
+	for name, c := range map[string]struct {
+		sample  sampling.Sample
+		learned *learned
+		want    float64
+	}{
+		"nothing is known":         {sampling.Sample{AllocBytes: 7}, nil, 0},
+		"what it allocated":        {sampling.Sample{AllocBytes: 7, AllocKnown: true}, nil, 7},
+		"what it held":             {sampling.Sample{HeldBytes: 5, AllocBytes: 7, AllocKnown: true}, nil, 5},
+		"what an earlier one held": {sampling.Sample{HeldBytes: 5}, &learned{sample: sampling.Sample{HeldBytes: 3}}, 3},
+	} {
+		r := wired(Config{learned: c.learned}, 9)
+		r.room.begin(&r.planner, sampling.Heap{Live: 1}, 1, c.sample)
+		require.InDelta(t, c.want, r.room.prior, 0, name)
+	}
+}
+
+// A policy that holds a call back is known to the run from then on.
+func TestPoliciesAreMet(t *testing.T) {
+	cfg := Config{tally: new(tally)}
+	c := newCallContext(&runContext{Context: t.Context()}, &cfg)
+	c.HoldBegins(waiting.Line{By: &fakePolicy{kind: "ratelimit", name: "a", state: "paused"}})
+	require.Len(t, cfg.tally.policies, 1)
+}
