@@ -86,7 +86,8 @@ func WithErrors(mode ErrorMode) Option {
 	return func(c *settings) error { c.Errors = mode; return nil }
 }
 
-// WithPolicies guards every call with the policies, the first one outermost. Any order works.
+// WithPolicies guards every call with the policies, the first one outermost. The order matters: a limiter outside of
+// a retrier does not limit retries.
 // WithPolicies(retrier, breaker, limiter) is the usual one: every attempt takes a token, the
 // breaker sees attempts, and the service never sees more than the rate, even when a closing
 // breaker or ending backoffs release many calls at once.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -315,4 +316,17 @@ func TestAttemptTimeoutInLine(t *testing.T) {
 			make([]int, 300), amorsize.WithPolicies(retrier, limiter), amorsize.WithWorkers(40))
 		require.NoError(t, err)
 	})
+}
+
+// A policy that is a nil pointer is what a constructor returned beside its error: it is refused before any item runs.
+func TestPolicyOfAnErrorThatNobodyLookedAt(t *testing.T) {
+	limiter, err := ratelimit.New(ratelimit.Policy{RequestsPerSecond: -5})
+	require.Error(t, err)
+	hosts, err := ratelimit.NewKeyed[string](ratelimit.Policy{RequestsPerSecond: -5}, 0)
+	require.Error(t, err)
+	for _, policy := range []amorsize.Policy{limiter, amorsize.ByKey(hosts, strconv.Itoa)} {
+		_, err = amorsize.Execute(func(int) (int, error) { t.Error("no item runs"); return 0, nil }, []int{1, 2}, amorsize.WithPolicies(policy))
+		require.ErrorIs(t, err, amorsize.ErrConfig)
+		require.ErrorContains(t, err, "WithPolicies[0]")
+	}
 }

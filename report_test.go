@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,7 +76,7 @@ func TestReportForAPerson(t *testing.T) {
 	require.Regexp(t, `\n  waited    .*s for the rate limiter "search", 11ms for the retrier, summed over all calls\n`, text)
 }
 
-// Where retries alone made calls wait, a higher rate would change nothing.
+// Where it is retries that made calls wait longest, a higher rate would change little.
 func TestWaitsForRetries(t *testing.T) {
 	calls := amorsize.Calls{Waits: []amorsize.Wait{{Kind: "retry", Name: "retry", Calls: 2, Total: 3 * time.Second}}}
 	p := amorsize.Progress{Calls: &calls}
@@ -82,7 +84,7 @@ func TestWaitsForRetries(t *testing.T) {
 	means, change := p.Explain()
 	require.Equal(t, "Calls wait to be retried: 1.5s each on average.", means)
 	require.Equal(t, "Fewer failures, or a shorter delay before a retry.", change)
-	calls.Waits = append(calls.Waits, amorsize.Wait{Kind: "ratelimit", Name: "ratelimit", Calls: 1, Total: time.Millisecond})
+	calls.Waits = append(calls.Waits, amorsize.Wait{Kind: "ratelimit", Name: "ratelimit", Calls: 1, Total: time.Minute})
 	means, change = p.Explain()
 	require.Contains(t, means, "rate limiter")
 	require.Contains(t, change, "higher rate")
@@ -148,4 +150,46 @@ func ExampleReport_WriteHTML() {
 		panic(err)
 	}
 	// Output:
+}
+
+// comeBack is a refusal that says when to come back.
+type comeBack time.Duration
+
+func (comeBack) Error() string               { return "429" }
+func (c comeBack) RetryAfter() time.Duration { return time.Duration(c) }
+
+// A service that counts the calls of any second refuses some where the rate is as high as it allows, and each refusal
+// pauses all calls: the report says so, and that a lower rate is faster.
+func TestRefusalsPauseTheRun(t *testing.T) {
+	run := func(rate float64, burst int) (report amorsize.Report) {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			var began []time.Time
+			limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: rate, BurstSize: burst})
+			again := retry.MustNew(retry.Policy{MaxRetries: 9})
+			_, err := amorsize.ExecuteContext(t.Context(), func(_ context.Context, i int) (int, error) {
+				mu.Lock()
+				now := time.Now()
+				began = slices.DeleteFunc(began, func(at time.Time) bool { return now.Sub(at) >= time.Second })
+				full := len(began) >= 100
+				if !full {
+					began = append(began, now)
+				}
+				mu.Unlock()
+				time.Sleep(20 * time.Millisecond)
+				if full {
+					return i, comeBack(time.Second)
+				}
+				return i, nil
+			}, sequence(600), amorsize.WithReport(&report), amorsize.WithPolicies(again, limiter))
+			require.NoError(t, err)
+		})
+		return report
+	}
+	refused, fine := run(100, 10), run(95, 1)
+	require.Regexp(t, `bound by  policies: the service refused \d+ calls?, which paused the others: \d+(\.\d)?/s were made, of 100/s that the rate allows
+  faster    with a rate a little below what the service allows, so that it refuses none
+`, refused.String())
+	require.Contains(t, fine.String(), "bound by  policies: calls wait for the rate limiter: ")
+	require.Less(t, fine.Elapsed, refused.Elapsed, "it is faster")
 }

@@ -27,14 +27,12 @@ func (b Bound) Explain() (means, change string) {
 	return "Nothing yet: the limit is still rising.", "Time."
 }
 
-// LongestWait returns the policy that has made calls wait longest, retries not counted; nil if
-// none has.
+// LongestWait returns the policy that has made calls wait longest; nil if none has.
 func (c *Calls) LongestWait() *Wait {
-	waits := slices.DeleteFunc(slices.Clone(c.Waits), func(w Wait) bool { return w.Kind == "retry" })
-	if len(waits) == 0 {
+	if len(c.Waits) == 0 {
 		return nil
 	}
-	longest := slices.MaxFunc(waits, func(a, b Wait) int { return cmp.Compare(a.Total, b.Total) })
+	longest := slices.MaxFunc(c.Waits, func(a, b Wait) int { return cmp.Compare(a.Total, b.Total) })
 	return &longest
 }
 
@@ -52,13 +50,11 @@ func (p Progress) Explain() (means, change string) {
 	if p.Now.Bound != BoundByPolicies || p.Calls == nil || len(p.Calls.Waits) == 0 {
 		return means, change
 	}
-	if w := p.Calls.LongestWait(); w != nil {
-		means = fmt.Sprintf("Calls wait for the %s: %v each on average.", named(w.Kind, w.Name), short(w.mean()))
-	} else { // for retries only
-		means = fmt.Sprintf("Calls wait to be retried: %v each on average.", short(p.Calls.Waits[0].mean()))
-		change = "Fewer failures, or a shorter delay before a retry."
+	w := p.Calls.LongestWait()
+	if w.Kind == "retry" {
+		return fmt.Sprintf("Calls wait to be retried: %v each on average.", short(w.mean())), "Fewer failures, or a shorter delay before a retry."
 	}
-	return means, change
+	return fmt.Sprintf("Calls wait for the %s: %v each on average.", named(w.Kind, w.Name), short(w.mean())), change
 }
 
 // explain says what the state of a policy means, if it is one that blocks calls.

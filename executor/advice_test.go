@@ -29,15 +29,15 @@ func TestWhatBindsNow(t *testing.T) {
 	require.Equal(t, "Calls wait for a policy. | A higher rate, if the service allows one, or fewer refused calls.", explain(p))
 	p.Calls = &Calls{Waits: []Wait{{Kind: "retry", Calls: 1, Total: time.Hour}}}
 	require.Contains(t, explain(p), "Calls wait to be retried: 1h0m0s each on average. | Fewer failures")
-	p.Calls.Waits = append(p.Calls.Waits, Wait{Kind: "ratelimit", Name: "a", Calls: 2, Total: time.Second}, Wait{Kind: "circuitbreaker", Name: "circuitbreaker", Calls: 1, Total: 2 * time.Second})
-	require.Contains(t, explain(p), "Calls wait for the circuit breaker: 2s each on average.")
+	p.Calls.Waits = append(p.Calls.Waits, Wait{Kind: "ratelimit", Name: "a", Calls: 2, Total: time.Second}, Wait{Kind: "circuitbreaker", Name: "circuitbreaker", Calls: 2000, Total: 2 * time.Hour})
+	require.Contains(t, explain(p), "Calls wait for the circuit breaker: 3.6s each on average.")
 	require.Equal(t, "circuitbreaker", p.Calls.LongestWait().Kind)
 	for state, want := range map[PolicyState]string{
 		{Kind: "ratelimit", Name: "a", State: "paused", Left: 1500 * time.Millisecond}: `The rate limiter "a" is paused, 1.5s more: the service asked for it. | The end of the pause; a lower rate, if it happens often.`,
 		{Kind: "remote", State: "paused"}:                                              "The run is paused. | The command amorsize-remote runs resume.",
 		{Kind: "circuitbreaker", State: "open", Left: time.Second}:                     "The circuit breaker is open, 1s more: too many calls have failed. | A service that answers again: then probes close the breaker.",
 		{Kind: "circuitbreaker", Name: "b", State: "half-open"}:                        `The circuit breaker "b" is half-open: a few calls probe the service. | Successful probes.`,
-		{Kind: "ratelimit", Name: "a", State: "slow"}:                                  "Calls wait for the circuit breaker: 2s each on average. | A higher rate, if the service allows one, or fewer refused calls.",
+		{Kind: "ratelimit", Name: "a", State: "slow"}:                                  "Calls wait for the circuit breaker: 3.6s each on average. | A higher rate, if the service allows one, or fewer refused calls.",
 	} {
 		p.Calls.Policies = []PolicyState{{Kind: "concurrency", State: "closed"}, state}
 		require.Equal(t, want, explain(p))
@@ -54,7 +54,7 @@ func TestNamed(t *testing.T) {
 	require.Equal(t, `mine "x"`, named("mine", "x"))
 }
 
-// What has made calls wait in itself is nothing.
+// Where nothing has made calls wait, there is no longest wait.
 func TestNoLongestWait(t *testing.T) {
-	require.Nil(t, (&Calls{Waits: []Wait{{Kind: "retry"}}}).LongestWait())
+	require.Nil(t, new(Calls).LongestWait())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"github.com/amorsize/amorsize/optimizer"
@@ -161,12 +162,12 @@ func (c *Config) Validate() error {
 		return err
 	}
 	for i, p := range c.Policies {
-		if p == nil {
+		if missing(p) {
 			return &ConfigError{fmt.Sprintf("Policies[%d]", i), nil, "a policy"}
 		}
 	}
 	for i, o := range c.Observers {
-		if o == nil {
+		if missing(o) {
 			return &ConfigError{fmt.Sprintf("Observers[%d]", i), nil, "an observer"}
 		}
 	}
@@ -236,6 +237,15 @@ func (c *Config) constraints(items int) optimizer.Constraints {
 type paced interface {
 	Rate() float64
 	Burst() int64
+}
+
+// missing reports whether v is nil, or a nil pointer: what a constructor returned beside an error that nobody looked at.
+func missing(v any) bool {
+	if v == nil {
+		return true
+	}
+	of := reflect.ValueOf(v)
+	return of.Kind() == reflect.Pointer && of.IsNil()
 }
 
 // askRate asks the policies for the lowest rate, and its burst. It asks once, since policies are

@@ -3,6 +3,7 @@ package executor
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -13,6 +14,9 @@ import (
 // change that, what went wrong. It has a value receiver, so that fmt.Print(report) prints it,
 // too. See [Report.Explain] for the details.
 func (r Report) String() string {
+	if r.Bound == "" && r.Items == 0 && r.Err == nil {
+		return "no run yet\n"
+	}
 	var b strings.Builder
 	r.writeCounts(&b)
 	b.WriteByte('\n')
@@ -45,6 +49,11 @@ func (r *Report) bound() (means, change string) {
 		return "There was not enough work for a second worker to help.", "Calls that take less time."
 	case given:
 		return "There were too few items for more calls in flight.", "Calls that take less time."
+	}
+	rate, made := r.Plan.Constraints.Rate, float64(r.Calls.Ended)/max(1e-9, r.Elapsed.Seconds())
+	if r.Bound == BoundByPolicies && r.Calls.Failed.Overloaded > 0 && made < 0.9*rate {
+		return fmt.Sprintf("The service refused %s, which paused the others: %.3g/s were made, of %.4g/s that the rate allows.",
+			plural(int(r.Calls.Failed.Overloaded), "call"), made, rate), "A rate a little below what the service allows, so that it refuses none."
 	}
 	p := Progress{Now: Moment{Bound: r.Bound}, Calls: &Calls{Waits: r.Calls.Waits}}
 	return p.Explain()
@@ -119,7 +128,7 @@ func (r *Report) writeCounts(b *strings.Builder) {
 		fmt.Fprintf(b, ", %d not run", left)
 	}
 	if r.Elapsed > 0 {
-		fmt.Fprintf(b, " (%.3g items/s)", r.Goodput())
+		fmt.Fprintf(b, " (%s items/s)", perSecond(r.Goodput()))
 	}
 }
 
@@ -152,7 +161,7 @@ func (r *Report) why(longer bool) string {
 	switch ended := r.Succeeded + r.Failed; {
 	case ended < r.Items:
 		return fmt.Sprintf("the run ended after %d of %s", ended, plural(r.Items, "item"))
-	case longer && r.Bound == BoundByPolicies && r.Plan.Constraints.Rate > 0:
+	case longer && r.Bound == BoundByPolicies && r.Plan.Constraints.Rate > 0 && r.Goodput() > 0.8*r.Plan.Constraints.Rate:
 		return fmt.Sprintf("limited to %.4g/s by a policy", r.Plan.Constraints.Rate)
 	case longer && r.Bound == BoundByPolicies:
 		return fmt.Sprintf("policies limited it to %.4g/s", r.Goodput())
@@ -232,6 +241,18 @@ func (r *Report) usual() int {
 	}
 	slices.Sort(in)
 	return max(1, in[len(in)/2])
+}
+
+// perSecond writes a rate with three digits, and without an exponent.
+func perSecond(rate float64) string {
+	switch {
+	case rate < 1000:
+		return fmt.Sprintf("%.3g", rate)
+	case rate < 1e6:
+		digits := math.Pow10(int(math.Log10(rate)) - 2)
+		return fmt.Sprintf("%.0f", math.Round(rate/digits)*digits)
+	}
+	return fmt.Sprintf("%.3g million", rate/1e6)
 }
 
 func firstLine(err error) string { return firstOf(err.Error()) }

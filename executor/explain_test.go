@@ -95,7 +95,8 @@ func TestReportSaysWhy(t *testing.T) {
 			r.Bound = executor.BoundByService
 			r.Timeline = []executor.Moment{{InFlight: 90}, {InFlight: 4, Bound: r.Bound}, {InFlight: 4, Bound: r.Bound}, {InFlight: 70, Bound: r.Bound}}
 		},
-		"; limited to 50/s by a policy":                                       func(r *executor.Report) { r.Bound = executor.BoundByPolicies },
+		"; limited to 20/s by a policy": func(r *executor.Report) { r.Bound, r.Plan.Constraints.Rate = executor.BoundByPolicies, 20 },
+
 		"; policies limited it to 20/s":                                       func(r *executor.Report) { r.Bound, r.Plan.Constraints.Rate = executor.BoundByPolicies, 0 },
 		"; memory allowed only 16 at once":                                    func(r *executor.Report) { r.Bound = executor.BoundByMemory },
 		"; a call took 200ms on average, not 20ms":                            func(r *executor.Report) { r.Busy *= 10 },

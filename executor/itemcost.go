@@ -70,7 +70,7 @@ func (p *cost[T, R]) Budget() (b budget, ok bool) {
 	return budget{p.spent, told.Rate(), float64(told.Burst())}, true
 }
 
-func (p *cost[T, R]) valid() bool   { return p.policy != nil && p.estimate != nil }
+func (p *cost[T, R]) valid() bool   { return !missing(p.policy) && p.estimate != nil }
 func (p *cost[T, R]) about() string { return typeName[T]() + " with results of " + typeName[R]() }
 
 // Bind implements guardsCall.
@@ -89,7 +89,7 @@ type costByKey[T, R any, K comparable] struct {
 }
 
 func (p *costByKey[T, R, K]) valid() bool {
-	return p.policy != nil && p.keyOf != nil && p.estimate != nil
+	return !missing(p.policy) && p.keyOf != nil && p.estimate != nil
 }
 
 func (p *costByKey[T, R, K]) about() string {

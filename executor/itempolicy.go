@@ -105,7 +105,7 @@ type byKey[T any, K comparable] struct {
 	keyed[T, K]
 }
 
-func (p *byKey[T, K]) valid() bool   { return p.policy != nil && p.keyOf != nil }
+func (p *byKey[T, K]) valid() bool   { return !missing(p.policy) && p.keyOf != nil }
 func (p *byKey[T, K]) about() string { return typeName[T]() }
 
 // Wait implements lined.

@@ -42,7 +42,7 @@ func main() {
 	for i := range urls {
 		urls[i] = fmt.Sprintf("%s/%d", api.URL, i)
 	}
-	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 100, BurstSize: 10})
+	limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 95, BurstSize: 1})
 	retrier := retry.MustNew(retry.Policy{MaxRetries: 5})
 	var report amorsize.Report
 	pages, err := amorsize.Execute(fetch, urls, amorsize.WithReport(&report),

@@ -105,7 +105,7 @@ var (
 	// The lines of a report begin with what they are about: "  bound by  ".
 	ofReport = regexp.MustCompile(`(?m)^  ([a-z]+( [a-z]+)?)  .*$`)
 	expected = regexp.MustCompile(`(?m)^  (predicted|at best) .*\n`) // there if the run was foreseen
-	rate     = regexp.MustCompile(`\b[\d.]+(e[-+]\d+)? items/s`)
+	rate     = regexp.MustCompile(`\b[\d.]+( million)? items/s`)
 	duration = regexp.MustCompile(`\b(\d[\d.]*(ns|µs|ms|s|m|h))+\b`)
 )
 

@@ -43,7 +43,7 @@ func TestNormalized(t *testing.T) {
 	for one, other := range map[string]string{
 		"  predicted 2s, measured 3s\n": "  at best   2s, measured 3s\n",
 		"took 1.2s\n":                   "took 350ms\n",
-		"300 of 300 items in 3.09s (97.1 items/s)\n  waited    1m0.1s for it\n": "300 of 300 items in 2s (1.2e+03 items/s)\n  waited    9s for it\n",
+		"300 of 300 items in 3.09s (97.1 items/s)\n  waited    1m0.1s for it\n": "300 of 300 items in 2s (1.2 million items/s)\n  waited    9s for it\n",
 	} {
 		assert.Equal(t, guides.Normalized(one), guides.Normalized(other))
 	}
