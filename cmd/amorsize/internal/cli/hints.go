@@ -12,14 +12,14 @@ import (
 
 // elsewhere maps flags of xargs and GNU parallel to their names here.
 var elsewhere = map[string]string{
-	"P": "-j sets the number of jobs at a time", "I": "{} is always the item: omit -I", "i": "{} is always the item: omit -i",
+	"P": "-j sets the number of jobs at a time", "I": "write {} for the item, and omit -I", "i": "write {} for the item, and omit -i",
 	"L": "use --batch 10 for 10 items per job; -N 2 passes two lines as {1} and {2}", "r": "nothing runs without items: omit -r",
 	"s": "a batch is cut to fit a command line: omit -s", "t": "-v shows failed attempts, -n what would be run",
 	"max-procs": "--jobs sets the number of jobs at a time", "max-args": "--batch sets the items per job", "X": "use --batch auto",
 	"m": "use --batch auto", "bar": "progress is shown by default: --progress sets its form", "eta": "progress is shown by default: --progress sets its form",
 	"joblog": "--log keeps each item's outcome", "keep-order": "use --order", "line-buffer": "use --output line",
 	"lb": "use --output line", "ungroup": "use --output live", "u": "use --output live", "tagstring": "use --tag=TEMPLATE",
-	"dryrun": "use --dry-run", "retry-failed": "use amorsize retry RUN.jsonl", "link": "link lists with :::+",
+	"retry": "--retries sets how often a failed item is retried", "dryrun": "use --dry-run", "retry-failed": "use amorsize retry RUN.jsonl", "link": "link lists with :::+",
 	"on": "put it first: amorsize run --on sqlite:runs.db …", "id": "it names a run in a database, with --on first: amorsize run --on sqlite:runs.db --id NAME …", "no-run-if-empty": "nothing runs without items: omit it", "max-replace-args": "use --per-item, or -N",
 }
 
@@ -28,6 +28,9 @@ func withHint(err error, flags *pflag.FlagSet) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return err
+	}
+	if n := unknown.GetSpecifiedName(); len(n) == 1 && n >= "1" && n <= "9" { // of -n1, where -n is a flag without a value
+		return fmt.Errorf("%w; use --batch %s for the items per job", err, n)
 	}
 	if hint := elsewhere[unknown.GetSpecifiedName()]; hint != "" {
 		return fmt.Errorf("%w; %s", err, hint)

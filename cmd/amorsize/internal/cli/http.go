@@ -115,6 +115,9 @@ func runHTTP(c *cobra.Command, f *runFlags, h *httpFlags, args []string, source 
 	if h.Connection.Insecure {
 		env.Terminal.Say("amorsize: --insecure: no certificate is verified: anyone on the network path can read and change what is sent and received")
 	}
+	if h.alike() {
+		env.Terminal.Say("amorsize: no {} in the URL, the body or the headers: every item makes the same request")
+	}
 	cfg.What = spec.What()
 	return runSession(cfg, env, out, runner)
 }
@@ -128,6 +131,15 @@ func (f *httpFlags) complete(url string) (err error) {
 	f.Key, f.Batch, f.Hedge = f.metered.key, f.metered.batch, f.metered.hedge
 	f.Meter, err = f.metered.meter()
 	return err
+}
+
+// alike reports whether no part of a request depends on its item.
+func (f *httpFlags) alike() bool {
+	if f.metered.batch || strings.HasPrefix(f.Body, "@") {
+		return false
+	}
+	parts := append([]string{f.URL, f.Method, f.Body, f.Cookies}, f.Headers...)
+	return !slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(part, "{") })
 }
 
 // oneURL refuses arguments that are not one URL.

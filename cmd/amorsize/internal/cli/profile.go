@@ -19,6 +19,9 @@ func newProfile() *cobra.Command {
 CPU-bound or I/O-bound, the expected speedup of each number of workers and what limits
 it, and the code or the command line to use. Results are dropped.
 
+An item may run several times: I/O-bound work is also tried in parallel, and a function
+with the race detector. Do not profile what must not be repeated, such as a payment.
+
 For a Go function the race detector says whether it may be called concurrently.` + goHelp,
 		Example: `  amorsize profile ./calc.Square --range 1000
   amorsize profile -a urls -- curl -sf {}`,

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -113,6 +114,9 @@ func runCommand(c *cobra.Command, f *runFlags, cmd *commandFlags, args []string,
 	}
 	if f.output.dryRun {
 		return env.Preview(spec.Preview)
+	}
+	if strings.Contains(cmd.script, "{}") {
+		env.Terminal.Say(`amorsize: {} in --sh is text, as a shell has it: the item is "$1"`)
 	}
 	defer env.StartGuard().Close()
 	defer out.Close()

@@ -1,7 +1,10 @@
 package profiling
 
 import (
+	"cmp"
 	"fmt"
+	"go/ast"
+	"go/parser"
 	"slices"
 	"strings"
 
@@ -77,14 +80,11 @@ func (p *Profile) advice() string {
 		fmt.Fprintf(&b, "  run:       amorsize run%s -- %s   (measures the number itself; -j %d fixes it)\n", size, ui.ShellLine(p.target.Argv), p.Workers)
 		return b.String()
 	}
-	call := "amorsize.ExecuteContext(ctx, " + functionCode(fn) + ", items"
-	switch {
-	case fn.Batch:
-		call = "amorsize.ExecuteBatches(ctx, " + functionCode(fn) + ", items"
-	case p.Workers == 1:
+	call := callCode(fn)
+	if p.Workers == 1 && !fn.Batch {
 		call += ", amorsize.WithWorkers(1)"
 	}
-	fmt.Fprintf(&b, "  in code:   results, err := %s)\n", call)
+	fmt.Fprintf(&b, "  in code:   %s)\n", call)
 	return b.String()
 }
 
@@ -96,35 +96,67 @@ func speedup(class sampling.Workload, times float64) string {
 	return fmt.Sprintf(" -> at best %.1f× as fast as one,\n             if what the calls wait for can serve all of them, which a run measures", times)
 }
 
-// functionCode is the function as an argument of ExecuteContext: with the wrapper that its shape needs.
-func functionCode(fn *gofunc.Function) string {
-	code := fn.Code
-	if code == "" {
-		code = "fn"
+// callCode is the call that runs the function over items, without its last parenthesis: with the wrapper that the
+// function's shape needs.
+func callCode(fn *gofunc.Function) string {
+	code, item, result := cmp.Or(fn.Code, "fn"), "T", "R"
+	if types, ok := typesOf(fn); ok {
+		item, result = types[0], types[1]
 	}
-	if fn.Context && fn.Result && fn.Fails {
-		return code
+	called, results, whole := "results, err := amorsize.Execute(", "("+result+", error)", fn.Result && fn.Fails
+	params := "item " + item
+	switch {
+	case fn.Batch:
+		called, results, whole = "results, err := amorsize.ExecuteBatches(ctx, ", "("+cmp.Or(result, "[]struct{}")+", error)", whole && fn.Context
+	case !fn.Result:
+		called, results, whole = "err := amorsize.ForEach(ctx, ", "error", fn.Fails && fn.Context
+	case fn.Context:
+		called = "results, err := amorsize.ExecuteContext(ctx, "
 	}
-	arg := "item"
+	if strings.HasSuffix(called, "ctx, ") {
+		params = "ctx context.Context, " + params
+	}
+	if !whole {
+		code = fmt.Sprintf("func(%s) %s { %s }", params, results, bodyOf(fn, code))
+	}
+	return called + code + ", items"
+}
+
+// bodyOf is what the wrapper of a function does: it returns an error, and a result unless that is of no use.
+func bodyOf(fn *gofunc.Function, code string) string {
+	call := code + "(item)"
 	if fn.Context {
-		arg = "ctx, item"
+		call = code + "(ctx, item)"
 	}
-	list := "T"
+	none := ""
 	if fn.Batch {
-		list = "[]T"
+		none = "make([]struct{}, len(item)), "
 	}
-	result := "R"
-	body := fmt.Sprintf("return %s(%s), nil", code, arg)
 	switch {
 	case fn.Result && fn.Fails:
-		body = fmt.Sprintf("return %s(%s)", code, arg)
+		return "return " + call
+	case fn.Result:
+		return "return " + call + ", nil"
 	case fn.Fails:
-		result, body = "struct{}", fmt.Sprintf("return struct{}{}, %s(%s)", code, arg)
-	case !fn.Result:
-		result, body = "struct{}", fmt.Sprintf("%s(%s); return struct{}{}, nil", code, arg)
+		return "return " + none + call
 	}
-	if fn.Batch {
-		result = "[]" + result
+	return call + "; return " + none + "nil"
+}
+
+// typesOf reads from the function's type what its items and its results are; "" for a result that it does not have.
+func typesOf(fn *gofunc.Function) (types [2]string, ok bool) {
+	expr, err := parser.ParseExpr(fn.Type)
+	if err != nil {
+		return types, false
 	}
-	return fmt.Sprintf("func(ctx context.Context, item %s) (%s, error) { %s }", list, result, body)
+	signature, ok := expr.(*ast.FuncType)
+	if !ok || len(signature.Params.List) == 0 {
+		return types, false
+	}
+	text := func(e ast.Expr) string { return fn.Type[e.Pos()-1 : e.End()-1] }
+	types[0] = text(signature.Params.List[len(signature.Params.List)-1].Type)
+	if fn.Result && signature.Results != nil {
+		types[1] = text(signature.Results.List[0].Type)
+	}
+	return types, true
 }

@@ -317,20 +317,30 @@ func TestSpeedup(t *testing.T) {
 	}
 }
 
-// How a function of each shape is written as an argument of ExecuteContext.
-func TestFunctionCode(t *testing.T) {
+// How a function of each shape is called over items.
+func TestCallCode(t *testing.T) {
 	for _, c := range []struct {
 		fn   gofunc.Function
 		want string
 	}{
-		{gofunc.Function{Code: "p.F", Context: true, Result: true, Fails: true}, "p.F"},
-		{gofunc.Function{Code: "p.F", Result: true}, "func(ctx context.Context, item T) (R, error) { return p.F(item), nil }"},
-		{gofunc.Function{Code: "p.F", Result: true, Fails: true}, "func(ctx context.Context, item T) (R, error) { return p.F(item) }"},
-		{gofunc.Function{Code: "p.F", Context: true, Fails: true}, "func(ctx context.Context, item T) (struct{}, error) { return struct{}{}, p.F(ctx, item) }"},
-		{gofunc.Function{}, "func(ctx context.Context, item T) (struct{}, error) { fn(item); return struct{}{}, nil }"},
-		{gofunc.Function{Code: "p.F", Result: true, Batch: true}, "func(ctx context.Context, item []T) ([]R, error) { return p.F(item), nil }"},
+		{gofunc.Function{Code: "p.F", Context: true, Result: true, Fails: true}, "results, err := amorsize.ExecuteContext(ctx, p.F, items"},
+		{gofunc.Function{Code: "p.F", Result: true, Fails: true}, "results, err := amorsize.Execute(p.F, items"},
+		{gofunc.Function{Code: "p.F", Result: true, Type: "func(n int) int"}, "results, err := amorsize.Execute(func(item int) (int, error) { return p.F(item), nil }, items"},
+		{gofunc.Function{Code: "p.F", Result: true, Context: true, Type: "func(ctx context.Context, n []byte) map[string]int"},
+			"results, err := amorsize.ExecuteContext(ctx, func(ctx context.Context, item []byte) (map[string]int, error) { return p.F(ctx, item), nil }, items"},
+		{gofunc.Function{Code: "p.F", Context: true, Fails: true}, "err := amorsize.ForEach(ctx, p.F, items"},
+		{gofunc.Function{Code: "p.F", Fails: true, Type: "func(string) error"},
+			"err := amorsize.ForEach(ctx, func(ctx context.Context, item string) error { return p.F(item) }, items"},
+		{gofunc.Function{}, "err := amorsize.ForEach(ctx, func(ctx context.Context, item T) error { fn(item); return nil }, items"},
+		{gofunc.Function{Code: "p.F", Result: true, Fails: true, Context: true, Batch: true}, "results, err := amorsize.ExecuteBatches(ctx, p.F, items"},
+		{gofunc.Function{Code: "p.F", Result: true, Batch: true, Type: "func(ns []int) []int"},
+			"results, err := amorsize.ExecuteBatches(ctx, func(ctx context.Context, item []int) ([]int, error) { return p.F(item), nil }, items"},
+		{gofunc.Function{Code: "p.F", Fails: true, Batch: true, Type: "func(ns []int) error"},
+			"results, err := amorsize.ExecuteBatches(ctx, func(ctx context.Context, item []int) ([]struct{}, error) { return make([]struct{}, len(item)), p.F(item) }, items"},
+		{gofunc.Function{Code: "p.F", Batch: true, Type: "func(ns []int)"},
+			"results, err := amorsize.ExecuteBatches(ctx, func(ctx context.Context, item []int) ([]struct{}, error) { p.F(item); return make([]struct{}, len(item)), nil }, items"},
 	} {
-		require.Equal(t, c.want, functionCode(&c.fn))
+		require.Equal(t, c.want, callCode(&c.fn))
 	}
 	p := &Profile{Workers: 1, target: &Target{Function: &gofunc.Function{Code: "p.F"}}}
 	require.Contains(t, p.advice(), ", items, amorsize.WithWorkers(1))")

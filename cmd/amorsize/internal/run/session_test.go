@@ -54,7 +54,7 @@ func TestFailures(t *testing.T) {
 	stderr := b.read("stderr")
 	require.Contains(t, stderr, `#2 "b" try 1: exit 3`)
 	require.Contains(t, stderr, "2 ok · 1 failed")
-	require.Contains(t, stderr, "again: add --log run.jsonl")
+	require.Contains(t, stderr, "again: next time add --log run.jsonl")
 	var sum struct {
 		Total, OK, Failed, Exit int
 		Cmd                     string

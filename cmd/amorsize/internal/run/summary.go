@@ -92,8 +92,10 @@ func again(sum summary.Summary) string {
 	switch {
 	case sum.Failed == 0 && sum.Stopped == "":
 		return ""
+	case sum.Log == "" && sum.Stopped != "":
+		return "next time add --log run.jsonl: then the same command with --resume runs the remaining items"
 	case sum.Log == "":
-		return "add --log run.jsonl, then amorsize retry run.jsonl runs what failed"
+		return "next time add --log run.jsonl: then amorsize retry run.jsonl runs what failed"
 	case sum.Stopped != "":
 		return "the same command with --resume runs the remaining items"
 	}
