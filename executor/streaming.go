@@ -143,9 +143,7 @@ func (r *streaming[T, R]) shorten() (rest span) {
 	if at >= end {
 		return span{}
 	}
-	r.end.Store(at + 1)
-	if r.at.Load() != at { // the worker moves on, and learns of the end only with mu
-		r.end.Store(end)
+	if !r.cut(at, end) {
 		return span{}
 	}
 	if n := int(at) - r.told; n > 0 {
@@ -153,6 +151,17 @@ func (r *streaming[T, R]) shorten() (rest span) {
 		r.handOver(int(at), time.Duration(min(r.expected.Load(), int64(now-r.since)/int64(n))))
 	}
 	return span{Lo: int(at) + 1, Hi: int(end)}
+}
+
+// cut has the claim end behind item at, unless the worker has moved on since it was seen there. mu
+// is held.
+func (r *streaming[T, R]) cut(at, end int64) bool {
+	r.end.Store(at + 1)
+	if r.at.Load() == at {
+		return true
+	}
+	r.end.Store(end) // the worker learns of the end only with mu
+	return false
 }
 
 // reaches publishes that item i is begun, and reports whether it still belongs to the
