@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/waiting"
 )
 
 // What policies take is told from the time of the function, where it is measured.
@@ -148,4 +150,31 @@ func TestRefusedWithinTheFunction(t *testing.T) {
 	require.Error(t, err)
 	require.EqualValues(t, 2, report.Calls.Failed.Refused)
 	require.Zero(t, report.Calls.NotMade)
+}
+
+// How long a call took counts neither what policies around it took nor what a policy within it held it back.
+func TestAttemptsAreTimed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Second) // the clock does not begin with the call
+		w := &worker{call: newCallContext(&runContext{Context: t.Context()}, &Config{})}
+		w.tally, w.policed.sampling = new(tally), true
+		waits := policy(func(ctx context.Context, call func(context.Context) error) error {
+			time.Sleep(time.Minute)
+			return call(ctx)
+		})
+		fn := func(i int) (int, error) {
+			time.Sleep(100 * time.Millisecond)
+			hold := waiting.BeginWith(w.call, waiting.Line{})
+			time.Sleep(time.Hour)
+			hold.End()
+			return i, nil
+		}
+		g := newGuarded(calls[int, int]{fn: Func[int, int]{Plain: fn}, items: []int{0, 1}, out: make([]int, 2)}, []Policy{waits})
+		require.NoError(t, g.run(t.Context(), w, span{Lo: 0, Hi: 2}))
+		require.EqualValues(t, 2, w.tally.latency.Count())
+		require.Equal(t, 200*time.Millisecond, w.tally.latency.Sum())
+		require.EqualValues(t, 200*time.Millisecond, w.policed.ownTime.Load())
+		require.Equal(t, 2*time.Hour, w.heldBack)
+		require.True(t, w.timed)
+	})
 }

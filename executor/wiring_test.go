@@ -153,19 +153,21 @@ func TestOpenForBatches(t *testing.T) {
 	}
 }
 
-// What calls take without the waits for policies is what the limit begins with.
+// What calls take without the waits for policies is what the limit begins with, as soon as one has ended.
 func TestOpenFoundByOwnTime(t *testing.T) {
-	r := wired(Config{}, 1000)
-	r.runner = newGuarded(calls[int, int]{}, []Policy{passing{}})
-	r.planner.top = 1000
-	w := &worker{}
-	w.policed.ownItems.Store(4)
-	w.policed.ownTime.Store(int64(time.Second))
-	r.crew.workers = []*worker{w}
-	r.scheduler.openFound(0, hillclimb.Observation{Items: 9, Busy: time.Hour, Procs: 2})
-	state, _, ok := r.sharing.tracker.State()
-	require.True(t, ok)
-	require.Equal(t, 250*time.Millisecond, state.Baseline)
+	for items, want := range map[int64]time.Duration{0: 0, 1: time.Second, 4: 250 * time.Millisecond} {
+		r := wired(Config{}, 1000)
+		r.runner = newGuarded(calls[int, int]{}, []Policy{passing{}})
+		r.planner.top = 1000
+		w := &worker{}
+		w.policed.ownItems.Store(items)
+		w.policed.ownTime.Store(int64(min(items, 1) * int64(time.Second)))
+		r.crew.workers = []*worker{w}
+		r.scheduler.openFound(0, hillclimb.Observation{Items: 9, Busy: time.Hour, Procs: 2})
+		state, _, ok := r.sharing.tracker.State()
+		require.True(t, ok)
+		require.Equal(t, want, state.Baseline, items)
+	}
 }
 
 // Where nothing keeps outcomes, no clock is read.

@@ -1,0 +1,48 @@
+package executor
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/waiting"
+	"github.com/amorsize/amorsize/sampling"
+)
+
+// What an item takes, as the caller alone has seen it, counts neither what a policy held its call back nor what the
+// keeper took. Where the time in policies is measured, that time is what is left out.
+func TestSampledTime(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg    Config
+		policy time.Duration // measured in policies
+		want   time.Duration // of an item
+	}{
+		"a policy within the function": {Config{}, time.Second, 10 * time.Second},
+		"a policy around it":           {Config{Policies: []Policy{passing{}}}, time.Second, 12 * time.Second},
+		"a keeper around it":           {Config{past: new(past)}, time.Second, 12 * time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			o := &solo{soloJob: soloJob{cfg: c.cfg}}
+			o.alarm = &o.quiet
+			o.sampler = sampling.Start(10, 0)
+			o.sampler.Precise()
+			o.w.call = newCallContext(&runContext{Context: t.Context()}, &c.cfg)
+			o.alarm.enter(inBlock)
+			o.span, o.w.at, o.w.returned = span{Hi: 1}, 1, true
+			time.Sleep(10 * time.Second)
+			hold := waiting.BeginWith(o.w.call, waiting.Line{})
+			time.Sleep(3 * time.Second)
+			hold.End()
+			o.w.policed.waited = c.policy
+			time.Sleep(time.Minute)
+			o.w.keeping = time.Minute
+			require.True(t, o.record(nil), name)
+			sample := o.sampler.Sample()
+			require.Equal(t, 1, sample.Items, name)
+			require.Equal(t, c.want, sample.ItemTime(), name)
+			require.Zero(t, o.w.keeping, name)
+		})
+	}
+}
