@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
@@ -44,6 +45,34 @@ func TestGivenPlan(t *testing.T) {
 	require.Equal(t, 1, p.planner.given(plan).Workers)
 	p.cfg.MaxWorkers = 20
 	require.Equal(t, 8, p.planner.given(plan).MaxWorkers)
+}
+
+// All facts of the host are read where there is time for it: where much is left to do, or nobody knows how much.
+func TestReadHost(t *testing.T) {
+	runtime.GC() // a large heap would be a reason
+	little := sampling.Sample{Items: 10, ItemNanos: 1}
+	for name, c := range map[string]struct {
+		change func(p *planner, sample *sampling.Sample)
+		full   bool
+	}{
+		"little is left":        {func(*planner, *sampling.Sample) {}, false},
+		"much is left":          {func(_ *planner, s *sampling.Sample) { s.ItemNanos = float64(fullHostFrom) / 990 }, true},
+		"not quite":             {func(_ *planner, s *sampling.Sample) { s.ItemNanos = float64(fullHostFrom) / 991 }, false},
+		"a plan":                {func(p *planner, _ *sampling.Sample) { p.cfg.Plan = new(optimizer.Plan) }, true},
+		"the load counts":       {func(p *planner, _ *sampling.Sample) { p.cfg.LoadAware = true }, true},
+		"a stream":              {func(p *planner, _ *sampling.Sample) { p.arrives = true }, true},
+		"known to be much":      {func(p *planner, _ *sampling.Sample) { p.cfg.learned = &learned{sample: waitingSample} }, true},
+		"known to be little":    {func(p *planner, _ *sampling.Sample) { p.cfg.learned = &learned{sample: little} }, false},
+		"calls allocate":        {func(_ *planner, s *sampling.Sample) { s.AllocKnown, s.AllocBytes = true, 1<<20 }, true},
+		"they allocate less":    {func(_ *planner, s *sampling.Sample) { s.AllocKnown, s.AllocBytes = true, 1<<20-1 }, false},
+		"what is not known yet": {func(_ *planner, s *sampling.Sample) { s.AllocBytes = 1 << 20 }, false},
+	} {
+		r, sample := wired(Config{}, 1000), little
+		c.change(&r.planner, &sample)
+		r.planner.readHost(sample)
+		require.Equal(t, c.full, r.planner.host.MemoryTotal > 0, name)
+		require.NotZero(t, r.planner.host.Procs, name)
+	}
 }
 
 // How many items a stream has is not known: a second worker is tried.

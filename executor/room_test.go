@@ -11,6 +11,7 @@ import (
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/internal/adaptive"
 	"github.com/amorsize/amorsize/internal/waiting"
+	"github.com/amorsize/amorsize/sampling"
 )
 
 // inCall is a worker in a call for so many items since began.
@@ -93,4 +94,32 @@ func TestFlight(t *testing.T) {
 	p.crew.workers = nil
 	f = p.scheduler.inFlight(time.Second)
 	require.Equal(t, 1, f.size)
+}
+
+// Memory is looked at where calls are left to run, unless the caller decides how many there are.
+func TestMemoryIsMeasured(t *testing.T) {
+	for name, c := range map[string]struct {
+		hi      int // of the caller's block, of ten items
+		inBlock bool
+		arrives bool
+		workers int
+		looked  bool
+		ended   int64
+	}{
+		"some are left":             {9, false, false, 0, true, 9},
+		"all are done":              {10, false, false, 0, false, 10},
+		"the last are being run":    {10, true, false, 0, true, 6},
+		"more may arrive":           {10, false, true, 0, true, 10},
+		"more may, in a block":      {10, true, true, 0, true, 6},
+		"a fixed number":            {9, false, false, 2, false, 9},
+		"all, of a fixed number":    {10, false, false, 2, false, 10},
+		"being run, of that number": {10, true, false, 2, false, 6},
+	} {
+		r := wired(Config{Workers: c.workers}, 10)
+		r.arrives = c.arrives
+		r.room.measure(&before{span: span{Lo: 6, Hi: c.hi}, inBlock: c.inBlock}, &r.planner, new(sampling.Sample))
+		require.Equal(t, c.looked, r.room.heap != nil, name)
+		require.Equal(t, c.ended, r.room.ended.Load(), name)
+		require.NotZero(t, r.planner.host.Procs, name)
+	}
 }
