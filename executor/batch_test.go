@@ -91,6 +91,36 @@ func TestBatchResults(t *testing.T) {
 	require.Equal(t, sequence(100), items)
 }
 
+// A service that takes one batch at a time is found to be one. Where it is called item by item nothing of that kind is
+// looked for: there a line shows in the time of the calls.
+func TestServiceOfOneBatchAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turn := make(chan struct{}, 1)
+		inTurn := func(took time.Duration) {
+			turn <- struct{}{}
+			time.Sleep(took)
+			<-turn
+		}
+		var report executor.Report
+		_, err := executor.RunBatches(t.Context(), func(_ context.Context, batch []int) ([]int, error) {
+			inTurn(10 * time.Millisecond)
+			return batch, nil
+		}, sequence(20_000), executor.Config{ChunkSize: 50, Report: &report})
+		require.NoError(t, err)
+		reason := "one call at a time reaches the same throughput"
+		told := func() bool {
+			return slices.ContainsFunc(report.Changes, func(c executor.Change) bool { return c.Workers == 1 && c.Reason == reason })
+		}
+		require.True(t, told(), "%v", report.Changes)
+		_, err = executor.Run(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
+			inTurn(10 * time.Millisecond)
+			return i, nil
+		}), sequence(400), executor.Config{Report: &report})
+		require.NoError(t, err)
+		require.False(t, told(), "%v", report.Changes)
+	})
+}
+
 // A function whose large batches are slower per item is given smaller ones.
 func TestBatchesThatDegrade(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -92,6 +92,29 @@ func TestBatchHalves(t *testing.T) {
 	})
 }
 
+// What tells which items of a batch failed fits it if it names at least one, none that the batch does not have, and
+// there is a result for each item.
+func TestPartialErrorFits(t *testing.T) {
+	odd := errors.New("odd")
+	for name, c := range map[string]struct {
+		failed  map[int]error
+		results int
+		fits    bool
+	}{
+		"one":              {map[int]error{1: odd}, 3, true},
+		"the ends":         {map[int]error{0: odd, 2: odd}, 3, true},
+		"all":              {map[int]error{0: odd, 1: odd, 2: odd}, 3, true},
+		"none":             {nil, 3, false},
+		"before the first": {map[int]error{-1: odd}, 3, false},
+		"behind the last":  {map[int]error{3: odd}, 3, false},
+		"without an error": {map[int]error{1: nil}, 3, false},
+		"a result lacks":   {map[int]error{1: odd}, 2, false},
+		"one too many":     {map[int]error{1: odd}, 4, false},
+	} {
+		require.Equal(t, c.fits, (&PartialError{Failed: c.failed}).within(3, c.results), name)
+	}
+}
+
 // Of a batch that tells which of its items failed, the others count, and a retry is given
 // only those.
 func TestPartsOfABatch(t *testing.T) {

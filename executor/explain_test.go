@@ -104,6 +104,8 @@ func TestReportSaysWhy(t *testing.T) {
 		"; a call took 12ms on average, not 20ms":                             func(r *executor.Report) { r.Busy = 1200 * time.Millisecond },
 		"+400 %); the throughput rose more slowly":                            func(r *executor.Report) { r.Busy = 2900 * time.Millisecond },
 		"; only 2 workers ran on average":                                     func(r *executor.Report) { r.MeanWorkers = 2 },
+		"; only 11.1 workers ran on average":                                  func(r *executor.Report) { r.MeanWorkers = 11.1 },
+		"; the throughput rose more slowly than the plan assumed\n":           func(r *executor.Report) { r.MeanWorkers = 11.2 }, // 70 %
 		"; the cores were busy with other work too":                           func(r *executor.Report) { r.Bound = executor.BoundByCores },
 		"; the run ended after 10 of 100 items":                               func(r *executor.Report) { r.Succeeded, r.Failed = 9, 1 },
 		"predicted 1s, measured 5s (+400 %); the throughput rose more slowly": func(r *executor.Report) { r.Plan.AtBest = false },
@@ -252,4 +254,24 @@ func TestBoundByItemsInWords(t *testing.T) {
 	require.Contains(t, r.String(), "items: there was not enough work for a second worker to help\n  faster    with calls that take less time")
 	r.PeakWorkers = 2
 	require.Contains(t, r.String(), "items: there were too few items for more calls in flight\n")
+}
+
+// A report has the first warning, and says how many more there are; all are explained.
+func TestWarningsOfAReport(t *testing.T) {
+	for n, want := range [][]string{{}, {"one"}, {"one (and 1 more)", "two"}, {"one (and 2 more)", "two", "three"}} {
+		r := executor.Report{Warnings: []string{"one", "two", "three"}[:n]}
+		var short, all []string
+		for line := range strings.Lines(r.String()) {
+			if text, found := strings.CutPrefix(line, "  warning   "); found {
+				short = append(short, strings.TrimSpace(text))
+			}
+		}
+		for line := range strings.Lines(r.Explain()) {
+			if text, found := strings.CutPrefix(line, "  warning   "); found {
+				all = append(all, strings.TrimSpace(text))
+			}
+		}
+		require.Equal(t, want[:min(1, n)], append([]string{}, short...))
+		require.Equal(t, want, append([]string{}, all...))
+	}
 }

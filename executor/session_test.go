@@ -1,7 +1,11 @@
 package executor
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -114,4 +118,41 @@ func TestSessionStats(t *testing.T) {
 	var attempt flight.Attempt
 	s.tracker.Enter(&attempt, 0, 1, 1)
 	require.Equal(t, Stats{Limit: 16, InFlight: 1, Base: time.Second}, s.Stats())
+}
+
+// A call that makes a run of its own session is held back until that run has ended: it makes no request itself. One
+// that makes a run of another session, or of none, is not.
+func TestRunWithinACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		outer, other := new(Session), new(Session)
+		inner := map[string]func(ctx context.Context, fn Func[int, int], cfg Config) error{
+			"a run": func(ctx context.Context, fn Func[int, int], cfg Config) error {
+				_, err := Run(ctx, fn, []int{0}, cfg)
+				return err
+			},
+			"a stream": func(ctx context.Context, fn Func[int, int], cfg Config) (err error) {
+				for r := range Stream(ctx, fn, slices.Values([]int{0}), cfg) {
+					err = errors.Join(err, r.Err)
+				}
+				return err
+			},
+		}
+		for name, run := range inner {
+			for session, held := range map[*Session]bool{outer: true, other: false, nil: false} {
+				_, err := Run(t.Context(), Func[int, int]{Context: func(ctx context.Context, i int) (int, error) {
+					call, ok := ctx.Value(sessionKey{outer}).(*callContext)
+					require.True(t, ok, name)
+					waits := func() bool { _, waits := call.waitsIn(); return waits }
+					require.False(t, waits(), name)
+					err := run(ctx, Func[int, int]{Plain: func(i int) (int, error) {
+						require.Equal(t, held, waits(), name)
+						return i, nil
+					}}, Config{Session: session})
+					require.False(t, waits(), "%s: it has ended", name)
+					return i, err
+				}}, []int{0}, Config{Session: outer})
+				require.NoError(t, err, name)
+			}
+		}
+	})
 }
