@@ -142,3 +142,37 @@ func TestWake(t *testing.T) {
 	h.wake()
 	require.Empty(t, h.ready)
 }
+
+// Helpers that the caller demands are not among those that the process has room for, nor is the first one of a stream,
+// without which nothing would be run.
+func TestHireIsAdmitted(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg      Config
+		arrives  bool
+		working  int
+		admitted bool
+	}{
+		"nothing demanded":    {Config{}, false, 1, true},
+		"with none working":   {Config{}, false, 0, true},
+		"one":                 {Config{Workers: 1}, false, 0, false},
+		"a number":            {Config{Workers: 5}, false, 9, false},
+		"a least number":      {Config{MinWorkers: 3}, false, 2, false},
+		"more than the least": {Config{MinWorkers: 3}, false, 3, true},
+		"a stream's first":    {Config{}, true, 0, false},
+		"its second":          {Config{}, true, 1, true},
+	} {
+		r := wired(c.cfg, 9)
+		r.arrives = c.arrives
+		r.scheduler.mode.Store(modeWaiting)
+		_, before := Helpers()
+		w := r.hire(c.working)
+		require.Equal(t, c.admitted, w.admitted != nil, name)
+		_, now := Helpers()
+		if c.admitted {
+			require.Equal(t, before+1, now, name)
+			w.admitted.Add(-1)
+		} else {
+			require.Equal(t, before, now, name)
+		}
+	}
+}
