@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -175,4 +176,34 @@ func TestHireIsAdmitted(t *testing.T) {
 			require.Equal(t, before, now, name)
 		}
 	}
+}
+
+// A panic of the user's code is recorded, and its claim has returned; a Goexit is known by that it has not.
+func TestGuard(t *testing.T) {
+	guarded := func(fn func()) *worker {
+		w := &worker{}
+		w.at = 3
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			defer w.guard()
+			fn()
+			w.returned = true
+		}()
+		<-ended
+		return w
+	}
+	w := guarded(func() { panic("odd") })
+	require.True(t, w.returned)
+	require.Equal(t, []any{3, "odd"}, []any{w.panicked.Index, w.panicked.Value})
+	require.Contains(t, string(w.panicked.Stack), "TestGuard", "where it was")
+	require.ErrorIs(t, w.ended(), w.panicked)
+	w = guarded(runtime.Goexit)
+	require.False(t, w.returned)
+	require.Nil(t, w.panicked)
+	require.ErrorIs(t, w.ended(), ErrGoexit)
+	w = guarded(func() {})
+	require.True(t, w.returned)
+	require.Nil(t, w.panicked)
+	require.NoError(t, w.ended())
 }
