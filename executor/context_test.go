@@ -13,20 +13,20 @@ import (
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
-// opened is a tracker that begins with first calls.
-func opened(first int) *flight.Tracker {
+// opened is a tracker that begins with four calls.
+func opened() *flight.Tracker {
 	tracker := new(flight.Tracker)
 	s := &wired(Config{}, 9).sharing
 	s.allow(100, 100)
 	tracker.Enlist(s, 0)
-	tracker.Open(0, first, 0, 0, false)
+	tracker.Open(0, 4, 0, 0, false)
 	return tracker
 }
 
 // A call that is held back is not in flight, and what it waits is not its time.
 func TestCallHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := opened(4)
+		g := opened()
 		w := &worker{call: newCallContext(&runContext{Context: t.Context()}, &Config{})}
 		c, stirred := w.call, make(chan struct{}, 1)
 		c.watch(g, &w.attempt, &pacer{stirred: stirred})

@@ -259,7 +259,7 @@ func TestBoundByItemsInWords(t *testing.T) {
 // A report has the first warning, and says how many more there are; all are explained.
 func TestWarningsOfAReport(t *testing.T) {
 	for n, want := range [][]string{{}, {"one"}, {"one (and 1 more)", "two"}, {"one (and 2 more)", "two", "three"}} {
-		r := executor.Report{Warnings: []string{"one", "two", "three"}[:n]}
+		r := executor.Report{Bound: executor.BoundByItems, Warnings: []string{"one", "two", "three"}[:n]}
 		var short, all []string
 		for line := range strings.Lines(r.String()) {
 			if text, found := strings.CutPrefix(line, "  warning   "); found {

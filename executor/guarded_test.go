@@ -56,7 +56,7 @@ func TestPolicedTime(t *testing.T) {
 // The tracker is told of each attempt, unless the run is over.
 func TestPolicedAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := opened(4)
+		g := opened()
 		ctx, cancel := context.WithCancel(t.Context())
 		w := &worker{}
 		w.tally = new(tally)

@@ -107,7 +107,7 @@ func TestTellAlone(t *testing.T) {
 		"it did not end": {span{Lo: 0, Hi: 1}, nil, false, 0},
 	} {
 		r := wired(Config{Errors: Collect}, 10)
-		r.sharing.tracker, r.caller = opened(4), new(worker)
+		r.sharing.tracker, r.caller = opened(), new(worker)
 		r.caller.returned = c.back
 		r.tellAlone(time.Second, c.s, c.err)
 		state, _, _ := r.sharing.tracker.State()

@@ -152,7 +152,7 @@ func TestSuccessfulCallsOfAClaim(t *testing.T) {
 // Each cheap item of a claim is in flight while its call runs, also behind one that failed.
 func TestCheapItemsAreInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		tracker := opened(4)
+		tracker := opened()
 		var inFlight []int
 		r, w := claimed(t, 3, Func[int, int]{Plain: func(i int) (int, error) {
 			inFlight = append(inFlight, tracker.InFlight())

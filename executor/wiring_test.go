@@ -161,7 +161,7 @@ func TestOpenFoundByOwnTime(t *testing.T) {
 		r.planner.top = 1000
 		w := &worker{}
 		w.policed.ownItems.Store(items)
-		w.policed.ownTime.Store(int64(min(items, 1) * int64(time.Second)))
+		w.policed.ownTime.Store(min(items, 1) * int64(time.Second))
 		r.crew.workers = []*worker{w}
 		r.scheduler.openFound(0, hillclimb.Observation{Items: 9, Busy: time.Hour, Procs: 2})
 		state, _, ok := r.sharing.tracker.State()
