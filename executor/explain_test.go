@@ -122,6 +122,22 @@ func TestReportSaysWhy(t *testing.T) {
 	}
 }
 
+// That a call took another time than foreseen is a reason where one was foreseen, and if it is another by half.
+func TestCallsThatTookAnotherTime(t *testing.T) {
+	for _, c := range []struct {
+		foreseen, took time.Duration
+		reason         bool
+	}{
+		{20 * time.Millisecond, 30 * time.Millisecond, false}, {20 * time.Millisecond, 30*time.Millisecond + 1, true},
+		{30 * time.Millisecond, 20 * time.Millisecond, false}, {30 * time.Millisecond, 20*time.Millisecond - 1, true},
+		{0, time.Millisecond, false}, {1, time.Millisecond, true}, {time.Millisecond, 0, true},
+	} {
+		r := executor.Report{Items: 9, Succeeded: 9, PredictedDuration: time.Second, Elapsed: 5 * time.Second, Busy: 9 * c.took}
+		r.Plan.Sample.ItemNanos = float64(c.foreseen)
+		require.Equal(t, c.reason, strings.Contains(r.String(), "; a call took "), c)
+	}
+}
+
 // The prediction for a fixed number of workers, of which no sample is taken, and for
 // a plan made before, comes while running.
 func TestPredictedWhileRunning(t *testing.T) {
