@@ -132,7 +132,7 @@ func (r *run) arrive(s span, err error) {
 
 // tellAlone records the time of a call without load, if the caller was in a single call.
 func (r *run) tellAlone(took time.Duration, s span, err error) {
-	if err != nil || s.Len() != 1 || !r.caller.returned {
+	if err != nil || s.Len() != 1 || !r.caller.returned || r.caller.panicked != nil {
 		return
 	}
 	if r.runner.tellsAttempts() {

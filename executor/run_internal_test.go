@@ -96,19 +96,21 @@ func TestShorten(t *testing.T) {
 // What the caller was in alone, one call that succeeded, tells what a call takes without load.
 func TestTellAlone(t *testing.T) {
 	for name, c := range map[string]struct {
-		s    span
-		err  error
-		back bool
-		want time.Duration
+		s        span
+		err      error
+		back     bool
+		panicked *PanicError
+		want     time.Duration
 	}{
-		"a call":         {span{Lo: 0, Hi: 1}, nil, true, time.Second},
-		"several":        {span{Lo: 0, Hi: 2}, nil, true, 0},
-		"it failed":      {span{Lo: 0, Hi: 1}, errors.New("failed"), true, 0},
-		"it did not end": {span{Lo: 0, Hi: 1}, nil, false, 0},
+		"a call":         {span{Lo: 0, Hi: 1}, nil, true, nil, time.Second},
+		"several":        {span{Lo: 0, Hi: 2}, nil, true, nil, 0},
+		"it failed":      {span{Lo: 0, Hi: 1}, errors.New("failed"), true, nil, 0},
+		"it panicked":    {span{Lo: 0, Hi: 1}, nil, true, &PanicError{}, 0},
+		"it did not end": {span{Lo: 0, Hi: 1}, nil, false, nil, 0},
 	} {
 		r := wired(Config{Errors: Collect}, 10)
 		r.sharing.tracker, r.caller = opened(), new(worker)
-		r.caller.returned = c.back
+		r.caller.returned, r.caller.panicked = c.back, c.panicked
 		r.tellAlone(time.Second, c.s, c.err)
 		state, _, _ := r.sharing.tracker.State()
 		require.Equal(t, c.want, state.Baseline, name)
