@@ -305,3 +305,41 @@ func TestPoliciesAreMet(t *testing.T) {
 	c.HoldBegins(waiting.Line{By: &fakePolicy{kind: "ratelimit", name: "a", state: "paused"}})
 	require.Len(t, cfg.tally.policies, 1)
 }
+
+// What a call waited for a policy is counted when the wait has ended.
+func TestWaitsAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := Config{tally: new(tally)}
+		c := newCallContext(&runContext{Context: t.Context()}, &cfg)
+		ticket := c.HoldBegins(waiting.Line{By: &fakePolicy{kind: "ratelimit", name: "a", state: "paused"}})
+		time.Sleep(3 * time.Second)
+		require.Empty(t, cfg.tally.snapshot().Waits)
+		c.HoldEnds(ticket)
+		waits := cfg.tally.snapshot().Waits
+		require.Len(t, waits, 1)
+		require.Equal(t, []any{"ratelimit", "a", int64(1), 3 * time.Second}, []any{waits[0].Kind, waits[0].Name, waits[0].Calls, waits[0].Total})
+		require.Equal(t, 3*time.Second, c.settle())
+	})
+}
+
+// The texts of a timeout and of a panic say what the function returned, and whose it was, where that is known.
+func TestErrorTexts(t *testing.T) {
+	for want, err := range map[string]error{
+		"the call took longer than 1s":                              &TimeoutError{After: time.Second},
+		"the call took longer than 2s":                              &TimeoutError{After: 2 * time.Second, Err: context.DeadlineExceeded},
+		"the call took longer than 3s: odd":                         &TimeoutError{After: 3 * time.Second, Err: errors.New("odd")},
+		"amorsize: item 0: panic: odd\n\nstack":                     &PanicError{Index: 0, Value: "odd", Stack: []byte("stack")},
+		"amorsize: panic outside of the items' calls: odd\n\nstack": &PanicError{Index: -1, Value: "odd", Stack: []byte("stack")},
+		"item 3: odd":                                  &ItemError{Index: 3, Attempts: 1, Err: errors.New("odd")},
+		"item 3 (after 2 attempts): odd":               &ItemError{Index: 3, Attempts: 2, Err: errors.New("odd")},
+		"item 3: given up after 2 attempts: odd":       &ItemError{Index: 3, Attempts: 2, Err: errors.New("given up after 2 attempts: odd")},
+		"batch of items 3 to 5: odd":                   &BatchError{Index: 3, Size: 3, Err: errors.New("odd")},
+		"batch of 3 items from 3 on: odd":              &BatchError{Index: 3, Size: 3, Err: errors.New("odd"), apart: true},
+		"amorsize: run stopped: context canceled":      &CanceledError{Err: context.Canceled, Cause: context.Canceled},
+		"amorsize: run stopped: context canceled: odd": &CanceledError{Err: context.Canceled, Cause: errors.New("odd")},
+		"2 items of the batch failed: item 1 of it: a": &PartialError{Failed: map[int]error{4: errors.New("b"), 1: errors.New("a")}},
+		"no item of the batch failed":                  &PartialError{},
+	} {
+		require.EqualError(t, err, want)
+	}
+}
