@@ -343,3 +343,27 @@ func TestErrorTexts(t *testing.T) {
 		require.EqualError(t, err, want)
 	}
 }
+
+// The first number of workers keeps within what memory allows.
+func TestBeginWithinMemory(t *testing.T) {
+	r := wired(Config{}, 1000)
+	r.planner.plan.Workers, r.planner.plan.Host.Procs, r.planner.top = 8, 8, 8
+	r.planner.plan.Workload = sampling.CPUBound
+	r.room.allowed.Store(3)
+	r.scheduler.begin(0)
+	require.EqualValues(t, 3, r.crew.limit.Load())
+}
+
+// What the sample took is what a call takes without load, unless a long call has shown that it is something else.
+func TestBaseOfAPlan(t *testing.T) {
+	for surprised, want := range map[bool]time.Duration{false: 20 * time.Millisecond, true: 0} {
+		r := wired(Config{}, 1000)
+		r.planner.top, r.planner.surprised = 1000, surprised
+		r.planner.plan.Sample = sampling.Sample{ItemNanos: 20e6, Items: 5}
+		r.planner.plan.Workers = 16
+		r.scheduler.openPlanned(0)
+		state, _, ok := r.sharing.tracker.State()
+		require.True(t, ok)
+		require.Equal(t, want, state.Baseline)
+	}
+}
