@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -189,4 +191,35 @@ func TestPast(t *testing.T) {
 	}
 	of := p.renumber([]fault{{span{Lo: 1, Hi: 3}, errKept}})
 	require.Equal(t, []fault{{span{Lo: 1, Hi: 2}, errKept}, {span{Lo: 5, Hi: 6}, nil}}, of, "it is said once")
+}
+
+// slowKeeper takes so long for an outcome.
+type slowKeeper time.Duration
+
+func (slowKeeper) Known(int, int) (past Outcome[int], known bool, err error) { return past, false, nil }
+
+func (k slowKeeper) Keep(int, int, Outcome[int]) error {
+	time.Sleep(time.Duration(k))
+	return nil
+}
+
+// How long a keeper takes, if it is worth mentioning, is not the items' time.
+func TestTimeOfAKeeper(t *testing.T) {
+	for takes, want := range map[time.Duration]time.Duration{0: 0, leastWait: 0, leastWait + 1: 2 * (leastWait + 1), time.Hour: 2 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(time.Second) // the clock does not begin with the call
+			k, w := kept[int, int]{keeper: slowKeeper(takes)}, &worker{}
+			for i := range 2 {
+				k.keep(w, i, i, Outcome[int]{}, k.begin())
+			}
+			require.Equal(t, want, w.keeping, takes)
+
+			var report Report
+			fn := Func[int, int]{Plain: func(i int) (int, error) { time.Sleep(time.Second); return i, nil }, Keeper: slowKeeper(takes)}
+			_, err := Run(t.Context(), fn, []int{0, 1, 2}, Config{Workers: 1, Report: &report})
+			require.NoError(t, err)
+			require.InDelta(t, 3*time.Second, report.Busy, float64(3*leastWait))
+			require.Equal(t, 3*(time.Second+takes), report.Elapsed)
+		})
+	}
 }

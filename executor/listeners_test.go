@@ -2,6 +2,7 @@ package executor
 
 import (
 	"log/slog"
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -87,4 +88,29 @@ func TestOneDelivers(t *testing.T) {
 			require.Equal(t, c.told, told, name)
 		}
 	})
+}
+
+// How long a run has left is told by its pace, behind the longest pause of its policies: not before anything is done,
+// nor where it is not known how much there is, nor when all is done.
+func TestRemaining(t *testing.T) {
+	paused := []PolicyState{{Left: time.Second}, {Left: 10 * time.Second}, {}}
+	for name, c := range map[string]struct {
+		total, completed int
+		policies         []PolicyState
+		want             time.Duration
+	}{
+		"nothing is done":          {9, 0, nil, 0},
+		"some are":                 {9, 2, nil, 3500 * time.Millisecond},
+		"all are":                  {9, 9, nil, 0},
+		"nobody knows how many":    {-1, 2, nil, 0},
+		"centuries":                {math.MaxInt, 1, nil, longestLeft + 1}, // as a float64
+		"some, and calls pause":    {9, 2, paused, 13500 * time.Millisecond},
+		"all, and calls pause":     {9, 9, paused, 0},
+		"nothing, and calls pause": {9, 0, paused, 0},
+	} {
+		e := newEvents(&Config{Progress: func(Progress) {}}, c.total, time.Second)
+		e.completed.Store(int64(c.completed))
+		e.state(2*time.Second, new(Calls), nil)
+		require.Equal(t, c.want, e.state(2*time.Second, new(Calls), c.policies).Remaining, name)
+	}
 }

@@ -27,3 +27,20 @@ func TestOutcomesDoNotBlock(t *testing.T) {
 		require.Equal(t, name != "a keeper's error", errors.Is(err, late), "%s: of a keeper's errors the first counts", name)
 	}
 }
+
+// Of several panics the one of the lowest item is raised, and of that the first; one that is not an item's only if
+// there is no other.
+func TestPanicThatIsRaised(t *testing.T) {
+	at := func(i int) *PanicError { return &PanicError{Index: i} }
+	for _, c := range []struct {
+		e, other *PanicError
+		first    bool
+	}{
+		{at(0), nil, true}, {at(-1), nil, true},
+		{at(3), at(4), true}, {at(3), at(3), false}, {at(3), at(2), false},
+		{at(0), at(1), true}, {at(1), at(0), false}, {at(0), at(0), false},
+		{at(3), at(-1), true}, {at(0), at(-1), true}, {at(-1), at(3), false}, {at(-1), at(0), false}, {at(-1), at(-1), false},
+	} {
+		require.Equal(t, c.first, c.e.before(c.other), "%v, %v", c.e, c.other)
+	}
+}
