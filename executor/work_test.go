@@ -37,3 +37,39 @@ func TestClaimOfARunThatEnds(t *testing.T) {
 	require.Zero(t, ran)
 	require.Equal(t, 3, r.source.Left())
 }
+
+// slow is a source that a worker waits for.
+type slow struct{ ending }
+
+func (s slow) Take(size, workers int) (span source.Span, waited, ok bool) {
+	span, _, ok = s.ending.Take(size, workers)
+	return span, true, ok
+}
+
+// A worker that has waited for an item while the limit fell hands it back and leaves; else it runs the item at once.
+func TestLimitThatFallsDuringAWait(t *testing.T) {
+	for limit, c := range map[int64]struct {
+		ran, left, workers int
+	}{2: {1, 2, 2}, 1: {0, 3, 1}} {
+		r := wired(Config{}, 3)
+		ran := 0
+		fn := &calls[int, int]{items: make([]int, 3), out: make([]int, 3)}
+		fn.fn.Plain = func(int) (int, error) { ran++; return 0, nil }
+		r.of(slow{ending{source.NewSlice(0, 3), func() { r.crew.limit.Store(limit) }}})
+		r.scheduler.sizer = sizing.Fixed(1)
+		r.caller = &worker{runner: fn}
+		w := &worker{runner: fn}
+		r.crew.limit.Store(2)
+		r.crew.start(r.caller, true)
+		r.crew.comeBack(w)
+		now, more := r.claim(w, 0)
+		require.True(t, more)
+		require.Equal(t, c.ran, ran, limit)
+		require.Equal(t, c.left, r.source.Left(), limit)
+		if limit == 1 {
+			_, more = r.claim(w, now)
+			require.False(t, more, "it leaves")
+		}
+		require.EqualValues(t, c.workers, r.crew.running.Load(), limit)
+	}
+}
