@@ -54,7 +54,7 @@ for (let i = 0; i < 40 && !(seen.open && seen.service && i > 4); i++) {
     policies: document.getElementById("waits").textContent,
     points: document.querySelector("#chart-goodput polyline")?.getAttribute("points") ?? "",
   }));
-  if (now.means.includes("service achieves no more")) seen.service = true;
+  if (now.means.includes("do not raise throughput")) seen.service = true;
   if (now.means.includes('circuit breaker "search" is open') && !seen.open) {
     seen.open = true;
     must(now.policies.includes("search (circuitbreaker)") && now.policies.includes("open"), "the breaker is in the table: " + now.policies);
