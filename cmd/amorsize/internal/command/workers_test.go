@@ -82,7 +82,9 @@ func TestWorkerEnds(t *testing.T) {
 // A worker is ended with its runner, by the end of its input.
 func TestWorkerClosed(t *testing.T) {
 	over := filepath.Join(t.TempDir(), "over")
-	r := runner(t, command.Config{Argv: []string{"sh", "-c", `while read -r x; do echo "$x"; done; : >` + over}, Worker: command.LineWorker}, around(t))
+	in := around(t)
+	in.Grace = time.Minute // it ends by itself, however long a busy machine takes
+	r := runner(t, command.Config{Argv: []string{"sh", "-c", `while read -r x; do echo "$x"; done; : >` + over}, Worker: command.LineWorker}, in)
 	_, _, err := attempt(t, r, job(1, "a"), 0)
 	require.NoError(t, err)
 	r.Close()
