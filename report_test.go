@@ -193,3 +193,38 @@ func TestRefusalsPauseTheRun(t *testing.T) {
 	require.Contains(t, fine.String(), "bound by  policies: calls wait for the rate limiter: ")
 	require.Less(t, fine.Elapsed, refused.Elapsed, "it is faster")
 }
+
+// What calls of the sample waited for policies is taken off once, as that of any other call.
+func TestBusyOfASampleThatWaits(t *testing.T) {
+	for name, options := range map[string][]amorsize.Option{
+		"all of it": {amorsize.WithSampleSize(10)}, "half of it": {amorsize.WithSampleSize(5)}, "none": {amorsize.WithWorkers(1)}, "as usual": nil,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var report amorsize.Report
+			limiter := ratelimit.MustNew(ratelimit.Policy{RequestsPerSecond: 10, BurstSize: 1})
+			_, err := amorsize.Execute(func(i int) (int, error) {
+				time.Sleep(20 * time.Millisecond)
+				return i, nil
+			}, sequence(10), append(options, amorsize.WithPolicies(limiter), amorsize.WithReport(&report))...)
+			require.NoError(t, err)
+			require.InDelta(t, 0.2, report.Busy.Seconds(), 0.001, name)
+			require.InDelta(t, 0.2/report.Elapsed.Seconds(), report.Speedup, 0.01, name)
+		})
+	}
+}
+
+// A pause is named only where refusals are most of what failed, and the limiter what made calls wait longest.
+func TestOtherFailuresAreNoPauses(t *testing.T) {
+	var report amorsize.Report
+	report.Bound, report.Items, report.Succeeded, report.Elapsed = amorsize.BoundByPolicies, 60, 60, 10*time.Second
+	report.Plan.Constraints.Rate = 100
+	report.Calls.Ended, report.Calls.Failed.Overloaded, report.Calls.Failed.Other = 120, 1, 59
+	report.Calls.Waits = []amorsize.Wait{{Kind: "retry", Calls: 60, Total: time.Minute}, {Kind: "ratelimit", Calls: 60, Total: 20 * time.Second}}
+	require.Contains(t, report.String(), "calls wait to be retried: 1s each on average\n")
+	report.Calls.Failed.Other = 0
+	require.Contains(t, report.String(), "calls wait to be retried: 1s each on average\n")
+	report.Calls.Waits = report.Calls.Waits[1:]
+	require.Contains(t, report.String(), "the service refused 1 call, which paused the others: 12/s were made, of 100/s that the rate allows\n")
+	report.Calls.Failed.Other = 59
+	require.Contains(t, report.String(), "calls wait for the rate limiter: 333ms each on average\n")
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -44,16 +45,21 @@ func (r Report) String() string {
 
 // bound says what bound the run, and what would change that.
 func (r *Report) bound() (means, change string) {
-	switch given := r.Bound == BoundByItems && r.Plan.Constraints.Items > 0; { // and did not arrive, as those of a stream do
+	given := r.Bound == BoundByItems && r.Plan.Constraints.Items > 0 // and did not arrive, as those of a stream do
+	switch {
+	case given && r.Succeeded+r.Failed < r.Items:
+		return "The run ended early.", "Items that do not end the run."
 	case given && r.PeakWorkers == 1:
 		return "There was not enough work for a second worker to help.", "Calls that take less time."
 	case given:
 		return "There were too few items for more calls in flight.", "Calls that take less time."
 	}
 	rate, made := r.Plan.Constraints.Rate, float64(r.Calls.Ended)/max(1e-9, r.Elapsed.Seconds())
-	if r.Bound == BoundByPolicies && r.Calls.Failed.Overloaded > 0 && made < 0.9*rate {
-		return fmt.Sprintf("The service refused %s, which paused the others: %.3g/s were made, of %.4g/s that the rate allows.",
-			plural(int(r.Calls.Failed.Overloaded), "call"), made, rate), "A rate a little below what the service allows, so that it refuses none."
+	longest, refused := r.Calls.LongestWait(), r.Calls.Failed.Overloaded
+	paused := refused > 0 && 2*refused >= r.Calls.Failed.All() && made < 0.9*rate // else it is something else that held the calls up
+	if r.Bound == BoundByPolicies && paused && longest != nil && longest.Kind == "ratelimit" {
+		return fmt.Sprintf("The service refused %s, which paused the others: %s/s were made, of %s/s that the rate allows.",
+			plural(int(refused), "call"), perSecond(made), perSecond(rate)), "A rate a little below what the service allows, so that it refuses none."
 	}
 	p := Progress{Now: Moment{Bound: r.Bound}, Calls: &Calls{Waits: r.Calls.Waits}}
 	return p.Explain()
@@ -245,14 +251,15 @@ func (r *Report) usual() int {
 
 // perSecond writes a rate with three digits, and without an exponent.
 func perSecond(rate float64) string {
-	switch {
-	case rate < 1000:
-		return fmt.Sprintf("%.3g", rate)
-	case rate < 1e6:
-		digits := math.Pow10(int(math.Log10(rate)) - 2)
-		return fmt.Sprintf("%.0f", math.Round(rate/digits)*digits)
+	if rate <= 0 {
+		return "0"
 	}
-	return fmt.Sprintf("%.3g million", rate/1e6)
+	digits := math.Pow10(2 - int(math.Floor(math.Log10(rate))))
+	plain := func(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+	if rate = math.Round(rate*digits) / digits; rate < 1e6 {
+		return plain(rate)
+	}
+	return plain(math.Round(rate/1e4)/100) + " million"
 }
 
 func firstLine(err error) string { return firstOf(err.Error()) }

@@ -270,6 +270,8 @@ func TestBoundByItemsInWords(t *testing.T) {
 	require.Contains(t, r.String(), "items: there was not enough work for a second worker to help\n  faster    with calls that take less time")
 	r.PeakWorkers = 2
 	require.Contains(t, r.String(), "items: there were too few items for more calls in flight\n")
+	r.Items = 9
+	require.Contains(t, r.String(), "items: the run ended early\n  faster    with items that do not end the run\n")
 }
 
 // A report has the first warning, and says how many more there are; all are explained.

@@ -34,8 +34,9 @@ type Report struct {
 	// were done; it is a lower bound if Plan.AtBest. It is 0 if nothing was predicted:
 	// everything was done within the sample, or the run was a stream.
 	PredictedDuration time.Duration
-	// Speedup is Busy over Elapsed: how many calls were in flight on average. The plain loop
-	// would have taken that many times as long, unless calls slow each other down.
+	// Speedup is Busy over Elapsed: how many calls were in flight on average. A plain loop
+	// would have taken that many times as long, if neither policies had made its calls wait
+	// nor calls slowed each other down.
 	Speedup float64
 
 	// PeakWorkers and MeanWorkers count the workers over the time of the run.

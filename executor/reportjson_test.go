@@ -188,3 +188,13 @@ func TestLongTimelineAsText(t *testing.T) {
 		require.Contains(t, lines[rows], short(time.Duration(n)*time.Second).String(), n)
 	}
 }
+
+// A rate has three digits and no exponent, however high or low it is.
+func TestPerSecond(t *testing.T) {
+	for rate, want := range map[float64]string{
+		0: "0", 9e-5: "0.00009", 0.01234: "0.0123", 1: "1", 97.14: "97.1", 999.4: "999", 999.5: "1000", 1234: "1230",
+		999_400: "999000", 999_500: "1 million", 4_490_000: "4.49 million", 1e9: "1000 million",
+	} {
+		require.Equal(t, want, perSecond(rate))
+	}
+}

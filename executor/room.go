@@ -25,6 +25,7 @@ type before struct {
 	sample   sampling.Sample
 	heap     sampling.Heap // before the first item; zero if it was not read
 	span     span          // the block of items run last, or being run
+	held     time.Duration // how long policies have made the calls of the sample wait, which its times do not have
 	inBlock  bool          // the caller is still running it
 	underWay time.Duration // for how long, 0 if not known
 }

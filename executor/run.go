@@ -84,7 +84,7 @@ func (r *run) makePlan(b *before) {
 	r.crew.count.begin(r.start, r.ended)
 	sample := b.sample
 	if r.done.items = sample.Items; sample.Items > 0 {
-		r.done.chunks, r.done.busy = 1, sample.Elapsed
+		r.done.chunks, r.done.busy = 1, sample.Elapsed+b.held // as claims count, until the report takes waits off
 	}
 	r.planner.surprised = r.arrives && sample.Items == 0
 	if b.inBlock {

@@ -35,6 +35,7 @@ type solo struct {
 
 	// The phase of the alarm says who owns these.
 	sampler sampling.Sampler
+	held    time.Duration // how long policies have made the calls of the sample wait
 	heap    sampling.Heap // before the first item, if the caller limits memory
 	span    span          // the current or latest block
 	made    *run
@@ -222,6 +223,7 @@ func (o *solo) record(err error) bool {
 	if len(o.cfg.Policies) > 0 || o.cfg.past != nil {
 		held, o.w.policed.waited = o.w.policed.waited, 0 // including waits inside the function
 	}
+	o.held += held
 	o.sampler.Exclude(held + o.w.keeping)
 	o.w.keeping = 0
 	o.sampler.Record(size)
@@ -258,7 +260,7 @@ func (o *solo) begun() begun {
 			total: o.total, arrives: o.arrivals != nil, start: o.start,
 		},
 		caller: &o.w, events: o.events, arrived: o.arrivals,
-		before: before{sample: o.sampler.Sample(), heap: o.heap, span: o.span, inBlock: o.alarm.phase() == taken},
+		before: before{sample: o.sampler.Sample(), held: o.held, heap: o.heap, span: o.span, inBlock: o.alarm.phase() == taken},
 	}
 	if b.inBlock {
 		b.underWay = o.underWay(clock.Now())

@@ -163,10 +163,10 @@ func (w *worker) tellCalls(items int, took time.Duration) {
 // uncalled records a number of items that have ended with err, if no call was made for them: a policy refused,
 // or answered itself.
 func (w *worker) uncalled(items int, err error) {
-	if w.attempts > 0 {
+	if w.attempts > 0 || err != nil && w.cutOff(err) { // what was cut off is not among the items of the claim that have ended
 		return
 	}
-	if w.unmade += items; err != nil && !w.cutOff(err) {
+	if w.unmade += items; err != nil {
 		w.tally.unmade(items)
 	}
 }

@@ -18,7 +18,10 @@ compare() {
   local module=$1 base=$2 broken=0 package changes
   git worktree add --quiet --detach "$work/base" "$base" || exit 1 # set -e is off within a condition
   cd "$root/$module"
-  for package in $( ( ! cd "$work/base/$module" 2>/dev/null || public; public) | sort -u); do
+  for package in $( (
+    (cd "$work/base/$module" 2>/dev/null && public) || true
+    public
+  ) | sort -u); do
     if ! (cd "$work/base/$module" && "$tool" -w "$work/export" "$package") 2>/dev/null; then
       echo "$package: new"
       continue

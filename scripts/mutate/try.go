@@ -56,7 +56,7 @@ func try(ctx context.Context, arg string, s sample) (tally, error) {
 		group.Go(func() {
 			for m, ok := q.next(); ok && ctx.Err() == nil; m, ok = q.next() {
 				by, err := notice(ctx, at, suites, &m)
-				if ctx.Err() == nil && !errors.Is(err, errBuild) { // else it tells nothing
+				if ctx.Err() == nil && err == nil { // else it tells nothing
 					q.count(m, by)
 				}
 			}
@@ -75,8 +75,12 @@ type suite struct {
 // notice tries a mistake on one suite after the other, and returns which one notices it, or -1.
 func notice(ctx context.Context, at string, suites []suite, m *mutant) (by int, err error) {
 	for i, s := range suites {
-		if noticed, err := run(ctx, at, s, m); noticed || err != nil {
-			return i, err
+		noticed, err := run(ctx, at, s, m)
+		if err != nil {
+			return -1, err
+		}
+		if noticed {
+			return i, nil
 		}
 	}
 	return -1, nil
