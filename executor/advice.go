@@ -91,3 +91,17 @@ func named(kind, name string) string {
 	}
 	return words + " " + strconv.Quote(name)
 }
+
+// pauses says that it was refusals of the service that held the calls up, if so: each pauses all of them.
+func (r *Report) pauses() (means, change string) {
+	rate, made := r.Plan.Constraints.Rate, float64(r.Calls.Ended)/max(1e-9, r.Elapsed.Seconds())
+	longest, refused := r.Calls.LongestWait(), r.Calls.Failed.Overloaded
+	switch {
+	case r.Bound != BoundByPolicies || longest == nil || longest.Kind != "ratelimit":
+		return "", ""
+	case refused == 0 || 2*refused < r.Calls.Failed.All() || made >= 0.9*rate: // something else did
+		return "", ""
+	}
+	return fmt.Sprintf("The service refused %s, which paused the others: %s/s were made, of %s/s that the rate allows.",
+		plural(int(refused), "call"), perSecond(made), perSecond(rate)), "A rate a little below what the service allows, so that it refuses none."
+}

@@ -54,12 +54,8 @@ func (r *Report) bound() (means, change string) {
 	case given:
 		return "There were too few items for more calls in flight.", "Calls that take less time."
 	}
-	rate, made := r.Plan.Constraints.Rate, float64(r.Calls.Ended)/max(1e-9, r.Elapsed.Seconds())
-	longest, refused := r.Calls.LongestWait(), r.Calls.Failed.Overloaded
-	paused := refused > 0 && 2*refused >= r.Calls.Failed.All() && made < 0.9*rate // else it is something else that held the calls up
-	if r.Bound == BoundByPolicies && paused && longest != nil && longest.Kind == "ratelimit" {
-		return fmt.Sprintf("The service refused %s, which paused the others: %s/s were made, of %s/s that the rate allows.",
-			plural(int(refused), "call"), perSecond(made), perSecond(rate)), "A rate a little below what the service allows, so that it refuses none."
+	if means, change = r.pauses(); means != "" {
+		return means, change
 	}
 	p := Progress{Now: Moment{Bound: r.Bound}, Calls: &Calls{Waits: r.Calls.Waits}}
 	return p.Explain()
