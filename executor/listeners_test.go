@@ -103,7 +103,7 @@ func TestRemaining(t *testing.T) {
 		"some are":                 {9, 2, nil, 3500 * time.Millisecond},
 		"all are":                  {9, 9, nil, 0},
 		"nobody knows how many":    {-1, 2, nil, 0},
-		"centuries":                {math.MaxInt, 1, nil, longestLeft + 1}, // as a float64
+		"centuries, or 68 years":   {math.MaxInt, 1, nil, time.Duration(min(float64(math.MaxInt-1)*float64(time.Second), float64(longestLeft)))},
 		"some, and calls pause":    {9, 2, paused, 13500 * time.Millisecond},
 		"all, and calls pause":     {9, 9, paused, 0},
 		"nothing, and calls pause": {9, 0, paused, 0},
