@@ -29,15 +29,11 @@ func (freeByKey) DoCost(ctx context.Context, _ int, _ float64, call func(context
 	return err
 }
 
-// metered is a policy that declares its rate.
+// metered is a policy for costs that declares its rate.
 type metered struct {
 	free
-	rate  float64
-	burst int64
+	limiter
 }
-
-func (m metered) Rate() float64 { return m.rate }
-func (m metered) Burst() int64  { return m.burst }
 
 // The mean cost of a call is known after eight of them, and says how long a number of calls takes at least.
 func TestSpending(t *testing.T) {
@@ -97,7 +93,7 @@ func TestBudgetOfACost(t *testing.T) {
 	require.False(t, ok)
 	_, ok = budgetOf(metered{})
 	require.False(t, ok)
-	b, ok := budgetOf(metered{rate: 3, burst: 7})
+	b, ok := budgetOf(metered{limiter: limiter{rate: 3, burst: 7}})
 	require.True(t, ok)
 	require.Equal(t, []float64{3, 7}, []float64{b.rate, b.burst})
 }
