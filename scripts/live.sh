@@ -28,7 +28,7 @@ if ! (cd "$work" && npm ci --silent --no-audit --no-fund); then
   exit 0
 fi
 go build -o "$work/livecheck" ./scripts/livecheck
-"$work/livecheck" -for 70s >"$work/address" &
+"$work/livecheck" -for 5m >"$work/address" &
 server=$!
 until [ -s "$work/address" ]; do kill -0 "$server"; sleep 0.1; done
 pictures=${PICTURES:-$work}

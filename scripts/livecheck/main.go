@@ -1,6 +1,6 @@
-// Command livecheck serves the live page with runs on it, for a minute, for a browser to look at:
-// one whose service changes and goes down, one that goes on from a journal, and some that are
-// over. It prints the address.
+// Command livecheck serves the live page with runs on it, for a browser to look at: one whose
+// service changes and goes down when it is told to, one that goes on from a journal, and some that
+// are over. It prints the address. POST /service/8 leaves the service 8 slots; with 0 it is down.
 package main
 
 import (
@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -26,7 +27,7 @@ import (
 )
 
 func main() {
-	lasts := flag.Duration("for", time.Minute, "how long to serve")
+	lasts := flag.Duration("for", time.Minute, "how long to serve at the most")
 	flag.Parse()
 	if err := serve(*lasts); err != nil {
 		log.Fatal(err)
@@ -42,13 +43,23 @@ func serve(lasts time.Duration) error {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/amorsize/", live.Handler())
+	var slots atomic.Int64
+	slots.Store(20)
+	mux.HandleFunc("POST /service/{slots}", func(w http.ResponseWriter, r *http.Request) {
+		n, err := strconv.ParseInt(r.PathValue("slots"), 10, 32)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		slots.Store(n)
+	})
 	go func() { _ = http.Serve(listener, mux) }()
 	if err := over(ctx); err != nil {
 		return err
 	}
 	fmt.Printf("http://%s/amorsize/\n", listener.Addr())
 	go func() { _ = resumed(ctx) }()
-	crawl(ctx)
+	crawl(ctx, &slots)
 	<-ctx.Done()
 	return nil
 }
@@ -69,22 +80,18 @@ func over(ctx context.Context) error {
 	return nil
 }
 
-// crawl is a run whose service has 20 slots, has 8 of them from the fifth second on, and is down
-// from the tenth to the fourteenth.
-func crawl(ctx context.Context) {
-	start := time.Now()
+// crawl is a run whose service has so many slots, and is down while it has none. Whoever looks says
+// when, since a browser on a busy machine may come late.
+func crawl(ctx context.Context, slots *atomic.Int64) {
 	var inFlight atomic.Int64
 	service := func(ctx context.Context, _ int) (int, error) {
-		n := inFlight.Add(1)
+		n, has := inFlight.Add(1), slots.Load()
 		defer inFlight.Add(-1)
-		slots, at := int64(20), time.Since(start)
-		if at > 5*time.Second {
-			slots = 8
-		}
-		time.Sleep(time.Duration(20+rand.IntN(10)) * time.Millisecond * time.Duration(max(1, (n+slots-1)/slots)))
-		if at > 10*time.Second && at < 14*time.Second {
+		if has == 0 {
+			time.Sleep(20 * time.Millisecond)
 			return 0, errors.New("down")
 		}
+		time.Sleep(time.Duration(20+rand.IntN(10)) * time.Millisecond * time.Duration(max(1, (n+has-1)/has)))
 		return 0, ctx.Err()
 	}
 	limiter := ratelimit.MustNew(ratelimit.Policy{Name: "pages", RequestsPerSecond: 500})

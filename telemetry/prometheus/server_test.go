@@ -179,6 +179,8 @@ func TestPrometheus(t *testing.T) {
 	defer metrics.Close()
 	target := strings.TrimPrefix(metrics.URL, "http://")
 	query, old := server(t, target, true), server(t, target, false)
+	// The load goes through an outage once: servers that start slowly would miss it.
+	require.Eventually(t, func() bool { return query("up") > 0 && old("up") > 0 }, time.Minute, 100*time.Millisecond, "they scrape")
 	ctx, cancel := context.WithTimeout(t.Context(), 22*time.Second)
 	defer cancel()
 	load(ctx, t, t.TempDir())
