@@ -22,6 +22,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/cli"
+	"github.com/amorsize/amorsize/internal/scenarios"
 )
 
 func TestMain(m *testing.M) {
@@ -55,6 +56,12 @@ func TestScripts(t *testing.T) {
 			env.Setenv("SCHEMAS", schemas)
 			serve(env)
 			return err
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "race" {
+				return false, fmt.Errorf("no condition %q", name)
+			}
+			return scenarios.Raced, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status":   status,

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -41,6 +42,18 @@ type running struct {
 
 // Watch makes guard kill the running groups if this process is killed.
 func (g *Groups) Watch(guard *Guard) { g.guard = guard }
+
+// start starts a process as a group of its own, and registers it.
+func (g *Groups) start(path string, c Command, attr *os.ProcAttr) (*os.Process, *running, error) {
+	attr.Env = g.guard.marked(attr.Env)
+	g.guard.set(c.Slot, starting)
+	child, err := os.StartProcess(path, c.Argv, attr)
+	if err != nil {
+		g.guard.set(c.Slot, 0)
+		return nil, nil, err
+	}
+	return child, g.begin(c.Slot, child.Pid, c.Item), nil
+}
 
 // begin registers a group. If commands are to end, the group is signalled at once.
 func (g *Groups) begin(slot, pid int, item string) *running {

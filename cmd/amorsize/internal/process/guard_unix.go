@@ -7,8 +7,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -36,7 +38,12 @@ func StartGuard(program string) (*Guard, error) {
 		return nil, err
 	}
 	defer func() { _ = read.Close() }()
-	child, err := os.StartProcess(program, []string{program, GuardArgument}, &os.ProcAttr{
+	mark := fmt.Sprintf("%s=%d.%d", guardVariable, os.Getpid(), time.Now().UnixNano())
+	session, err := unix.Getsid(0)
+	if err != nil {
+		return nil, err
+	}
+	child, err := os.StartProcess(program, []string{program, GuardArgument, mark, strconv.Itoa(session)}, &os.ProcAttr{
 		Env:   os.Environ(),
 		Files: []*os.File{read, nil, nil, file},
 		Sys:   &syscall.SysProcAttr{Setsid: true}, // it gets no signals of the terminal
@@ -45,7 +52,7 @@ func StartGuard(program string) (*Guard, error) {
 		_ = write.Close()
 		return nil, err
 	}
-	return &Guard{table: table, pipe: write, child: child}, nil
+	return &Guard{table: table, pipe: write, child: child, mark: mark}, nil
 }
 
 func mapTable(file *os.File) ([]int32, error) {
@@ -56,7 +63,8 @@ func mapTable(file *os.File) ([]int32, error) {
 	return unsafe.Slice((*int32)(unsafe.Pointer(&raw[0])), guardSlots), nil
 }
 
-// BeGuard is the life of a guard: it waits for the end of standard input, and then kills the groups in the table.
+// BeGuard is the life of a guard: it waits for the end of standard input, and then kills the groups in the table,
+// and those that were being started.
 func BeGuard() {
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	table, err := mapTable(os.NewFile(3, "table"))
@@ -64,9 +72,17 @@ func BeGuard() {
 		return
 	}
 	_, _ = io.Copy(io.Discard, os.Stdin)
+	unknown := false
 	for i := range table {
-		if pid := atomic.LoadInt32(&table[i]); pid > 0 {
+		switch pid := atomic.LoadInt32(&table[i]); {
+		case pid > 0:
 			_ = syscall.Kill(-int(pid), syscall.SIGKILL)
+		case pid == starting:
+			unknown = true
 		}
+	}
+	if unknown && len(os.Args) > 3 {
+		session, _ := strconv.Atoi(os.Args[3])
+		killMarked(os.Args[2], session)
 	}
 }

@@ -36,14 +36,14 @@ func (s *Spawner) Start(c Command) (*Partner, error) {
 	}
 	defer func() { _ = out.Close() }()
 	files := append([]*os.File{in, out, os.Stderr}, c.Files...)
-	child, err := os.StartProcess(c.Path, c.Argv, &os.ProcAttr{
+	child, running, err := s.cfg.Groups.start(c.Path, c, &os.ProcAttr{
 		Dir: s.cfg.Dir, Env: append(s.env, c.Env...), Files: files, Sys: attributes(),
 	})
 	if err != nil {
 		_, _ = questions.Close(), answers.Close()
 		return nil, &SpawnError{c.Argv[0], err}
 	}
-	return &Partner{questions, answers, child, s.cfg.Groups.begin(c.Slot, child.Pid, c.Item), s}, nil
+	return &Partner{questions, answers, child, running, s}, nil
 }
 
 // Unanswered returns how many bytes of questions the partner has not read yet, and Unread how many bytes of its

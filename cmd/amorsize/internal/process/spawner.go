@@ -131,6 +131,7 @@ func (s *Spawner) startScarce(path string, c Command) (*started, error) {
 // started is a running command.
 type started struct {
 	child   *os.Process
+	running *running
 	streams *streams
 	peak    *memory
 	began   time.Time
@@ -142,7 +143,7 @@ func (s *Spawner) start(path string, c Command) (*started, error) {
 		return nil, err
 	}
 	r := &started{streams: streams, began: time.Now()}
-	r.child, err = os.StartProcess(path, c.Argv, &os.ProcAttr{
+	r.child, r.running, err = s.cfg.Groups.start(path, c, &os.ProcAttr{
 		Dir: s.cfg.Dir, Env: append(s.env, c.Env...), Files: streams.files(), Sys: attributes(),
 	})
 	if err != nil {
@@ -184,8 +185,7 @@ func (s *Spawner) finish(r *started, c Command) (o Outcome, err error) {
 // wait waits for the end of a command, and ends it if it takes too long. shared says that others of its group live
 // on.
 func (s *Spawner) wait(cmd *started, c Command) (state *os.ProcessState, timedOut, shared bool) {
-	child := cmd.child
-	r := s.cfg.Groups.begin(c.Slot, child.Pid, c.Item)
+	child, r := cmd.child, cmd.running
 	var late atomic.Bool
 	if c.Timeout > 0 {
 		timer := time.AfterFunc(c.Timeout, func() {
