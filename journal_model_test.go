@@ -9,17 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/amorsize/amorsize"
+	"github.com/amorsize/amorsize/internal/scenarios"
 	"github.com/amorsize/amorsize/journal"
 )
 
 // Whatever ended the runs before, and wherever its items stand now, a run calls the function
 // for those that are missing, and returns the results of all: a property, by a model.
 func TestJournalModel(t *testing.T) {
-	rounds := 60
-	if testing.Short() {
-		rounds = 10
-	}
-	for seed := range uint64(rounds) {
+	for seed := range uint64(scenarios.Fewer(60)) {
 		random := rand.New(rand.NewPCG(seed, 16))
 		path := journalPath(t)
 		records := map[int][]string{} // of equal items: "ok", "bad", or "" for none that counts

@@ -120,7 +120,7 @@ func TestRoomChanges(t *testing.T) {
 		slots       float64
 	}{{2 * time.Second, 10 * time.Second, 40}, {14 * time.Second, 30 * time.Second, 8}, {34 * time.Second, 60 * time.Second, 40}}
 	inFlight := make([][]float64, len(parts))
-	for seed := range uint64(5) {
+	for seed := range uint64(scenarios.Fewer(5)) {
 		synctest.Test(t, func(t *testing.T) {
 			line := roomChanges(t, seed)
 			for i, p := range parts {

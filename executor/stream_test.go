@@ -486,7 +486,7 @@ func TestSessionIdleStream(t *testing.T) {
 				}
 			}
 		}()
-		time.Sleep(30 * time.Second)
+		time.Sleep(5 * time.Second)
 		start := time.Now()
 		_, err := executor.Run(t.Context(), withContext(sleeping(10*time.Millisecond)), sequence(2000), executor.Config{Session: s})
 		require.NoError(t, err)

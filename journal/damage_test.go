@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/scenarios"
 )
 
 // damaged opens a file of that content, and asks that each record is known with its own
@@ -66,11 +68,7 @@ func TestFlippedBits(t *testing.T) {
 	content := contentOf(t, 20)
 	random := rand.New(rand.NewPCG(1, 2))
 	path := temporary(t)
-	rounds := 10000
-	if testing.Short() {
-		rounds = 500
-	}
-	for range rounds {
+	for range scenarios.Fewer(10000) {
 		at, bit := random.IntN(len(content)), byte(1)<<random.IntN(8)
 		content[at] ^= bit
 		lost, found := damaged(t, path, content, 20)
