@@ -34,6 +34,7 @@ func TestWhatBindsNow(t *testing.T) {
 	require.Equal(t, "circuitbreaker", p.Calls.LongestWait().Kind)
 	for state, want := range map[PolicyState]string{
 		{Kind: "ratelimit", Name: "a", State: "paused", Left: 1500 * time.Millisecond}: `The rate limiter "a" is paused, 1.5s more: the service asked for it. | The end of the pause; a lower rate, if it happens often.`,
+		{Kind: "ratelimit", State: "paused", Left: 1}:                                  "The rate limiter is paused, 1ns more: the service asked for it. | The end of the pause; a lower rate, if it happens often.",
 		{Kind: "remote", State: "paused"}:                                              "The run is paused. | The command amorsize-remote runs resume.",
 		{Kind: "circuitbreaker", State: "open", Left: time.Second}:                     "The circuit breaker is open, 1s more: too many calls have failed. | A service that answers again: then probes close the breaker.",
 		{Kind: "circuitbreaker", Name: "b", State: "half-open"}:                        `The circuit breaker "b" is half-open: a few calls probe the service. | Successful probes.`,

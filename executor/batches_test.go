@@ -224,6 +224,26 @@ func TestBatchStops(t *testing.T) {
 	require.Equal(t, 2, w.at, "the second half is left")
 }
 
+// A refusal as too large is permanent for whoever would repeat the same call. Of one item it is what it is.
+func TestTooLargeIsNotRepeated(t *testing.T) {
+	permanent := map[int]bool{}
+	size := 0
+	sees := policy(func(ctx context.Context, call func(context.Context) error) error {
+		err := call(ctx)
+		p, ok := errors.AsType[interface {
+			error
+			Permanent() bool
+		}](err)
+		permanent[size] = ok && p.Permanent()
+		return err
+	})
+	_, _, _, err := batched(t, []Policy{sees}, func(_ int, items []int) ([]int, error) { size = len(items); return nil, tooLarge{} })
+	require.ErrorIs(t, err, errParts)
+	require.True(t, permanent[7])
+	require.Contains(t, permanent, 1)
+	require.False(t, permanent[1])
+}
+
 // What the sizer is told of calls.
 func TestBatchTells(t *testing.T) {
 	odd := errors.New("odd")

@@ -126,6 +126,12 @@ func TestEvery(t *testing.T) {
 	}
 	tell(executor.Progress{Completed: 9, Total: 9, Elapsed: 1700 * time.Millisecond})
 	require.Equal(t, []time.Duration{1000 * time.Millisecond, 1600 * time.Millisecond, 1700 * time.Millisecond}, at)
+
+	told := 0
+	executor.Every(time.Hour, func(executor.Progress) { told++ })(executor.Progress{})
+	require.Equal(t, 1, told, "nothing of nothing is all of it")
+	executor.Every(time.Hour, func(executor.Progress) { told++ })(executor.Progress{Total: -1})
+	require.Equal(t, 1, told, "how many there are is not known")
 }
 
 // A panic in a listener, and an end of its goroutine, change nothing of the run, whenever they
@@ -414,7 +420,9 @@ func TestConfigErrors(t *testing.T) {
 			require.ErrorContains(t, err, c.field)
 		}
 	}
-	for _, legal := range []executor.Config{{SampleSize: 10_000}, {TargetChunk: time.Hour}, {MemoryLimit: 1 << 20}} {
+	for _, legal := range []executor.Config{
+		{SampleSize: 10_000}, {TargetChunk: time.Hour}, {MemoryLimit: 1 << 20}, {Workers: 2, MaxWorkers: 2}, {MinWorkers: 2, MaxWorkers: 2},
+	} {
 		require.NoError(t, legal.Validate())
 	}
 	_, err := executor.Run(t.Context(), executor.Func[int, int]{}, sequence(3), executor.Config{})

@@ -115,6 +115,16 @@ func TestPlanOfASurprise(t *testing.T) {
 	require.False(t, p.planner.make(sampling.Sample{}, host).AtBest, "nothing is predicted")
 }
 
+// Once the size of batches is settled, the plan is made again, of what a call then takes.
+func TestSettled(t *testing.T) {
+	p := wired(Config{}, 1000)
+	p.planner.plan.Sample = sampling.Sample{Items: 3, ItemNanos: 5e6}
+	plan := p.planner.settled()
+	require.Positive(t, plan.Workers)
+	require.Equal(t, *plan, p.planner.plan)
+	require.NotSame(t, plan, &p.planner.plan)
+}
+
 // A plan is made again of what a call takes, if the sample did not tell or was wrong, and then
 // only once that is known.
 func TestRevise(t *testing.T) {
