@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"sort"
 	"testing"
 	"time"
 
@@ -42,11 +41,6 @@ func trying(t *testing.T) hillclimb.Controller {
 	return c
 }
 
-// atLeast returns the shortest time for which enough holds.
-func atLeast(enough func(time.Duration) bool) time.Duration {
-	return time.Duration(sort.Search(int(time.Minute), func(d int) bool { return enough(time.Duration(d)) }))
-}
-
 // What a run achieves is what it is predicted to take.
 func TestForesee(t *testing.T) {
 	p := running(nil)
@@ -69,10 +63,10 @@ func TestForesee(t *testing.T) {
 		"a rate, and less by less":   {func(p *run) { p.cfg.rate, p.planner.plan.PredictedDuration = 1, took*5/4-time.Millisecond }, false},
 		"a rate, and less":           {func(p *run) { p.cfg.rate, p.planner.plan.PredictedDuration = 1, took*5/4+time.Millisecond }, true},
 		"a rate, and longer by a fourth": {func(p *run) {
-			p.cfg.rate, p.planner.plan.PredictedDuration = 1, atLeast(func(d time.Duration) bool { return d*5/4 >= took })
+			p.cfg.rate, p.planner.plan.PredictedDuration = 1, (4*took+4)/5
 		}, true},
 		"a rate, and less by a fifth": {func(p *run) {
-			p.cfg.rate, p.planner.plan.PredictedDuration = 1, atLeast(func(d time.Duration) bool { return d*4/5 >= took })
+			p.cfg.rate, p.planner.plan.PredictedDuration = 1, (5*took+3)/4
 		}, true},
 		"no rate, and the same":    {func(p *run) { p.planner.plan.PredictedDuration = took + time.Millisecond }, true},
 		"nothing was predicted":    {func(p *run) { p.planner.plan.PredictedDuration = 0 }, true},
