@@ -138,3 +138,17 @@ func TestBatchesThatDegrade(t *testing.T) {
 		require.Less(t, mean, int64(100))
 	})
 }
+
+// No items are done without a call, also where the size of a batch is given.
+func TestBatchesOfNothing(t *testing.T) {
+	for _, size := range []int{0, 3} {
+		var report executor.Report
+		out, err := executor.RunBatches(t.Context(), func(context.Context, []int) ([]int, error) {
+			t.Error("called")
+			return nil, nil
+		}, nil, executor.Config{ChunkSize: size, Report: &report})
+		require.NoError(t, err)
+		require.Empty(t, out)
+		require.Zero(t, report.Chunks)
+	}
+}

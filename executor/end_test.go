@@ -137,6 +137,27 @@ func TestBusyAfterAGoexit(t *testing.T) {
 	})
 }
 
+// A claim that a Goexit ends has run its items up to that one; the rest goes back.
+func TestGoexitInAClaim(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wired(Config{Errors: Collect, Progress: func(Progress) {}}, 9)
+		r.events = newEvents(r.cfg, 9, clock.Now())
+		w := &worker{runner: &calls[int, int]{}}
+		w.tally = new(tally)
+		w.claimed, w.at, w.to = span{Lo: 3, Hi: 6}, 4, 6
+		r.source.Take(9, 1)
+		w.began.Store(int64(clock.Now()))
+		time.Sleep(2 * time.Second)
+		r.goexit(w)
+		require.Equal(t, 2, w.items)
+		require.Equal(t, 2*time.Second, w.busy)
+		require.Equal(t, 1, r.source.Left())
+		require.EqualValues(t, 2, r.events.completed.Load())
+		require.EqualValues(t, 2, w.tally.latency.Count())
+		require.Equal(t, 4, r.outcome.failed[0].span.Lo)
+	})
+}
+
 // Who has left takes no turn; one that was forced while another was waited for is given back.
 func TestTurnsOfThoseWhoLeave(t *testing.T) {
 	c := newCallContext(&runContext{Context: t.Context()}, &Config{})

@@ -30,6 +30,11 @@ func TestSaturated(t *testing.T) {
 	require.True(t, used(0.95*procs))
 	require.False(t, used(0.85*procs))
 	require.False(t, used(0))
+	recent := epoch{since: time.Hour, cpuKnown: true}
+	_, ok := recent.cores(time.Hour + sampling.ProcessResolution - 1)
+	require.False(t, ok, "the clock is too coarse")
+	_, ok = recent.cores(time.Hour + sampling.ProcessResolution)
+	require.True(t, ok)
 	unknown := epoch{since: time.Hour, busy: true}
 	require.True(t, unknown.saturated(2*time.Hour), "as before: what was used at its beginning is not known")
 }

@@ -22,6 +22,14 @@ import (
 // many are the things that there can be one of.
 var many = regexp.MustCompile(`\b1 (workers|chunks|items|events)\b`)
 
+// The cores that were used are told if that is known.
+func TestCoresOfAReport(t *testing.T) {
+	require.Contains(t, (&executor.Report{Elapsed: 2 * time.Second, CPUTime: time.Second}).Explain(), "; 0.5 cores used")
+	require.NotContains(t, (&executor.Report{Elapsed: 2 * time.Second}).Explain(), "cores used")
+	require.NotContains(t, (&executor.Report{CPUTime: time.Second}).Explain(), "cores used")
+	require.Zero(t, new(executor.Report).Goodput())
+}
+
 // What was done before a plan was made was not predicted, nor is what a stream takes;
 // and one is one.
 func TestReportTexts(t *testing.T) {
@@ -96,6 +104,9 @@ func TestReportSaysWhy(t *testing.T) {
 			r.Timeline = []executor.Moment{{InFlight: 90}, {InFlight: 4, Bound: r.Bound}, {InFlight: 4, Bound: r.Bound}, {InFlight: 70, Bound: r.Bound}}
 		},
 		"; limited to 20/s by a policy": func(r *executor.Report) { r.Bound, r.Plan.Constraints.Rate = executor.BoundByPolicies, 20 },
+
+		"; policies limited it to 20/s\n": func(r *executor.Report) { r.Bound, r.Plan.Constraints.Rate = executor.BoundByPolicies, 25 }, // 80 % of it
+		"; limited to 24.9/s by a policy": func(r *executor.Report) { r.Bound, r.Plan.Constraints.Rate = executor.BoundByPolicies, 24.9 },
 
 		"; policies limited it to 20/s":                                       func(r *executor.Report) { r.Bound, r.Plan.Constraints.Rate = executor.BoundByPolicies, 0 },
 		"; memory allowed only 16 at once":                                    func(r *executor.Report) { r.Bound = executor.BoundByMemory },

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/clock"
 )
 
 // memoryKeeper knows results by the item, and keeps those that are new.
@@ -188,6 +190,7 @@ func TestPast(t *testing.T) {
 	require.Equal(t, 5, p.number(2))
 	require.Equal(t, -1, p.number(-1), "of nobody's item")
 	require.Equal(t, []span{{Lo: 1, Hi: 2}, {Lo: 5, Hi: 8}}, p.spans(span{Lo: 1, Hi: 5}))
+	require.Equal(t, []span{{Lo: 0, Hi: 2}, {Lo: 5, Hi: 6}}, p.spans(span{Lo: 0, Hi: 3}))
 	require.Equal(t, []span{{Lo: 0, Hi: 1}, {Lo: 9, Hi: 10}}, p.restore([]span{{Lo: 0, Hi: 1}, {Lo: 5, Hi: 6}}))
 	for _, e := range []error{&ItemError{Index: 3}, &BatchError{Index: 3}, &PanicError{Index: 3}} {
 		p.place(e)
@@ -202,6 +205,17 @@ func TestPast(t *testing.T) {
 	}
 	of := p.renumber([]fault{{span{Lo: 1, Hi: 3}, errKept}})
 	require.Equal(t, []fault{{span{Lo: 1, Hi: 2}, errKept}, {span{Lo: 5, Hi: 6}, nil}}, of, "it is said once")
+}
+
+// Of several outcomes that can't be kept, the first says why.
+func TestFirstErrorOfAKeeper(t *testing.T) {
+	first, second := errors.New("first"), errors.New("second")
+	m := &memoryKeeper{}
+	k, w := kept[int, int]{keeper: m}, &worker{}
+	for _, m.unable = range []error{nil, first, nil, second} {
+		k.keep(w, 0, 0, Outcome[int]{}, clock.Now())
+	}
+	require.Equal(t, first, w.unkept)
 }
 
 // slowKeeper takes so long for an outcome.

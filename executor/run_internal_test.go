@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -54,6 +55,49 @@ func TestEngage(t *testing.T) {
 		r.scheduler.engage(time.Second, false)
 		require.EqualValues(t, time.Second+reviewEvery, r.scheduler.pacer.at.Load())
 	}
+}
+
+// With many workers reviews are rarer; those that listen are told the state of the run at each.
+func TestReviewsOfManyWorkers(t *testing.T) {
+	for workers, every := range map[int64]time.Duration{1: 1, 1023: 1, 1024: 2, 2047: 2, 2048: 3} {
+		r := wired(Config{}, 100)
+		r.crew.running.Store(workers)
+		r.crew.limit.Store(7)
+		r.events = newEvents(&Config{Progress: func(Progress) {}}, 100, 0)
+		r.scheduler.events = r.events
+		r.over.Store(true)
+		r.scheduler.look(time.Second)
+		require.Equal(t, time.Second+every*reviewEvery, time.Duration(r.scheduler.pacer.at.Load()), workers)
+		require.Equal(t, 7, r.events.news.moment.Limit)
+		require.EqualValues(t, workers, r.events.news.moment.InFlight)
+	}
+}
+
+// stopper is what is told that a run has ended.
+type stopper func()
+
+func (s stopper) stop() { s() }
+
+// A run is not over for its caller before what halts it, the end of the caller's context, has done so.
+func TestHaltIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		parent, cancel := context.WithCancel(t.Context())
+		r := wired(Config{}, 100)
+		r.parent = parent
+		r.watch()
+		halts := make(chan struct{})
+		r.outcome.stop = stopper(func() { <-halts })
+		cancel()
+		synctest.Wait()
+		var over atomic.Bool
+		go func() { r.unwatch(); over.Store(true) }()
+		synctest.Wait()
+		require.True(t, r.over.Load())
+		require.False(t, over.Load(), "it is being halted")
+		close(halts)
+		synctest.Wait()
+		require.True(t, over.Load())
+	})
 }
 
 // What the loop is given, the stream does not keep.

@@ -206,6 +206,17 @@ func TestPlacesOfAStream(t *testing.T) {
 	}
 }
 
+// In order, items that are known leave their places, and what was in them is not kept.
+func TestKnownItemsAreForgotten(t *testing.T) {
+	items := []*int{new(int), new(int), new(int)}
+	s := newStream(t.Context(), Func[*int, int]{}, slices.Values(items), Config{Window: 4, ReadAhead: true})
+	s.produce()
+	require.Same(t, items[1], *s.ring.at(1))
+	s.pass(span{Lo: 0, Hi: 2})
+	require.Equal(t, []*int{nil, nil, items[2]}, []*int{*s.ring.at(0), *s.ring.at(1), *s.ring.at(2)})
+	require.Equal(t, []span{{Lo: 0, Hi: 2}}, s.ranges)
+}
+
 // Where a claim is of one item, its time is its own.
 func TestClaimOfOneItem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -95,6 +95,17 @@ func TestBoundByCoresWhileWaiting(t *testing.T) {
 	}
 }
 
+// Where no item is left, that is what binds, whatever the law has found.
+func TestBoundByItemsWhileWaiting(t *testing.T) {
+	r := wired(Config{}, 1000)
+	r.planner.top = 1000
+	r.scheduler.open(0, 16, 10*time.Millisecond, 4)
+	r.scheduler.epoch.since, r.scheduler.epoch.busy = time.Second, true
+	r.of(source.NewSlice(1000, 1000))
+	r.scheduler.decideWaiting(time.Second)
+	require.Equal(t, BoundByItems, r.record.last.Bound)
+}
+
 // Why the limit changed is what the law says, or that memory has room for no more.
 func TestReasonOfAChange(t *testing.T) {
 	reviewed := func(change func(r *run)) *Change {

@@ -244,6 +244,44 @@ func TestSampleCounts(t *testing.T) {
 	}
 }
 
+// A block that the caller is still running takes as long as it has already, at least: that is a surprise. So is each
+// item of a stream that has shown nothing.
+func TestPlanInABlock(t *testing.T) {
+	for name, c := range map[string]struct {
+		before    before
+		arrives   bool
+		nanos     float64
+		surprised bool
+	}{
+		"in none":                           {before{sample: sampling.Sample{Items: 3, ItemNanos: 1e6, CPUKnown: true}}, false, 1e6, false},
+		"in one":                            {before{sample: sampling.Sample{Items: 3, ItemNanos: 1e6, CPUKnown: true}, inBlock: true, span: span{Lo: 3, Hi: 8}, underWay: 10 * time.Second}, false, 2e9, true},
+		"in one, for how long is not known": {before{sample: sampling.Sample{Items: 3, ItemNanos: 1e6, CPUKnown: true}, inBlock: true, span: span{Lo: 3, Hi: 8}}, false, 1e6, true},
+		"in one, and shorter":               {before{sample: sampling.Sample{Items: 3, ItemNanos: 1e9, CPUKnown: true}, inBlock: true, span: span{Lo: 3, Hi: 8}, underWay: time.Second}, false, 1e9, true},
+		"of a stream":                       {before{sample: sampling.Sample{Items: 3, ItemNanos: 1e6, CPUKnown: true}}, true, 1e6, false},
+		"a stream begins":                   {before{sample: sampling.Sample{CPUKnown: true}}, true, 0, true},
+		"nothing is known":                  {before{sample: sampling.Sample{CPUKnown: true}}, false, 0, false},
+	} {
+		r := wired(Config{}, 1000)
+		r.arrives = c.arrives
+		r.makePlan(&c.before)
+		require.InDelta(t, c.nanos, r.planner.plan.Sample.ItemNanos, 0, name)
+		require.Equal(t, c.surprised, r.planner.surprised, name)
+	}
+}
+
+// As long as no item has ended, a plan that needs its time is not made again.
+func TestRevisedOfWhatHasEnded(t *testing.T) {
+	for items, revised := range map[int]bool{0: false, 4: true} {
+		r := wired(Config{}, 1000)
+		r.scheduler.share.set(0)
+		plan := r.scheduler.revise(hillclimb.Observation{Items: items, Busy: 4 * time.Second})
+		require.Equal(t, revised, plan != nil)
+		if revised {
+			require.InDelta(t, 1e9, plan.Sample.ItemNanos, 0)
+		}
+	}
+}
+
 // An alarm is for a caller that may get stuck before helpers are there: not where nothing is measured, and not where
 // there will be no helper.
 func TestWhenTheAlarmIsArmed(t *testing.T) {
