@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
@@ -140,6 +141,21 @@ func TestPanicThatAPolicyRecovers(t *testing.T) {
 	require.Error(t, g.run(t.Context(), w, span{Lo: 0, Hi: 1}))
 	require.Error(t, g.run(t.Context(), w, span{Lo: 1, Hi: 2}))
 	require.Equal(t, []bool{false, true, false, true}, inside)
+}
+
+// What policies take around a call is their overhead up to a bound, and a wait above it.
+func TestOverheadOfPolicies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for took, waited := range map[time.Duration]time.Duration{leastWait: 0, leastWait + 1: leastWait + 1} {
+			p := policed{measured: true, own: time.Second}
+			began := clock.Now()
+			time.Sleep(time.Second + took)
+			p.end(began)
+			require.Equal(t, waited, p.waited)
+			require.EqualValues(t, 1, p.ownItems.Load())
+			require.EqualValues(t, time.Second, p.ownTime.Load())
+		}
+	})
 }
 
 // A policy within the function that refuses has made the call fail: it is not one that was never made.
