@@ -218,6 +218,29 @@ func TestFirstErrorOfAKeeper(t *testing.T) {
 	require.Equal(t, first, w.unkept)
 }
 
+// What goes wrong behind the last item of a claim is no item's outcome.
+func TestLostBehindAClaim(t *testing.T) {
+	odd := &PanicError{Value: "odd"}
+	for at, kept := range map[int]int{1: 1, 2: 0} {
+		m := &memoryKeeper{}
+		w := &worker{}
+		w.at, w.panicked = at, odd
+		g := newGuarded(calls[int, int]{items: []int{7, 8, 9}}, nil)
+		g.kept.keeper = m
+		g.lost(w, span{Lo: 0, Hi: 2})
+		require.Len(t, m.kept, kept)
+
+		m = &memoryKeeper{}
+		r := claimed(t, 3, Func[int, int]{}, Config{})
+		r.kept.keeper, r.cell = m, new(Result[int, int])
+		r.lost(w, span{Lo: 0, Hi: 2})
+		require.Len(t, m.kept, kept)
+		if kept > 0 {
+			require.Equal(t, odd, m.kept[1].Err)
+		}
+	}
+}
+
 // slowKeeper takes so long for an outcome.
 type slowKeeper time.Duration
 
