@@ -110,6 +110,14 @@ func TestReportOfARun(t *testing.T) {
 	require.Zero(t, r.Speedup)
 }
 
+// A run that took no time has no rate, though it has done something.
+func TestGoodput(t *testing.T) {
+	r := Report{Items: 9, Succeeded: 8, Failed: 1, Known: 3, knownFailed: 1}
+	require.Zero(t, r.Goodput())
+	r.Elapsed = 2 * time.Second
+	require.InDelta(t, 3, r.Goodput(), 0, "six of eight were run")
+}
+
 // What kept a run from having more calls in flight.
 func TestBoundOfARun(t *testing.T) {
 	bound := func(change func(p *run)) Bound {

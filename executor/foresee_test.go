@@ -99,6 +99,33 @@ func TestForesee(t *testing.T) {
 	}
 }
 
+// A declared rate is exact: what the run achieves counts from a fifth less, or a fourth more, on. What is only measured
+// counts in any case.
+func TestForeseeWithARate(t *testing.T) {
+	for name, c := range map[string]struct {
+		rate    float64
+		before  time.Duration
+		adopted bool
+	}{
+		"a fourth longer":         {1, 3200 * time.Millisecond, true},
+		"not quite":               {1, 3200*time.Millisecond + 1, false},
+		"a fifth less":            {1, 5 * time.Second, true},
+		"nearly":                  {1, 5*time.Second - 1, false},
+		"longer, without a rate":  {0, 3300 * time.Millisecond, true},
+		"less, without a rate":    {0, 4900 * time.Millisecond, true},
+		"nothing before the rate": {1, 0, true},
+	} {
+		p := wired(Config{rate: c.rate}, 1000)
+		p.planner.plan.PredictedDuration, p.planner.forecast = c.before, forecast{bounded: true}
+		p.planner.foresee(achieved{after: time.Second, items: 250, inFlight: 10, bounded: true})
+		want := c.before
+		if c.adopted {
+			want = 4 * time.Second
+		}
+		require.Equal(t, want, p.planner.plan.PredictedDuration, name)
+	}
+}
+
 // While the limit grows, the ramp is followed again as it becomes known what a call takes.
 func TestForeseeGrowth(t *testing.T) {
 	grown := func(base time.Duration, change func(p *run)) (*run, bool) {

@@ -203,6 +203,16 @@ func TestPast(t *testing.T) {
 			require.Equal(t, 6, e.Index)
 		}
 	}
+	for want, e := range map[string]*BatchError{
+		"batch of items 5 to 7: kept":      {Index: 2, Size: 3, Err: errKept},
+		"batch of 2 items from 1 on: kept": {Index: 1, Size: 2, Err: errKept},
+		"batch of 3 items from 6 on: kept": {Index: 3, Size: 3, Err: errKept},
+		"batch of 6 items from 0 on: kept": {Index: 0, Size: 6, Err: errKept},
+		"batch of items 9 to 9: kept":      {Index: 5, Size: 1, Err: errKept},
+	} {
+		p.place(e)
+		require.EqualError(t, e, want, "known items are none of a batch")
+	}
 	of := p.renumber([]fault{{span{Lo: 1, Hi: 3}, errKept}})
 	require.Equal(t, []fault{{span{Lo: 1, Hi: 2}, errKept}, {span{Lo: 5, Hi: 6}, nil}}, of, "it is said once")
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/optimizer"
 )
 
 // syncedBy is a keeper that has synced so much.
@@ -58,6 +60,28 @@ func TestWhoIsToldOfPolicies(t *testing.T) {
 		require.Equal(t, c.want, c.cfg.tally.tell != nil, name)
 	}
 	require.Nil(t, newEvents(&Config{}, 9, 0))
+}
+
+// What nobody is told is not queued: a plan, a change and an event are none of a bar's.
+func TestWhoIsToldOfPlans(t *testing.T) {
+	observers := []Observer{ObserverFunc(func(Event) {})}
+	for name, c := range map[string]struct {
+		cfg                  Config
+		plans, changes, news int
+	}{
+		"an observer": {Config{Observers: observers}, 1, 1, 1},
+		"a logger":    {Config{Logger: slog.New(slog.DiscardHandler)}, 1, 1, 0},
+		"a bar":       {Config{Progress: func(Progress) {}}, 0, 0, 0},
+	} {
+		queued := func(tell func(e *events)) int {
+			e := newEvents(&c.cfg, 9, 0)
+			tell(e)
+			return e.backlog.len()
+		}
+		require.Equal(t, c.plans, queued(func(e *events) { e.tellPlan("plan", optimizer.Plan{}) }), name)
+		require.Equal(t, c.changes, queued(func(e *events) { e.tellChange(new(Change)) }), name)
+		require.Equal(t, c.news, queued(func(e *events) { e.tell(Event{Kind: Started}) }), name)
+	}
 }
 
 // The rate is a number from the first instant on.

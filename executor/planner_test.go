@@ -195,6 +195,44 @@ func TestPlanOfBatches(t *testing.T) {
 	require.Zero(t, p.planner.make(waitingSample, sampling.Host{Procs: 2}).Constraints.Rate)
 }
 
+// As the size of batches is settled, the plan is made of what an item takes in one of that size.
+func TestPlanOfASettledSize(t *testing.T) {
+	p := wired(Config{}, 1000)
+	p.batches = &batching{sizer: sizing.NewBatch(sizing.BatchBounds{Target: time.Second})}
+	p.planner.plan = p.planner.make(sampling.Sample{Items: 1, ItemNanos: 5, CPUKnown: true}, sampling.Host{Procs: 3})
+	p.batches.sizer.Succeeded(1, 22*time.Millisecond)
+	p.batches.sizer.Size(0, 1, 1)
+	plan := p.planner.settled()
+	require.InDelta(t, 22e6, plan.Sample.ItemNanos, 1)
+	require.InDelta(t, 22e6, p.planner.plan.Sample.ItemNanos, 1, "it is the plan from now on")
+	require.Equal(t, 3, plan.Host.Procs)
+	require.NotSame(t, &p.planner.plan, plan, "who is told has one of their own")
+}
+
+// Of a stream without a sample, and of a block that takes longer than it should, it is not known what an item costs.
+func TestSurprises(t *testing.T) {
+	for name, c := range map[string]struct {
+		arrives   bool
+		b         before
+		surprised bool
+	}{
+		"a sample":                {false, before{sample: waitingSample, span: span{Hi: 3}}, false},
+		"none":                    {false, before{}, false},
+		"a stream":                {true, before{sample: waitingSample, span: span{Hi: 3}}, false},
+		"a stream without one":    {true, before{}, true},
+		"a sample, and a block":   {false, before{sample: waitingSample, span: span{Lo: 3, Hi: 4}, inBlock: true}, true},
+		"a block of a stream":     {true, before{sample: waitingSample, span: span{Lo: 3, Hi: 4}, inBlock: true}, true},
+		"the first of everything": {true, before{span: span{Hi: 1}, inBlock: true}, true},
+	} {
+		r := wired(Config{}, 1000)
+		if c.arrives {
+			r.of(source.NewArrivals(9, false))
+		}
+		r.makePlan(&c.b)
+		require.Equal(t, c.surprised, r.planner.surprised, name)
+	}
+}
+
 func TestLearnedPlan(t *testing.T) {
 	p := wired(Config{}, 100_000)
 	p.planner.host = sampling.Host{Procs: 4}

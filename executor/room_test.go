@@ -133,6 +133,49 @@ func TestMemoryIsMeasured(t *testing.T) {
 		r.room.measure(&before{span: span{Lo: 6, Hi: c.hi}, inBlock: c.inBlock}, &r.planner, new(sampling.Sample))
 		require.Equal(t, c.looked, r.room.heap != nil, name)
 		require.Equal(t, c.ended, r.room.ended.Load(), name)
+		require.Equal(t, c.looked, r.room.late, "%s: the heap was not read before the first item", name)
 		require.NotZero(t, r.planner.host.Procs, name)
+	}
+}
+
+// What calls hold is counted from the heap before the first item, if it was read: else from now on.
+func TestHeapBeforeTheFirstItem(t *testing.T) {
+	first := sampling.Heap{Objects: 1, Live: 1, Allocated: 1}
+	r := wired(Config{}, 10)
+	r.room.begin(&r.planner, first, 3, sampling.Sample{})
+	require.Equal(t, first, r.room.start)
+	require.False(t, r.room.late)
+	require.Zero(t, r.room.uncounted)
+	r = wired(Config{}, 10)
+	r.room.begin(&r.planner, sampling.Heap{}, 3, sampling.Sample{})
+	require.Greater(t, r.room.start.Allocated, first.Allocated)
+	require.True(t, r.room.late)
+	require.EqualValues(t, 3, r.room.uncounted)
+}
+
+// Only who is asked looks at the heap, and not while somebody reviews the run.
+func TestLookAlone(t *testing.T) {
+	for name, c := range map[string]struct {
+		asked, reviewed bool
+		looked          bool
+	}{
+		"nobody asks":            {false, false, false},
+		"asked":                  {true, false, true},
+		"asked, but reviewed":    {true, true, false},
+		"not asked, in a review": {false, true, false},
+	} {
+		collected := 0
+		r := wired(Config{}, 10)
+		r.room.heap, r.room.collect = func() sampling.Heap { return sampling.Heap{Live: 5} }, func() { collected++ }
+		r.room.ask.Store(c.asked)
+		p := &r.scheduler.pacer
+		if c.reviewed {
+			p.mu.Lock()
+		}
+		r.room.lookAlone(time.Second, p)
+		require.Equal(t, c.looked, collected == 1, name)
+		require.Equal(t, c.looked, r.room.seen.Live == 5, name)
+		require.Equal(t, c.asked && !c.looked, r.room.ask.Load(), name)
+		require.Equal(t, !c.reviewed, p.mu.TryLock(), "%s: it is left as it was", name)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/executor/internal/flight"
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
@@ -37,6 +38,35 @@ func TestLatencies(t *testing.T) {
 	require.EqualValues(t, 7, s.Base)
 	for want, got := range map[time.Duration]time.Duration{50 * time.Millisecond: s.P50, 90 * time.Millisecond: s.P90, 99 * time.Millisecond: s.P99} {
 		require.InEpsilon(t, want, got, 0.01)
+	}
+}
+
+// How long the calls of a claim took is recorded as one, unless each was, or it is not known how long they waited.
+func TestTimesOfAClaim(t *testing.T) {
+	for name, c := range map[string]struct {
+		runner runner
+		change func(w *worker)
+		took   time.Duration
+		calls  int64
+	}{
+		"plain":                        {&calls[int, int]{}, func(*worker) {}, time.Second, 3},
+		"told by the tracker":          {&calls[int, int]{}, func(w *worker) { w.tracker = new(flight.Tracker) }, time.Second, 0},
+		"timed one by one":             {&calls[int, int]{}, func(w *worker) { w.timed = true }, time.Second, 0},
+		"without a call for one":       {&calls[int, int]{}, func(w *worker) { w.unmade = 1 }, time.Second, 2},
+		"through policies":             {&guarded[int, int]{}, func(*worker) {}, 3 * leastWait, 3},
+		"through policies, and longer": {&guarded[int, int]{}, func(*worker) {}, 3*leastWait + 1, 0},
+	} {
+		w := &worker{runner: c.runner}
+		w.tally, w.called = new(tally), 2
+		c.change(w)
+		w.tellCalls(3, c.took)
+		calls := w.tally.snapshot()
+		require.Equal(t, c.calls, calls.Latency.Count(), name)
+		require.EqualValues(t, 2, calls.Ended, name)
+		require.Equal(t, []any{0, 0, false}, []any{w.called, w.unmade, w.timed}, "%s: the next claim is another one", name)
+		if c.calls == 3 {
+			require.InEpsilon(t, c.took/3, calls.Latency.Max(), 0.01, name)
+		}
 	}
 }
 

@@ -365,6 +365,30 @@ func TestListenerBlocks(t *testing.T) {
 	}
 }
 
+// A single event is delivered as soon as a moment has shown that it is alone, and many at once.
+func TestEventIsDeliveredSoon(t *testing.T) {
+	for events, after := range map[int]time.Duration{1: tellAfter, tellAtOnce - 1: tellAfter, tellAtOnce: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			var at []time.Duration
+			start := clock.Now()
+			e := newEvents(&Config{Observers: []Observer{ObserverFunc(func(e Event) {
+				if e.Kind == Planned {
+					at = append(at, clock.Now()-start)
+				}
+			})}}, 9, start)
+			e.wake()
+			for range events {
+				e.tell(Event{Kind: Planned})
+			}
+			time.Sleep(heartbeat / 2)
+			require.Len(t, at, events)
+			require.Equal(t, after, at[0], events)
+			e.close()
+			e.finish(new(Report))
+		})
+	}
+}
+
 // Nobody misses much of a change, of planning, of a chunk, of how it went a while ago.
 func TestExpendable(t *testing.T) {
 	for _, n := range []notice{{event: Event{Kind: Planning}}, {event: Event{Kind: ChunkDone}}, {event: Event{Kind: LimitChanged}}, {event: Event{Kind: Progressed}}} {

@@ -206,6 +206,7 @@ func TestOccupied(t *testing.T) {
 	o := r.scheduler.observe(5 * time.Second)
 	require.InDelta(t, (2.0+4.0)/4, o.Occupied, 1e-9)
 	require.Zero(t, r.scheduler.observe(time.Second).Occupied, "no time has passed")
+	require.InDelta(t, 1, r.scheduler.observe(time.Second+1).Occupied, 0, "the least time there is")
 	require.Equal(t, 2, o.Running)
 }
 
