@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/amorsize/amorsize/executor/internal/sizing"
+	"github.com/amorsize/amorsize/internal/answer"
 )
 
 // tooLarge is what a service says of a batch that is.
@@ -242,6 +244,115 @@ func TestTooLargeIsNotRepeated(t *testing.T) {
 	require.True(t, permanent[7])
 	require.Contains(t, permanent, 1)
 	require.False(t, permanent[1])
+}
+
+// A keeper is told nothing of a batch that was cut off, or not begun: its items are run again another time.
+func TestKeeperOfABatchThatStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	k := &memoryKeeper{}
+	calls := 0
+	b := newBatches(func(ctx context.Context, items []int) ([]int, error) {
+		if calls++; calls == 2 {
+			cancel()
+			return nil, ctx.Err()
+		}
+		return items, nil
+	}, nil, make([]int, 9), make([]int, 9), nil, kept[int, int]{keeper: k})
+	w := &worker{}
+	require.NoError(t, b.run(ctx, w, span{Lo: 6, Hi: 9}))
+	require.Len(t, k.kept, 3)
+	require.ErrorIs(t, b.run(ctx, w, span{Lo: 3, Hi: 6}), context.Canceled)
+	require.Len(t, k.kept, 3, "the call was cut off")
+	clear(k.kept)
+	w.signal.Store(halt)
+	require.NoError(t, b.run(t.Context(), w, span{Lo: 0, Hi: 3}))
+	require.Empty(t, k.kept, "there was no call")
+}
+
+// A keeper is told of the batch that a panic or a Goexit has ended: of its items, those that an attempt has completed are
+// done, the others failed. What was done before is not told again.
+func TestKeeperOfABatchThatIsLost(t *testing.T) {
+	odd := errors.New("odd")
+	again := policy(func(ctx context.Context, call func(context.Context) error) error {
+		_ = call(ctx)
+		return call(ctx)
+	})
+	for name, c := range map[string]struct {
+		end func()
+		why error
+	}{"a panic": {func() { panic(odd) }, odd}, "a Goexit": {runtime.Goexit, ErrGoexit}} {
+		k := &memoryKeeper{}
+		calls := 0
+		b := newBatches(func(_ context.Context, items []int) ([]int, error) {
+			switch calls++; calls {
+			case 3:
+				return items, &PartialError{Failed: map[int]error{1: odd}}
+			case 4:
+				c.end()
+			}
+			return items, nil
+		}, []Policy{again}, []int{0, 1, 2, 3, 4, 5}, make([]int, 6), nil, kept[int, int]{keeper: k})
+		w := &worker{}
+		require.NoError(t, b.run(t.Context(), w, span{Lo: 0, Hi: 3}), name)
+		require.Len(t, k.kept, 3, name)
+		clear(k.kept)
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_ = b.run(t.Context(), w, span{Lo: 3, Hi: 6})
+		}()
+		<-ended
+		require.Len(t, k.kept, 3, name)
+		require.Equal(t, Outcome[int]{Value: 3, Attempts: 2}, k.kept[3], name)
+		require.ErrorIs(t, k.kept[4].Err, c.why, name)
+		require.Equal(t, 2, k.kept[4].Attempts, name)
+		require.Equal(t, Outcome[int]{Value: 5, Attempts: 2}, k.kept[5], name)
+	}
+}
+
+// A batch that is too large is not to be made again as it is, one of a single item may be: it can't be made smaller.
+func TestTooLargeIsPermanent(t *testing.T) {
+	sees := map[int][]bool{}
+	var size int
+	watching := policy(func(ctx context.Context, call func(context.Context) error) error {
+		err := call(ctx)
+		require.ErrorIs(t, err, tooLarge{})
+		sees[size] = append(sees[size], answer.Permanent(err))
+		return err
+	})
+	_, w, _, err := batched(t, []Policy{watching}, func(_ int, items []int) ([]int, error) {
+		size = len(items)
+		return nil, tooLarge{}
+	})
+	require.ErrorIs(t, err, errParts)
+	require.Equal(t, map[int][]bool{7: {true}, 4: {true}, 3: {true}, 2: {true, true, true}, 1: make([]bool, 7)}, sees)
+	require.Equal(t, &BatchError{Index: 2, Size: 1, Err: tooLarge{}}, w.faults[0].err)
+}
+
+// After an attempt that completed what was left, a batch is whole again: a policy that fails it fails all of it, and
+// one that has it made again has all of it made.
+func TestBatchCompletedInParts(t *testing.T) {
+	odd, late := errors.New("odd"), errors.New("late")
+	for name, times := range map[string]int{"fails": 2, "made again": 3} {
+		var given [][]int
+		repeats := policy(func(ctx context.Context, call func(context.Context) error) error {
+			for range times {
+				_ = call(ctx)
+			}
+			return late
+		})
+		b, w, _, err := batched(t, []Policy{repeats}, func(call int, items []int) ([]int, error) {
+			if given = append(given, items); call == 1 {
+				return items, &PartialError{Failed: map[int]error{1: odd, 6: odd}}
+			}
+			return items, nil
+		})
+		require.ErrorIs(t, err, errParts)
+		require.Equal(t, [][]int{{2, 3, 4, 5, 6, 7, 8}, {3, 8}, {2, 3, 4, 5, 6, 7, 8}}[:times], given, name)
+		require.Equal(t, []int{0, 0, 2, 3, 4, 5, 6, 7, 8, 0}, b.out, name)
+		require.Len(t, w.faults, 1, name)
+		require.Equal(t, &BatchError{Index: 2, Size: 7, Err: late}, w.faults[0].err, name)
+	}
 }
 
 // What the sizer is told of calls.

@@ -116,24 +116,70 @@ func TestGoexitAfterAPanic(t *testing.T) {
 	})
 }
 
-// A Goexit in the first item takes as long as it does.
+// A Goexit in the first item takes as long as it does, whether helpers have joined by then or not.
 func TestBusyAfterAGoexit(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		time.Sleep(time.Second)
-		var r Report
-		fn := Func[int, int]{Plain: func(i int) (int, error) {
-			time.Sleep(time.Millisecond)
-			if i == 1 {
-				runtime.Goexit()
+	for _, takes := range []time.Duration{alarmAfter / 10, alarmAfter, 10 * alarmAfter} {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(time.Second)
+			var r Report
+			fn := Func[int, int]{Plain: func(i int) (int, error) {
+				time.Sleep(takes)
+				if i == 1 {
+					runtime.Goexit()
+				}
+				return i, nil
+			}}
+			n := 0
+			for range Stream(t.Context(), fn, slices.Values([]int{1, 2, 3}), Config{Errors: Collect, Report: &r}) {
+				n++
 			}
-			return i, nil
-		}}
+			require.Equal(t, 3, n)
+			require.Equal(t, 3*takes, r.Busy)
+
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				_, _ = Run(t.Context(), fn, []int{1}, Config{Report: &r})
+			}()
+			<-ended
+			require.ErrorIs(t, r.Err, ErrGoexit)
+			require.Equal(t, takes, r.Busy, "of the caller's own goroutine")
+		})
+	}
+}
+
+// goexits is a policy that ends the goroutine of the first call, before it is made. All items are in one line.
+type goexits struct {
+	inLine
+	first *bool
+}
+
+func (g goexits) Do(ctx context.Context, call func(context.Context) error) error {
+	if *g.first {
+		*g.first = false
+		runtime.Goexit()
+	}
+	return call(ctx)
+}
+
+// An item whose goroutine has ended lets the next one of its line go.
+func TestLineAfterAGoexit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first := true
+		one := inLine{line: func(int) uint64 { return 1 }, wait: func(int) time.Duration { return 0 }}
+		fn := Func[int, int]{Plain: func(i int) (int, error) { return i, nil }}
+		var failed []int
 		n := 0
-		for range Stream(t.Context(), fn, slices.Values([]int{1, 2, 3}), Config{Errors: Collect, Report: &r}) {
-			n++
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for r := range Stream(ctx, fn, slices.Values([]int{0, 1, 2, 3}), Config{Errors: Collect, Workers: 1, Policies: []Policy{goexits{one, &first}}}) {
+			if n++; r.Err != nil {
+				require.ErrorIs(t, r.Err, ErrGoexit)
+				failed = append(failed, r.Index)
+			}
 		}
-		require.Equal(t, 3, n)
-		require.Equal(t, 3*time.Millisecond, r.Busy)
+		require.Equal(t, 4, n)
+		require.Equal(t, []int{0}, failed)
 	})
 }
 

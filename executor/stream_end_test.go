@@ -75,6 +75,65 @@ func TestStreamPanicAfterBreak(t *testing.T) {
 	}
 }
 
+// However a stream in order ends, the loop gets what was completed behind items that were not.
+func TestStreamYieldsBehindGaps(t *testing.T) {
+	panics := func(context.CancelFunc) error { panic(errOdd) }
+	fails := func(context.CancelFunc) error { return errOdd }
+	ends := func(cancel context.CancelFunc) error {
+		cancel()
+		return context.Canceled
+	}
+	for name, c := range map[string]struct {
+		end    func(cancel context.CancelFunc) error // of item 0, after a second; item 3 would take an hour
+		most   int                                   // then the loop is left
+		want   []int
+		panics bool
+	}{
+		"a panic":                      {panics, 9, []int{1, 2, 4, 5}, true},
+		"a panic, and the loop":        {panics, 2, []int{1, 2}, true},
+		"a failure":                    {fails, 9, []int{1, 2, 4, 5, 0}, false},
+		"a failure, and the loop":      {fails, 3, []int{1, 2, 4}, false},
+		"a failure, behind gaps":       {fails, 4, []int{1, 2, 4, 5}, false},
+		"the context":                  {ends, 9, []int{0, 1, 2, 3, 4, 5, -1}, false},
+		"the context, in a gap":        {ends, 1, []int{0}, false},
+		"the context, behind a gap":    {ends, 2, []int{0, 1}, false},
+		"the context, behind all gaps": {ends, 5, []int{0, 1, 2, 3, 4}, false},
+		"the context, behind all":      {ends, 6, []int{0, 1, 2, 3, 4, 5}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				var got []int
+				fn := func(ctx context.Context, i int) (int, error) {
+					switch i {
+					case 0:
+						time.Sleep(time.Second)
+						return 0, c.end(cancel)
+					case 3:
+						select {
+						case <-ctx.Done():
+						case <-time.After(time.Hour):
+						}
+						return 0, ctx.Err()
+					}
+					return i, nil
+				}
+				panicked := catch(func() {
+					for r := range executor.Stream(ctx, withContext(fn), count(6), executor.Config{Workers: 3, ChunkSize: 1}) {
+						require.Equal(t, r.Index > 0 && r.Index != 3, r.Err == nil, r.Index)
+						if got = append(got, r.Index); len(got) == c.most {
+							break
+						}
+					}
+				})
+				require.Equal(t, c.want, got)
+				require.Equal(t, c.panics, panicked != nil, panicked)
+			})
+		})
+	}
+}
+
 // runtime.Goexit in the input ends the stream, as an error.
 func TestStreamInputGoexit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,12 +1,18 @@
 package executor
 
 import (
+	"context"
+	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/internal/clock"
+	"github.com/amorsize/amorsize/internal/waiting"
 )
 
 // ending is a source whose run ends as an item is taken.
@@ -36,6 +42,102 @@ func TestClaimOfARunThatEnds(t *testing.T) {
 	require.False(t, ok)
 	require.Zero(t, ran)
 	require.Equal(t, 3, r.source.Left())
+}
+
+// Once a claim has ended, no attempt of it is in flight, and the tracker was told of those that were made.
+func TestAttemptsOfAClaim(t *testing.T) {
+	odd := errors.New("odd")
+	fails := func(i int) error {
+		if i == 1 {
+			return odd
+		}
+		return nil
+	}
+	for name, c := range map[string]struct {
+		policies []Policy
+		fn       func(i int) error
+		times    int64 // calls whose time is known
+	}{
+		"all succeed":         {nil, func(int) error { return nil }, 3},
+		"one fails":           {nil, fails, 2},
+		"all, policed":        {[]Policy{passing{}}, func(int) error { return nil }, 3},
+		"one fails, policed":  {[]Policy{passing{}}, fails, 2},
+		"one panics, policed": {[]Policy{passing{}}, func(i int) error { return []error{nil}[i] }, 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := wired(Config{}, 3)
+			of := calls[int, int]{items: []int{0, 1, 2}, out: make([]int, 3)}
+			tracker := opened()
+			of.fn.Plain = func(i int) (int, error) {
+				require.Equal(t, 1, tracker.InFlight(), name)
+				time.Sleep(time.Second)
+				return i, c.fn(i)
+			}
+			if r.runner = &of; c.policies != nil {
+				r.runner = newGuarded(of, c.policies)
+			}
+			w := &worker{runner: r.runner, call: newCallContext(r.ctx, r.cfg)}
+			w.tally = new(tally)
+			w.watch(tracker, r.ctx)
+			_ = r.runClaim(w, span{Hi: 3}, clock.Now())
+			require.Zero(t, tracker.InFlight(), name)
+			latency := w.tally.snapshot().Latency
+			require.Equal(t, c.times, latency.Count(), name)
+			require.InEpsilon(t, time.Second, latency.Max(), 0.01, name)
+		})
+	}
+}
+
+// What policies hold back the calls of a claim is added up, also if it is run in parts; where the attempts are watched,
+// only what is within the function counts.
+func TestHeldBackOfAClaim(t *testing.T) {
+	holds := func(ctx context.Context) {
+		hold := waiting.Begin(ctx, waiting.Line{})
+		time.Sleep(time.Second)
+		hold.End()
+	}
+	around := policy(func(ctx context.Context, call func(context.Context) error) error {
+		holds(ctx)
+		return call(ctx)
+	})
+	for name, c := range map[string]struct {
+		policies        []Policy
+		within, watched bool
+		want            time.Duration
+	}{
+		"within":                      {nil, true, false, 6 * time.Second},
+		"within, watched":             {nil, true, true, 6 * time.Second},
+		"around":                      {[]Policy{around}, false, false, 6 * time.Second},
+		"around, watched":             {[]Policy{around}, false, true, 0},
+		"around and within, watched":  {[]Policy{around}, true, true, 6 * time.Second},
+		"around and within":           {[]Policy{around}, true, false, 12 * time.Second},
+		"nothing holds, but a policy": {[]Policy{passing{}}, false, false, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := wired(Config{}, 3)
+			of := calls[int, int]{items: []int{0, 1, 2}, out: make([]int, 3)}
+			of.fn.Context = func(ctx context.Context, i int) (int, error) {
+				if c.within {
+					holds(ctx)
+				}
+				return i, nil
+			}
+			if r.runner = &of; c.policies != nil {
+				r.runner = newGuarded(of, c.policies)
+			}
+			w := &worker{runner: r.runner, call: newCallContext(r.ctx, r.cfg)}
+			w.tally = new(tally)
+			if c.watched {
+				tracker := opened()
+				w.watch(tracker, r.ctx)
+				w.call.watch(tracker, &w.attempt, &r.scheduler.pacer)
+			}
+			for range 2 {
+				require.NoError(t, r.runClaim(w, span{Hi: 3}, clock.Now()))
+			}
+			require.Equal(t, c.want, w.heldBack, name)
+		})
+	}
 }
 
 // slow is a source that a worker waits for.
