@@ -46,3 +46,19 @@ func TestSampledTime(t *testing.T) {
 		})
 	}
 }
+
+// Cheap items are measured within their policies as long as the sample is taken, and no longer: that costs more than they.
+func TestOnlyTheSampleIsMeasured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // where calls take no time
+		fn := calls[int, int]{items: make([]int, 100), out: make([]int, 100)}
+		fn.fn.Plain = func(i int) (int, error) { return i, nil }
+		policies := []Policy{passing{}}
+		o := newSolo(t.Context(), newGuarded(fn, policies), 100, Config{SampleSize: 5, MaxWorkers: 1, Policies: policies}, nil, nil)
+		var err error
+		defer o.close(&err)
+		err = o.execute()
+		require.NoError(t, err)
+		require.Equal(t, 100, o.w.at)
+		require.EqualValues(t, 5, o.w.policed.ownItems.Load())
+	})
+}

@@ -381,10 +381,10 @@ func TestEventIsDeliveredSoon(t *testing.T) {
 				e.tell(Event{Kind: Planned})
 			}
 			time.Sleep(heartbeat / 2)
-			require.Len(t, at, events)
-			require.Equal(t, after, at[0], events)
 			e.close()
 			e.finish(new(Report))
+			require.Len(t, at, events)
+			require.Equal(t, after, at[0], events)
 		})
 	}
 }
