@@ -134,16 +134,6 @@ func TestEvery(t *testing.T) {
 	require.Equal(t, 1, told, "how many there are is not known")
 }
 
-// A run without items is complete, which is passed on once, however soon it is.
-func TestEveryWithoutItems(t *testing.T) {
-	calls := 0
-	tell := executor.Every(time.Second, func(executor.Progress) { calls++ })
-	for range 2 {
-		tell(executor.Progress{Total: 0, Elapsed: time.Millisecond})
-	}
-	require.Equal(t, 1, calls)
-}
-
 // A panic in a listener, and an end of its goroutine, change nothing of the run, whenever they
 // come: the report tells of them.
 func TestListenersFail(t *testing.T) {

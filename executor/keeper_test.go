@@ -128,17 +128,6 @@ func TestKeeper(t *testing.T) {
 	}
 }
 
-// The error of a batch tells its items by their numbers among all; if known ones lie between them, where they begin.
-func TestBatchAmongKnownItems(t *testing.T) {
-	place := func(numbers []int) BatchError {
-		e := BatchError{Index: 1, Size: 2}
-		(&past{numbers: numbers}).place(&e)
-		return e
-	}
-	require.Equal(t, BatchError{Index: 5, Size: 2}, place([]int{0, 5, 6}))
-	require.Equal(t, BatchError{Index: 5, Size: 2, apart: true}, place([]int{0, 5, 7}))
-}
-
 // The same of a stream, whose known results come in their order, or as they are claimed.
 func TestKeeperOfStreams(t *testing.T) {
 	items := slices.Values([]int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9})

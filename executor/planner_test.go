@@ -115,16 +115,6 @@ func TestPlanOfASurprise(t *testing.T) {
 	require.False(t, p.planner.make(sampling.Sample{}, host).AtBest, "nothing is predicted")
 }
 
-// Once the size of batches is settled, the plan is made again, of what a call then takes.
-func TestSettled(t *testing.T) {
-	p := wired(Config{}, 1000)
-	p.planner.plan.Sample = sampling.Sample{Items: 3, ItemNanos: 5e6}
-	plan := p.planner.settled()
-	require.Positive(t, plan.Workers)
-	require.Equal(t, *plan, p.planner.plan)
-	require.NotSame(t, plan, &p.planner.plan)
-}
-
 // A plan is made again of what a call takes, if the sample did not tell or was wrong, and then
 // only once that is known.
 func TestRevise(t *testing.T) {
@@ -207,30 +197,6 @@ func TestPlanOfASettledSize(t *testing.T) {
 	require.InDelta(t, 22e6, p.planner.plan.Sample.ItemNanos, 1, "it is the plan from now on")
 	require.Equal(t, 3, plan.Host.Procs)
 	require.NotSame(t, &p.planner.plan, plan, "who is told has one of their own")
-}
-
-// Of a stream without a sample, and of a block that takes longer than it should, it is not known what an item costs.
-func TestSurprises(t *testing.T) {
-	for name, c := range map[string]struct {
-		arrives   bool
-		b         before
-		surprised bool
-	}{
-		"a sample":                {false, before{sample: waitingSample, span: span{Hi: 3}}, false},
-		"none":                    {false, before{}, false},
-		"a stream":                {true, before{sample: waitingSample, span: span{Hi: 3}}, false},
-		"a stream without one":    {true, before{}, true},
-		"a sample, and a block":   {false, before{sample: waitingSample, span: span{Lo: 3, Hi: 4}, inBlock: true}, true},
-		"a block of a stream":     {true, before{sample: waitingSample, span: span{Lo: 3, Hi: 4}, inBlock: true}, true},
-		"the first of everything": {true, before{span: span{Hi: 1}, inBlock: true}, true},
-	} {
-		r := wired(Config{}, 1000)
-		if c.arrives {
-			r.of(source.NewArrivals(9, false))
-		}
-		r.makePlan(&c.b)
-		require.Equal(t, c.surprised, r.planner.surprised, name)
-	}
 }
 
 func TestLearnedPlan(t *testing.T) {

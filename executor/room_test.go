@@ -39,19 +39,6 @@ func known(base time.Duration) *flight.Tracker {
 	return t
 }
 
-// The heap before the first item is what the run begins with. If nobody read it, it is read now, and what has begun by
-// then is not counted.
-func TestHeapAtTheBegin(t *testing.T) {
-	r := wired(Config{MemoryLimit: 1 << 40}, 9)
-	r.room.begin(&r.planner, sampling.Heap{Live: 7}, 3, sampling.Sample{})
-	require.Equal(t, sampling.Heap{Live: 7}, r.room.start)
-	require.False(t, r.room.late)
-	require.Zero(t, r.room.uncounted)
-	r.room.begin(&r.planner, sampling.Heap{}, 3, sampling.Sample{})
-	require.True(t, r.room.late)
-	require.EqualValues(t, 3, r.room.uncounted)
-}
-
 // What is in flight, but for calls that have just begun or are held back.
 func TestFlight(t *testing.T) {
 	held, outside, within := inCall(1, 0), inCall(1, 0), inCall(1, 0)

@@ -39,20 +39,6 @@ func (m *backlogModel) remove(at int) {
 	m.list = slices.Delete(m.list, at, at+1)
 }
 
-// A notice is told soon, so that others can go with it; many are told at once.
-func TestWhenNoticesAreDue(t *testing.T) {
-	e := new(events)
-	require.Equal(t, never, e.due(time.Second))
-	for e.backlog.len() < tellAtOnce {
-		e.backlog.add(notice{})
-		want := time.Second + tellAfter
-		if e.backlog.len() == tellAtOnce {
-			want = time.Second
-		}
-		require.Equal(t, want, e.due(time.Second), e.backlog.len())
-	}
-}
-
 // What comes out, and what is dropped, is as a list has it.
 func TestBacklog(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
