@@ -133,3 +133,15 @@ func TestReasonOfAChange(t *testing.T) {
 	require.Contains(t, told.Reason, "memory: a call uses 256 KiB")
 	require.Equal(t, 3, told.Workers)
 }
+
+// The calls that are under way when the limit begins to be sought are told apart from those of workers that begin later.
+func TestCallsUnderWayAtTheOpening(t *testing.T) {
+	r := wired(Config{}, 1000)
+	r.planner.top = 1000
+	busy, idle := inCall(1, 0), inCall(0, 0)
+	idle.early.Store(true)
+	r.crew.workers = []*worker{busy, idle}
+	r.scheduler.open(0, 16, 10*time.Millisecond, 4)
+	require.True(t, busy.early.Load())
+	require.False(t, idle.early.Load())
+}
