@@ -267,6 +267,25 @@ func TestKeeperOfABatchThatStops(t *testing.T) {
 	w.signal.Store(halt)
 	require.NoError(t, b.run(t.Context(), w, span{Lo: 0, Hi: 3}))
 	require.Empty(t, k.kept, "there was no call")
+
+	// What an attempt before has completed is done.
+	ctx, cancel = context.WithCancel(t.Context())
+	again := policy(func(ctx context.Context, call func(context.Context) error) error {
+		_ = call(ctx)
+		return call(ctx)
+	})
+	calls = 0
+	b = newBatches(func(ctx context.Context, items []int) ([]int, error) {
+		if calls++; calls == 2 {
+			cancel()
+			return nil, ctx.Err()
+		}
+		return items, &PartialError{Failed: map[int]error{1: errors.New("odd")}}
+	}, []Policy{again}, []int{0, 1, 2}, make([]int, 3), nil, kept[int, int]{keeper: k})
+	require.ErrorIs(t, b.run(ctx, &worker{}, span{Lo: 0, Hi: 3}), context.Canceled)
+	require.Len(t, k.kept, 2, "but for the one that failed")
+	require.Equal(t, []int{0, 2}, []int{k.kept[0].Value, k.kept[2].Value})
+	require.NotContains(t, k.kept, 1)
 }
 
 // A keeper is told of the batch that a panic or a Goexit has ended: of its items, those that an attempt has completed are

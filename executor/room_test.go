@@ -10,6 +10,7 @@ import (
 	"github.com/amorsize/amorsize/executor/internal/flight"
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/internal/adaptive"
+	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/internal/waiting"
 	"github.com/amorsize/amorsize/sampling"
 )
@@ -140,20 +141,46 @@ func TestHeapBeforeTheFirstItem(t *testing.T) {
 	require.EqualValues(t, 3, r.room.uncounted)
 }
 
-// Only who is asked looks at the heap, and not while somebody reviews the run.
+// Where a call that has run for long seems to hold more than there is room for, garbage is collected at once, which
+// tells what it really holds; a call that is too young shows nothing.
+func TestCollectionAtTheBeginning(t *testing.T) {
+	runtime.GC() // the heap is cheap to collect
+	for name, c := range map[string]struct {
+		inBlock   bool
+		age       time.Duration
+		collected bool
+	}{
+		"an old call": {true, time.Hour, true},
+		"a young one": {true, -time.Hour, false}, // however slow the machine is
+		"none":        {false, time.Hour, false},
+	} {
+		r := wired(Config{MemoryLimit: MinMemoryLimit}, 10)
+		r.start = clock.Now() - c.age
+		var sample sampling.Sample
+		r.room.measure(&before{span: span{Hi: 1}, inBlock: c.inBlock}, &r.planner, &sample)
+		require.Equal(t, c.collected, r.room.next > 0, name)
+		require.Equal(t, c.collected, r.room.line.known, "%s: it is looked at again", name)
+	}
+}
+
+// Only who is asked looks at the heap, not while somebody reviews the run, nor before a collection may be forced again.
 func TestLookAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		asked, reviewed bool
+		next            time.Duration // earliest time of a collection
 		looked          bool
 	}{
-		"nobody asks":            {false, false, false},
-		"asked":                  {true, false, true},
-		"asked, but reviewed":    {true, true, false},
-		"not asked, in a review": {false, true, false},
+		"nobody asks":            {false, false, 0, false},
+		"asked":                  {true, false, 0, true},
+		"asked, at that time":    {true, false, time.Second, true},
+		"asked, before that":     {true, false, time.Second + 1, false},
+		"asked, but reviewed":    {true, true, 0, false},
+		"not asked, in a review": {false, true, 0, false},
 	} {
 		collected := 0
 		r := wired(Config{}, 10)
 		r.room.heap, r.room.collect = func() sampling.Heap { return sampling.Heap{Live: 5} }, func() { collected++ }
+		r.room.next = c.next
 		r.room.ask.Store(c.asked)
 		p := &r.scheduler.pacer
 		if c.reviewed {
