@@ -23,6 +23,22 @@ func opened() *flight.Tracker {
 	return tracker
 }
 
+// The context of calls ends with the run, however few workers it had.
+func TestContextEndsWithTheRun(t *testing.T) {
+	for _, workers := range []int{0, 2} {
+		var kept context.Context
+		_, err := Run(t.Context(), Func[int, int]{Context: func(ctx context.Context, i int) (int, error) {
+			if i == 2 {
+				kept = ctx
+			}
+			return i, ctx.Err()
+		}}, []int{0, 1, 2}, Config{Workers: workers})
+		require.NoError(t, err)
+		require.ErrorIs(t, kept.Err(), context.Canceled)
+		<-kept.Done()
+	}
+}
+
 // A call that is held back is not in flight, and what it waits is not its time.
 func TestCallHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

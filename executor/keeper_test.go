@@ -270,3 +270,19 @@ func TestTimeOfAKeeper(t *testing.T) {
 		})
 	}
 }
+
+// An item of a batch took its share of the call.
+func TestTimeOfAnItemOfABatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Second) // the clock does not begin with the call
+		k := &memoryKeeper{}
+		_, err := RunBatchesKept(t.Context(), func(_ context.Context, items []int) ([]int, error) {
+			time.Sleep(3 * time.Second)
+			return items, nil
+		}, k, []int{7, 8, 9}, Config{ChunkSize: 3})
+		require.NoError(t, err)
+		for i := range 3 {
+			require.Equal(t, Outcome[int]{Value: 7 + i, Attempts: 1, Took: time.Second}, k.kept[i])
+		}
+	})
+}

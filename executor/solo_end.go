@@ -71,7 +71,6 @@ func (o *solo) close(err *error) {
 		p.caller.size.Store(int64(o.span.Hi - o.span.Lo))
 	}
 	if goesOn {
-		o.w.policed.sampling = false
 		*err = p.run(func() { p.goexit(p.caller) })
 		return
 	}

@@ -11,6 +11,15 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
+// The heap is read before the first item if memory is limited: it takes a while.
+func TestHeapOfALimit(t *testing.T) {
+	for limit, read := range map[uint64]bool{0: false, 1 << 30: true} {
+		o := newSolo(t.Context(), &calls[int, int]{}, 9, Config{MemoryLimit: limit}, nil, nil)
+		require.Equal(t, read, o.heap.Allocated > 0)
+		o.release()
+	}
+}
+
 // What an item takes, as the caller alone has seen it, counts neither what a policy held its call back nor what the
 // keeper took. Where the time in policies is measured, that time is what is left out.
 func TestSampledTime(t *testing.T) {

@@ -61,6 +61,8 @@ func TestBatchesLeft(t *testing.T) {
 	require.True(t, math.IsInf(p.scheduler.batchesLeft(), 1))
 	p.batches = &batching{sizing.NewBatch(sizing.BatchBounds{Given: 16})}
 	require.InDelta(t, 2.5, p.scheduler.batchesLeft(), 0)
+	p.batches = &batching{sizing.NewBatch(sizing.BatchBounds{Given: 1})}
+	require.InDelta(t, 40, p.scheduler.batchesLeft(), 0)
 }
 
 // A claim that takes much longer than foreseen is cut, if there is something to cut.
