@@ -200,7 +200,7 @@ func TestGoexitInAClaim(t *testing.T) {
 		require.Equal(t, 1, r.source.Left())
 		require.EqualValues(t, 2, r.events.completed.Load())
 		require.EqualValues(t, 2, w.tally.latency.Count())
-		require.Equal(t, 4, r.outcome.failed[0].span.Lo)
+		require.Equal(t, 4, r.outcome.failed[0].Lo)
 	})
 }
 
@@ -250,5 +250,42 @@ func TestComeBackIsWatched(t *testing.T) {
 		r.crew.mu.Lock()
 		r.crew.exit(w)
 		r.crew.mu.Unlock()
+	}
+}
+
+// A Goexit in the loop of a stream, or of the caller outside of an item, ends the contexts of the calls under way.
+func TestGoexitEndsCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := make(chan error, 1)
+		fn := Func[int, int]{Context: func(ctx context.Context, i int) (int, error) {
+			if i == 0 {
+				return 0, nil
+			}
+			<-ctx.Done()
+			ended <- context.Cause(ctx)
+			return 0, ctx.Err()
+		}}
+		go func() {
+			for range Stream(t.Context(), fn, slices.Values([]int{0, 1}), Config{Workers: 2}) {
+				time.Sleep(time.Second) // the next call has begun
+				runtime.Goexit()
+			}
+		}()
+		require.Error(t, <-ended)
+	})
+}
+
+// A Goexit of the caller ends the run, also in an item whose failure would not: nobody is left to wait for the others.
+func TestGoexitOfTheCaller(t *testing.T) {
+	for size, returned := range map[int64]bool{0: true, 1: false} {
+		r := wired(Config{Errors: Collect}, 9)
+		r.caller = &worker{runner: r.runner, claimed: span{Hi: 1}}
+		r.caller.returned, r.caller.tally = returned, new(tally)
+		r.caller.size.Store(size)
+		r.cfg.tally = r.caller.tally
+		require.ErrorIs(t, r.abandon(nil), ErrGoexit)
+		require.True(t, r.over.Load())
+		require.True(t, r.crew.stopped)
+		require.ErrorIs(t, context.Cause(r.ctx), ErrGoexit)
 	}
 }
