@@ -228,11 +228,8 @@ func (d *delivery[T, R]) gaps(why error) []Result[T, R] {
 // behind yields what was completed before item i, in order.
 func (d *delivery[T, R]) behind(i int) bool {
 	for ; d.apart > 0 && d.next < i; d.next++ {
-		if d.parkedAt(d.next) {
-			if !d.unpark() {
-				return false
-			}
-			d.next--
+		if d.parkedAt(d.next) && !d.unpark() { // which leaves next at an item that is not parked
+			return false
 		}
 	}
 	return true

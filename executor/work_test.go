@@ -140,6 +140,25 @@ func TestHeldBackOfAClaim(t *testing.T) {
 	}
 }
 
+// A worker whose call had a turn gives it back behind the claim.
+func TestTurnOfAClaim(t *testing.T) {
+	for _, shares := range []bool{false, true} {
+		r := wired(Config{}, 1)
+		r.sharing.shares = shares
+		c := &calls[int, int]{items: make([]int, 1), out: make([]int, 1)}
+		w := &worker{runner: c, call: newCallContext(&runContext{Context: t.Context()}, &Config{})}
+		turns := &r.sharing.tracker.Turns
+		c.fn.Plain = func(int) (int, error) { w.call.forcesTurn(turns); return 0, nil }
+		r.runner, r.scheduler.sizer = c, sizing.Fixed(1)
+		r.crew.enter(w)
+		r.crew.limit.Store(1)
+		_, more := r.claim(w, 0)
+		require.True(t, more)
+		turns.Allow(0)
+		require.Equal(t, !shares, turns.Over())
+	}
+}
+
 // slow is a source that a worker waits for.
 type slow struct{ ending }
 
