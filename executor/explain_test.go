@@ -277,7 +277,7 @@ func TestNothingWaitsForTheContext(t *testing.T) {
 func TestBoundByItemsInWords(t *testing.T) {
 	r := executor.Report{Bound: executor.BoundByItems, PeakWorkers: 1}
 	require.Contains(t, r.String(), "items: there are too few items, or they arrive too slowly\n  faster    with items that arrive faster")
-	r.Plan.Constraints.Items = 9
+	r.Plan.Constraints.Items = 1
 	require.Contains(t, r.String(), "items: there was not enough work for a second worker to help\n  faster    with calls that take less time")
 	r.PeakWorkers = 2
 	require.Contains(t, r.String(), "items: there were too few items for more calls in flight\n")

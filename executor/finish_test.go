@@ -108,6 +108,9 @@ func TestReportOfARun(t *testing.T) {
 	p.ended = p.start
 	p.report(nil, nil)
 	require.Zero(t, r.Speedup)
+	r.CPUTime, p.cpuStart = 0, 0
+	p.report(nil, nil)
+	require.Zero(t, r.CPUTime, "it is not known what was used before")
 }
 
 // A run that took no time has no rate, though it has done something.

@@ -149,6 +149,16 @@ func TestKeeperOfStreams(t *testing.T) {
 			require.Equal(t, []int{100, 10, 20, 30, 104, 0, 60, 0, 80, 109}, out)
 			require.Equal(t, []int{10, 8, 2, 4}, []int{report.Items, report.Succeeded, report.Failed, report.Known})
 			require.Len(t, k.kept, 6)
+			for i, now := range k.kept {
+				require.Equal(t, 1, now.Attempts)
+				if i == 7 {
+					require.Equal(t, errKept, now.Err)
+					require.Zero(t, now.Value)
+					continue
+				}
+				require.NoError(t, now.Err)
+				require.Equal(t, 10*i, now.Value)
+			}
 		}
 		k := &memoryKeeper{unable: errKept}
 		var last Result[int, int]

@@ -39,6 +39,19 @@ func (m *backlogModel) remove(at int) {
 	m.list = slices.Delete(m.list, at, at+1)
 }
 
+// Listeners are slow if their last calls took longer than a bound, one after the other.
+func TestSlowListeners(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := newEvents(&Config{Progress: func(Progress) {}}, 9, clock.Now())
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		for i, took := range []time.Duration{slowCall + 1, slowCall + 1, slowCall, slowCall + 1} {
+			e.call(func() { time.Sleep(took) })
+			require.Equal(t, []int{1, 2, 0, 1}[i], e.teller.slow)
+		}
+	})
+}
+
 // What comes out, and what is dropped, is as a list has it.
 func TestBacklog(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))

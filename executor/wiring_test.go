@@ -126,6 +126,12 @@ func TestFirstBatchAlone(t *testing.T) {
 		require.Equal(t, c.size, size, c)
 		require.Equal(t, c.ok, ok, c)
 	}
+	for left, more := range map[int]bool{0: false, 1: true, 9: true} { // of a size that is sought
+		var o solo
+		o.batches, o.total, o.span = &batching{sizing.NewBatch(sizing.BatchBounds{Target: time.Second, Most: 100})}, 5+left, span{Hi: 5}
+		_, ok := o.nextSize()
+		require.Equal(t, more, ok, left)
+	}
 }
 
 // Batches that compute are as many at a time as cores; the tracker is told that calls are batches.
