@@ -37,6 +37,10 @@ func TestContextEndsWithTheRun(t *testing.T) {
 		require.ErrorIs(t, kept.Err(), context.Canceled)
 		<-kept.Done()
 	}
+	var kept context.Context
+	_, err := Measure(t.Context(), Func[int, int]{Context: func(ctx context.Context, i int) (int, error) { kept = ctx; return i, ctx.Err() }}, []int{0, 1, 2}, Config{})
+	require.NoError(t, err)
+	require.ErrorIs(t, kept.Err(), context.Canceled, "of a sample, too")
 }
 
 // A call that is held back is not in flight, and what it waits is not its time.

@@ -277,13 +277,18 @@ func TestGoexitEndsCalls(t *testing.T) {
 
 // A Goexit of the caller ends the run, also in an item whose failure would not: nobody is left to wait for the others.
 func TestGoexitOfTheCaller(t *testing.T) {
-	for size, returned := range map[int64]bool{0: true, 1: false} {
+	for _, c := range []struct {
+		size     int64
+		returned bool
+		failed   int
+	}{{0, true, 0}, {1, false, 1}, {1, true, 0}, {0, false, 0}} {
 		r := wired(Config{Errors: Collect}, 9)
 		r.caller = &worker{runner: r.runner, claimed: span{Hi: 1}}
-		r.caller.returned, r.caller.tally = returned, new(tally)
-		r.caller.size.Store(size)
+		r.caller.returned, r.caller.tally = c.returned, new(tally)
+		r.caller.size.Store(c.size)
 		r.cfg.tally = r.caller.tally
 		require.ErrorIs(t, r.abandon(nil), ErrGoexit)
+		require.Len(t, r.outcome.failed, c.failed, "%+v: within an item", c)
 		require.True(t, r.over.Load())
 		require.True(t, r.crew.stopped)
 		require.ErrorIs(t, context.Cause(r.ctx), ErrGoexit)

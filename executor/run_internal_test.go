@@ -13,6 +13,7 @@ import (
 
 	"github.com/amorsize/amorsize/executor/internal/flight"
 	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/sampling"
 )
 
 // wired is a run of so many items that has not begun: its parts are there, and know each
@@ -57,17 +58,30 @@ func TestEngage(t *testing.T) {
 	}
 }
 
+// A number of workers that is given is kept, whatever the calls are.
+func TestFixedNumber(t *testing.T) {
+	for workers, mode := range map[int]int32{0: modeWaiting, 1: modeComputing, 2: modeComputing} {
+		r := wired(Config{Workers: workers}, 1000)
+		r.planner.begin(waitingSample, 0)
+		r.planner.plan.Workload = sampling.IOBound
+		r.scheduler.begin(time.Second)
+		require.Equal(t, mode, r.scheduler.mode.Load(), workers)
+	}
+}
+
 // With many workers reviews are rarer; those that listen are told the state of the run at each.
 func TestReviewsOfManyWorkers(t *testing.T) {
 	for workers, every := range map[int64]time.Duration{1: 1, 1023: 1, 1024: 2, 2047: 2, 2048: 3} {
 		r := wired(Config{}, 100)
 		r.crew.running.Store(workers)
 		r.crew.limit.Store(7)
+		r.start = 300 * time.Millisecond
 		r.events = newEvents(&Config{Progress: func(Progress) {}}, 100, 0)
 		r.scheduler.events = r.events
 		r.over.Store(true)
 		r.scheduler.look(time.Second)
 		require.Equal(t, time.Second+every*reviewEvery, time.Duration(r.scheduler.pacer.at.Load()), workers)
+		require.Equal(t, 700*time.Millisecond, r.events.news.moment.At)
 		require.Equal(t, 7, r.events.news.moment.Limit)
 		require.EqualValues(t, workers, r.events.news.moment.InFlight)
 	}

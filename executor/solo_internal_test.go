@@ -20,6 +20,23 @@ func TestHeapOfALimit(t *testing.T) {
 	}
 }
 
+// The sample tells apart what policies take, if there are some, or a keeper that knows items.
+func TestSampleThroughPolicies(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg  Config
+		want bool
+	}{
+		"neither": {Config{}, false}, "policies": {Config{Policies: []Policy{passing{}}}, true}, "a keeper": {Config{past: &past{}}, true},
+	} {
+		o := newSolo(t.Context(), &calls[int, int]{}, 9, c.cfg, nil, nil)
+		require.Equal(t, c.want, o.w.policed.sampling, name)
+		o.release()
+	}
+	o := newSolo(t.Context(), &calls[int, int]{}, 9, Config{Policies: []Policy{passing{}, limiter{rate: 5}}}, nil, nil)
+	require.InDelta(t, 5, o.cfg.rate, 0, "a policy that declares its rate is asked")
+	o.release()
+}
+
 // What an item takes, as the caller alone has seen it, counts neither what a policy held its call back nor what the
 // keeper took. Where the time in policies is measured, that time is what is left out.
 func TestSampledTime(t *testing.T) {

@@ -364,6 +364,44 @@ func TestListenerBlocks(t *testing.T) {
 	}
 }
 
+// The last progress tells how long the run took with what its observers took before.
+func TestElapsedOfTheLastProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := clock.Now()
+		var last Progress
+		e := newEvents(&Config{
+			Observers: []Observer{ObserverFunc(func(e Event) { time.Sleep(time.Second) })},
+			Progress:  func(p Progress) { last = p; require.Equal(t, clock.Now()-start, p.Elapsed) },
+		}, 2, start)
+		e.close()
+		e.finish(new(Report))
+		require.True(t, last.Over)
+		require.GreaterOrEqual(t, last.Elapsed, time.Second)
+	})
+}
+
+// The patience with a listener is that of one call: it begins anew with the next.
+func TestPatienceOfACall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		blocked, n := make(chan struct{}), 0
+		e := newEvents(&Config{Observers: []Observer{ObserverFunc(func(Event) {
+			if n++; n == 1 {
+				time.Sleep(Patience / 2)
+			} else {
+				<-blocked
+			}
+		})}}, 2, clock.Now())
+		began := clock.Now()
+		e.tell(Event{Kind: Started})
+		e.tell(Event{Kind: Planned})
+		e.close()
+		require.NotEmpty(t, e.finish(new(Report)))
+		require.Equal(t, Patience/2+Patience, clock.Now()-began)
+		close(blocked)
+		synctest.Wait()
+	})
+}
+
 // A single event is delivered as soon as a moment has shown that it is alone, and many at once.
 func TestEventIsDeliveredSoon(t *testing.T) {
 	for events, after := range map[int]time.Duration{1: tellAfter, tellAtOnce - 1: tellAfter, tellAtOnce: 0} {

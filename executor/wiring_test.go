@@ -214,6 +214,11 @@ func TestOccupied(t *testing.T) {
 	require.Zero(t, r.scheduler.observe(time.Second).Occupied, "no time has passed")
 	require.InDelta(t, 1, r.scheduler.observe(time.Second+1).Occupied, 0, "the least time there is")
 	require.Equal(t, 2, o.Running)
+	if _, known := sampling.ProcessCPU(); known {
+		require.InDelta(t, -1, o.Cores, 0, "what was used at the beginning is not known")
+		r.scheduler.epoch.cpuKnown = true
+		require.GreaterOrEqual(t, r.scheduler.observe(5*time.Second).Cores, 0.0)
+	}
 }
 
 // How long the caller has been in its block counts neither what policies hold back now nor what they have held
