@@ -1,6 +1,7 @@
 package executor_test
 
 import (
+	"iter"
 	"testing"
 	"time"
 
@@ -10,6 +11,25 @@ import (
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
+
+// A stream with a setting that is refused yields that, and nothing else.
+func TestStreamOfARefusedSetting(t *testing.T) {
+	cfg, fn := executor.Config{Workers: -1}, withContext(double)
+	for name, stream := range map[string]iter.Seq[executor.Result[int, int]]{
+		"items":             executor.Stream(t.Context(), fn, count(3), cfg),
+		"items, no setting": executor.Stream(t.Context(), fn, nil, executor.Config{}),
+		"with errors":       executor.StreamSeq2(t.Context(), fn, func(func(int, error) bool) {}, cfg),
+		"no items":          executor.StreamSeq2(t.Context(), fn, nil, executor.Config{}),
+	} {
+		n := 0
+		for r := range stream {
+			n++
+			require.Equal(t, -1, r.Index, name)
+			require.ErrorIs(t, r.Err, executor.ErrConfig, name)
+		}
+		require.Equal(t, 1, n, name)
+	}
+}
 
 // Each setting is refused from the first value on that is out of its range, or excludes another.
 func TestBoundsOfSettings(t *testing.T) {

@@ -77,4 +77,19 @@ func TestShareIsMeasuredFromItsBeginning(t *testing.T) {
 	require.Greater(t, share, 0.9)
 	_, known = measureOnce(w, func() bool { return false })
 	require.False(t, known, "there was nothing to measure")
+
+	var s cpuShare
+	s.measure(w, burns)
+	_, known = s.get()
+	require.False(t, known, "nobody wants it")
+	s.wanted.Store(true)
+	s.measure(w, func() bool { return false })
+	_, known = s.get()
+	require.False(t, known)
+	require.False(t, s.wanted.Load(), "it is somebody's")
+	s.wanted.Store(true)
+	s.measure(w, burns)
+	share, known = s.get()
+	require.True(t, known)
+	require.Greater(t, share, 0.9)
 }

@@ -45,6 +45,27 @@ func TestSyncsAreTold(t *testing.T) {
 	})
 }
 
+// A keeper is asked where an observer or a logger wants to know, and not for a bar alone.
+func TestWhoIsToldOfSyncs(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg  Config
+		told bool
+	}{
+		"a bar":       {Config{Progress: func(Progress) {}}, false},
+		"an observer": {Config{Observers: []Observer{ObserverFunc(func(Event) {})}}, true},
+		"a logger":    {Config{Logger: slog.New(slog.DiscardHandler)}, true},
+	} {
+		keeper := &syncedBy{}
+		c.cfg.syncer = keeper
+		e := newEvents(&c.cfg, 9, 0)
+		*keeper = syncedBy{lines: 4, syncs: 1, took: time.Second}
+		e.mu.Lock()
+		e.lookAtKeeper(0)
+		e.mu.Unlock()
+		require.Equal(t, c.told, e.backlog.len() == 1, name)
+	}
+}
+
 // Policies tell of their states where an observer or a logger wants to know, and not for a bar alone.
 func TestWhoIsToldOfPolicies(t *testing.T) {
 	for name, c := range map[string]struct {

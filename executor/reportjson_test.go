@@ -105,6 +105,11 @@ func TestFactsOfThePage(t *testing.T) {
 		{Name: `waited for the circuit breaker "c"`, Value: "2 s"},
 	}, r.facts())
 	require.Len(t, new(Report).facts(), 5, "what there was none of is left out")
+	require.Len(t, (&Report{Known: 1}).facts(), 6)
+	var longest Report
+	longest.Latency.Max = 1
+	require.Len(t, longest.facts(), 6)
+	require.Len(t, (&Report{Calls: Calls{Retried: 1}}).facts(), 6)
 	require.Equal(t, []runpage.Share{
 		{Name: "throttled", Value: "1 item", Percent: 25}, {Name: "error", Value: "2 items", Percent: 50}, {Name: "timeout", Value: "1 item", Percent: 25},
 	}, r.reasons())
