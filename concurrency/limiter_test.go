@@ -170,6 +170,27 @@ func TestMaxWait(t *testing.T) {
 	})
 }
 
+// A line for one has a place for one.
+func TestLineOfOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{Max: 1, MaxWaiting: 1})
+		require.Equal(t, 1, l.p.Min, "by default")
+		first, err := l.Acquire(t.Context())
+		require.NoError(t, err)
+		served := make(chan error, 1)
+		go func() {
+			p, err := l.Acquire(t.Context())
+			p.Cancel()
+			served <- err
+		}()
+		synctest.Wait()
+		_, err = l.Acquire(t.Context())
+		require.ErrorIs(t, err, ErrFull)
+		first.Cancel()
+		require.NoError(t, <-served)
+	})
+}
+
 // One that is cancelled takes nothing, and those behind it move up.
 func TestCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
