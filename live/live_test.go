@@ -96,7 +96,7 @@ func TestRunIsShown(t *testing.T) {
 		service := func(_ context.Context, i int) (int, error) {
 			time.Sleep(20 * time.Millisecond)
 			if at := time.Since(start); at > 2*time.Second && at < 4*time.Second {
-				return 0, errors.New("secret 4711")
+				return 0, errors.New("secret pear")
 			}
 			return i, nil
 		}
@@ -149,7 +149,7 @@ func TestRunIsShown(t *testing.T) {
 		}
 		require.InDelta(t, 500, calls, 50, "but for those behind the last point")
 		require.LessOrEqual(t, calls, 500.5)
-		require.NotContains(t, get(p, "/run.json?run=1").Body.String(), "4711", "what the function says may have items in it")
+		require.NotContains(t, get(p, "/run.json?run=1").Body.String(), "pear", "what the function says may have items in it")
 	})
 }
 
@@ -164,12 +164,12 @@ func TestNothingIsKeptAlive(t *testing.T) {
 func TestErrorsWhenAskedFor(t *testing.T) {
 	for _, errs := range []bool{false, true} {
 		p := newPage(t, Options{Errors: errs})
-		_, err := amorsize.Execute(func(int) (int, error) { return 0, errors.New("secret 4711") }, []int{1},
+		_, err := amorsize.Execute(func(int) (int, error) { return 0, errors.New("secret pear") }, []int{1},
 			amorsize.WithObserver(p.Observer(amorsize.RunInfo{Name: "one", Started: time.Now()})))
 		require.Error(t, err)
 		d := detailOf(t, p, "/run.json?run=1")
 		require.Equal(t, failed, d.State)
-		require.Equal(t, errs, strings.Contains(d.Error, "4711"))
+		require.Equal(t, errs, strings.Contains(d.Error, "pear"))
 	}
 }
 
