@@ -17,7 +17,7 @@ const guardVariable = "AMORSIZE_GUARD"
 
 // Guard is a process that kills the groups of this one if it dies without having ended them: by SIGKILL, or a
 // crash. The end of a pipe signals this, and the running groups are in a table in shared memory, so that a command
-// costs one store.
+// costs two stores. On Linux a command that was just being started is found by its environment.
 type Guard struct {
 	table []int32
 	pipe  *os.File
