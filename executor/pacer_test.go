@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/clock"
 )
 
 // Of several reviews at once, one goes on for all.
@@ -82,5 +84,43 @@ func TestSupervise(t *testing.T) {
 		require.Equal(t, []time.Duration{502, 504, 506, 508, 510}, at, "that changes nothing")
 		close(idle)
 		running.Wait()
+	})
+}
+
+// A review that follows another one is told the time at which it begins.
+func TestReviewsAreToldTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pacer
+		var told []time.Duration
+		start := clock.Now()
+		p.review(start, func(now time.Duration) bool {
+			if told = append(told, now-start); len(told) < 3 {
+				p.again()
+			}
+			time.Sleep(time.Second)
+			return false
+		})
+		require.Equal(t, []time.Duration{0, time.Second, 2 * time.Second}, told)
+	})
+}
+
+// Once a review has changed something, the next ones come soon again, without anybody asking for it.
+func TestSuperviseAfterAChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &pacer{stirred: make(chan struct{}, 1)}
+		idle := make(chan struct{})
+		start := time.Now()
+		var at []time.Duration
+		var running sync.WaitGroup
+		running.Go(func() {
+			p.supervise(idle, func(time.Duration) bool {
+				at = append(at, time.Since(start)/time.Millisecond)
+				return len(at) == 4 || len(at) == 5
+			})
+		})
+		time.Sleep(50 * time.Millisecond)
+		close(idle)
+		running.Wait()
+		require.Equal(t, []time.Duration{2, 6, 14, 30, 32, 34, 38, 46}, at)
 	})
 }
