@@ -188,6 +188,7 @@ func TestPast(t *testing.T) {
 	p := &past{numbers: []int{0, 1, 5, 6, 7, 9}}
 	require.Equal(t, 5, p.number(2))
 	require.Equal(t, -1, p.number(-1), "of nobody's item")
+	require.Equal(t, 6, p.number(6), "behind the last one")
 	require.Equal(t, []span{{Lo: 1, Hi: 2}, {Lo: 5, Hi: 8}}, p.spans(span{Lo: 1, Hi: 5}))
 	require.Equal(t, []span{{Lo: 0, Hi: 2}, {Lo: 5, Hi: 6}}, p.spans(span{Lo: 0, Hi: 3}))
 	require.Equal(t, []span{{Lo: 0, Hi: 1}, {Lo: 9, Hi: 10}}, p.restore([]span{{Lo: 0, Hi: 1}, {Lo: 5, Hi: 6}}))

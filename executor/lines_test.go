@@ -48,3 +48,36 @@ func TestLinesOfPolicies(t *testing.T) {
 	require.False(t, ok, "the panic occurs again within the call")
 	require.Zero(t, l.Wait(4))
 }
+
+// Items that differ in any bit of a key, of any policy, wait in lines of their own.
+func TestLinesDifferInAnyBit(t *testing.T) {
+	items := make([]int, 64)
+	for i := range items {
+		items[i] = i
+	}
+	bit := inLine{line: func(i int) uint64 { return uint64(1) << i }}
+	plain := inLine{line: func(int) uint64 { return 3 }}
+	for at := range 3 {
+		policies := []Policy{plain, plain, plain}
+		policies[at] = bit
+		l := linesOf(policies, func(i int) *int { return &items[i] })
+		seen := map[uint64]int{}
+		for i := range items {
+			line, ok := l.Of(i)
+			require.True(t, ok)
+			seen[line]++
+		}
+		require.Len(t, seen, len(items), "policy %d", at)
+	}
+}
+
+// An item whose key panics is held back by no line, not even by one that was asked before: its call will panic.
+func TestNoWaitWhereAKeyPanics(t *testing.T) {
+	items := []int{7}
+	long := inLine{line: func(int) uint64 { return 5 }, wait: func(int) time.Duration { return time.Hour }}
+	panics := inLine{line: func(int) uint64 { panic("odd") }, wait: func(int) time.Duration { panic("odd") }}
+	l := linesOf([]Policy{long, panics}, func(i int) *int { return &items[i] })
+	_, ok := l.Of(0)
+	require.False(t, ok)
+	require.Zero(t, l.Wait(0))
+}

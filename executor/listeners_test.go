@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"bytes"
 	"log/slog"
 	"math"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/optimizer"
 )
 
@@ -157,5 +159,113 @@ func TestRemaining(t *testing.T) {
 		e.completed.Store(int64(c.completed))
 		e.state(2*time.Second, new(Calls), nil)
 		require.Equal(t, c.want, e.state(2*time.Second, new(Calls), c.policies).Remaining, name)
+	}
+}
+
+// Progress comes at intervals to an observer and to a bar, and not for a logger alone: what is completed is news for
+// the next time, once.
+func TestWhoIsToldOfProgress(t *testing.T) {
+	for name, c := range map[string]struct {
+		cfg  Config
+		told bool
+	}{
+		"an observer":   {Config{Observers: []Observer{ObserverFunc(func(Event) {})}}, true},
+		"two observers": {Config{Observers: []Observer{ObserverFunc(func(Event) {}), ObserverFunc(func(Event) {})}}, true},
+		"a bar":         {Config{Progress: func(Progress) {}}, true},
+		"a logger":      {Config{Logger: slog.New(slog.DiscardHandler)}, false},
+	} {
+		e := newEvents(&c.cfg, 9, 0)
+		require.Equal(t, c.told, e.beats(), name)
+		require.False(t, e.fresh.Load(), name)
+		e.chunk(1, 1)
+		require.Equal(t, c.told, e.fresh.Load(), name)
+		e.chunk(1, 1)
+		require.Equal(t, c.told, e.fresh.Load(), name)
+	}
+}
+
+// A policy that is in another state is an event, and news for the next progress.
+func TestAPolicyInAnotherStateIsTold(t *testing.T) {
+	cfg := Config{tally: new(tally), Observers: []Observer{ObserverFunc(func(Event) {})}}
+	e := newEvents(&cfg, 9, 0)
+	cfg.tally.look(&fakePolicy{kind: "ratelimit", state: "paused"})
+	require.True(t, e.fresh.Load())
+	n, ok := e.backlog.next()
+	require.True(t, ok)
+	require.Equal(t, "policy", n.message)
+	require.Equal(t, PolicyChanged, n.event.Kind)
+	require.Equal(t, &PolicyState{Kind: "ratelimit", Name: "ratelimit", State: "paused", Left: time.Second}, n.event.Policy)
+}
+
+// How many items a stream has is known once its input has ended, or once somebody has counted them.
+func TestNumberOfItemsOfAStream(t *testing.T) {
+	cfg := Config{Progress: func(Progress) {}}
+	e := newEvents(&cfg, 9, 0)
+	require.Equal(t, 9, e.items())
+	a := source.NewArrivals(9, false)
+	a.Arrive(3)
+	e.arriving(a)
+	require.Equal(t, -1, e.items())
+	e.counted(2)
+	require.Equal(t, 2, e.items())
+	e.arriving(a)
+	a.End()
+	require.Equal(t, 3, e.items())
+	e.counted(5)
+	require.Equal(t, 5, e.items())
+}
+
+// Progress has the state of the run: the caller is the first worker, and the items that failed are counted as well as
+// the policies that are in an unusual state.
+func TestStateOfARun(t *testing.T) {
+	cfg := Config{Progress: func(Progress) {}, tally: new(tally)}
+	e := newEvents(&cfg, 9, time.Second)
+	require.Equal(t, Progress{Total: 9, Workers: 1, Calls: new(Calls)}, e.state(time.Second, nil, nil))
+	e.completed.Store(4)
+	e.staffed(3)
+	e.noted(Moment{Limit: 7})
+	cfg.tally.lose(2)
+	cfg.tally.ended(5, nil)
+	policies := []PolicyState{{Kind: "ratelimit", State: "paused"}}
+	require.Equal(t, Progress{
+		Completed: 4, Total: 9, Failed: 2, Workers: 3, Elapsed: 2 * time.Second, Rate: 2, Remaining: 2500 * time.Millisecond,
+		Now: Moment{Limit: 7}, Calls: &Calls{Ended: 5, Policies: policies},
+	}, e.state(3*time.Second, nil, policies))
+	given := &Calls{Ended: 6}
+	require.Same(t, given, e.state(3*time.Second, given, policies).Calls)
+	require.Equal(t, policies, given.Policies)
+}
+
+// The shortest pause is one: the pace does not change in it.
+func TestPaceInAShortPause(t *testing.T) {
+	e := newEvents(&Config{Progress: func(Progress) {}}, 9, 0)
+	e.completed.Store(2)
+	require.Equal(t, 3500*time.Millisecond, e.state(time.Second, nil, nil).Remaining)
+	require.Equal(t, 3500*time.Millisecond+1, e.state(2*time.Second, nil, []PolicyState{{Left: 1}}).Remaining)
+}
+
+// The log has a line for what has one, where there is a log; and one that ends the goroutine is not told again.
+func TestWhatIsLogged(t *testing.T) {
+	for name, c := range map[string]struct {
+		logs    bool
+		message string
+		lines   int
+	}{
+		"a message":             {true, "sync", 1},
+		"no message":            {true, "", 0},
+		"no log":                {false, "sync", 0},
+		"no log and no message": {false, "", 0},
+	} {
+		var text bytes.Buffer
+		e := newEvents(&Config{Observers: []Observer{ObserverFunc(func(Event) {})}}, 9, 0)
+		if c.logs {
+			e.log = slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		}
+		e.teller.notice = notice{event: Event{Kind: Synced}, message: c.message}
+		for range 2 {
+			e.deliver()
+		}
+		require.Equal(t, c.lines, bytes.Count(text.Bytes(), []byte("\n")), name)
+		require.Zero(t, e.trouble, name)
 	}
 }
