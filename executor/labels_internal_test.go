@@ -85,3 +85,25 @@ func TestClaimsAreTraced(t *testing.T) {
 	trace.Stop()
 	require.Contains(t, traced.String(), "amorsize claim: night crawl")
 }
+
+// A run is shown by its name, or else by that of its function, if that has one.
+func TestNamesOfRuns(t *testing.T) {
+	code := codeOf(TestNamesOfRuns)
+	const function = "github.com/amorsize/amorsize/executor.TestNamesOfRuns"
+	for name, c := range map[string]struct {
+		cfg           Config
+		run, function string
+	}{
+		"nothing is known": {Config{}, "unknown", "unknown"},
+		"the function":     {Config{code: code}, function, function},
+		"a name":           {Config{code: code, Name: "night crawl"}, "night crawl", function},
+		"the name alone":   {Config{Name: "night crawl"}, "night crawl", "unknown"},
+	} {
+		c.cfg.Labels = true
+		marked, unmark := c.cfg.mark(t.Context())
+		run, _ := pprof.Label(marked, "amorsize_run")
+		called, _ := pprof.Label(marked, "amorsize_function")
+		unmark()
+		require.Equal(t, []string{c.run, c.function}, []string{run, called}, name)
+	}
+}

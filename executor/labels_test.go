@@ -67,7 +67,7 @@ func TestProfilesShowRuns(t *testing.T) {
 	require.Contains(t, tags, "mine")
 	shown := goTool(t, "trace", "-d=parsed", traced)
 	require.Contains(t, shown, `"amorsize: night crawl"`)
-	require.Equal(t, strings.Count(shown, "TaskBegin"), strings.Count(shown, "TaskEnd"), "a run that has ended is shown as ended")
+	require.Equal(t, 2, strings.Count(shown, "TaskEnd"), "both have ended")
 	require.Contains(t, shown, `"amorsize claim: night crawl"`)
 	require.GreaterOrEqual(t, strings.Count(shown, `"amorsize claim: github.com/amorsize/amorsize/executor_test.grind"`), 2)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
 )
 
@@ -103,4 +104,36 @@ func TestShortestPredictionOfASurprise(t *testing.T) {
 	p.planner.surprised = true
 	plan := p.planner.make(sampling.Sample{Items: 1, ItemNanos: 1, CPUKnown: true, CPUShare: 1}, sampling.Host{Procs: 1})
 	require.True(t, plan.AtBest)
+}
+
+// How many workers there may be is known from the items that are left, if calls wait, and not from the memory that they
+// hold: that bounds the calls by itself.
+func TestCeilingOfWorkers(t *testing.T) {
+	p := wired(Config{}, 10)
+	p.planner.plan = optimizer.Plan{MaxWorkers: 2, Sample: waitingSample, Host: sampling.Host{Procs: 2, MemoryTotal: 1 << 30, MemoryAvailable: 1 << 30}}
+	p.planner.plan.Sample.HeldBytes = 1 << 40
+	p.planner.plan.Sample.AllocKnown, p.planner.plan.Sample.AllocBytes = true, 1<<40
+	require.Equal(t, 7, p.planner.ceiling())
+	require.Equal(t, optimizer.MaxWaiting, p.planner.ceilingOfMany())
+	p.total, p.cfg.MaxWorkers = 9, 5
+	require.Equal(t, 7, p.planner.ceiling(), "it is computed once")
+	require.Equal(t, optimizer.MaxWaiting, p.planner.ceilingOfMany())
+	require.Equal(t, 5, p.planner.ceilingFor(100))
+	p.cfg.MinWorkers = 20
+	require.Equal(t, 20, p.planner.ceilingFor(4), "the caller demands them")
+	p.cfg.Plan = new(optimizer.Plan)
+	require.Equal(t, 20, p.planner.ceilingFor(100))
+	p.cfg.MinWorkers = 0
+	require.Equal(t, 2, p.planner.ceilingFor(100), "of a given plan it is the plan's")
+}
+
+// The plan that a caller gives stays as it is, also behind the end of its warnings.
+func TestAGivenPlanIsLeftAlone(t *testing.T) {
+	warnings := []string{"one", "two"}
+	p := wired(Config{}, 9)
+	p.planner.host = sampling.Host{Procs: 2}
+	got := p.planner.given(optimizer.Plan{Workers: 2, Host: sampling.Host{Procs: 3}, Warnings: warnings[:1]})
+	require.Equal(t, "one", got.Warnings[0])
+	require.Greater(t, len(got.Warnings), 1)
+	require.Equal(t, []string{"one", "two"}, warnings)
 }

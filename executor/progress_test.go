@@ -49,3 +49,12 @@ func TestEveryInterval(t *testing.T) {
 	tell(Progress{Completed: 9, Total: 9, Elapsed: 500})
 	require.Equal(t, []time.Duration{100, 200, 301, 302}, at)
 }
+
+// A copy shares no policies either.
+func TestACopyOfCountsSharesNothing(t *testing.T) {
+	c := Calls{Policies: []PolicyState{{State: "open"}}, Waits: []Wait{{Calls: 1}}}
+	copied := c.clone()
+	require.Equal(t, c, copied)
+	copied.Policies[0].State, copied.Waits[0].Calls = "closed", 2
+	require.Equal(t, Calls{Policies: []PolicyState{{State: "open"}}, Waits: []Wait{{Calls: 1}}}, c)
+}
