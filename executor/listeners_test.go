@@ -146,14 +146,15 @@ func TestRemaining(t *testing.T) {
 		policies         []PolicyState
 		want             time.Duration
 	}{
-		"nothing is done":          {9, 0, nil, 0},
-		"some are":                 {9, 2, nil, 3500 * time.Millisecond},
-		"all are":                  {9, 9, nil, 0},
-		"nobody knows how many":    {-1, 2, nil, 0},
-		"centuries, or 68 years":   {math.MaxInt, 1, nil, time.Duration(min(float64(math.MaxInt-1)*float64(time.Second), float64(longestLeft)))},
-		"some, and calls pause":    {9, 2, paused, 13500 * time.Millisecond},
-		"all, and calls pause":     {9, 9, paused, 0},
-		"nothing, and calls pause": {9, 0, paused, 0},
+		"nothing is done":                {9, 0, nil, 0},
+		"some are":                       {9, 2, nil, 3500 * time.Millisecond},
+		"all are":                        {9, 9, nil, 0},
+		"nobody knows how many":          {-1, 2, nil, 0},
+		"centuries, or 68 years":         {math.MaxInt, 1, nil, time.Duration(min(float64(math.MaxInt-1)*float64(time.Second), float64(longestLeft)))},
+		"some, and calls pause":          {9, 2, paused, 13500 * time.Millisecond},
+		"some, and calls pause for good": {9, 2, []PolicyState{{Left: math.MaxInt64}}, longestLeft + 3500*time.Millisecond},
+		"all, and calls pause":           {9, 9, paused, 0},
+		"nothing, and calls pause":       {9, 0, paused, 0},
 	} {
 		e := newEvents(&Config{Progress: func(Progress) {}}, c.total, time.Second)
 		e.completed.Store(int64(c.completed))
