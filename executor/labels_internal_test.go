@@ -16,7 +16,7 @@ func labelled(t *testing.T) string {
 	t.Helper()
 	var all bytes.Buffer
 	require.NoError(t, pprof.Lookup("goroutine").WriteTo(&all, 1))
-	for _, record := range bytes.Split(all.Bytes(), []byte("\n\n")) {
+	for record := range bytes.SplitSeq(all.Bytes(), []byte("\n\n")) {
 		if bytes.Contains(record, []byte("executor.labelled+")) {
 			return string(regexp.MustCompile(`labels: (.*)`).Find(record))
 		}

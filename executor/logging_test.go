@@ -34,11 +34,6 @@ func TestLinesOfTheLog(t *testing.T) {
 		Sample:            sampling.Sample{Items: 5, ItemNanos: 25e7, CPUKnown: true, CPUShare: 0.125},
 		PredictedDuration: 1500 * time.Millisecond, PredictedSpeedup: 3.5, Reason: "so", Warnings: []string{"one", "two"},
 	}
-	report := Report{
-		Items: 9, Succeeded: 6, Failed: 3, Known: 2, Elapsed: 2500 * time.Millisecond, MeanWorkers: 1.5, Bound: BoundByService,
-		Calls: Calls{Retried: 4, Failed: Failures{Overloaded: 1, Other: 2}}, Err: errors.New("odd"),
-	}
-	report.PredictedDuration = 2 * time.Second
 	for name, c := range map[string]struct {
 		event Event
 		debug bool
@@ -55,9 +50,7 @@ level=INFO msg="plan warning" warning=two
 			"msg=note kind=ratelimit name=search state=paused left_seconds=1 at_seconds=0.5\n"},
 		"a policy, back to normal": {Event{Kind: PolicyChanged, Policy: &PolicyState{Kind: "ratelimit", Name: "search"}}, false,
 			"msg=note kind=ratelimit name=search state=ordinary left_seconds=0 at_seconds=0\n"},
-		"a sync": {Event{Kind: Synced, Size: 7, Duration: 125 * time.Millisecond}, true, "msg=note records=7 took_seconds=0.125\n"},
-		"an end": {Event{Kind: Finished, Report: &report}, false, "msg=note items=9 succeeded=6 failed=3 known=2 elapsed_seconds=2.5 " +
-			"predicted_seconds=2 mean_workers=1.5 bound=\"the service\" retried=4 overloaded=1 err=odd\n"},
+		"a sync":  {Event{Kind: Synced, Size: 7, Duration: 125 * time.Millisecond}, true, "msg=note records=7 took_seconds=0.125\n"},
 		"a chunk": {Event{Kind: ChunkDone}, true, ""},
 	} {
 		level, at := "level=INFO ", slog.LevelInfo
@@ -70,4 +63,16 @@ level=INFO msg="plan warning" warning=two
 		require.Equal(t, level+c.want, logged(at, "note", c.event), name)
 		require.Empty(t, logged(at+1, "note", c.event), name)
 	}
+}
+
+// The end of a run is a line of what its report says first.
+func TestTheEndInTheLog(t *testing.T) {
+	report := Report{
+		Items: 9, Succeeded: 6, Failed: 3, Known: 2, Elapsed: 2500 * time.Millisecond, MeanWorkers: 1.5, Bound: BoundByService,
+		Calls: Calls{Retried: 4, Failed: Failures{Overloaded: 1, Other: 2}}, Err: errors.New("odd"),
+	}
+	report.PredictedDuration = 2 * time.Second
+	require.Equal(t, "level=INFO msg=done items=9 succeeded=6 failed=3 known=2 elapsed_seconds=2.5 predicted_seconds=2 "+
+		"mean_workers=1.5 bound=\"the service\" retried=4 overloaded=1 err=odd\n", logged(slog.LevelInfo, "done", Event{Kind: Finished, Report: &report}))
+	require.Empty(t, logged(slog.LevelWarn, "done", Event{Kind: Finished, Report: &report}))
 }
