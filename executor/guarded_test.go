@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/executor/internal/flight"
+	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/internal/waiting"
 )
@@ -193,4 +197,120 @@ func TestAttemptsAreTimed(t *testing.T) {
 		require.Equal(t, 2*time.Hour, w.heldBack)
 		require.True(t, w.timed)
 	})
+}
+
+// While the function runs, the tracker has it as one ordinary attempt for one item.
+func TestAnAttemptIsForOneItem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tracker, reference := opened(), new(flight.Attempt)
+		w := &worker{}
+		w.watch(tracker, t.Context())
+		ran := 0
+		fn := func(i int) (int, error) {
+			ran++
+			require.Equal(t, 1, tracker.InFlight())
+			tracker.Enter(reference, clock.Now(), 1, 1)
+			require.Equal(t, tracker.Pause(reference, clock.Now()), tracker.Pause(&w.attempt, clock.Now()))
+			return i, nil
+		}
+		g := newGuarded(calls[int, int]{fn: Func[int, int]{Plain: fn}, items: []int{0, 1}, out: make([]int, 2)}, []Policy{passing{}})
+		require.NoError(t, g.run(t.Context(), w, span{Lo: 0, Hi: 2}))
+		require.Equal(t, 2, ran)
+	})
+}
+
+// ownRefusal is a policy's refusal, of which only the chain can tell whether the function had begun.
+type ownRefusal struct{ refusedHere }
+
+func (ownRefusal) ByPolicy() {}
+
+// A policy is told that a call was not made if one within it refused, and not if the function had begun.
+func TestAPolicyIsToldOfCallsThatWereNotMade(t *testing.T) {
+	var told []bool
+	outer := policy(func(ctx context.Context, call func(context.Context) error) error {
+		err := call(ctx)
+		_, _, notMade := answer.NotMade(err)
+		told = append(told, notMade)
+		return err
+	})
+	refuses := false
+	inner := policy(func(ctx context.Context, call func(context.Context) error) error {
+		if refuses {
+			return ownRefusal{}
+		}
+		return call(ctx)
+	})
+	run := chain([]Policy{outer, inner}, func(context.Context) error { return ownRefusal{} })
+	for _, refuses = range []bool{false, true, false} {
+		require.Equal(t, ownRefusal{}, run(t.Context()), "without a mark")
+	}
+	require.Equal(t, []bool{false, true, false}, told)
+}
+
+// A keeper gets how an item ended: what was done is kept in any case, a failure only if the run had not ended before.
+func TestOutcomesThatAreKept(t *testing.T) {
+	for name, c := range map[string]struct {
+		cancels bool
+		err     error
+		kept    bool
+	}{
+		"done": {false, nil, true}, "failed": {false, errKept, true}, "done at the end": {true, nil, true}, "failed at the end": {true, errKept, false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(time.Hour) // the clock does not begin with the call
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			fn := func(i int) (int, error) {
+				if time.Sleep(time.Second); c.cancels {
+					cancel()
+				}
+				return i, c.err
+			}
+			m := &memoryKeeper{}
+			g := newGuarded(calls[int, int]{fn: Func[int, int]{Plain: fn, Keeper: m}, items: []int{0, 7}, out: make([]int, 2)}, []Policy{slowPolicy(time.Minute)})
+			require.Equal(t, c.err, g.run(ctx, &worker{}, span{Lo: 1, Hi: 2}), name)
+			want := map[int]Outcome[int]{1: {Value: 7, Attempts: 1, Took: time.Minute + time.Second}}
+			if c.err != nil {
+				want[1] = Outcome[int]{Err: c.err, Attempts: 1, Took: time.Minute + time.Second}
+			}
+			if !c.kept {
+				want = nil
+			}
+			require.Equal(t, want, m.kept, name)
+		})
+	}
+}
+
+// slowPolicy takes so long before each call.
+type slowPolicy time.Duration
+
+func (s slowPolicy) Do(ctx context.Context, call func(context.Context) error) error {
+	time.Sleep(time.Duration(s))
+	return call(ctx)
+}
+
+// A keeper gets the item whose call panicked, or ended its goroutine, with how often it was called.
+func TestAKeeperGetsAnItemThatDidNotReturn(t *testing.T) {
+	for name, c := range map[string]struct {
+		ends func()
+		err  func(w *worker) error
+	}{
+		"a panic":  {func() { panic("odd") }, func(w *worker) error { return w.panicked }},
+		"a Goexit": {runtime.Goexit, func(*worker) error { return ErrGoexit }},
+	} {
+		m, w := &memoryKeeper{}, &worker{}
+		fn := func(i int) (int, error) {
+			if i == 8 {
+				c.ends()
+			}
+			return i, nil
+		}
+		g := newGuarded(calls[int, int]{fn: Func[int, int]{Plain: fn, Keeper: m}, items: []int{7, 8, 9}, out: make([]int, 3)}, []Policy{passing{}})
+		var group sync.WaitGroup
+		group.Go(func() { _ = g.run(t.Context(), w, span{Lo: 0, Hi: 3}) })
+		group.Wait()
+		require.Len(t, m.kept, 2, name)
+		require.Equal(t, Outcome[int]{Err: c.err(w), Attempts: 1}, m.kept[1], name)
+		require.Error(t, m.kept[1].Err, name)
+	}
 }
