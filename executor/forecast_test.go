@@ -88,3 +88,70 @@ func TestForecastNext(t *testing.T) {
 	require.Zero(t, same.next(achieved{2 * time.Second, 100, 1, latency, true}, 10_000))
 	require.Equal(t, from, same, "nothing has ended")
 }
+
+// The prediction is made longer by the budget that takes longest, and is no lower bound then. One that is as long as
+// predicted, or less, changes nothing.
+func TestForeseeBudgets(t *testing.T) {
+	costing := func(mean, rate, burst float64) budget {
+		return budget{spent: &spending{calls: callsToTell, amount: mean * callsToTell}, rate: rate, burst: burst}
+	}
+	for name, c := range map[string]struct {
+		budgets []budget
+		want    time.Duration
+		atBest  bool
+	}{
+		"none":            {nil, 10 * time.Second, true},
+		"not known":       {[]budget{{spent: new(spending), rate: 1}}, 10 * time.Second, true},
+		"less":            {[]budget{costing(1, 11, 0)}, 10 * time.Second, true},
+		"the same":        {[]budget{costing(1, 8, 20)}, 10 * time.Second, true},
+		"longer":          {[]budget{costing(1, 8, 12)}, 11 * time.Second, false},
+		"with a burst":    {[]budget{costing(1, 5, 60)}, 10 * time.Second, true},
+		"the longest":     {[]budget{costing(1, 5, 0), costing(4, 10, 0), costing(1, 4, 0)}, 40 * time.Second, false},
+		"the last of two": {[]budget{costing(1, 20, 0), costing(1, 5, 0)}, 20 * time.Second, false},
+	} {
+		p := wired(Config{budgets: c.budgets}, 100)
+		p.planner.plan.PredictedDuration, p.planner.plan.AtBest = 10*time.Second, true
+		p.planner.foreseeBudgets()
+		require.Equal(t, c.want, p.planner.plan.PredictedDuration, name)
+		require.Equal(t, c.atBest, p.planner.plan.AtBest, name)
+	}
+}
+
+// The speedup is revised with the time, if there was one.
+func TestTheSpeedupFollowsThePrediction(t *testing.T) {
+	for before, want := range map[time.Duration]float64{0: 8, 1: 2e-9, 2 * time.Second: 4, 4 * time.Second: 8, 8 * time.Second: 16} {
+		p := wired(Config{}, 1000)
+		p.planner.plan.PredictedDuration, p.planner.plan.PredictedSpeedup, p.planner.forecast = before, 8, forecast{bounded: true}
+		p.planner.foresee(achieved{after: time.Second, items: 250, inFlight: 10, bounded: true})
+		require.Equal(t, 4*time.Second, p.planner.plan.PredictedDuration)
+		require.InEpsilon(t, want, p.planner.plan.PredictedSpeedup, 1e-9, before)
+	}
+}
+
+// The ramp is simulated again if calls take more than a tenth longer than known, or vary by more than a twentieth more.
+func TestTheRampIsForeseenAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		base      time.Duration
+		variation float64
+		again     bool
+	}{
+		"as known":           {100 * time.Millisecond, 0, false},
+		"a tenth longer":     {110 * time.Millisecond, 0, false},
+		"a little more":      {110*time.Millisecond + 1, 0, true},
+		"they vary a little": {100 * time.Millisecond, 0.05, false},
+		"and a little more":  {100 * time.Millisecond, 0.0500001, true},
+		"it is not known":    {0, 1, false},
+	} {
+		p := wired(Config{}, 1000)
+		p.planner.revised = true
+		p.planner.plan.Sample = waitingSample
+		p.planner.plan.Sample.ItemNanos, p.planner.plan.Sample.CV = 1e8, 0
+		p.planner.plan.Host.Procs = 2
+		p.planner.foreseeGrowth(waitingCalls{base: c.base, variation: c.variation})
+		now := p.planner.plan.Sample
+		require.Equal(t, c.again, now.ItemNanos != 1e8 || now.CV > 0, name)
+		if c.again {
+			require.Equal(t, []float64{float64(c.base), c.variation}, []float64{now.ItemNanos, now.CV}, name)
+		}
+	}
+}
