@@ -116,7 +116,7 @@ func (s settledByKey) DoCost(ctx context.Context, key int, estimated float64, ca
 	return err
 }
 
-// ran has the items -1 and up run, of which the negative ones fail, through a policy.
+// ran runs items through a policy, one after the other, of which those below 0 fail.
 func ran(t *testing.T, items []int, policy Policy) (out []int) {
 	t.Helper()
 	out, err := Run(t.Context(), Func[int, int]{Plain: func(i int) (int, error) {

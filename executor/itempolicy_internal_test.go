@@ -60,3 +60,20 @@ func TestPoliciesForOtherItems(t *testing.T) {
 	err := checkItemPolicies[int, bool]([]Policy{ByKey(keysSeen{}, key)})
 	require.ErrorContains(t, err, "for items of int with results of bool")
 }
+
+// Items of the same key are in the same line, by whatever policy, and other keys have lines of their own.
+func TestItemsOfAKeyAreInOneLine(t *testing.T) {
+	key := func(i int) int { return i % 10 }
+	for _, policy := range []Policy{ByKey(freeByKey{}, key), CostByKey[int, int](freeByKey{}, key, func(int) float64 { return 1 }, nil)} {
+		of, ok := policy.(lined[int])
+		require.True(t, ok)
+		lines := map[uint64]int{}
+		for i := range 100 {
+			lines[of.Line(&i)]++
+		}
+		require.Len(t, lines, 10)
+		for _, items := range lines {
+			require.Equal(t, 10, items)
+		}
+	}
+}
