@@ -70,10 +70,16 @@ func (r *Report) writeCalls(b *strings.Builder) {
 	fmt.Fprintf(b, " on average; up to %s", plural(r.PeakWorkers, "worker"))
 	if l := r.Latency; l.Max > 0 {
 		fmt.Fprintf(b, "; median %s, 99 %% within %s", short(l.P50), short(l.P99))
-	} else if n := r.Succeeded + r.Failed; n > 0 && r.Busy > 0 {
-		fmt.Fprintf(b, "; %s each", short(r.Busy/time.Duration(n)))
+	} else if each, ran := r.perItem(); ran && each > 0 {
+		fmt.Fprintf(b, "; %s each", short(each))
 	}
 	b.WriteByte('\n')
+}
+
+// perItem returns how long the calls took for an item on average; ran says whether any was run.
+func (r *Report) perItem() (took time.Duration, ran bool) {
+	n := r.Succeeded + r.Failed - r.Known
+	return r.Busy / time.Duration(max(1, n)), n > 0
 }
 
 // waiting returns how many calls policies made wait on average.
@@ -156,9 +162,9 @@ func (r *Report) writePrediction(b *strings.Builder) {
 //nolint:cyclop // one line for each reason, the first that holds: the order is what matters
 func (r *Report) why(longer bool) string {
 	foreseen := r.Plan.Sample.ItemTime()
-	took := foreseen
-	if n := r.Succeeded + r.Failed; n > 0 {
-		took = r.Busy / time.Duration(n)
+	took, ran := r.perItem()
+	if !ran {
+		took = foreseen
 	}
 	switch ended := r.Succeeded + r.Failed; {
 	case ended < r.Items:

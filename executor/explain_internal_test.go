@@ -53,6 +53,8 @@ func TestCallsOfAReport(t *testing.T) {
 		"0 in flight and 3 waiting for policies on average; up to 1 worker":   {PeakWorkers: 1, Elapsed: 1, Calls: Calls{Waits: []Wait{{Total: 1}, {Total: 2}}}},
 		"0.5 in flight on average; up to 2 workers; 2s each":                  {PeakWorkers: 2, Failed: 1, Busy: 2 * time.Second, Speedup: 0.5},
 		"0 in flight on average; up to 5 workers; median 1s, 99 % within 2s":  {PeakWorkers: 5, Succeeded: 1, Busy: 1, Latency: Latencies{P50: time.Second, P99: 2 * time.Second, Max: 3 * time.Second}},
+		"0 in flight on average; up to 6 workers; 1s each":                    {PeakWorkers: 6, Succeeded: 8, Failed: 1, Known: 7, Busy: 2 * time.Second},
+		"0 in flight on average; up to 7 workers":                             {PeakWorkers: 7, Succeeded: 9, Known: 9, Busy: 2 * time.Second},
 	} {
 		r.Items = 9
 		require.Equal(t, want, lineOf(r.String(), "calls "))
@@ -136,17 +138,19 @@ func TestWhyARunTookAnotherTime(t *testing.T) {
 // What a call took is known from the first item that ended, with or without an error, and else what was foreseen holds.
 func TestTheTimeOfACallInAReport(t *testing.T) {
 	for _, c := range []struct {
-		succeeded, failed int
-		busy              time.Duration
-		want              string
+		succeeded, failed, known int
+		busy                     time.Duration
+		want                     string
 	}{
-		{0, 0, 0, "the throughput rose more slowly than the plan assumed"},
-		{1, 0, 4 * time.Millisecond, "a call took 4ms on average, not 1ms"},
-		{0, 2, 10 * time.Millisecond, "a call took 5ms on average, not 1ms"},
-		{2, 1, 9 * time.Millisecond, "a call took 3ms on average, not 1ms"},
-		{3, 1, 4 * time.Millisecond, "the throughput rose more slowly than the plan assumed"},
+		{0, 0, 0, 0, "the throughput rose more slowly than the plan assumed"},
+		{1, 0, 0, 4 * time.Millisecond, "a call took 4ms on average, not 1ms"},
+		{0, 2, 0, 10 * time.Millisecond, "a call took 5ms on average, not 1ms"},
+		{2, 1, 0, 9 * time.Millisecond, "a call took 3ms on average, not 1ms"},
+		{3, 1, 0, 4 * time.Millisecond, "the throughput rose more slowly than the plan assumed"},
+		{9, 1, 8, 8 * time.Millisecond, "a call took 4ms on average, not 1ms"}, // eight were not run
+		{9, 1, 10, 0, "the throughput rose more slowly than the plan assumed"},
 	} {
-		r := Report{Items: c.succeeded + c.failed, Succeeded: c.succeeded, Failed: c.failed, Busy: c.busy}
+		r := Report{Items: c.succeeded + c.failed, Succeeded: c.succeeded, Failed: c.failed, Known: c.known, Busy: c.busy}
 		r.Plan.Sample.ItemNanos = float64(time.Millisecond)
 		require.Equal(t, c.want, r.why(true), c)
 	}

@@ -26,7 +26,7 @@ func (r *Report) WriteHTML(w io.Writer) error {
 		p.Failed = append(p.Failed, firstLine(err))
 	}
 	for _, text := range r.Warnings {
-		p.Note += "Warning: " + text + ". "
+		p.Notes = append(p.Notes, "Warning: "+text)
 	}
 	names, moments := runpage.Names{Call: "call"}, r.moments()
 	p.Charts = append(p.Charts, names.OverTime(moments)...)

@@ -41,6 +41,14 @@ func TestThePageSaysWhatStoppedARun(t *testing.T) {
 	}
 }
 
+// Warnings are of the run, so they are told though nothing has failed.
+func TestWarningsOfThePage(t *testing.T) {
+	for _, err := range []error{nil, errors.New("odd")} {
+		page := pageOf(t, &Report{Items: 5, Succeeded: 5, Err: err, Warnings: []string{"the items <grow>", "and more"}})
+		require.Contains(t, page, "<p>Warning: the items &lt;grow&gt;</p>\n<p>Warning: and more</p>")
+	}
+}
+
 // Each chart is on the page if there is something to draw in it.
 func TestChartsOfThePage(t *testing.T) {
 	var r Report

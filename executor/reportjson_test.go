@@ -118,7 +118,7 @@ func TestFactsOfThePage(t *testing.T) {
 	var page bytes.Buffer
 	require.NoError(t, r.WriteHTML(&page))
 	for _, want := range []string{
-		"6 of 12 items in 2s", "2 workers to begin with, chunks of 1", "2026-11-28 09:00:00 UTC", "Warning: odd. Warning: and odder.",
+		"6 of 12 items in 2s", "2 workers to begin with, chunks of 1", "2026-11-28 09:00:00 UTC", "<p>Warning: odd</p>\n<p>Warning: and odder</p>",
 		"4 failed: item 2 (after 3 attempts): 429: too many", "item 5: too late", "Calls wait for the rate limiter &#34;b&#34;", "A higher rate",
 		"Limit and in flight", "Goodput",
 	} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"iter"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -176,7 +175,7 @@ func (s *stream[T, R]) produce() {
 	returned, n := false, 0
 	defer func() {
 		if v := recover(); v != nil {
-			e := &PanicError{Index: n, Value: v, Stack: debug.Stack()}
+			e := asPanic(v)
 			s.panics(e)
 			s.stop(e)
 		} else if !returned {

@@ -267,7 +267,7 @@ func (c *streamCase) judge(returned bool, panicked any) {
 		return
 	case errors.As(err, &carried):
 		require.Contains(c, []int{byPanic, byInputPanic}, c.way, about)
-		require.Equal(c, c.at, carried.Index)
+		require.Equal(c, map[int]int{byPanic: c.at, byInputPanic: -1}[c.way], carried.Index)
 		return
 	}
 	require.Nil(c, panicked, about)

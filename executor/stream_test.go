@@ -235,6 +235,7 @@ func TestStreamCancel(t *testing.T) {
 
 func TestStreamPanics(t *testing.T) {
 	boom := errors.New("boom")
+	at := map[string]int{"in the function": 30, "in the input": -1}
 	for name, run := range map[string]func(*testing.T){
 		"in the function": func(t *testing.T) {
 			for range executor.Stream(t.Context(), withContext(func(_ context.Context, i int) (int, error) {
@@ -265,7 +266,7 @@ func TestStreamPanics(t *testing.T) {
 					e, ok := recover().(*executor.PanicError)
 					require.True(t, ok)
 					require.ErrorIs(t, e, boom)
-					require.Equal(t, 30, e.Index)
+					require.Equal(t, at[name], e.Index)
 					require.NotEmpty(t, e.Stack)
 				}()
 				run(t)

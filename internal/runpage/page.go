@@ -14,15 +14,16 @@ var source string
 // Page is what is drawn. What is empty is left out.
 type Page struct {
 	Title, Command string
-	When           string // and where
-	Stopped        string // why the run ended early
+	When           string   // and where
+	Stopped        string   // why the run ended early
+	Notes          []string // what else is to be known of it
 	Plan, Why      string
 	Bound, Change  string // what bound the run, and what would change that
 	Facts          []Fact
 	Charts         []Drawing
 	Reasons        []Share
 	Failed         []string // a line for each item
-	Note           string   // above those
+	All            string   // where all of those are, if they are too many for the page; "the log has all"
 }
 
 // Fact is a number with its name.
@@ -49,11 +50,19 @@ func (p Page) Write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	drawn := struct {
+		Page
+		Cut string
+	}{Page: p}
 	if n := len(p.Failed); n > mostFailed {
-		p.Note = fmt.Sprintf("The first %d of %d failures; the log has all.", mostFailed, n)
-		p.Failed = p.Failed[:mostFailed]
+		drawn.Failed = p.Failed[:mostFailed]
+		drawn.Cut = fmt.Sprintf("The first %d of %d failures", mostFailed, n)
+		if p.All != "" {
+			drawn.Cut += "; " + p.All
+		}
+		drawn.Cut += "."
 	}
-	return t.Execute(w, p)
+	return t.Execute(w, drawn)
 }
 
 // Draw returns the drawing of a chart with a caption, or what to say where there is nothing to

@@ -117,10 +117,22 @@ func TestPage(t *testing.T) {
 		failed[i] = "<b>item</b>"
 	}
 	require.NoError(t, Page{Title: "A & B", Failed: failed, Reasons: []Share{{"<i>", "3", 100}}}.Write(&b))
-	for _, want := range []string{"A &amp; B", "The first 200 of 250 failures", "&lt;b&gt;item", "&lt;i&gt;"} {
+	for _, want := range []string{"A &amp; B", "The first 200 of 250 failures.", "&lt;b&gt;item", "&lt;i&gt;"} {
 		require.Contains(t, b.String(), want)
 	}
 	for _, never := range []string{"<b>item", "<script", "http://", "https://", "NaN", "<h2>Plan", "What bound it", "<code></code>"} {
 		require.NotContains(t, b.String(), never)
+	}
+}
+
+// What else is to be known is said whether an item has failed or not, and beside how many are not listed.
+func TestPageNotes(t *testing.T) {
+	for _, failed := range []int{0, 1, 250} {
+		var b strings.Builder
+		p := Page{Notes: []string{"Warning: <a>", "and another"}, Failed: make([]string, failed), All: "the log has all"}
+		require.NoError(t, p.Write(&b))
+		require.Contains(t, b.String(), "<p>Warning: &lt;a&gt;</p>\n<p>and another</p>\n")
+		require.Equal(t, failed > 200, strings.Contains(b.String(), "The first 200 of 250 failures; the log has all."))
+		require.Equal(t, failed > 200, strings.Contains(b.String(), "the log"))
 	}
 }

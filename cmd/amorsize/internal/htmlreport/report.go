@@ -36,12 +36,12 @@ type Report struct {
 	Summary *summary.Summary // nil if there was no run, or it did not end
 	Table   *Table           // nil if none was measured
 	Failed  []summary.Failure
-	Note    string
+	Notes   []string // what else is to be known
 }
 
 // Write writes the page.
 func (r Report) Write(w io.Writer) error {
-	p := runpage.Page{Title: r.Title, Command: r.Command, Note: r.Note}
+	p := runpage.Page{Title: r.Title, Command: r.Command, Notes: r.Notes, All: "the log has all"}
 	for _, f := range r.Failed {
 		p.Failed = append(p.Failed, f.Line())
 	}

@@ -2,7 +2,6 @@ package lookback
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/htmlreport"
@@ -24,7 +23,7 @@ func addJournal(r *htmlreport.Report, path string) error {
 	}
 	found := j.Found()
 	r.Title, r.Command = "amorsize: the journal of a program", commandOf(found.Latest)
-	r.Note = strings.Join(found.Warnings(), "; ")
+	r.Notes = found.Warnings()
 	r.Summary = together(runs, found)
 	for f, err := range j.Failed() {
 		if err != nil {

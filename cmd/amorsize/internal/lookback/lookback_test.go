@@ -119,14 +119,14 @@ func TestReport(t *testing.T) {
 	require.Equal(t, "amorsize run", r.Title)
 	require.Equal(t, "amorsize run --rate=5/s '--env=A=***' -- curl -H 'X-Key: ***' {}", r.Command)
 	require.Equal(t, []int{1, 1, 2}, []int{r.Summary.OK, r.Summary.Failed, r.Summary.Total})
-	require.Empty(t, r.Note)
+	require.Empty(t, r.Notes)
 	require.Len(t, r.Failed, 1)
 	require.Equal(t, []any{2, "http://h/?token=***", "exit:22", 3, "Cookie: ***"}, []any{r.Failed[0].N, r.Failed[0].Item, r.Failed[0].Why, r.Failed[0].Tries, r.Failed[0].Err})
 
 	r, err = lookback.Report([]string{file(t, header+bad)}, "")
 	require.NoError(t, err)
 	require.Nil(t, r.Summary)
-	require.Contains(t, r.Note, "has not ended")
+	require.Equal(t, []string{"The run has not ended: there is no summary."}, r.Notes)
 
 	for command, args := range map[string]string{
 		`run","args":["gzip"]`: "amorsize run -- gzip", `run","args":[]`: "amorsize run", `http","args":["http://h"]`: "amorsize http http://h",

@@ -89,10 +89,10 @@ func addRun(r *htmlreport.Report, path string) error {
 			return exit.Usagef("%s: the summary can't be read: %w", path, err)
 		}
 	} else {
-		r.Note = "The run has not ended: there is no summary."
+		r.Notes = append(r.Notes, "The run has not ended: there is no summary.")
 	}
 	if content.Damaged > 0 {
-		r.Note = strings.TrimSpace(r.Note + fmt.Sprintf(" Damaged lines skipped: %d.", content.Damaged))
+		r.Notes = append(r.Notes, fmt.Sprintf("Damaged lines skipped: %d.", content.Damaged))
 	}
 	for _, e := range content.Failed() {
 		text, _ := e.Text()
