@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/amorsize/amorsize/executor/internal/flight"
+	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/internal/waiting"
 )
 
@@ -159,4 +160,90 @@ func TestRunContext(t *testing.T) {
 	valued.Done()
 	require.Equal(t, 7, valued.Value(key))
 	valued.end(nil)
+}
+
+// A turn that a call has given back says nothing of how many calls it is in flight with when it goes on.
+func TestAGivenTurnIsNoCompany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := opened()
+		w := &worker{call: newCallContext(&runContext{Context: t.Context()}, &Config{})}
+		w.call.watch(g, &w.attempt, &pacer{stirred: make(chan struct{}, 1)})
+		g.Watch(&w.attempt)
+		for range 100 {
+			w.attempt.TookTurn(100)                              // a crowd that the law would leave out
+			waiting.BeginWith(w.call, waiting.Line{Of: g}).End() // before its attempt
+			began := clock.Now()
+			g.Enter(&w.attempt, began, 1, 1)
+			time.Sleep(time.Second)
+			_, ok := g.Leave(&w.attempt, clock.Now(), 1, nil)
+			require.True(t, ok)
+			w.call.settle()
+		}
+		require.True(t, g.Due(), "they have all been counted")
+	})
+}
+
+// A call of one item that was held back is in flight again when it goes on, like one of several.
+func TestOneItemIsInFlightAgain(t *testing.T) {
+	g := opened()
+	w := &worker{call: newCallContext(&runContext{Context: t.Context()}, &Config{})}
+	w.call.watch(g, &w.attempt, &pacer{stirred: make(chan struct{}, 1)})
+	g.Enter(&w.attempt, 0, 1, 1)
+	hold := waiting.BeginWith(w.call, waiting.Line{})
+	require.Zero(t, g.InFlight())
+	hold.End()
+	require.Equal(t, 1, g.InFlight())
+}
+
+// Once turns have stalled, those that were taken before count no longer. A turn that is forced after that is a new one,
+// which counts until it is given back.
+func TestAForcedTurnIsOfItsAge(t *testing.T) {
+	for name, force := range map[string]func(c *callContext, all *flight.Turns){
+		"when the call goes on": func(c *callContext, all *flight.Turns) {
+			c.takesTurn(all, all.Force())
+			hold := waiting.BeginWith(c, waiting.Line{})
+			stall(all)
+			hold.End()
+		},
+		"for the call": func(c *callContext, all *flight.Turns) {
+			stall(all)
+			c.forcesTurn(all)
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			all := new(flight.Turns)
+			c := newCallContext(&runContext{Context: t.Context()}, &Config{})
+			force(c, all)
+			all.Allow(1)
+			require.True(t, all.Over(), name)
+			of, age := c.endsTurn()
+			of.Give(age)
+			require.False(t, all.Over(), name)
+		})
+	}
+}
+
+// stall has others wait for a turn for so long that those taken count no longer, and take one.
+func stall(all *flight.Turns) {
+	all.Allow(1)
+	all.Force()
+	_, _, _ = all.Take(nil, time.Second)
+}
+
+// Who goes on just as somebody looks waits no longer, though it was seen to wait before the look had the lock.
+func TestWhoHasJustGoneOnWaitsInNoLine(t *testing.T) {
+	c := newCallContext(&runContext{Context: t.Context()}, &Config{})
+	waiting.BeginWith(c, waiting.Line{}).End()
+	c.held.Store(true)
+	_, waits := c.waitsIn()
+	require.False(t, waits)
+}
+
+// The state of a policy that tells of a change is known to the run, and told.
+func TestChangesOfPoliciesAreTold(t *testing.T) {
+	var told []PolicyState
+	cfg := Config{tally: &tally{tell: func(s PolicyState) { told = append(told, s) }}}
+	c := newCallContext(&runContext{Context: t.Context()}, &cfg)
+	c.Changed(&fakePolicy{kind: "circuitbreaker", name: "search", state: "open"})
+	require.Equal(t, []PolicyState{{"circuitbreaker", "search", "open", time.Second}}, told)
 }
