@@ -3,6 +3,7 @@ package executor
 import (
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -37,6 +38,28 @@ func TestSaturated(t *testing.T) {
 	require.True(t, ok)
 	unknown := epoch{since: time.Hour, busy: true}
 	require.True(t, unknown.saturated(2*time.Hour), "as before: what was used at its beginning is not known")
+}
+
+// An epoch begins without what was observed before it.
+func TestAnEpochBeginsAnew(t *testing.T) {
+	var e epoch
+	e.number.Store(4)
+	e.ended.Store(3)
+	e.begin(time.Hour)
+	require.EqualValues(t, 5, e.number.Load())
+	require.Zero(t, e.ended.Load())
+	require.Equal(t, time.Hour, e.since)
+}
+
+// The clock of the process is read anew as soon as it tells something, and not before.
+func TestTheCoresAreLookedAtInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // where no core is busy
+		e := epoch{since: time.Hour, cpuKnown: true, busy: true}
+		require.True(t, e.saturated(time.Hour+sampling.ProcessResolution-1), "as before")
+		require.Equal(t, time.Hour, e.since, "it goes on")
+		require.False(t, e.saturated(time.Hour+sampling.ProcessResolution))
+		require.Equal(t, time.Hour+sampling.ProcessResolution, e.since)
+	})
 }
 
 // A share of 0 is known; before there is one, it is not.
