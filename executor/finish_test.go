@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/internal/hillclimb"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
@@ -159,4 +162,104 @@ func TestBoundOfARun(t *testing.T) {
 		p.scheduler.control = cut
 		p.record.bounds = map[Bound]time.Duration{BoundByService: 1}
 	}))
+}
+
+// finishing is a run of three items, all of which have been claimed, that is about to finish.
+func finishing(cfg Config) *run {
+	r := wired(cfg, 3)
+	r.caller = &worker{}
+	r.source.Take(3, 1)
+	return r
+}
+
+// A run that has finished leaves what it shared, and its calls' context has ended.
+func TestNothingIsLeftOfARun(t *testing.T) {
+	r := finishing(Config{})
+	r.cfg.function = functionOf(func(context.Context, int) (int, error) { return 0, nil })
+	r.sharing.join()
+	require.NotEmpty(t, trackers.of)
+	require.NoError(t, r.finish())
+	require.Empty(t, trackers.of)
+	require.ErrorIs(t, r.ctx.Err(), context.Canceled)
+}
+
+// The end of the caller's context is an error only where it has kept items from being run.
+func TestAContextThatEndsTooLateIsNoError(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := finishing(Config{})
+	r.parent = ended
+	require.NoError(t, r.finish())
+	r = finishing(Config{})
+	r.parent = ended
+	r.source.Return(span{Lo: 1, Hi: 2})
+	require.IsType(t, &CanceledError{}, r.finish())
+}
+
+// The end of a stream tells how many items it was, although its input has not ended. What a listener keeps of the report is
+// its own.
+func TestTheEndOfAStreamIsTold(t *testing.T) {
+	var told Event
+	tally := new(tally)
+	tally.waited(&fakePolicy{kind: "ratelimit", name: "a"}, time.Second)
+	mine := new(Report)
+	r := finishing(Config{Report: mine, tally: tally, Observers: []Observer{ObserverFunc(func(e Event) { told = e })}})
+	r.events = newEvents(r.cfg, -1, 0)
+	items := source.NewArrivals(9, false)
+	items.Arrive(5)
+	r.of(items)
+	r.events.arriving(items)
+	require.NoError(t, r.finish())
+	require.Equal(t, Finished, told.Kind)
+	require.Equal(t, 5, told.Total)
+	require.NotSame(t, mine, told.Report)
+	require.Equal(t, told.Report.Calls, mine.Calls)
+	require.Equal(t, "a", mine.Calls.Waits[0].Name)
+	mine.Calls.Waits[0].Name = "b"
+	require.Equal(t, "a", told.Report.Calls.Waits[0].Name)
+}
+
+// A session counts the failures of the run, not those that a keeper knows of an earlier one.
+func TestALessonCountsItsOwnFailures(t *testing.T) {
+	r := finishing(Config{past: new(past)})
+	r.cfg.past.failed.Store(2)
+	r.done.items, r.done.failed = 9, 1
+	r.outcome.failed = []fault{{span: span{Lo: 2, Hi: 4}}, {span: span{Lo: 7, Hi: 8}}}
+	require.Equal(t, 9, r.lesson().items)
+	require.EqualValues(t, 1+3-2, r.lesson().failed)
+}
+
+// What calls waited for policies is no work, and a report tells when its run has begun.
+func TestAReportOfWaitsAndOfItsBeginning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for waited, busy := range map[time.Duration]time.Duration{0: 8 * time.Second, 3 * time.Second: 5 * time.Second, 9 * time.Second: 0} {
+			r := finishing(Config{Report: new(Report), tally: new(tally)})
+			r.cfg.tally.waited(&fakePolicy{}, waited)
+			began := time.Now()
+			r.start, r.done.busy = clock.Now(), 8*time.Second
+			time.Sleep(2 * time.Second)
+			r.ended = clock.Now()
+			time.Sleep(time.Second)
+			report := r.report(nil, nil)
+			require.Equal(t, busy, report.Busy, waited)
+			require.Equal(t, 2*time.Second, report.Elapsed)
+			require.WithinDuration(t, began, report.Started, 0)
+		}
+	})
+}
+
+// The CPU time of a run is what the process has used since it began.
+func TestTheCPUTimeOfARun(t *testing.T) {
+	began, known := sampling.ProcessCPU()
+	if !known {
+		t.Skip("the CPU time of a process is not known here")
+	}
+	r := finishing(Config{Report: new(Report)})
+	r.cpuStart = began
+	for now := began; now < began+time.Millisecond; now, _ = sampling.ProcessCPU() {
+	}
+	report := r.report(nil, nil)
+	now, _ := sampling.ProcessCPU()
+	require.GreaterOrEqual(t, report.CPUTime, time.Millisecond)
+	require.LessOrEqual(t, report.CPUTime, now-began)
 }
