@@ -16,7 +16,7 @@ func TestACallIsOfItsFunction(t *testing.T) {
 	fn = func(ctx context.Context, i int) (int, error) {
 		require.NotNil(t, ctx.Value(functionKey{functionOf(fn)}))
 		require.Nil(t, ctx.Value(functionKey{functionOf(other)}))
-		return i, nil
+		return i, ctx.Err()
 	}
 	for _, workers := range []int{0, 2} {
 		out, err := Run(t.Context(), Func[int, int]{Context: fn}, []int{7, 8, 9}, Config{Workers: workers})

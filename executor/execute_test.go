@@ -76,7 +76,7 @@ func TestAMeasurementPanics(t *testing.T) {
 	require.Equal(t, 3, e.Index)
 	require.Equal(t, errOdd, e.Value)
 	t.Setenv("GODEBUG", "panicnil=1")
-	e, ok = measure(func() { panic(nil) }).(*executor.PanicError) //nolint:govet // that is what it is about
+	e, ok = measure(func() { panic(nil) }).(*executor.PanicError)
 	require.True(t, ok)
 	require.Equal(t, 3, e.Index)
 	require.Nil(t, e.Value)
