@@ -59,3 +59,34 @@ func TestNamed(t *testing.T) {
 func TestNoLongestWait(t *testing.T) {
 	require.Nil(t, new(Calls).LongestWait())
 }
+
+// It was the refusals of the service that held calls up if a rate limiter made them wait longest, most failures were such
+// refusals, and far fewer calls were made than the rate allows.
+func TestRefusalsThatPauseTheOthers(t *testing.T) {
+	const more = "A rate a little below what the service allows, so that it refuses none."
+	for name, c := range map[string]struct {
+		change func(*Report)
+		want   string
+	}{
+		"all of the failures": {func(*Report) {}, "The service refused 4 calls, which paused the others: 4/s were made, of 10/s that the rate allows."},
+		"one":                 {func(r *Report) { r.Calls.Failed.Overloaded = 1 }, "The service refused 1 call, which paused the others: 4/s were made, of 10/s that the rate allows."},
+		"half of them":        {func(r *Report) { r.Calls.Failed.Other = 4 }, "The service refused 4 calls, which paused the others: 4/s were made, of 10/s that the rate allows."},
+		"less than half":      {func(r *Report) { r.Calls.Failed.Other = 5 }, ""},
+		"none":                {func(r *Report) { r.Calls.Failed.Overloaded = 0 }, ""},
+		"none of a failure":   {func(r *Report) { r.Calls.Failed = Failures{Other: 1} }, ""},
+		"nearly the rate":     {func(r *Report) { r.Calls.Ended = 18 }, ""},
+		"a little less":       {func(r *Report) { r.Calls.Ended = 17 }, "The service refused 4 calls, which paused the others: 8.5/s were made, of 10/s that the rate allows."},
+		"another bound":       {func(r *Report) { r.Bound = BoundByService }, ""},
+		"no wait":             {func(r *Report) { r.Calls.Waits = nil }, ""},
+		"another policy":      {func(r *Report) { r.Calls.Waits[1].Total = time.Minute }, ""},
+	} {
+		r := &Report{Bound: BoundByPolicies, Elapsed: 2 * time.Second}
+		r.Plan.Constraints.Rate = 10
+		r.Calls.Ended, r.Calls.Failed.Overloaded = 8, 4
+		r.Calls.Waits = []Wait{{Kind: "ratelimit", Total: time.Second}, {Kind: "concurrency", Total: 1}}
+		c.change(r)
+		means, change := r.pauses()
+		require.Equal(t, c.want, means, name)
+		require.Equal(t, c.want != "", change == more, name)
+	}
+}
