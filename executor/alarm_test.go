@@ -72,13 +72,18 @@ func TestAlarmOfARunThatBeginsAsTheTimerEnds(t *testing.T) {
 	a := &alarm{after: time.Hour}
 	a.set()
 	var ready, rung atomic.Int64
-	const rounds = 20_000
+	const rounds = 2000
 	defer ready.Store(rounds) // also after a failure
-	go func() {
-		for i := range int64(rounds) {
-			for ready.Load() <= i {
+	until := func(n *atomic.Int64, least int64) {
+		for spins := 1; n.Load() < least; spins++ {
+			if spins%50 == 0 {
 				runtime.Gosched()
 			}
+		}
+	}
+	go func() {
+		for i := range int64(rounds) {
+			until(&ready, i+1)
 			a.ring()
 			rung.Add(1)
 		}
@@ -86,10 +91,11 @@ func TestAlarmOfARunThatBeginsAsTheTimerEnds(t *testing.T) {
 	for i := range int64(rounds) {
 		a.enter(over)
 		ready.Add(1)
-		a.set()
-		for rung.Load() <= i {
-			runtime.Gosched()
+		for range i % 100 { // the other one is to be as far
+			rung.Load()
 		}
+		a.set()
+		until(&rung, i+1)
 		require.Equal(t, between, a.phase())
 		require.True(t, a.pending.Load())
 		require.True(t, a.timer.Stop(), "it runs")
