@@ -12,6 +12,7 @@ import (
 
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/internal/answer"
+	"github.com/amorsize/amorsize/internal/waiting"
 )
 
 // tooLarge is what a service says of a batch that is.
@@ -187,8 +188,8 @@ func TestBatchAnsweredByAPolicy(t *testing.T) {
 	require.Equal(t, []int{7}, sizes)
 	b.chain = func(context.Context) error { return nil }
 	w = &worker{}
-	require.ErrorIs(t, b.run(t.Context(), w, span{Lo: 0, Hi: 2}), errParts)
-	require.Equal(t, &BatchError{Index: 0, Size: 2, Err: &countError{got: 0, want: 2}}, w.faults[0].err)
+	require.ErrorIs(t, b.run(t.Context(), w, span{Lo: 2, Hi: 4}), errParts)
+	require.Equal(t, &BatchError{Index: 2, Size: 2, Err: &countError{got: 0, want: 2}}, w.faults[0].err)
 	require.Equal(t, span{Lo: 4, Hi: 9}, b.failed(4, span{Lo: 2, Hi: 9}))
 	b.span = span{Lo: 4, Hi: 6}
 	require.Equal(t, span{Lo: 4, Hi: 6}, b.failed(4, span{Lo: 2, Hi: 9}))
@@ -399,4 +400,85 @@ func TestBatchTells(t *testing.T) {
 	short := func(_ int, items []int) ([]int, error) { return items[1:], nil }
 	_, w, _, _ := batched(t, nil, short)
 	require.Equal(t, &BatchError{Index: 2, Size: 7, Err: &countError{got: 6, want: 7}}, w.faults[0].err)
+}
+
+// Policies that look at the result of a call are shown that of the latest one, and none where the call had none.
+func TestPoliciesSeeTheResultsOfABatch(t *testing.T) {
+	var seen [][]int
+	used := func(result []int, _ error) float64 { seen = append(seen, result); return 0 }
+	again := policy(func(ctx context.Context, call func(context.Context) error) error {
+		_ = call(ctx)
+		_ = call(ctx)
+		return call(ctx)
+	})
+	policies := []Policy{again, Cost(free{}, func([]int) float64 { return 1 }, used)}
+	_, _, _, err := batched(t, policies, func(call int, items []int) ([]int, error) {
+		switch call {
+		case 1:
+			return items, &PartialError{Failed: map[int]error{1: errors.New("odd"), 6: errors.New("odd")}}
+		case 2:
+			return nil, errors.New("odd")
+		}
+		return []int{30, 80}, nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, [][]int{{2, 3, 4, 5, 6, 7, 8}, nil, {30, 80}}, seen)
+}
+
+// What a policy makes a batch wait, around the function or within it, is not the time of the call.
+func TestTimeOfABatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Hour) // the clock does not begin with the call
+		slow := policy(func(ctx context.Context, call func(context.Context) error) error {
+			time.Sleep(time.Minute)
+			defer time.Sleep(time.Minute)
+			return call(ctx)
+		})
+		for name, measured := range map[string]bool{"measured": true, "not measured": false} {
+			fn := func(ctx context.Context, items []int) ([]int, error) {
+				hold := waiting.Begin(ctx, waiting.Line{})
+				time.Sleep(time.Hour)
+				hold.End()
+				time.Sleep(70 * time.Millisecond)
+				return items, nil
+			}
+			bounds := sizing.BatchBounds{Target: time.Second, Most: 100}
+			told, expected := sizing.NewBatch(bounds), sizing.NewBatch(bounds)
+			w := &worker{call: newCallContext(&runContext{Context: t.Context()}, &Config{})}
+			w.policed.sampling = measured
+			b := newBatches(fn, []Policy{slow}, make([]int, 7), make([]int, 7), told, kept[int, int]{})
+			require.NoError(t, b.run(w.call, w, span{Hi: 7}), name)
+			expected.Succeeded(7, 70*time.Millisecond)
+			require.Equal(t, expected.Size(0, 7, 1), told.Size(0, 7, 1), name) // the last ones: that settles it
+			want, _ := expected.Unit()
+			took, calls := told.Unit()
+			require.Equal(t, want, took, name)
+			require.Positive(t, took, name)
+			require.Equal(t, 1, calls, name)
+			if measured {
+				require.EqualValues(t, 1, w.policed.ownItems.Load())
+				require.EqualValues(t, 70*time.Millisecond, w.policed.ownTime.Load())
+				require.Equal(t, time.Hour+2*time.Minute, w.policed.waited)
+			} else {
+				require.Zero(t, w.policed.waited)
+			}
+		}
+	})
+}
+
+// The items of a batch that a policy refuses are known as those for which no call was made.
+func TestBatchWithoutACall(t *testing.T) {
+	odd := errors.New("odd")
+	for name, c := range map[string]struct {
+		policy Policy
+		unmade int
+	}{
+		"refused":  {policy(func(context.Context, func(context.Context) error) error { return odd }), 7},
+		"answered": {policy(func(context.Context, func(context.Context) error) error { return nil }), 7},
+		"called":   {policy(func(ctx context.Context, call func(context.Context) error) error { _ = call(ctx); return odd }), 0},
+	} {
+		_, w, _, err := batched(t, []Policy{c.policy}, same)
+		require.ErrorIs(t, err, errParts, name)
+		require.Equal(t, c.unmade, w.unmade, name)
+	}
 }
