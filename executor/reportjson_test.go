@@ -142,6 +142,37 @@ func TestBinsOfThePage(t *testing.T) {
 	require.Equal(t, "[1 2]", fmt.Sprint([]float64{exp2(0), exp2(4)}))
 }
 
+// A bin counts the times above its lower bound up to its upper one. JSON has the same bins as the page.
+func TestABinHasItsTimes(t *testing.T) {
+	for _, took := range []time.Duration{time.Microsecond, 30 * time.Millisecond, time.Second, 1100 * time.Millisecond, time.Hour} {
+		var r Report
+		r.Calls.Latency.Add(took, 7)
+		bins := r.bins()
+		require.Len(t, bins, 1, took)
+		require.Less(t, bins[0].From, took.Seconds())
+		require.GreaterOrEqual(t, bins[0].To, took.Seconds())
+		require.EqualValues(t, 7, bins[0].Count)
+		require.Equal(t, []binJSON{binJSON(bins[0])}, r.summary().Histogram)
+	}
+	require.Empty(t, new(Report).summary().Histogram)
+}
+
+// Only what circuit breakers held back is the time that they paused the run.
+func TestWhatBreakersPaused(t *testing.T) {
+	var r Report
+	r.Calls.Waits = []Wait{{Kind: "circuitbreaker", Total: time.Second}, {Kind: "ratelimit", Total: time.Minute}}
+	require.Equal(t, breakerJSON{Paused: 1}, r.summary().Breaker)
+}
+
+// The share of a reason is of the items that failed, be it one.
+func TestShareOfAReason(t *testing.T) {
+	for failed, percent := range map[int]float64{1: 100, 2: 50, 4: 25} {
+		r := Report{Failed: failed, Err: &ItemError{Index: 3, Err: errors.New("no")}}
+		require.Equal(t, []runpage.Share{{Name: "error", Value: "1 item", Percent: percent}}, r.reasons())
+	}
+	require.Empty(t, new(Report).reasons())
+}
+
 // A report in words, line by line.
 func TestReportAsText(t *testing.T) {
 	r := failedRun()

@@ -3,6 +3,7 @@ package executor
 import (
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -113,6 +114,7 @@ func TestMemoryIsMeasured(t *testing.T) {
 		"more may arrive":           {10, false, true, 0, true, 10},
 		"more may, in a block":      {10, true, true, 0, true, 6},
 		"a fixed number":            {9, false, false, 2, false, 9},
+		"a fixed number of one":     {9, false, false, 1, false, 9},
 		"all, of a fixed number":    {10, false, false, 2, false, 10},
 		"being run, of that number": {10, true, false, 2, false, 6},
 	} {
@@ -191,5 +193,55 @@ func TestLookAlone(t *testing.T) {
 		require.Equal(t, c.looked, r.room.seen.Live == 5, name)
 		require.Equal(t, c.asked && !c.looked, r.room.ask.Load(), name)
 		require.Equal(t, !c.reviewed, p.mu.TryLock(), "%s: it is left as it was", name)
+	}
+}
+
+// Where the heap was not read before the first item, none of the items that have begun by then counts as ended: they
+// would make a call look small. Then what the sample allocated is what a call may hold.
+func TestItemsBeforeTheFirstHeapDoNotCount(t *testing.T) {
+	for name, inBlock := range map[string]bool{"between blocks": false, "in a block": true} {
+		r := wired(Config{MemoryLimit: MinMemoryLimit}, 1000)
+		r.start = clock.Now() + time.Hour // a block is too young to show anything
+		sample := sampling.Sample{Items: 8, ItemNanos: 1, AllocKnown: true, AllocBytes: MinMemoryLimit / 4}
+		r.room.measure(&before{span: span{Lo: 5, Hi: 8}, inBlock: inBlock}, &r.planner, &sample)
+		require.True(t, r.room.binds, name)
+		require.InDelta(t, MinMemoryLimit/4, sample.HeldBytes, 0, name)
+		require.InDelta(t, MinMemoryLimit/4, r.room.held(), 0, name)
+		require.Equal(t, 3, r.room.calls(1, 1000), name)
+	}
+}
+
+// What a call holds is told only where memory binds.
+func TestWhatACallHoldsIsToldIfMemoryBinds(t *testing.T) {
+	r := wired(Config{}, 1000)
+	sample := sampling.Sample{ItemNanos: 1, AllocKnown: true, AllocBytes: 1}
+	r.room.measure(&before{span: span{Hi: 8}}, &r.planner, &sample)
+	require.False(t, r.room.binds)
+	require.Zero(t, sample.HeldBytes)
+	r.room.unit = 7
+	require.Zero(t, r.room.held())
+	r.room.binds = true
+	require.InDelta(t, 7, r.room.held(), 0)
+}
+
+// From a certain age the block that the caller is running counts as one call, or as the items of a batch.
+func TestABlockCountsFromAnAge(t *testing.T) {
+	for name, c := range map[string]struct {
+		age     time.Duration
+		batches *batching
+		units   int
+	}{
+		"too young":          {firstAge - 1, nil, 0},
+		"old enough":         {firstAge, nil, 1},
+		"a batch":            {firstAge, &batching{}, 5},
+		"a batch, too young": {firstAge - 1, &batching{}, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := wired(Config{MemoryLimit: MinMemoryLimit}, 1000)
+			r.batches = c.batches
+			r.start = clock.Now() - c.age
+			r.room.measure(&before{span: span{Lo: 3, Hi: 8}, inBlock: true}, &r.planner, new(sampling.Sample))
+			require.Equal(t, c.units, r.room.units, name)
+		})
 	}
 }
