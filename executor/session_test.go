@@ -156,3 +156,14 @@ func TestRunWithinACall(t *testing.T) {
 		}
 	})
 }
+
+// What a call holds is learned, however little it is; where it is not known, what was known before stays.
+func TestLittleHeldIsLearned(t *testing.T) {
+	for held, want := range map[float64]float64{0: 4, 0.5: 0.5, 9: 9} {
+		var s Session
+		l := learning(worthLearning)
+		l.held = held
+		s.learn(l)
+		require.InDelta(t, want, s.learned.sample.HeldBytes, 0)
+	}
+}

@@ -84,3 +84,44 @@ func TestTurnOfAWorker(t *testing.T) {
 	s.giveTurn(other)
 	require.False(t, over(0))
 }
+
+// A run of one worker that the caller demands shares nothing: it could not keep to a limit of others.
+func TestOneDemandedWorkerSharesNothing(t *testing.T) {
+	r := wired(Config{Workers: 1}, 9)
+	r.cfg.function = functionOf(func(context.Context, int) (int, error) { return 0, nil })
+	r.sharing.join()
+	require.False(t, r.sharing.shares)
+	r.sharing.leave()
+}
+
+// A run that has left a session bounds the calls of the others no longer.
+func TestWhoLeavesIsNotAmongThoseThatShare(t *testing.T) {
+	session := new(Session)
+	var all []*sharing
+	for range 3 {
+		r := wired(Config{Session: session}, 9)
+		r.sharing.join()
+		session.tracker.Enlist(&r.sharing, 0)
+		all = append(all, &r.sharing)
+	}
+	for i, shared := range []bool{true, false, false} {
+		require.True(t, session.tracker.Shared() || i > 1)
+		all[i].leave()
+		require.Equal(t, shared, session.tracker.Shared(), "%d have left", i+1)
+	}
+}
+
+// A worker that leaves within a hold takes no turn any more: nobody would give it back.
+func TestWhoHasLeftTakesNoTurn(t *testing.T) {
+	r := wired(Config{Session: new(Session)}, 9)
+	r.sharing.join()
+	turns := &r.sharing.tracker.Turns
+	w := &worker{call: newCallContext(r.ctx, r.cfg)}
+	r.sharing.part(w)
+	w.call.forcesTurn(turns)
+	require.False(t, w.call.hasTurn())
+	other := &worker{call: newCallContext(r.ctx, r.cfg)}
+	other.call.forcesTurn(turns)
+	require.True(t, other.call.hasTurn())
+	r.sharing.part(&worker{}) // without a context there is nothing to give up
+}
