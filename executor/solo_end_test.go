@@ -75,8 +75,8 @@ func TestASampleThatAFailureEnds(t *testing.T) {
 		fn := doubles()
 		ran := 0
 		fn.fn.Plain = func(i int) (int, error) {
-			time.Sleep(time.Microsecond) // some blocks of them are measured in detail
-			if ran++; ran == 6 {
+			time.Sleep(20 * time.Microsecond) // long enough for a block of its own
+			if ran++; ran == 3 {
 				return 0, errors.New("odd")
 			}
 			return i, nil
