@@ -161,7 +161,7 @@ func TestRunWithinACall(t *testing.T) {
 func TestLittleHeldIsLearned(t *testing.T) {
 	for held, want := range map[float64]float64{0: 4, 0.5: 0.5, 9: 9} {
 		var s Session
-		l := learning(worthLearning)
+		l := learning(worthLearning + 1)
 		l.held = held
 		s.learn(l)
 		require.InDelta(t, want, s.learned.sample.HeldBytes, 0)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/executor/internal/flight"
 	"github.com/amorsize/amorsize/executor/internal/source"
 )
 
@@ -124,4 +125,18 @@ func TestWhoHasLeftTakesNoTurn(t *testing.T) {
 	other.call.forcesTurn(turns)
 	require.True(t, other.call.hasTurn())
 	r.sharing.part(&worker{}) // without a context there is nothing to give up
+}
+
+// The attempt that a turn is for is told how many turns are taken with it.
+func TestAnAttemptKnowsTheTurnsTaken(t *testing.T) {
+	r := wired(Config{Session: new(Session)}, 9)
+	r.sharing.join()
+	r.sharing.tracker.Turns.Allow(3)
+	for taken := range 3 {
+		w := &worker{call: newCallContext(r.ctx, r.cfg)}
+		require.True(t, r.sharing.takeTurn(w))
+		var want flight.Attempt
+		want.TookTurn(taken + 1)
+		require.Equal(t, &want, &w.attempt)
+	}
 }

@@ -1,12 +1,17 @@
 package executor
 
 import (
+	"context"
 	"errors"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor/internal/source"
 )
 
 // A run is complete within its solo if all items were run, without a failure, and nobody is to be told.
@@ -86,4 +91,72 @@ func TestASampleThatAFailureEnds(t *testing.T) {
 		require.Equal(t, 1, report.Failed)
 		require.True(t, report.Plan.Sample.AllocKnown)
 	})
+}
+
+// endingSolo is how the caller's goroutine ends within a block of three items, of nine: in the second item, unless returned.
+type endingSolo struct {
+	mode     ErrorMode
+	stream   bool
+	returned bool
+	v        any // a panic, nil for a Goexit
+}
+
+// close ends it. It returns how many other items were run, and what the run returned or raised.
+func (e endingSolo) close(t *testing.T) (ran int64, raised any, err error) {
+	t.Helper()
+	var count atomic.Int64
+	fn := &calls[int, int]{items: make([]int, 9), out: make([]int, 9)}
+	fn.fn.Context = func(context.Context, int) (int, error) { count.Add(1); return 0, nil }
+	var arrivals *source.Arrivals
+	total := 9
+	if e.stream {
+		arrivals, total = source.NewArrivals(9, false), source.Many
+		arrivals.Arrive(9)
+		arrivals.End()
+		arrivals.TakeAlone(3)
+	}
+	o := newSolo(t.Context(), fn, total, Config{Errors: e.mode}, nil, arrivals)
+	o.alarm.enter(inBlock)
+	o.span, o.w.at, o.w.to, o.w.returned = span{Hi: 3}, 1, 3, e.returned
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		defer func() { raised = recover() }()
+		defer o.close(&err)
+		if e.v != nil {
+			panic(e.v)
+		}
+		runtime.Goexit()
+	}()
+	<-ended
+	return count.Load(), raised, err
+}
+
+// A stream that goes on after failures goes on after a Goexit in an item, with all items but that one. Nothing else does:
+// nobody is left to wait for the others.
+func TestWhatGoesOnAfterAGoexit(t *testing.T) {
+	for name, c := range map[string]struct {
+		ending endingSolo
+		ran    int64
+	}{
+		"a stream that collects":    {endingSolo{Collect, true, false, nil}, 7},
+		"one that fails fast":       {endingSolo{FailFast, true, false, nil}, 0},
+		"outside of an item":        {endingSolo{Collect, true, true, nil}, 0},
+		"not a stream":              {endingSolo{Collect, false, false, nil}, 0},
+		"neither stream nor item":   {endingSolo{Collect, false, true, nil}, 0},
+		"a panic, and no Goexit":    {endingSolo{Collect, true, false, "odd"}, 0},
+		"a panic, but not a stream": {endingSolo{FailFast, false, true, "odd"}, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ran, raised, err := c.ending.close(t)
+			require.Equal(t, c.ran, ran, name)
+			if c.ending.v == nil {
+				require.ErrorIs(t, err, ErrGoexit, name)
+				return
+			}
+			e, ok := raised.(*PanicError)
+			require.True(t, ok, name)
+			require.Equal(t, c.ending.v, e.Value, name)
+		})
+	}
 }
