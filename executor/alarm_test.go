@@ -72,7 +72,7 @@ func TestAlarmOfARunThatBeginsAsTheTimerEnds(t *testing.T) {
 	a := &alarm{after: time.Hour}
 	a.set()
 	var ready, rung atomic.Int64
-	const rounds = 5000
+	const rounds = 1000
 	defer ready.Store(rounds) // also after a failure
 	until := func(n *atomic.Int64, least int64) {
 		for spins := 1; n.Load() < least; spins++ {

@@ -11,8 +11,8 @@ import (
 	"github.com/amorsize/amorsize/sampling"
 )
 
-// awaiting is a solo of a stream, before its first item.
-func awaiting() *solo {
+// awaitingSolo is a solo of a stream, before its first item.
+func awaitingSolo() *solo {
 	o := &solo{soloJob: soloJob{arrivals: source.NewArrivals(8, true), total: -1}}
 	o.prepareAlarm(true)
 	o.alarm.after = time.Minute // no block takes so long
@@ -24,7 +24,7 @@ func awaiting() *solo {
 // While the caller waits for an item it runs none, and what it waits is no item's time.
 func TestWaitForAnItem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := awaiting()
+		o := awaitingSolo()
 		for i := range 3 {
 			var ok bool
 			came := make(chan struct{})
@@ -51,7 +51,7 @@ func TestWaitForAnItem(t *testing.T) {
 // A stream that has ended leaves the caller where its run ends: in no block, and with the number of items known.
 func TestStreamEndsWhileTheCallerWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := awaiting()
+		o := awaitingSolo()
 		o.arrivals.End()
 		require.False(t, o.nextArrived())
 		require.Zero(t, o.total)

@@ -57,7 +57,7 @@ func (b *batches[T, R]) failed(at int, s span) span {
 }
 
 func (b *batches[T, R]) fail(_ *worker, lost span, err error) error {
-	return &BatchError{Index: lost.Lo, Size: lost.Hi - lost.Lo, Err: answer.Plain(err)}
+	return &BatchError{Index: lost.Lo, Size: lost.Hi - lost.Lo, Err: err}
 }
 
 // errParts is what a range returns if some of its parts or items failed.

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
@@ -40,7 +39,6 @@ func (b *batches[T, R]) failures(err error) func(at int) error {
 	if err == nil {
 		return func(int) error { return nil }
 	}
-	err = answer.Plain(err)
 	if b.open == nil {
 		return func(int) error { return err }
 	}

@@ -30,7 +30,8 @@ func newGuarded[T, R any](c calls[T, R], policies []Policy) *guarded[T, R] {
 // current returns the item being run, and its result, for policies that look at them.
 func (g *guarded[T, R]) current() (*T, *R) { return &g.item, &g.result }
 
-// chain wraps call into the policies, the first one outermost.
+// chain wraps call into the policies, the first one outermost. What it returns has no mark of
+// whether a call was made.
 func chain(policies []Policy, call func(context.Context) error) func(context.Context) error {
 	var entered answer.Chain
 	call = entered.Call(call)
@@ -46,7 +47,7 @@ func (g *guarded[T, R]) fork() runner { return newGuarded(g.calls, g.policies) }
 // fail makes the error, with how often the function was called: never, if a policy
 // refused.
 func (g *guarded[T, R]) fail(w *worker, lost span, err error) error {
-	return &ItemError{Index: lost.Lo, Attempts: w.attempts, Err: answer.Plain(err)}
+	return &ItemError{Index: lost.Lo, Attempts: w.attempts, Err: err}
 }
 
 // usesContext is true: policies are given one.
@@ -107,7 +108,7 @@ func (g *guarded[T, R]) keep(i int, since time.Duration, err error) {
 	ended := clock.Now()
 	now := Outcome[R]{Value: g.result, Attempts: g.w.attempts, Took: ended - since}
 	if err != nil {
-		now.Value, now.Err = *new(R), answer.Plain(err)
+		now.Value, now.Err = *new(R), err
 	}
 	g.kept.keep(g.w, i, g.item, now, ended)
 }

@@ -160,7 +160,6 @@ func (r *run) takeOver(s span, err error, began time.Duration) {
 func (r *run) staffUp() {
 	r.watch()
 	r.events.wake()
-	r.caller.runner = r.runner
 	inCall := r.caller.size.Load() > 0
 	r.scheduler.engage(clock.Now(), inCall)
 	// The goroutine of a stream leaves its items to helpers once its block is done.
@@ -198,11 +197,11 @@ func (r *run) hire(working int) *worker {
 
 // run finishes what the caller has left open, starts the helpers, works with them, and
 // ends the run.
-func (r *run) run(takeUp func()) (err error) {
+func (r *run) run(takeUp func()) error {
 	ended := false
 	defer func() {
 		if !ended { // the goroutine is exiting: fn called Goexit
-			err = r.abandon(recover())
+			_ = r.abandon(recover()) // nobody gets it: this panics, or the goroutine ends
 		}
 	}()
 	takeUp()

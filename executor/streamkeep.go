@@ -1,7 +1,6 @@
 package executor
 
 import (
-	"github.com/amorsize/amorsize/internal/answer"
 	"github.com/amorsize/amorsize/internal/clock"
 )
 
@@ -74,7 +73,7 @@ func (s *stream[T, R]) pass(known span) {
 func (r *streaming[T, R]) keep(i int, err error) {
 	now := Outcome[R]{Value: r.cell.Value, Attempts: r.w.attempts, Took: r.cell.Duration}
 	if err != nil {
-		now.Value, now.Err = *new(R), answer.Plain(err)
+		now.Value, now.Err = *new(R), err
 	}
 	r.kept.keep(r.w, i, r.cell.Item, now, clock.Now())
 }
