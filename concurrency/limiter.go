@@ -29,7 +29,7 @@ type Limiter struct {
 	line    fifo.Line[chan Permit] // of waiting calls
 	usual   time.Duration          // mean time of a call at the latest review; 0 before the first
 	told    time.Duration          // the latest time at which a refused call was told to come back
-	used    time.Duration          // when a call began or ended
+	used    time.Duration          // when a call ended last
 	wanted  bool                   // a call found no room since the latest review
 	changes []Change               // to be reported without the lock
 }
@@ -144,7 +144,6 @@ func (l *Limiter) follow(now time.Duration) {
 
 // begin lets a call begin. mu is held.
 func (l *Limiter) begin(now time.Duration) Permit {
-	l.used = now
 	at, number := l.flight.begin(now, l.epoch)
 	return Permit{l, number, at}
 }
