@@ -183,3 +183,122 @@ func TestPoliciesAreTold(t *testing.T) {
 	require.Len(t, c.policies, maxPolicies)
 	require.Len(t, c.snapshot().Waits, maxPolicies)
 }
+
+// Of a batch that tells of its items each failure counts by itself, the others as successes; one that tells of more
+// items than it had has failed as a whole.
+func TestFailuresWithinABatch(t *testing.T) {
+	partial := &PartialError{Failed: map[int]error{0: refused(503), 1: refused(503), 2: errTimeout{}}}
+	for items, want := range map[int]Failures{
+		4: {Overloaded: 2, TimedOut: 1},
+		3: {Overloaded: 2, TimedOut: 1},
+		2: {TimedOut: 2},
+	} {
+		var c tally
+		c.ended(items, partial)
+		calls := c.snapshot()
+		require.Equal(t, want, calls.Failed, items)
+		require.EqualValues(t, items, calls.Ended)
+	}
+	var c tally
+	c.ended(-1, errTimeout{})
+	c.record(time.Second, -1)
+	require.Equal(t, &Calls{}, c.snapshot(), "nothing has ended")
+}
+
+// Where as many policies are known as are told of, those go on being told of, and no others are.
+func TestManyPolicies(t *testing.T) {
+	var c tally
+	var told []string
+	c.tell = func(s PolicyState) { told = append(told, s.Name+" "+s.State) }
+	known := make([]*fakePolicy, maxPolicies)
+	for i := range known {
+		known[i] = &fakePolicy{kind: "ratelimit", name: fmt.Sprint(i)}
+		c.look(known[i])
+		c.waited(known[i], time.Second)
+	}
+	require.Empty(t, told, "none is in an unusual state")
+	another := &fakePolicy{"ratelimit", "another", "open"}
+	c.look(another)
+	c.meets(waiting.Line{By: another})
+	c.waited(another, time.Second)
+	require.Empty(t, told)
+	last := known[maxPolicies-1]
+	last.state = "paused"
+	c.look(last)
+	c.look(last)
+	c.waited(last, time.Second)
+	require.Equal(t, []string{"63 paused"}, told)
+	waits := c.snapshot().Waits
+	require.Len(t, waits, maxPolicies)
+	require.EqualValues(t, 2, waits[maxPolicies-1].Calls)
+	require.Len(t, c.lookAll(), 1)
+}
+
+// A policy that a call meets is looked at the first time; that there is one of many is no news.
+func TestPolicyIsMet(t *testing.T) {
+	for name, c := range map[string]struct {
+		line waiting.Line
+		told int
+	}{
+		"nobody's":    {waiting.Line{}, 0},
+		"one of many": {waiting.Line{By: &fakePolicy{state: "open"}, OneOfMany: true}, 0},
+		"a policy":    {waiting.Line{By: &fakePolicy{state: "open"}}, 1},
+	} {
+		told := 0
+		of := &tally{tell: func(PolicyState) { told++ }}
+		of.meets(c.line)
+		of.meets(c.line)
+		require.Equal(t, c.told, told, name)
+		var none *tally
+		none.meets(c.line)
+		none.look(c.line.By)
+	}
+}
+
+// States come in the order of kinds and names, and those that are usual are left out; waits are told apart by both.
+func TestPoliciesAreInOrder(t *testing.T) {
+	var c tally
+	all := []*fakePolicy{{"b", "y", "open"}, {"b", "x", "open"}, {"a", "z", "open"}, {"a", "", "open"}, {"c", "", ""}}
+	for range 3 {
+		for _, p := range all {
+			c.look(p)
+			c.waited(p, time.Second)
+		}
+	}
+	var names []string
+	for _, s := range c.lookAll() {
+		names = append(names, s.Kind+" "+s.Name)
+	}
+	require.Equal(t, []string{"a a", "a z", "b x", "b y"}, names)
+	waits := c.snapshot().Waits
+	require.Len(t, waits, len(all))
+	for _, w := range waits {
+		require.EqualValues(t, 3, w.Calls)
+	}
+	var none *tally
+	require.Empty(t, none.lookAll())
+}
+
+// What has been told of the counts does not change with them.
+func TestCountsAreCopied(t *testing.T) {
+	var c tally
+	c.waited(&fakePolicy{kind: "retry"}, time.Second)
+	c.record(time.Second, 1)
+	before := c.snapshot()
+	c.waited(&fakePolicy{kind: "retry"}, time.Second)
+	c.record(time.Hour, 1)
+	require.EqualValues(t, 1, before.Waits[0].Calls)
+	require.Equal(t, time.Second, before.Latency.Max())
+	after := c.close()
+	require.Equal(t, time.Hour, after.Latency.Max())
+}
+
+// Items that failed are counted one by one.
+func TestFailedItemsAreCounted(t *testing.T) {
+	var c tally
+	c.lose(2)
+	c.lose(1)
+	require.Equal(t, 3, c.failures())
+	require.Nil(t, newTally(false))
+	require.NotNil(t, newTally(true))
+}
