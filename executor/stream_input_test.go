@@ -2,8 +2,10 @@ package executor_test
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,5 +139,126 @@ func TestStreamOfNothing(t *testing.T) {
 		require.ErrorAs(t, all[0].Err, &invalid)
 		want := map[string]string{"no in": "items", "no fu": "fn", "a bad": "Workers", "neith": "Workers"}[name[:5]]
 		require.Equal(t, want, invalid.Field, name)
+	}
+}
+
+// An input that is exhausted has given all its items: that the caller's context ends behind the last of them changes
+// nothing. One that returned because the context had ended may have had more.
+func TestEndOfAnInput(t *testing.T) {
+	for waits, ended := range map[bool]bool{false: false, true: true} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Minute, cancel)
+			input := func(yield func(int) bool) {
+				for i := 0; i < 3 && yield(i); i++ {
+				}
+				if waits {
+					<-ctx.Done()
+				}
+			}
+			var all []executor.Result[int, int]
+			for r := range executor.Stream(ctx, withContext(double), input, executor.Config{}) {
+				if all = append(all, r); len(all) == 3 {
+					time.Sleep(time.Hour)
+				}
+			}
+			require.Equal(t, ended, len(all) == 4)
+			if ended {
+				require.Equal(t, -1, all[3].Index)
+				require.ErrorIs(t, all[3].Err, context.Canceled)
+			}
+		})
+	}
+}
+
+// What an input says while the stream ends is told, before why it ended.
+func TestInputIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late := func(ctx context.Context) iter.Seq2[int, error] {
+			return func(yield func(int, error) bool) {
+				yield(0, nil)
+				<-ctx.Done()
+				time.Sleep(time.Second)
+				yield(0, errLate)
+			}
+		}
+		fails := withContext(func(context.Context, int) (int, error) { return 0, errOdd })
+		all := slices.Collect(executor.StreamFrom(t.Context(), fails, late, executor.Config{}))
+		require.Len(t, all, 2)
+		require.Equal(t, executor.Result[int, int]{Index: -1, Err: errLate}, all[0])
+		require.ErrorIs(t, all[1].Err, errOdd)
+	})
+}
+
+var errLate = errors.New("late")
+
+// A stream that has ended takes no item but the one that is under way, though there is room.
+func TestNothingIsTakenBehindTheEnd(t *testing.T) {
+	for name, c := range map[string]struct {
+		fails bool
+		taken int
+	}{"the loop is left": {false, 2}, "an item fails": {true, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			taken := 0
+			input := func(yield func(int) bool) {
+				for {
+					taken++
+					if !yield(taken) {
+						return
+					}
+					time.Sleep(time.Second)
+				}
+			}
+			fn := withContext(func(context.Context, int) (int, error) { return 0, map[bool]error{true: errOdd}[c.fails] })
+			for range executor.Stream(t.Context(), fn, input, executor.Config{ReadAhead: true, Window: 64}) {
+				break
+			}
+			require.Equal(t, c.taken, taken, name)
+		})
+	}
+}
+
+// A panic of the input ends the calls that are under way.
+func TestPanicOfAnInputEndsCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		calls := withContext(func(ctx context.Context, i int) (int, error) {
+			select {
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			case <-time.After(time.Hour):
+				return i, nil
+			}
+		})
+		panicked := catch(func() {
+			for range executor.Stream(t.Context(), calls, func(yield func(int) bool) {
+				yield(0)
+				time.Sleep(time.Second)
+				panic(errOdd)
+			}, executor.Config{}) {
+			}
+		})
+		require.NotNil(t, panicked)
+		require.Equal(t, time.Second, time.Since(began))
+	})
+}
+
+// While the loop works off what is done, the input goes on: it is told of room long before the loop is through.
+func TestInputGoesOnWhileTheLoopWorks(t *testing.T) {
+	for _, unordered := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			const window = 64
+			var taken atomic.Int64
+			yielded := int64(0)
+			for range executor.Stream(t.Context(), withContext(double), func(yield func(int) bool) {
+				for i := 0; i < 500 && yield(i); i++ {
+					taken.Add(1)
+				}
+			}, executor.Config{ReadAhead: true, Window: window, Unordered: unordered}) {
+				time.Sleep(time.Second)
+				require.GreaterOrEqual(t, taken.Load(), min(500, yielded+window/2))
+				yielded++
+			}
+		})
 	}
 }
