@@ -140,6 +140,9 @@ func TestShorten(t *testing.T) {
 	rest, shortened := w.shorten()
 	require.True(t, shortened)
 	require.Equal(t, span{Lo: 3, Hi: 5}, rest)
+	w.runner = leaves{rest: span{Lo: 3, Hi: 4}}
+	_, shortened = w.shorten()
+	require.True(t, shortened, "one is enough")
 	w.runner = leaves{rest: span{Lo: 5, Hi: 5}}
 	_, shortened = w.shorten()
 	require.False(t, shortened, "there was nothing left")

@@ -21,8 +21,9 @@ func TestNobodyWatches(t *testing.T) {
 	require.Len(t, *watches.all.Load(), 2)
 	run()
 	require.Equal(t, 2, asked)
+	of := (*watches.all.Load())[1]
 	first()
-	require.Len(t, *watches.all.Load(), 1)
+	require.Equal(t, []*watch{of}, *watches.all.Load(), "who has not stopped is asked")
 	run()
 	require.Equal(t, 3, asked)
 	second()
