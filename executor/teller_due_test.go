@@ -234,3 +234,37 @@ func TestProgressIsQueuedForObservers(t *testing.T) {
 		}
 	})
 }
+
+// What was queued before listeners are to be told soon is due when they are: many notices at once.
+func TestNoticesBeforeWaking(t *testing.T) {
+	for notices, after := range map[int]time.Duration{1: tellAfter, tellAtOnce: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			var at []time.Duration
+			e := newEvents(&Config{Observers: []Observer{ObserverFunc(func(Event) { at = append(at, clock.Now()) })}}, 9, clock.Now())
+			for range notices {
+				e.tell(Event{Kind: Planned})
+			}
+			time.Sleep(heartbeat / 2)
+			require.Empty(t, at)
+			woken := clock.Now()
+			e.wake()
+			time.Sleep(heartbeat / 4)
+			require.Len(t, at, notices)
+			require.Equal(t, woken+after, at[0])
+			e.close()
+		})
+	}
+}
+
+// Each time that it is told how the run goes, the keeper is asked what it has synced.
+func TestKeeperIsAskedWithProgress(t *testing.T) {
+	var told []EventKind
+	keeper := &syncedBy{}
+	e := newEvents(&Config{syncer: keeper, Observers: []Observer{ObserverFunc(func(e Event) { told = append(told, e.Kind) })}}, 9, 0)
+	*keeper = syncedBy{lines: 4, syncs: 1, took: time.Second}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.tellProgress(0)
+	e.drain()
+	require.Equal(t, []EventKind{Synced, Progressed}, told)
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/amorsize/amorsize/executor/internal/flight"
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/internal/hillclimb"
 	"github.com/amorsize/amorsize/internal/waiting"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
@@ -254,4 +255,13 @@ func TestBudgetIsForeseen(t *testing.T) {
 			require.Less(t, p.planner.plan.PredictedDuration, 5*time.Second)
 		}
 	}
+}
+
+// A share of a core that was not measured for what waits is not looked at.
+func TestFirstCallsThatWereFoundToWait(t *testing.T) {
+	r := wired(Config{}, 1000)
+	r.planner.top, r.planner.reach = 1000, 1000
+	r.scheduler.share.set(0.9)
+	r.scheduler.openFound(0, hillclimb.Observation{Items: 9, Busy: time.Second, Procs: 2})
+	require.Equal(t, optimizer.FirstWindow, r.sharing.tracker.Limit())
 }

@@ -1,7 +1,9 @@
 package executor
 
 import (
+	"bytes"
 	"errors"
+	"runtime/pprof"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,4 +49,17 @@ func TestGoexitWithinAClaim(t *testing.T) {
 			require.EqualValues(t, 3, r.events.completed.Load(), name)
 		})
 	}
+}
+
+// A helper has the labels of its run from its beginning on, while it waits for its first item.
+func TestLabelsOfAHelper(t *testing.T) {
+	r, w, _ := working(Config{Name: "night crawl", Labels: true}, func(i int) (int, error) { return i, nil })
+	_, unmark := r.cfg.mark(t.Context())
+	unmark()
+	var goroutines bytes.Buffer
+	r.of(ending{source.NewSlice(3, 3), func() { _ = pprof.Lookup("goroutine").WriteTo(&goroutines, 1) }})
+	done := make(chan struct{})
+	go func() { defer close(done); r.work(w) }()
+	<-done
+	require.Contains(t, goroutines.String(), `"amorsize_run":"night crawl"`)
 }
