@@ -89,3 +89,28 @@ func TestLabelsOfCalls(t *testing.T) {
 		require.Equal(t, map[string]int{map[bool]string{true: "labelled"}[labels]: 50}, seen)
 	}
 }
+
+// In a trace each run that has begun ends, and so does each claim, of a stream as of any other run.
+func TestTraceOfARunEnds(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("no go here:", err)
+	}
+	var events bytes.Buffer
+	if err := trace.Start(&events); err != nil {
+		t.Skip("a trace is being taken already:", err)
+	}
+	fn := executor.Func[int, int]{Plain: func(i int) (int, error) { return i, nil }}
+	_, err := executor.Run(t.Context(), fn, sequence(20), executor.Config{Labels: true, Workers: 2})
+	for range executor.Stream(t.Context(), fn, count(20), executor.Config{Labels: true, Workers: 2}) {
+	}
+	trace.Stop()
+	require.NoError(t, err)
+	traced := filepath.Join(t.TempDir(), "trace.out")
+	require.NoError(t, os.WriteFile(traced, events.Bytes(), 0o600))
+	shown := goTool(t, "trace", "-d=parsed", traced)
+	require.Equal(t, 2, strings.Count(shown, "TaskBegin"))
+	require.Equal(t, 2, strings.Count(shown, "TaskEnd"))
+	claims := strings.Count(shown, "RegionBegin")
+	require.Positive(t, claims)
+	require.Equal(t, claims, strings.Count(shown, "RegionEnd"))
+}
