@@ -129,6 +129,7 @@ func TestTimerIsSetAgain(t *testing.T) {
 					e.tell(Event{Kind: Planned})
 				}
 				time.Sleep(5 * tellAfter)
+				synctest.Wait()
 				require.Equal(t, began+c.after, at[len(at)-1])
 				require.Equal(t, began+c.after, at[len(at)-c.notices])
 			}
@@ -249,6 +250,7 @@ func TestNoticesBeforeWaking(t *testing.T) {
 			woken := clock.Now()
 			e.wake()
 			time.Sleep(heartbeat / 4)
+			synctest.Wait()
 			require.Len(t, at, notices)
 			require.Equal(t, woken+after, at[0])
 			e.close()
@@ -258,13 +260,15 @@ func TestNoticesBeforeWaking(t *testing.T) {
 
 // Each time that it is told how the run goes, the keeper is asked what it has synced.
 func TestKeeperIsAskedWithProgress(t *testing.T) {
-	var told []EventKind
-	keeper := &syncedBy{}
-	e := newEvents(&Config{syncer: keeper, Observers: []Observer{ObserverFunc(func(e Event) { told = append(told, e.Kind) })}}, 9, 0)
-	*keeper = syncedBy{lines: 4, syncs: 1, took: time.Second}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.tellProgress(0)
-	e.drain()
-	require.Equal(t, []EventKind{Synced, Progressed}, told)
+	synctest.Test(t, func(t *testing.T) {
+		var told []EventKind
+		keeper := &syncedBy{}
+		e := newEvents(&Config{syncer: keeper, Observers: []Observer{ObserverFunc(func(e Event) { told = append(told, e.Kind) })}}, 9, clock.Now())
+		*keeper = syncedBy{lines: 4, syncs: 1, took: time.Second}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.tellProgress(clock.Now())
+		e.drain()
+		require.Equal(t, []EventKind{Synced, Progressed}, told)
+	})
 }

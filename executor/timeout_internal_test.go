@@ -24,7 +24,7 @@ func TestTextOfATimeout(t *testing.T) {
 		require.EqualError(t, e, want)
 		require.ErrorIs(t, e, context.DeadlineExceeded)
 		require.NotContains(t, e.Unwrap(), error(nil))
-		require.Equal(t, err == odd, errors.Is(e, odd))
+		require.Equal(t, errors.Is(err, odd), errors.Is(e, odd))
 	}
 }
 
