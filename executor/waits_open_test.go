@@ -10,6 +10,8 @@ import (
 	"github.com/amorsize/amorsize/executor/internal/flight"
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/internal/adaptive"
+	"github.com/amorsize/amorsize/internal/clock"
 	"github.com/amorsize/amorsize/internal/hillclimb"
 	"github.com/amorsize/amorsize/internal/waiting"
 	"github.com/amorsize/amorsize/optimizer"
@@ -264,4 +266,34 @@ func TestFirstCallsThatWereFoundToWait(t *testing.T) {
 	r.scheduler.share.set(0.9)
 	r.scheduler.openFound(0, hillclimb.Observation{Items: 9, Busy: time.Second, Procs: 2})
 	require.Equal(t, optimizer.FirstWindow, r.sharing.tracker.Limit())
+}
+
+// Calls that were under way before there was a limit, and more than it, tell nothing of it: what a call takes is
+// learned from those that begin behind them.
+func TestCallsBeforeTheLimitTellNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := wired(Config{}, 1000)
+		r.planner.top, r.planner.reach, r.sharing.shares = 1000, 1000, true
+		r.scheduler.allow(1000)
+		tracker := r.sharing.tracker
+		tracker.Enlist(&r.sharing, clock.Now())
+		tracker.Open(clock.Now(), 4, 0, 0, false)
+		r.scheduler.mode.Store(modeWaiting)
+		attempts := make([]flight.Attempt, 5)
+		for i := range attempts {
+			r.crew.workers = append(r.crew.workers, inCall(1, clock.Now()))
+			tracker.Enter(&attempts[i], clock.Now(), 1, 1)
+		}
+		time.Sleep(9 * time.Second)
+		r.scheduler.takeTurns()
+		tracker.Turns.Allow(100)
+		for range 4 {
+			time.Sleep(time.Second)
+			for i := range attempts {
+				tracker.Leave(&attempts[i], clock.Now(), 1, nil)
+				tracker.Enter(&attempts[i], clock.Now(), 1, 1)
+			}
+		}
+		require.InEpsilon(t, time.Second, tracker.Review(clock.Now(), adaptive.Conditions{}).Base, 0.01)
+	})
 }
