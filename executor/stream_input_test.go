@@ -209,7 +209,10 @@ func TestNothingIsTakenBehindTheEnd(t *testing.T) {
 					time.Sleep(time.Second)
 				}
 			}
-			fn := withContext(func(context.Context, int) (int, error) { return 0, map[bool]error{true: errOdd}[c.fails] })
+			fn := withContext(func(context.Context, int) (int, error) {
+				time.Sleep(time.Second / 2) // while the input sleeps
+				return 0, map[bool]error{true: errOdd}[c.fails]
+			})
 			for range executor.Stream(t.Context(), fn, input, executor.Config{ReadAhead: true, Window: 64}) {
 				break
 			}
