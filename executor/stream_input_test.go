@@ -182,7 +182,10 @@ func TestInputIsWaitedFor(t *testing.T) {
 				yield(0, errLate)
 			}
 		}
-		fails := withContext(func(context.Context, int) (int, error) { return 0, errOdd })
+		fails := withContext(func(context.Context, int) (int, error) {
+			time.Sleep(time.Second) // the input waits by then
+			return 0, errOdd
+		})
 		all := slices.Collect(executor.StreamFrom(t.Context(), fails, late, executor.Config{}))
 		require.Len(t, all, 2)
 		require.Equal(t, executor.Result[int, int]{Index: -1, Err: errLate}, all[0])
