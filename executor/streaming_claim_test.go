@@ -56,6 +56,25 @@ func TestClaimIsShortenedAtOnce(t *testing.T) {
 	require.Equal(t, []span{{Lo: 0, Hi: 3}, {Lo: 5, Hi: 6}}, r.ranges)
 }
 
+// A claim has ended with its last item, though that one failed: nothing is in flight any more.
+func TestLastItemOfAClaimFails(t *testing.T) {
+	for _, mode := range []ErrorMode{Collect, FailFast} {
+		for failing := range 4 { // 3: none
+			r, w := claimed(t, 3, Func[int, int]{Plain: func(i int) (int, error) {
+				if i == failing {
+					return 0, errors.New("odd")
+				}
+				return i, nil
+			}}, Config{Errors: mode}), &worker{}
+			tracker := opened()
+			w.watch(tracker, t.Context())
+			_ = r.run(t.Context(), w, span{Lo: 0, Hi: 3})
+			require.Zero(t, tracker.InFlight(), failing)
+			w.forget()
+		}
+	}
+}
+
 // What a shortened claim hands over is what is done, wherever in the stream the claim is, and how ever short.
 func TestShortenedClaimInTheMiddle(t *testing.T) {
 	for name, c := range map[string]struct {

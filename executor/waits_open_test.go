@@ -238,12 +238,6 @@ func TestNextOfALineGoes(t *testing.T) {
 	(&worker{}).did()
 }
 
-// oneLine has all items wait in one line, for no time.
-type oneLine struct{}
-
-func (oneLine) Of(int) (line uint64, ok bool) { return 7, true }
-func (oneLine) Wait(int) time.Duration        { return 0 }
-
 // A limit on amounts is minded whatever else is foreseen.
 func TestBudgetIsForeseen(t *testing.T) {
 	for calls, want := range map[int]time.Duration{callsToTell: 500 * time.Second, callsToTell - 1: 0} {

@@ -122,10 +122,12 @@ func (t *Tracker) Forget(a *Attempt) {
 }
 
 // Enter notes that an attempt for so many items begins, which costs so many times as
-// much as an ordinary one.
+// much as an ordinary one. One for no items is none: nothing would end it.
 func (t *Tracker) Enter(a *Attempt, now time.Duration, items int, cost float64) {
 	t.Drop(a) // a policy may have recovered a panic of the call
-	a.begin(now, items, cost, t.inFlight.Add(1), t.epoch.Load())
+	if items > 0 {
+		a.begin(now, items, cost, t.inFlight.Add(1), t.epoch.Load())
+	}
 }
 
 // Drop notes that the attempt is over, for whatever reason, and tells nothing. It returns

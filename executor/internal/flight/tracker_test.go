@@ -201,6 +201,26 @@ func TestTrackerAttempts(t *testing.T) {
 	require.EqualValues(t, 1, g.inFlight.Load())
 }
 
+// An attempt for no items is not under way: nothing would end it. It ends the one before it all the same.
+func TestTrackerEnterForNothing(t *testing.T) {
+	g, s := spied(4, runOf(0, 9))
+	var a Attempt
+	g.Watch(&a)
+	for range 3 {
+		g.Enter(&a, 1, 0, 0)
+		require.Zero(t, g.InFlight())
+		g.Enter(&a, 2, 1, 1)
+		require.Equal(t, 1, g.InFlight())
+	}
+	g.Enter(&a, 3, 0, 0)
+	require.Empty(t, g.list())
+	_, ok := g.Leave(&a, 4, 1, nil)
+	require.False(t, ok)
+	g.Forget(&a)
+	require.Zero(t, g.InFlight())
+	require.Empty(t, s.done)
+}
+
 // What of an attempt that ends is passed on.
 func TestTrackerLeave(t *testing.T) {
 	whole := adaptive.Attempt{Began: time.Second, InFlight: 1, Items: 4, Cost: 8}
