@@ -117,3 +117,43 @@ func TestKeyedRefuses(t *testing.T) {
 	k := circuitbreaker.MustNewKeyed[float64](circuitbreaker.Policy{}, 0)
 	require.ErrorIs(t, k.Do(t.Context(), math.NaN(), up), circuitbreaker.ErrInvalid)
 }
+
+// A key that was looked at, or called for, can make room for another.
+func TestKeysAreGivenBack(t *testing.T) {
+	k := circuitbreaker.MustNewKeyed[int](circuitbreaker.Policy{WhenOpen: circuitbreaker.Wait}, 1)
+	for key, use := range []func(key int) error{
+		func(key int) error { return k.Do(t.Context(), key, up) },
+		func(key int) error { return k.Use(key, func(*circuitbreaker.Breaker) error { return nil }) },
+		func(key int) error { require.Zero(t, k.WouldWait(key)); return nil },
+		func(key int) error { require.Equal(t, circuitbreaker.Closed, k.State(key)); return nil },
+		func(key int) error { return k.Do(t.Context(), key, up) },
+	} {
+		require.NoError(t, use(key))
+		require.Equal(t, 1, k.Len())
+	}
+}
+
+// atFault is an error that says itself whether it is the service's fault.
+type atFault bool
+
+func (atFault) Error() string   { return "judged" }
+func (f atFault) Failure() bool { return bool(f) }
+
+// An error that says that it is nobody's failure is a success of the service, unless the policy says otherwise.
+func TestErrorsThatSayIt(t *testing.T) {
+	judge := func(err error) bool { return err != nil }
+	odd := func(error) bool { panic("odd") }
+	for _, c := range []struct {
+		err  atFault
+		is   func(error) bool
+		want circuitbreaker.State
+	}{
+		{false, nil, circuitbreaker.Closed}, {true, nil, circuitbreaker.Open},
+		{false, judge, circuitbreaker.Open}, {true, judge, circuitbreaker.Open},
+		{false, odd, circuitbreaker.Open}, // nobody has judged it
+	} {
+		b := circuitbreaker.MustNew(circuitbreaker.Policy{FailureThreshold: 1, IsFailure: c.is})
+		require.ErrorIs(t, b.Do(t.Context(), func(context.Context) error { return c.err }), c.err)
+		require.Equal(t, c.want, b.State(), c)
+	}
+}

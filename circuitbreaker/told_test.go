@@ -43,3 +43,15 @@ func TestChangesAreTold(t *testing.T) {
 		}, heard.states)
 	})
 }
+
+// The breaker of a key speaks for that key only, so whoever runs the calls is not told that it is open.
+func TestBreakerOfAKeyTellsNoState(t *testing.T) {
+	k := MustNewKeyed[int](Policy{}, 0)
+	require.NoError(t, k.Use(1, func(b *Breaker) error {
+		b.Isolate()
+		state, left := (*told)(b).State()
+		require.Empty(t, state)
+		require.Zero(t, left)
+		return nil
+	}))
+}

@@ -27,6 +27,8 @@ func TestTextOfExhausted(t *testing.T) {
 	} {
 		err.Attempts = 2
 		require.EqualError(t, &err, "retry: given up after 2 attempts"+says)
+		err.Attempts = 1
+		require.EqualError(t, &err, "retry: given up after 1 attempt"+says)
 	}
 }
 
