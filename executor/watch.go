@@ -82,18 +82,22 @@ func (c *Config) observed(ctx context.Context, total int) {
 // on the heap in each run, watched or not.
 func ask(all []*watch, info RunInfo, others []Observer) []Observer {
 	others = slices.Clip(others)
-	asked := make(chan struct{})
-	go func() { // observe may end it
-		defer close(asked)
-		for _, w := range all {
-			callback.Run(func() {
-				if o := w.observe(info); o != nil {
-					others = append(others, o)
-				}
-			})
-		}
-	}()
-	<-asked
+	for len(all) > 0 {
+		asked := make(chan struct{})
+		go func() { // observe may end it: those behind it are asked all the same
+			defer close(asked)
+			for len(all) > 0 {
+				observe := all[0].observe
+				all = all[1:]
+				callback.Run(func() {
+					if o := observe(info); o != nil {
+						others = append(others, o)
+					}
+				})
+			}
+		}()
+		<-asked
+	}
 	return others
 }
 

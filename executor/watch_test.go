@@ -2,6 +2,7 @@ package executor_test
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -86,4 +87,21 @@ func TestWatch(t *testing.T) {
 		require.Contains(t, infos[2].Function, "TestWatch")
 		require.Equal(t, 3, ended)
 	})
+}
+
+// Who watches behind one that panics, or ends its goroutine, is asked all the same.
+func TestWatchBehindOneThatEnds(t *testing.T) {
+	for _, odd := range []func(executor.RunInfo) executor.Observer{
+		func(executor.RunInfo) executor.Observer { panic("no") },
+		func(executor.RunInfo) executor.Observer { runtime.Goexit(); return nil },
+	} {
+		asked := 0
+		count := func(executor.RunInfo) executor.Observer { asked++; return nil }
+		for _, observe := range []func(executor.RunInfo) executor.Observer{odd, count, odd, odd, count, odd} {
+			defer executor.Watch(observe)()
+		}
+		_, err := executor.Run(t.Context(), executor.Func[int, int]{Context: squared}, sequence(1), executor.Config{})
+		require.NoError(t, err)
+		require.Equal(t, 2, asked)
+	}
 }
