@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/optimizer"
 )
 
 // Before the first block, and between two, the caller owns the solo: the alarm looks again, and does not go off.
@@ -99,5 +102,33 @@ func TestAlarmOfARunThatBeginsAsTheTimerEnds(t *testing.T) {
 		require.Equal(t, between, a.phase())
 		require.True(t, a.pending.Load())
 		require.True(t, a.timer.Stop(), "it runs")
+	}
+}
+
+// An alarm is for a caller that may get stuck before helpers are there: not where nothing is measured, and not where
+// there will be no helper.
+func TestWhenTheAlarmIsArmed(t *testing.T) {
+	for name, c := range map[string]struct {
+		total   int
+		cfg     Config
+		arrives bool
+		want    bool
+	}{
+		"items":                  {2, Config{}, false, true},
+		"one item":               {1, Config{}, false, false},
+		"one worker":             {9, Config{MaxWorkers: 1}, false, false},
+		"two workers at most":    {9, Config{MaxWorkers: 2}, false, true},
+		"a stream of one worker": {9, Config{MaxWorkers: 1}, true, true},
+		"a number of workers":    {9, Config{Workers: 2}, false, false},
+		"a sample size":          {9, Config{SampleSize: 3}, false, false},
+		"a plan":                 {9, Config{Plan: new(optimizer.Plan)}, false, false},
+	} {
+		var arrivals *source.Arrivals
+		if c.arrives {
+			arrivals = source.NewArrivals(9, false)
+		}
+		o := newSolo(t.Context(), &calls[int, int]{}, c.total, c.cfg, new(batching), arrivals)
+		require.Equal(t, c.want, o.armed, name)
+		o.alarm.leave(between, over)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/amorsize/amorsize/executor/internal/source"
 	"github.com/amorsize/amorsize/internal/hillclimb"
 	"github.com/amorsize/amorsize/optimizer"
 	"github.com/amorsize/amorsize/sampling"
@@ -152,5 +153,37 @@ func TestRevisedByOwnTime(t *testing.T) {
 		plan := r.scheduler.revise(hillclimb.Observation{Items: c.ended, Busy: time.Duration(c.ended) * time.Second})
 		require.NotNil(t, plan, name)
 		require.InDelta(t, float64(c.want), plan.Sample.ItemNanos, 0, name)
+	}
+}
+
+// How much of the time the workers of a stream were in calls counts those that are under way.
+func TestOccupied(t *testing.T) {
+	r := wired(Config{}, 9)
+	r.of(source.NewArrivals(9, false))
+	r.scheduler.epoch.since = time.Second
+	busy, idle, early := inCall(1, 3*time.Second), &worker{}, inCall(1, 0)
+	r.crew.workers = []*worker{busy, idle, early}
+	o := r.scheduler.observe(5 * time.Second)
+	require.InDelta(t, (2.0+4.0)/4, o.Occupied, 1e-9)
+	require.Zero(t, r.scheduler.observe(time.Second).Occupied, "no time has passed")
+	require.InDelta(t, 1, r.scheduler.observe(time.Second+1).Occupied, 0, "the least time there is")
+	require.Equal(t, 2, o.Running)
+	if _, known := sampling.ProcessCPU(); known {
+		require.InDelta(t, -1, o.Cores, 0, "what was used at the beginning is not known")
+		r.scheduler.epoch.cpuKnown = true
+		require.GreaterOrEqual(t, r.scheduler.observe(5*time.Second).Cores, 0.0)
+	}
+}
+
+// As long as no item has ended, a plan that needs its time is not made again.
+func TestRevisedOfWhatHasEnded(t *testing.T) {
+	for items, revised := range map[int]bool{0: false, 4: true} {
+		r := wired(Config{}, 1000)
+		r.scheduler.share.set(0)
+		plan := r.scheduler.revise(hillclimb.Observation{Items: items, Busy: 4 * time.Second})
+		require.Equal(t, revised, plan != nil)
+		if revised {
+			require.InDelta(t, 1e9, plan.Sample.ItemNanos, 0)
+		}
 	}
 }

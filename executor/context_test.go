@@ -247,3 +247,27 @@ func TestChangesOfPoliciesAreTold(t *testing.T) {
 	c.Changed(&fakePolicy{kind: "circuitbreaker", name: "search", state: "open"})
 	require.Equal(t, []PolicyState{{"circuitbreaker", "search", "open", time.Second}}, told)
 }
+
+// A policy that holds a call back is known to the run from then on.
+func TestPoliciesAreMet(t *testing.T) {
+	cfg := Config{tally: new(tally)}
+	c := newCallContext(&runContext{Context: t.Context()}, &cfg)
+	c.HoldBegins(waiting.Line{By: &fakePolicy{kind: "ratelimit", name: "a", state: "paused"}})
+	require.Len(t, cfg.tally.policies, 1)
+}
+
+// What a call waited for a policy is counted when the wait has ended.
+func TestWaitsAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := Config{tally: new(tally)}
+		c := newCallContext(&runContext{Context: t.Context()}, &cfg)
+		ticket := c.HoldBegins(waiting.Line{By: &fakePolicy{kind: "ratelimit", name: "a", state: "paused"}})
+		time.Sleep(3 * time.Second)
+		require.Empty(t, cfg.tally.snapshot().Waits)
+		c.HoldEnds(ticket)
+		waits := cfg.tally.snapshot().Waits
+		require.Len(t, waits, 1)
+		require.Equal(t, []any{"ratelimit", "a", int64(1), 3 * time.Second}, []any{waits[0].Kind, waits[0].Name, waits[0].Calls, waits[0].Total})
+		require.Equal(t, 3*time.Second, c.settle())
+	})
+}

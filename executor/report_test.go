@@ -1,6 +1,8 @@
 package executor
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,4 +27,13 @@ func TestWhichResultsAreValid(t *testing.T) {
 	require.False(t, r.Valid(10))
 	all := Report{Items: 1}
 	require.True(t, all.Valid(0))
+}
+
+// A long error is cut, and ends with dots.
+func TestLongErrorInAReport(t *testing.T) {
+	text := Report{Err: errors.New(strings.Repeat("é", mostError) + "end")}.String()
+	require.Contains(t, text, "  error     "+strings.Repeat("é", mostError)+"…\n")
+	text = Report{Err: errors.New(strings.Repeat("é", mostError))}.String()
+	require.Contains(t, text, "é\n")
+	require.NotContains(t, text, "…")
 }

@@ -245,3 +245,33 @@ func TestABlockCountsFromAnAge(t *testing.T) {
 		})
 	}
 }
+
+// A collection that is due is forced once.
+func TestForcedOnce(t *testing.T) {
+	n := 0
+	r := wired(Config{}, 9)
+	r.room.collect, r.room.heap = func() { n++ }, func() sampling.Heap { return sampling.Heap{} }
+	require.False(t, r.room.forced())
+	r.room.collectable = true
+	require.True(t, r.room.forced())
+	require.False(t, r.room.forced())
+	require.Equal(t, 1, n)
+}
+
+// What a call is assumed to hold, before any has shown it, is what earlier runs know, or else what the sample did.
+func TestWhatACallHoldsAtFirst(t *testing.T) {
+	for name, c := range map[string]struct {
+		sample  sampling.Sample
+		learned *learned
+		want    float64
+	}{
+		"nothing is known":         {sampling.Sample{AllocBytes: 7}, nil, 0},
+		"what it allocated":        {sampling.Sample{AllocBytes: 7, AllocKnown: true}, nil, 7},
+		"what it held":             {sampling.Sample{HeldBytes: 5, AllocBytes: 7, AllocKnown: true}, nil, 5},
+		"what an earlier one held": {sampling.Sample{HeldBytes: 5}, &learned{sample: sampling.Sample{HeldBytes: 3}}, 3},
+	} {
+		r := wired(Config{learned: c.learned}, 9)
+		r.room.begin(&r.planner, sampling.Heap{Live: 1}, 1, c.sample)
+		require.InDelta(t, c.want, r.room.prior, 0, name)
+	}
+}

@@ -270,3 +270,33 @@ func TestGuard(t *testing.T) {
 	require.Nil(t, w.panicked)
 	require.NoError(t, w.ended())
 }
+
+// A helper is for calls that wait once they are known to, and for batches from the start unless the caller says
+// that they compute.
+func TestHiresWaiting(t *testing.T) {
+	for _, c := range []struct {
+		mode        int32
+		computeOnly bool
+		want        bool
+	}{
+		{modeWaiting, false, true}, {modeWaiting, true, true}, {modeSettling, false, true}, {modeSettling, true, false},
+		{modeComputing, false, false}, {modeComputing, true, false},
+	} {
+		r := wired(Config{ComputeOnly: c.computeOnly}, 9)
+		r.scheduler.mode.Store(c.mode)
+		require.Equal(t, c.want, r.scheduler.hiresWaiting(), c)
+	}
+}
+
+// A helper has a context for its calls where they get one, or where runs share a limit: it holds the turns.
+func TestHire(t *testing.T) {
+	hired := func(cfg Config, fn Func[int, int]) *worker {
+		r := wired(cfg, 9)
+		r.runner = &calls[int, int]{fn: fn}
+		return r.hire(0)
+	}
+	plain := Func[int, int]{Plain: func(i int) (int, error) { return i, nil }}
+	require.Nil(t, hired(Config{Workers: 2}, plain).call)
+	require.NotNil(t, hired(Config{Workers: 2, Session: new(Session)}, plain).call)
+	require.NotNil(t, hired(Config{Workers: 2}, Func[int, int]{Context: func(_ context.Context, i int) (int, error) { return i, nil }}).call)
+}

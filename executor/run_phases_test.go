@@ -241,3 +241,39 @@ func TestAPanicOfTheCallerEndsTheRun(t *testing.T) {
 	require.True(t, r.crew.stopped)
 	require.ErrorIs(t, context.Cause(r.ctx), r.outcome.panicked)
 }
+
+// What the caller has run alone counts in the report, also if it is one item.
+func TestSampleCounts(t *testing.T) {
+	for _, n := range []int{0, 1, 5} {
+		r := wired(Config{}, 1000)
+		r.makePlan(&before{sample: sampling.Sample{Items: n, Elapsed: time.Duration(n) * time.Second, ItemNanos: 1e9, CPUKnown: true}, span: span{Hi: n}})
+		require.Equal(t, n, r.done.items)
+		require.Equal(t, min(n, 1), r.done.chunks)
+		require.Equal(t, time.Duration(n)*time.Second, r.done.busy)
+	}
+}
+
+// A block that the caller is still running takes as long as it has already, at least: that is a surprise. So is each
+// item of a stream that has shown nothing.
+func TestPlanInABlock(t *testing.T) {
+	for name, c := range map[string]struct {
+		before    before
+		arrives   bool
+		nanos     float64
+		surprised bool
+	}{
+		"in none":                           {before{sample: sampling.Sample{Items: 3, ItemNanos: 1e6, CPUKnown: true}}, false, 1e6, false},
+		"in one":                            {before{sample: sampling.Sample{Items: 3, ItemNanos: 1e6, CPUKnown: true}, inBlock: true, span: span{Lo: 3, Hi: 8}, underWay: 10 * time.Second}, false, 2e9, true},
+		"in one, for how long is not known": {before{sample: sampling.Sample{Items: 3, ItemNanos: 1e6, CPUKnown: true}, inBlock: true, span: span{Lo: 3, Hi: 8}}, false, 1e6, true},
+		"in one, and shorter":               {before{sample: sampling.Sample{Items: 3, ItemNanos: 1e9, CPUKnown: true}, inBlock: true, span: span{Lo: 3, Hi: 8}, underWay: time.Second}, false, 1e9, true},
+		"of a stream":                       {before{sample: sampling.Sample{Items: 3, ItemNanos: 1e6, CPUKnown: true}}, true, 1e6, false},
+		"a stream begins":                   {before{sample: sampling.Sample{CPUKnown: true}}, true, 0, true},
+		"nothing is known":                  {before{sample: sampling.Sample{CPUKnown: true}}, false, 0, false},
+	} {
+		r := wired(Config{}, 1000)
+		r.arrives = c.arrives
+		r.makePlan(&c.before)
+		require.InDelta(t, c.nanos, r.planner.plan.Sample.ItemNanos, 0, name)
+		require.Equal(t, c.surprised, r.planner.surprised, name)
+	}
+}

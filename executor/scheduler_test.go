@@ -222,3 +222,21 @@ func TestListOfWorkers(t *testing.T) {
 	require.Equal(t, []*worker{c}, r.scheduler.list(busy))
 	require.Empty(t, r.scheduler.list(func(*worker) bool { return false }))
 }
+
+// Where the caller fixes the number of workers, be it one, that is what binds.
+func TestMomentOfAFixedNumber(t *testing.T) {
+	r := wired(Config{Workers: 1}, 9)
+	r.crew.limit.Store(1)
+	r.crew.running.Store(1)
+	require.Equal(t, Moment{At: time.Second, Limit: 1, InFlight: 1, Bound: BoundByCaller}, r.scheduler.moment(r.start+time.Second))
+}
+
+// The first number of workers keeps within what memory allows.
+func TestBeginWithinMemory(t *testing.T) {
+	r := wired(Config{}, 1000)
+	r.planner.plan.Workers, r.planner.plan.Host.Procs, r.planner.top = 8, 8, 8
+	r.planner.plan.Workload = sampling.CPUBound
+	r.room.allowed.Store(3)
+	r.scheduler.begin(0)
+	require.EqualValues(t, 3, r.crew.limit.Load())
+}

@@ -10,6 +10,9 @@ import (
 	"github.com/amorsize/amorsize/executor/internal/flight"
 	"github.com/amorsize/amorsize/executor/internal/sizing"
 	"github.com/amorsize/amorsize/executor/internal/source"
+	"github.com/amorsize/amorsize/internal/hillclimb"
+	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
 )
 
 // starving is a source that workers wait for.
@@ -146,4 +149,60 @@ func TestCallsUnderWayAtTheOpening(t *testing.T) {
 	r.scheduler.open(0, 16, 10*time.Millisecond, 4)
 	require.True(t, busy.early.Load())
 	require.False(t, idle.early.Load())
+}
+
+// Batches that compute are as many at a time as cores; the tracker is told that calls are batches.
+func TestOpenForBatches(t *testing.T) {
+	computing := func(p *optimizer.Plan) {
+		p.Workload, p.Sample.CPUKnown = sampling.CPUBound, true
+	}
+	for name, c := range map[string]struct {
+		batches bool
+		change  func(p *optimizer.Plan)
+		most    int
+	}{
+		"items":                             {false, computing, 1000},
+		"batches that compute":              {true, computing, 4},
+		"batches that wait":                 {true, func(p *optimizer.Plan) { computing(p); p.Workload = sampling.IOBound }, 1000},
+		"batches of which nothing is known": {true, func(p *optimizer.Plan) { computing(p); p.Sample.CPUKnown = false }, 1000},
+	} {
+		r := wired(Config{}, 1000)
+		r.planner.plan.Host.Procs, r.planner.top = 4, 1000
+		if c.change(&r.planner.plan); c.batches {
+			r.batches = &batching{}
+		}
+		r.scheduler.open(0, 2, time.Second, 1)
+		require.Equal(t, c.most, r.sharing.most(), name)
+	}
+}
+
+// What calls take without the waits for policies is what the limit begins with, as soon as one has ended.
+func TestOpenFoundByOwnTime(t *testing.T) {
+	for items, want := range map[int64]time.Duration{0: 0, 1: time.Second, 4: 250 * time.Millisecond} {
+		r := wired(Config{}, 1000)
+		r.runner = newGuarded(calls[int, int]{}, []Policy{passing{}})
+		r.planner.top = 1000
+		w := &worker{}
+		w.policed.ownItems.Store(items)
+		w.policed.ownTime.Store(min(items, 1) * int64(time.Second))
+		r.crew.workers = []*worker{w}
+		r.scheduler.openFound(0, hillclimb.Observation{Items: 9, Busy: time.Hour, Procs: 2})
+		state, _, ok := r.sharing.tracker.State()
+		require.True(t, ok)
+		require.Equal(t, want, state.Baseline, items)
+	}
+}
+
+// What the sample took is what a call takes without load, unless a long call has shown that it is something else.
+func TestBaseOfAPlan(t *testing.T) {
+	for surprised, want := range map[bool]time.Duration{false: 20 * time.Millisecond, true: 0} {
+		r := wired(Config{}, 1000)
+		r.planner.top, r.planner.surprised = 1000, surprised
+		r.planner.plan.Sample = sampling.Sample{ItemNanos: 20e6, Items: 5}
+		r.planner.plan.Workers = 16
+		r.scheduler.openPlanned(0)
+		state, _, ok := r.sharing.tracker.State()
+		require.True(t, ok)
+		require.Equal(t, want, state.Baseline)
+	}
 }

@@ -194,3 +194,49 @@ func TestLimitThatFallsDuringAWait(t *testing.T) {
 		require.EqualValues(t, c.workers, r.crew.running.Load(), limit)
 	}
 }
+
+// breaking is a source that panics.
+type breaking struct{ *source.Slice }
+
+func (breaking) Take(int, int) (source.Span, bool, bool) { panic("the source broke") }
+
+// A panic in a helper that is not an item's ends the run, and is kept with no item.
+func TestPanicBesideTheItems(t *testing.T) {
+	r := wired(Config{}, 9)
+	r.of(breaking{source.NewSlice(0, 9)})
+	r.scheduler.sizer = claims(1)
+	w := &worker{}
+	w.working = true
+	r.work(w)
+	require.NotNil(t, r.outcome.panicked)
+	require.Equal(t, "the source broke", r.outcome.panicked.Value)
+	require.Equal(t, -1, r.outcome.panicked.Index)
+	require.True(t, r.over.Load())
+}
+
+// claims is a size of claims.
+type claims int
+
+func (c claims) Size(float64, int, int) int { return int(c) }
+func (claims) Record(int, time.Duration)    {}
+func (claims) Late() time.Duration          { return 0 }
+
+// Memory bounds the size of batches that is searched, not one that is given, nor what is claimed of items.
+func TestClaimSize(t *testing.T) {
+	for name, c := range map[string]struct {
+		batches *batching
+		size    int
+		want    int
+	}{
+		"items":                {nil, 0, 40},
+		"items, a size":        {nil, 40, 40},
+		"batches":              {&batching{}, 0, 3},
+		"batches, of one size": {&batching{}, 40, 40},
+	} {
+		r := wired(Config{ChunkSize: c.size}, 1000)
+		r.batches = c.batches
+		r.scheduler.sizer = claims(40)
+		r.room.allowed.Store(6) // units in flight
+		require.Equal(t, c.want, r.claimSize(&worker{}, 2), name)
+	}
+}
