@@ -361,7 +361,7 @@ func TestIdleFor(t *testing.T) {
 		p, err := l.Acquire(t.Context())
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
-		require.Negative(t, l.idleFor())
+		require.EqualValues(t, -1, l.idleFor(), "it is not idle")
 		p.Done(nil)
 		require.Zero(t, l.idleFor())
 		time.Sleep(time.Second)
