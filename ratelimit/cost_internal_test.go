@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,4 +104,39 @@ func TestLineOfAGroup(t *testing.T) {
 	}
 	g := &Group{limiters: []*Limiter{one, MustNew(Policy{RequestsPerSecond: 1})}}
 	require.Equal(t, one.inLine(), g.line())
+}
+
+// What was taken at another rate is not given back at this one: it is settled already.
+func TestCostAtAnotherRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 100})
+		require.NoError(t, l.DoCost(t.Context(), 50, func(context.Context) (float64, error) {
+			require.NoError(t, l.SetRate(2))
+			require.InDelta(t, 50, l.AvailableTokens(), 1e-6)
+			return 0, nil
+		}))
+		require.InDelta(t, 50, l.AvailableTokens(), 1e-6)
+	})
+}
+
+// What a call did not cost goes to those that wait, whose own estimates are settled with it.
+func TestCostsOfTwoCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := MustNew(Policy{RequestsPerSecond: 1, BurstSize: 100})
+		began := time.Now()
+		call := func(estimated, actual float64, took time.Duration) func() {
+			return func() {
+				_ = l.DoCost(t.Context(), estimated, func(context.Context) (float64, error) { time.Sleep(took); return actual, nil })
+			}
+		}
+		var group sync.WaitGroup
+		group.Go(call(60, 10, time.Second))
+		synctest.Wait()
+		group.Go(call(40, 10, 3*time.Second))
+		synctest.Wait()
+		group.Go(call(50, 50, 0)) // there are 51 once the first is settled
+		group.Wait()
+		require.Equal(t, 3*time.Second, time.Since(began))
+		require.InDelta(t, 100-10-10-50+3, l.AvailableTokens(), 1e-6)
+	})
 }
