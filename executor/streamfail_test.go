@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/internal/answer"
 )
 
 // failedItem is a runner at the second of three items, whose call has been made twice.
@@ -76,4 +79,29 @@ func TestGoexitOfAnItemOfAStream(t *testing.T) {
 	require.Equal(t, &want, r.failure)
 	require.Zero(t, w.failed)
 	require.True(t, r.mu.TryLock())
+}
+
+// unmadeCall is the error of a call that a policy within the function refused.
+type unmadeCall struct{}
+
+func (unmadeCall) Error() string          { return "refused" }
+func (unmadeCall) Refused() time.Duration { return 0 }
+
+// The error of an item is the function's own, without the mark that a decorator of a policy has put on it, however the
+// item was run: alone, or in a claim of cheap ones.
+func TestErrorOfAnItemHasNoMark(t *testing.T) {
+	fn := Func[int, int]{Plain: func(int) (int, error) { return 0, answer.Unmade(unmadeCall{}) }}
+	for _, claim := range []span{{Lo: 0, Hi: 1}, {Lo: 0, Hi: 3}} {
+		r, w := claimed(t, 3, fn, Config{Errors: Collect}), &worker{}
+		w.runner, w.itemNanos = r, 1
+		require.NoError(t, r.run(t.Context(), w, claim))
+		require.Len(t, r.results, claim.Len())
+		for _, result := range r.results {
+			require.Equal(t, unmadeCall{}, errors.Unwrap(result.Err))
+		}
+	}
+	_, err := Run(t.Context(), fn, []int{1, 2}, Config{Errors: Collect})
+	var failed *ItemError
+	require.ErrorAs(t, err, &failed)
+	require.Equal(t, unmadeCall{}, failed.Err)
 }
