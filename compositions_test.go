@@ -240,7 +240,7 @@ func FuzzCompositions(f *testing.F) {
 	f.Add(uint8(0), uint8(8), []byte{250, 3, 0, 0, 251, 2, 1, 5, 252, 1, 0, 6, 4, 0, 4, 2, 250, 9, 3, 6, 1, 3})
 	f.Fuzz(func(t *testing.T, bursts, others uint8, steps []byte) {
 		if len(steps) > 100 {
-			t.Skip()
+			t.Skip("longer than tells more")
 		}
 		runComposition(t, bursts, others, steps)
 	})

@@ -107,7 +107,7 @@ func FuzzBreaker(f *testing.F) {
 	f.Add(uint8(0), uint8(1), uint8(0), []byte{0, 0, 5, 254, 2, 0, 4, 15, 0, 0, 5, 255, 0, 0, 3, 0})
 	f.Fuzz(func(t *testing.T, failures, successes, probes uint8, steps []byte) {
 		if len(steps) > 300 {
-			t.Skip()
+			t.Skip("longer than tells more")
 		}
 		synctest.Test(t, func(t *testing.T) {
 			p := circuitbreaker.Policy{

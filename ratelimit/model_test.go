@@ -328,7 +328,7 @@ func FuzzLimiter(f *testing.F) {
 	f.Add(uint8(2), []byte{10, 11, 0, 3, 3, 8, 0, 3, 11, 40, 4, 255, 6, 1, 4, 255, 7, 3, 4, 255})
 	f.Fuzz(func(t *testing.T, burst uint8, steps []byte) {
 		if len(steps) > 120 {
-			t.Skip()
+			t.Skip("longer than tells more")
 		}
 		synctest.Test(t, func(t *testing.T) {
 			rates := []float64{10, 1.0 / 7, 3, 999.9}

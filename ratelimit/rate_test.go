@@ -66,7 +66,7 @@ func FuzzRate(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, perSecond float64) {
 		if validRate("", perSecond) != nil {
-			t.Skip()
+			t.Skip("no rate")
 		}
 		r := rateOf(perSecond)
 		require.Less(t, r.ticks, uint64(1)<<34+1, "ticks")
@@ -84,7 +84,7 @@ func FuzzAmount(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, n float64) {
 		if validCost(n) != nil {
-			t.Skip()
+			t.Skip("no cost")
 		}
 		// Rounded up to a multiple of 2^-20, or too large for 128 bits.
 		exact, _ := new(big.Float).SetMantExp(big.NewFloat(n), fineBits).Int(nil)
@@ -146,16 +146,16 @@ func FuzzArithmetic(f *testing.F) {
 	f.Add(math.Pi*1e6, int64(3), []byte{40, 1, 41, 2, 39, 3, 38, 4})
 	f.Fuzz(func(t *testing.T, perSecond float64, burst int64, steps []byte) {
 		if validRate("", perSecond) != nil {
-			t.Skip()
+			t.Skip("no rate")
 		}
 		r := rateOf(perSecond)
 		if validBurst(burst, r) != nil || len(steps) > 200 {
-			t.Skip()
+			t.Skip("no burst at that rate, or longer than tells more")
 		}
 		synctest.Test(t, func(t *testing.T) {
 			l := MustNew(Policy{RequestsPerSecond: perSecond, BurstSize: 1})
 			if l.change(rate{}, burst) != nil || int64(int(burst)) != burst {
-				t.Skip()
+				t.Skip("no burst at that rate")
 			}
 			l.Reset()
 			tokens := new(big.Rat).SetInt64(burst)

@@ -142,7 +142,7 @@ func FuzzDelay(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, most int64, multiplier float64, jitter uint8, n int, last int64) {
 		p, err := Policy{InitialDelay: time.Duration(first), MaxDelay: time.Duration(most), Multiplier: multiplier, Jitter: Jitter(jitter % 4)}.validate()
 		if err != nil || n < 1 {
-			t.Skip()
+			t.Skip("no policy, or no attempt")
 		}
 		d := p.delay(n, min(max(time.Duration(last), p.InitialDelay), p.MaxDelay))
 		require.LessOrEqual(t, d, p.MaxDelay)

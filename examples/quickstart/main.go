@@ -3,9 +3,10 @@
 //
 //	go run ./examples/quickstart
 //
-// With -explain it prints the whole reasoning behind each plan. The data are the airports of the United States. The first workload is too
-// small to gain anything, the second computes, the third waits for a real HTTP
-// server that the program starts on loopback.
+// With -explain it prints the whole reasoning behind each plan. The data are the
+// airports of the United States. The first workload is too small to gain anything,
+// the second computes, the third waits for a real HTTP server that the program
+// starts on loopback.
 package main
 
 import (
