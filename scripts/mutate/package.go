@@ -32,7 +32,9 @@ type source struct {
 
 // load lists a package and the sites of its files. arg is how it was named.
 func load(arg string) (*source, error) {
-	out, err := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Name,Dir,GoFiles,Export", arg).Output()
+	args := []string{"list", "-export", "-deps", "-json=ImportPath,Name,Dir,GoFiles,Export"}
+	args = append(args, "cmp", "os", "strconv", "syscall", arg) // what helpers imports, and the package behind all that it imports
+	out, err := exec.Command("go", args...).Output()
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)
 	}

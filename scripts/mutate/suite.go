@@ -91,7 +91,7 @@ func (t *test) learn(ctx context.Context, s *suite, switches int) error {
 		return err
 	}
 	command := s.command(ctx, "-test.run", anyOf([]test{*t}))
-	command.Env = append(os.Environ(), "MUTATE_SEEN="+seen)
+	command.Env = append(command.Env, "MUTATE_SEEN="+seen)
 	began := time.Now()
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s fails without a mistake: %w: %s", t.name, err, out)
@@ -129,19 +129,22 @@ func (s *suite) fails(ctx context.Context, id int, tests []test) bool {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	command := s.command(ctx, "-test.failfast", "-test.run", anyOf(tests))
-	command.Env = append(os.Environ(), fmt.Sprintf("MUTATE_SITE=%d", id))
+	command.Env = append(command.Env, fmt.Sprintf("MUTATE_SITE=%d", id))
 	return command.Run() != nil
 }
 
 // command runs the binary so that a mistake can do no harm: it may take all memory there is,
-// turn in a circle, or signal processes that are not its own.
+// turn in a circle, signal processes that are not its own, leave files behind or, run by root,
+// put one in the place of /dev/null (nothing can be put where something is mounted).
 func (s *suite) command(ctx context.Context, args ...string) *exec.Cmd {
 	script := []string{"-c", `ulimit -v 12000000; ulimit -t 300; exec "$@"`, "sh"}
 	if path, err := exec.LookPath("unshare"); err == nil && os.Getuid() == 0 {
-		script = append(script, path, "--pid", "--fork", "--kill-child", "--mount-proc")
+		script = append(script, path, "--pid", "--fork", "--kill-child", "--mount-proc",
+			"sh", "-c", `mount --bind /dev/null /dev/null && exec "$@"`, "sh")
 	}
 	command := exec.CommandContext(ctx, "sh", slices.Concat(script, []string{s.binary}, args)...)
 	command.Dir = s.dir
+	command.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(s.binary))
 	command.WaitDelay = time.Second
 	return command
 }
