@@ -52,6 +52,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("NO_COLOR", "1")
 			env.Setenv("GORACE", os.Getenv("GORACE"))                                             // by default each process sleeps for a second at its end
 			env.Setenv("BIN", strings.Split(env.Getenv("PATH"), string(os.PathListSeparator))[0]) // where this command is
+			env.Setenv("MUTATE_SITE", os.Getenv("MUTATE_SITE"))                                   // see scripts/mutate: the mistake is in the commands, too
+			env.Setenv("MUTATE_SEEN", os.Getenv("MUTATE_SEEN"))
 			schemas, err := filepath.Abs("schema")
 			env.Setenv("SCHEMAS", schemas)
 			serve(env)

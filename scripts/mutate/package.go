@@ -32,25 +32,9 @@ type source struct {
 
 // load lists a package and the sites of its files. arg is how it was named.
 func load(arg string) (*source, error) {
-	args := []string{"list", "-export", "-deps", "-json=ImportPath,Name,Dir,GoFiles,Export"}
-	args = append(args, "cmp", "os", "strconv", "syscall", arg) // what helpers imports, and the package behind all that it imports
-	out, err := exec.Command("go", args...).Output()
+	s, err := list(arg)
 	if err != nil {
-		return nil, fmt.Errorf("go list: %w", err)
-	}
-	s := &source{exports: map[string]string{}, texts: map[string][]byte{}}
-	for listed := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p struct {
-			source
-			Export string
-		}
-		if err := listed.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-		s.exports[p.ImportPath] = p.Export
-		s.ImportPath, s.Name, s.Dir, s.GoFiles = p.ImportPath, p.Name, p.Dir, p.GoFiles // the last is the one asked for
+		return nil, err
 	}
 	for _, file := range s.GoFiles {
 		if s.texts[file], err = os.ReadFile(filepath.Join(s.Dir, file)); err != nil {
@@ -75,6 +59,31 @@ func load(arg string) (*source, error) {
 		s.sites[i].id = i + 1
 	}
 	return s, nil
+}
+
+// list asks the go command for a package and for what it imports.
+func list(arg string) (*source, error) {
+	args := []string{"list", "-export", "-deps", "-json=ImportPath,Name,Dir,GoFiles,Export"}
+	args = append(args, "cmp", "os", "strconv", "syscall", arg) // what helpers imports, and the package behind all that it imports
+	out, err := exec.Command("go", args...).Output()
+	if err != nil {
+		return nil, fmt.Errorf("go list: %w", err)
+	}
+	s := &source{exports: map[string]string{}, texts: map[string][]byte{}}
+	listed := json.NewDecoder(bytes.NewReader(out))
+	for {
+		var p struct {
+			source
+			Export string
+		}
+		if err := listed.Decode(&p); errors.Is(err, io.EOF) {
+			return s, nil
+		} else if err != nil {
+			return nil, err
+		}
+		s.exports[p.ImportPath] = p.Export
+		s.ImportPath, s.Name, s.Dir, s.GoFiles = p.ImportPath, p.Name, p.Dir, p.GoFiles
+	}
 }
 
 // parse parses the files in the order of their names.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -60,33 +61,49 @@ func build(ctx context.Context, at, tests string, overlay map[string]string) (*s
 	return s, nil
 }
 
-// learn runs each test for itself and without a mistake.
+// learn runs each test for itself and without a mistake. Those that take long are taken apart.
 func (s *suite) learn(ctx context.Context, workers, switches int) error {
-	var group sync.WaitGroup
-	problems := make(chan error, len(s.tests))
-	free := make(chan struct{}, workers)
-	for i := range s.tests {
-		free <- struct{}{}
-		group.Go(func() {
-			problems <- s.tests[i].learn(ctx, s, switches)
-			<-free
-		})
+	whole := s.tests
+	if err := s.learnEach(ctx, whole, workers, switches); err != nil {
+		return err
 	}
-	group.Wait()
-	slices.SortFunc(s.tests, func(a, b test) int { return cmp.Compare(a.took, b.took) })
-	for range s.tests {
-		if err := <-problems; err != nil {
-			return err
+	var parts []test
+	s.tests = nil
+	for _, t := range whole {
+		if of := s.parts(ctx, t); len(of) > 0 {
+			parts = append(parts, of...)
+		} else {
+			s.tests = append(s.tests, t)
 		}
 	}
+	if err := s.learnEach(ctx, parts, workers, switches); err != nil {
+		return err
+	}
+	s.tests = append(s.tests, parts...)
+	slices.SortFunc(s.tests, func(a, b test) int { return cmp.Compare(a.took, b.took) })
 	if s.fails(ctx, 0, s.tests) {
 		return errors.New("the tests fail without a mistake, if they run together")
 	}
 	return nil
 }
 
+func (s *suite) learnEach(ctx context.Context, tests []test, workers, switches int) error {
+	var group sync.WaitGroup
+	problems := make([]error, len(tests))
+	free := make(chan struct{}, workers)
+	for i := range tests {
+		free <- struct{}{}
+		group.Go(func() {
+			problems[i] = tests[i].learn(ctx, s, switches)
+			<-free
+		})
+	}
+	group.Wait()
+	return errors.Join(problems...)
+}
+
 func (t *test) learn(ctx context.Context, s *suite, switches int) error {
-	seen := filepath.Join(filepath.Dir(s.binary), t.name+".seen")
+	seen := filepath.Join(filepath.Dir(s.binary), "seen-"+strings.ReplaceAll(t.name, "/", "-"))
 	if err := os.WriteFile(seen, make([]byte, switches), 0o600); err != nil {
 		return err
 	}
@@ -100,6 +117,30 @@ func (t *test) learn(ctx context.Context, s *suite, switches int) error {
 	var err error
 	t.seen, err = os.ReadFile(seen)
 	return err
+}
+
+// long is a test that is worth being taken apart.
+const long = 5 * time.Second
+
+var plain = regexp.MustCompile(`^\w+$`)
+
+// parts lists the subtests of a long test.
+func (s *suite) parts(ctx context.Context, t test) (of []test) {
+	if t.took < long {
+		return nil
+	}
+	out, _ := s.command(ctx, "-test.v", "-test.run", anyOf([]test{t})).Output()
+	for line := range strings.Lines(string(out)) {
+		name, ok := strings.CutPrefix(strings.TrimSpace(line), "=== RUN   "+t.name+"/")
+		switch {
+		case !ok || strings.Contains(name, "/"):
+		case !plain.MatchString(name): // it could not be asked for
+			return nil
+		default:
+			of = append(of, test{name: t.name + "/" + name})
+		}
+	}
+	return of
 }
 
 // notices says whether a test fails, or does not end in time, with a switch on. Those that came
@@ -149,11 +190,11 @@ func (s *suite) command(ctx context.Context, args ...string) *exec.Cmd {
 	return command
 }
 
-// anyOf is the pattern of tests, for -test.run.
+// anyOf is the pattern of tests, for -test.run: each level of a name has one of its own.
 func anyOf(tests []test) string {
 	names := make([]string, len(tests))
 	for i, t := range tests {
-		names[i] = t.name
+		names[i] = "^" + strings.ReplaceAll(t.name, "/", "$/^") + "$"
 	}
-	return "^(" + strings.Join(names, "|") + ")$"
+	return strings.Join(names, "|")
 }
