@@ -177,7 +177,7 @@ func (b batchLine) openAI(a batchAnswer, body json.RawMessage) any {
 	if a.status != 0 {
 		r.Response = &batchResponse{a.status, a.id, body}
 	}
-	if a.err != nil && (a.status == 0 || a.status < http.StatusBadRequest) {
+	if a.err != nil && a.status < http.StatusBadRequest { // also where there was no answer
 		r.Error = &batchError{"request_failed", a.err.Error()}
 	}
 	return r

@@ -94,6 +94,7 @@ func TestBatchResults(t *testing.T) {
 		{openAI, batchAnswer{n: 3, status: 200, body: []byte("te\xffxt")}, `{"id":"item_3","custom_id":"a","response":{"status_code":200,"request_id":"","body":"te` + "\uFFFD" + `xt"},"error":null}`},
 		{openAI, batchAnswer{n: 3, err: down}, `{"id":"item_3","custom_id":"a","response":null,"error":{"code":"request_failed","message":"down"}}`},
 		{openAI, batchAnswer{n: 3, status: 429, body: []byte("{}"), err: down}, `{"id":"item_3","custom_id":"a","response":{"status_code":429,"request_id":"","body":{}},"error":null}`},
+		{openAI, batchAnswer{n: 3, status: 400, body: []byte("{}"), err: down}, `{"id":"item_3","custom_id":"a","response":{"status_code":400,"request_id":"","body":{}},"error":null}`},
 		{openAI, batchAnswer{n: 3, status: 301, err: down}, `{"id":"item_3","custom_id":"a","response":{"status_code":301,"request_id":"","body":null},"error":{"code":"request_failed","message":"down"}}`},
 		{anthropic, batchAnswer{status: 200, body: []byte(`{"x":1}`)}, `{"custom_id":"a","result":{"type":"succeeded","message":{"x":1}}}`},
 		{anthropic, batchAnswer{status: 400, body: []byte(`{"x":1}`), err: down}, `{"custom_id":"a","result":{"type":"errored","error":{"x":1}}}`},

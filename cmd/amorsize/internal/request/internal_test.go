@@ -1,7 +1,14 @@
 package request
 
 import (
+	"bytes"
+	"context"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,6 +73,45 @@ func TestConnections(t *testing.T) {
 		require.NotSame(t, http.DefaultTransport, r.base)
 		r.Close()
 	}
+}
+
+// What a runner has kept for further requests is released when it is closed: its connections and its files.
+func TestCloseReleases(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 5000)) }))
+	defer server.Close()
+	spec, err := Parse(Config{URL: server.URL, OK: "200", Form: Body}, template.Scope{})
+	require.NoError(t, err)
+	r, err := New(spec, Surroundings{Timeout: func() time.Duration { return 0 }})
+	require.NoError(t, err)
+	var closed atomic.Bool
+	r.base.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return noted{conn, &closed}, err
+	}
+	out, err := try(t, r, "a")
+	require.NoError(t, err)
+	require.Len(t, out, 5000)
+	require.False(t, closed.Load(), "it is kept")
+	r.Close()
+	require.True(t, closed.Load())
+
+	dir := filepath.Join(t.TempDir(), "none")
+	t.Setenv("TMPDIR", dir)
+	t.Setenv("TMP", dir)
+	_, err = r.files.Keep(bytes.NewReader(make([]byte, 5000)))
+	require.ErrorIs(t, err, os.ErrNotExist, "another file has to be made")
+}
+
+// noted notes when it is closed.
+type noted struct {
+	net.Conn
+	closed *atomic.Bool
+}
+
+// Close closes the connection.
+func (n noted) Close() error {
+	n.closed.Store(true)
+	return n.Conn.Close()
 }
 
 // How many requests the files allow that may be open: each has a connection, and a file if

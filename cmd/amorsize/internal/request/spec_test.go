@@ -63,6 +63,9 @@ func TestParseFails(t *testing.T) {
 		"no token":        {request.Config{URL: "http://h/", BearerEnv: "NO_SUCH_TOKEN_1"}, "--bearer-env NO_SUCH_TOKEN_1"},
 		"no body":         {request.Config{URL: "http://h/", Body: "@" + filepath.Join(dir, "none")}, "--body"},
 		"a key":           {request.Config{URL: "http://h/", IdempotencyKey: "{nope}"}, "{nope}"},
+		"a batch's form":  {request.Config{URL: "http://h/", Batch: true, Form: "xml"}, `--out "xml": must be status or jsonl`},
+		"a batch, method": {request.Config{URL: "http://h/", Batch: true, Method: "PUT"}, "can't be combined with --method"},
+		"a batch, body":   {request.Config{URL: "http://h/", Batch: true, Body: "x"}, "can't be combined with --method or --body"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := parse(c.cfg)
@@ -101,6 +104,7 @@ func TestPreview(t *testing.T) {
 		{request.Config{URL: "http://h/x", Body: "{}"}, "a", "POST http://h/x"},
 		{request.Config{URL: "http://h/x", Method: "{}", Body: "x"}, "put", "PUT http://h/x"},
 		{request.Config{URL: "http://h/{#}"}, "a", "GET http://h/1"},
+		{request.Config{URL: "http://h/", Batch: true}, `{"custom_id":"a","method":"PUT","url":"/x","body":{}}`, "PUT http://h/x"},
 	} {
 		spec, err := parse(c.cfg)
 		require.NoError(t, err)
@@ -143,7 +147,7 @@ func TestAgain(t *testing.T) {
 		require.Equal(t, -1, seen(request.Config{URL: url, Method: method, IdempotencyKey: "{#}"}, 503).Status, method)
 		require.Equal(t, -1, seen(request.Config{URL: url, Method: method, RetryUnsafe: true}, 503).Status, method)
 	}
-	for status, again := range map[int]bool{0: true, 408: true, 425: true, 500: true, 502: true, 503: true, 504: true, 400: false, 404: false, 501: false} {
+	for status, again := range map[int]bool{0: true, 408: true, 425: true, 500: true, 502: true, 503: true, 504: true, 529: true, 400: false, 404: false, 501: false, 530: false} {
 		require.Equal(t, again, seen(request.Config{URL: url}, status).Status == -1, "%d", status)
 	}
 }
