@@ -41,6 +41,7 @@ const (
 // refused returns the error of an unsuccessful status, and makes the body, or what was read of it, the text of the
 // failure.
 func (r *Runner) refused(j *jobs.Job, resp *http.Response, sent *sending) error {
+	means := transport.Usual(resp) // before the body is read: a date to come back at draws nearer
 	var body []byte
 	if resp.StatusCode != http.StatusSwitchingProtocols { // after it, another protocol follows
 		body, _ = io.ReadAll(io.LimitReader(resp.Body, readOfRefusal))
@@ -49,7 +50,7 @@ func (r *Runner) refused(j *jobs.Job, resp *http.Response, sent *sending) error 
 	j.Outcome.Err = process.Bytes(shown(body))
 	status := transport.StatusError{Code: resp.StatusCode}
 	said := resp.Header.Get("Retry-After") != ""
-	if means := sent.means; means.Throttled && (said || resp.StatusCode < http.StatusInternalServerError) {
+	if means.Throttled && (said || resp.StatusCode < http.StatusInternalServerError) {
 		return &transport.ThrottledError{StatusError: status, After: means.After}
 	}
 	return &status

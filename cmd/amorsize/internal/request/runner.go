@@ -48,7 +48,7 @@ func New(spec *Spec, around Surroundings) (*Runner, error) {
 	if err := spec.cfg.Connection.secure(r.base); err != nil {
 		return nil, err
 	}
-	how := transport.Config{Base: sender{r.base}, Limiter: around.Limiter, Tokens: around.Tokens, Breaker: around.Breaker, Judge: judge}
+	how := transport.Config{Base: sender{r.base}, Limiter: around.Limiter, Tokens: around.Tokens, Breaker: around.Breaker}
 	if spec.cfg.Hedge {
 		how.Hedge = &transport.Hedge{}
 	}

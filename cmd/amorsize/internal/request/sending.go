@@ -6,8 +6,6 @@ import (
 	"net/http/httptrace"
 	"sync"
 	"time"
-
-	"github.com/amorsize/amorsize/transport"
 )
 
 // sending is a request with all its redirects. Its time runs while one of them is in flight, and not while one
@@ -28,7 +26,6 @@ type sending struct {
 	sent  bool
 	timer *time.Timer
 	late  bool
-	means transport.Verdict // of the latest response
 
 	id      string // given by the service
 	refusal []byte // the beginning of the body of an unsuccessful status
@@ -152,15 +149,4 @@ func (t sender) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, context.Cause(req.Context())
 	}
 	return t.base.RoundTrip(req)
-}
-
-// judge keeps the transport's verdict on a response, including when to come back.
-func judge(resp *http.Response) transport.Verdict {
-	usual := transport.Usual(resp)
-	if s, ok := sendingOf(resp.Request.Context()); ok {
-		s.mu.Lock()
-		s.means = usual
-		s.mu.Unlock()
-	}
-	return usual
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/transport"
 )
 
 // Where the number of connections is limited, the wait for one is not the request's time. It runs again when a name
@@ -138,4 +140,50 @@ func TestWaitsOfPoliciesAreNotCounted(t *testing.T) {
 			require.Equal(t, 2*time.Second, s.end())
 		}
 	})
+}
+
+// With --hedge, a request that takes far longer than the others is sent a second time, and without it is not. The
+// answer is told as its own server means it, whatever the other one said.
+func TestHedge(t *testing.T) {
+	const before = 60
+	for name, c := range map[string]struct {
+		hedge  bool
+		took   time.Duration // by the first one that takes long
+		status int           // of it, and of the second one
+		second int
+		want   error
+		sent   int32
+	}{
+		"not hedged":        {false, time.Hour, 200, 0, nil, before + 1},
+		"the second wins":   {true, time.Hour, 200, 200, nil, before + 2},
+		"both are refusals": {true, 2 * time.Second, 429, 500, &transport.ThrottledError{}, before + 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var sent atomic.Int32
+				r := answering(t, Config{URL: "http://h/{}", Hedge: c.hedge}, func(req *http.Request) (*http.Response, error) {
+					takes, status := time.Second, 200
+					switch sent.Add(1) {
+					case before + 1:
+						takes, status = c.took, c.status
+					case before + 2:
+						status = c.second
+					}
+					select {
+					case <-time.After(takes):
+						return answered(req, status, ""), nil
+					case <-req.Context().Done():
+						return nil, context.Cause(req.Context())
+					}
+				})
+				for range before {
+					_, err := try(t, r, "a")
+					require.NoError(t, err)
+				}
+				_, err := try(t, r, "a")
+				require.IsType(t, c.want, err)
+				require.Equal(t, c.sent, sent.Load())
+			})
+		})
+	}
 }
