@@ -94,7 +94,7 @@ func Parse(cfg Config, scope template.Scope) (s *Spec, err error) {
 	if s.query, err = template.Parse(query, scope); err != nil {
 		return nil, exit.Usage(err)
 	}
-	if !strings.Contains(cfg.URL, "://") && !strings.HasPrefix(cfg.URL, "{") {
+	if !strings.Contains(path, "://") && !strings.HasPrefix(path, "{") {
 		return nil, exit.Usagef("%q is not a URL: it must begin with http:// or https://", cfg.URL)
 	}
 	return s, s.parse(scope)

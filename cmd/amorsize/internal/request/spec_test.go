@@ -48,6 +48,8 @@ func TestParseFails(t *testing.T) {
 		text string
 	}{
 		"no URL":          {request.Config{URL: "example.com/{}"}, `"example.com/{}" is not a URL`},
+		"a query's URL":   {request.Config{URL: "example.com/?to=http://h/{}"}, `"example.com/?to=http://h/{}" is not a URL`},
+		"only a query":    {request.Config{URL: "?to=http://h/{}"}, `"?to=http://h/{}" is not a URL`},
 		"a placeholder":   {request.Config{URL: "http://h/{nope}"}, "{nope}"},
 		"a query's":       {request.Config{URL: "http://h/?a={nope}"}, "{nope}"},
 		"a method":        {request.Config{URL: "http://h/", Method: "G T"}, `--method "G T"`},
