@@ -2,6 +2,7 @@ package items_test
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -59,21 +60,32 @@ func FuzzItems(f *testing.F) {
 }
 
 func TestRanges(t *testing.T) {
-	for text, want := range map[string]string{"3": "1 2 3", "5-7": "5 6 7", "0-10/4": "0 4 8", "7-7": "7", "9000000000-9000000002": "9000000000 9000000001 9000000002"} {
+	const last = int64(1)<<61 - 1 // the largest number of a range
+	for text, want := range map[string]string{
+		"3": "1 2 3", "5-7": "5 6 7", "0-10/4": "0 4 8", "7-7": "7", "1-3/1": "1 2 3", "0-20/10": "0 10 20",
+		"9000000000-9000000002":       "9000000000 9000000001 9000000002",
+		"0-4000000000/2000000000":     "0 2000000000 4000000000", // few numbers, however far apart
+		"5-9/2147483647":              "5",
+		fmt.Sprint(last-1, "-", last): fmt.Sprint(last-1, " ", last),
+	} {
 		got, err := read(t, items.Source{Range: text}, "")
 		require.NoError(t, err)
 		require.Equal(t, want, strings.Join(got, " "))
 	}
-	for _, text := range []string{"0", "-1", "x", "5-1", "1-5/0", "1-5/x", "1-99999999999999999999", "0-9999999999999"} {
+	for _, text := range []string{"0", "-1", "x", "5-1", "1-5/0", "1-5/x", "1-99999999999999999999", "0-9999999999999", "1-2147483648", "5-9/2147483648", fmt.Sprint(last, "-", last+1)} {
 		_, err := read(t, items.Source{Range: text}, "")
 		require.ErrorIs(t, err, items.ErrInput, text)
 		require.ErrorContains(t, err, fmt.Sprintf("%q", text))
 	}
+	in, err := items.Source{Range: "2-2147483648"}.Open(nil)
+	require.NoError(t, err, "as many numbers as there may be")
+	require.Equal(t, math.MaxInt32, in.Total())
 }
 
 func TestIdentity(t *testing.T) {
 	require.Equal(t, items.Of(1, "a").Identity(), items.Of(9, "a").Identity(), "the place does not matter")
 	require.NotEqual(t, items.Of(1, "a").Identity(), items.Of(1, "b").Identity())
+	require.Equal(t, "ca978112ca1bbdcafac231b39a23dc4d", items.Of(1, "a").Identity(), "logs of other versions are resumed")
 	require.Equal(t, `"a\"<b"`, string(items.Of(1, `a"<b`).JSON()))
 }
 

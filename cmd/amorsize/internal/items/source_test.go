@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -41,7 +44,10 @@ func TestSources(t *testing.T) {
 		"a mark and a blank line": {items.Source{File: file(t, "\ufeff\n")}, "", []string{""}, 1},
 		"a mark of a list":        {items.Source{Lists: []items.List{{File: file(t, "\ufeffp\nq\n")}, {File: "-"}}}, "\ufeff1\n", []string{"p 1", "q 1"}, 2},
 		"no mark before NUL":      {items.Source{NUL: true}, "\ufeffa\x00b", []string{"\ufeffa", "b"}, -1},
+		"a mark before NUL":       {items.Source{File: file(t, "\ufeff"), NUL: true}, "", []string{"\ufeff"}, 1},
+		"a mark before a block":   {items.Source{Format: items.Blocks, Block: 4}, "\ufeffab\ncd\n", []string{"\ufeffab\n", "cd\n"}, -1},
 		"half a mark":             {items.Source{}, "\xef\xbb", []string{"\xef\xbb"}, -1},
+		"a single character":      {items.Source{File: file(t, "a")}, "", []string{"a"}, 1},
 		"an empty file":           {items.Source{File: file(t, "")}, "", nil, 0},
 		"lines that are blank":    {items.Source{File: file(t, "a\n \nb\n"), SkipEmpty: true}, "", []string{"a", "b"}, -1},
 		"standard input by name":  {items.Source{File: "-"}, "a\n", []string{"a"}, -1},
@@ -49,6 +55,7 @@ func TestSources(t *testing.T) {
 		"another delimiter":       {items.Source{File: file(t, "a;b;c"), Delimiter: ';'}, "", []string{"a", "b", "c"}, 3},
 		"arguments":               {items.Source{UseArgs: true, Args: []string{"x", "", "y"}}, "", []string{"x", "", "y"}, 3},
 		"a limit":                 {items.Source{UseArgs: true, Args: []string{"x", "y", "z"}, Limit: 2}, "", []string{"x", "y"}, 2},
+		"a limit of one":          {items.Source{UseArgs: true, Args: []string{"x", "y"}, Limit: 1}, "", []string{"x"}, 1},
 		"a limit above":           {items.Source{UseArgs: true, Args: []string{"x", "y"}, Limit: 3}, "", []string{"x", "y"}, 2},
 		"a limit of blank ones":   {items.Source{SkipEmpty: true, Limit: 2}, "a\n\nb\nc\n", []string{"a", "b"}, -1},
 		"a range":                 {items.Source{Range: "3-12/4"}, "", []string{"3", "7", "11"}, 3},
@@ -111,8 +118,15 @@ func TestBadSources(t *testing.T) {
 		require.ErrorContains(t, err, words)
 	}
 	in, err := items.Source{Lists: slices.Repeat([]items.List{{Values: make([]string, 1290)}}, 3)}.Open(nil)
-	require.NoError(t, err, "2 146 689 000 are as many as there may be")
+	require.NoError(t, err)
 	require.Equal(t, 1290*1290*1290, in.Total())
+	var lists []items.List
+	for _, n := range []int{9, 7, 11, 31, 151, 331, 2} {
+		lists = append(lists, items.List{Values: make([]string, n)})
+	}
+	in, err = items.Source{Lists: lists}.Open(nil)
+	require.NoError(t, err, "as many as there may be")
+	require.Equal(t, math.MaxInt32-1, in.Total())
 }
 
 // What fails on the way ends the items, and is told.
@@ -172,14 +186,38 @@ func TestNumbers(t *testing.T) {
 func TestShuffle(t *testing.T) {
 	in, err := items.Source{Range: "1000", Shuffle: true}.Open(nil)
 	require.NoError(t, err)
-	var texts []string
+	var numbers []int
 	for it := range in.All() {
-		texts = append(texts, it.Text)
+		require.Equal(t, strconv.Itoa(it.N), it.Text)
+		numbers = append(numbers, it.N)
 	}
-	require.Len(t, texts, 1000)
-	require.False(t, slices.IsSorted(texts))
-	slices.Sort(texts)
-	require.Len(t, slices.Compact(texts), 1000)
+	require.Len(t, numbers, 1000)
+	require.False(t, slices.IsSorted(numbers))
+	slices.Sort(numbers)
+	require.Len(t, slices.Compact(numbers), 1000)
+}
+
+// Whoever chooses sees all items in their order, also of those that are shuffled afterwards; the others are left out.
+func TestChoose(t *testing.T) {
+	for _, shuffle := range []bool{false, true} {
+		in, err := items.Source{Range: "10-19", Shuffle: shuffle}.Open(nil)
+		require.NoError(t, err)
+		var seen, chosen []int
+		in.Choose(func(all iter.Seq[items.Item]) iter.Seq[items.Item] {
+			return func(yield func(items.Item) bool) {
+				for it := range all {
+					if seen = append(seen, it.N); it.N%3 == 0 && !yield(it) {
+						return
+					}
+				}
+			}
+		})
+		for it := range in.All() {
+			chosen = append(chosen, it.N)
+		}
+		require.Equal(t, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, seen)
+		require.ElementsMatch(t, []int{3, 6, 9}, chosen)
+	}
 }
 
 // What an item says of its columns and members.
@@ -232,34 +270,19 @@ func TestColumns(t *testing.T) {
 	require.True(t, in.Several() && in.Columns())
 	other, _ := first(items.Source{Rows: [][]string{{"a", "b c"}}}, "")
 	require.NotEqual(t, row.Identity(), other.Identity(), "the text is the same, the columns are not")
-	_, in = first(items.Source{Rows: [][]string{{"a"}}}, "")
-	require.False(t, in.Several())
 	_, in = first(items.Source{Group: 2}, "a\nb\n")
 	require.True(t, in.Several())
-	_, in = first(items.Source{Group: 1}, "a\nb\n")
-	require.False(t, in.Several())
 	_, in = first(items.Source{Lists: []items.List{{Values: []string{"a"}}, {Values: []string{"b"}}}}, "")
 	require.True(t, in.Several())
-	_, in = first(items.Source{Lists: []items.List{{Values: []string{"a"}}}}, "")
-	require.False(t, in.Several())
-}
 
-// A file that is standard input is read from where it stands, and may be counted.
-func TestStandardInputIsAFile(t *testing.T) {
-	f, err := os.Open(file(t, "gone\na\nb\n"))
-	require.NoError(t, err)
-	defer func() { require.NoError(t, f.Close()) }()
-	_, err = f.Seek(5, io.SeekStart)
-	require.NoError(t, err)
-	for _, format := range []items.Format{items.Lines, items.TSV} {
-		in, err := items.Source{Format: format}.Open(f)
-		require.NoError(t, err)
-		require.Equal(t, 2, in.Total())
-		if format == items.Lines { // nothing was read
-			at, err := f.Seek(0, io.SeekCurrent)
-			require.NoError(t, err)
-			require.Equal(t, int64(5), at)
-		}
+	for _, single := range []items.Source{
+		{Group: 1}, {Rows: [][]string{{"a"}}}, {Lists: []items.List{{Values: []string{"a"}}}},
+	} {
+		it, in := first(single, "a\nb\n")
+		require.False(t, in.Several())
+		require.Nil(t, it.Values())
+		require.Equal(t, `"a"`, string(it.JSON()), "a single value is no list of one")
+		require.Equal(t, items.Of(1, "a").Identity(), it.Identity(), "nor another item than the same line")
 	}
 }
 
@@ -281,10 +304,12 @@ func (o *once) Read(p []byte) (int, error) {
 
 // A line that somebody types is an item as soon as it ends, however short it is.
 func TestFirstLineIsNotHeldBack(t *testing.T) {
-	in, err := items.Source{}.Open(&once{t, "a\n"})
-	require.NoError(t, err)
-	for item := range in.All() {
-		require.Equal(t, "a", item.Text)
-		break
+	for _, line := range []string{"a", ""} {
+		in, err := items.Source{}.Open(&once{t, line + "\n"})
+		require.NoError(t, err)
+		for item := range in.All() {
+			require.Equal(t, line, item.Text)
+			break
+		}
 	}
 }
