@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,8 +101,9 @@ func write(dir string, e Entry) error {
 	}
 }
 
+// list returns the names of the files that may be entries, the oldest first.
 func list(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(dir) // in the order of their names: by time
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -116,7 +116,6 @@ func list(dir string) ([]string, error) {
 			names = append(names, e.Name())
 		}
 	}
-	slices.Sort(names) // by time, as their names begin with it
 	return names, nil
 }
 

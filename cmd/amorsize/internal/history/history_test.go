@@ -51,6 +51,7 @@ func TestSaveAndFind(t *testing.T) {
 	latest, err := history.Find("-1")
 	require.NoError(t, err)
 	require.Equal(t, all[1], latest)
+	require.Equal(t, 1, latest.V, "older and newer versions read each other's")
 	require.Equal(t, "profile", latest.Cmd)
 	require.Equal(t, "wc -l", latest.What)
 	require.JSONEq(t, `{"n":3}`, string(latest.Data))
