@@ -194,10 +194,10 @@ func (c *Collector) sortedReasons() []Reason {
 
 // bins returns a histogram of some thirty bins, each larger than the one before by the same factor.
 func (c *Collector) bins() []Bin {
-	low, high := float64(c.histogram.Min()), float64(c.histogram.Max())
-	if c.histogram.TotalCount() == 0 || low <= 0 {
+	if c.histogram.TotalCount() == 0 {
 		return nil
 	}
+	low, high := float64(c.histogram.Min()), float64(c.histogram.Max())
 	const most = 30
 	ratio := max(1.1, math.Pow(high*1.01/low, 1.0/most))
 	var bins []Bin
@@ -210,7 +210,7 @@ func (c *Collector) bins() []Bin {
 		}
 		mid := float64(bar.From+bar.To) / 2e6
 		i, _ := slices.BinarySearchFunc(bins, mid, func(b Bin, x float64) int { return cmp.Compare(b.To, x) })
-		bins[min(i, len(bins)-1)].Count += bar.Count
+		bins[i].Count += bar.Count // the last one ends beyond high
 	}
 	return bins
 }
