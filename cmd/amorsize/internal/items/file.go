@@ -196,10 +196,8 @@ func (in *Input) read(r io.Reader) iter.Seq2[Item, error] {
 		return in.readBlocks(r)
 	}
 	return func(yield func(Item, error) bool) {
-		n := 0
 		for line, err := range lines(r, in.delimiter()) {
-			n++
-			if !yield(Of(n, line), err) {
+			if !yield(Item{Text: line}, err) {
 				return
 			}
 		}

@@ -13,7 +13,7 @@ type Item struct {
 	Text   string   // as it stands in the input, without its delimiter
 	Fields []string // its columns, of CSV and TSV; else nil
 	row    bool     // the item is its columns: they can't be derived from its text
-	names  *names   // of the columns
+	names  *names   // of the columns, as many as Fields
 	record map[string]json.RawMessage
 }
 
@@ -65,7 +65,7 @@ func (it Item) Named(name string) (string, bool) {
 		return "", false
 	}
 	i, ok := it.names.at[name]
-	if !ok || i >= len(it.Fields) {
+	if !ok {
 		return "", false
 	}
 	return it.Fields[i], true
@@ -80,9 +80,6 @@ func (it Item) JSON() []byte {
 		var b bytes.Buffer
 		b.WriteByte('{')
 		for i, name := range it.names.list {
-			if i >= len(it.Fields) {
-				break
-			}
 			if i > 0 {
 				b.WriteByte(',')
 			}

@@ -86,6 +86,7 @@ func TestIdentity(t *testing.T) {
 	require.Equal(t, items.Of(1, "a").Identity(), items.Of(9, "a").Identity(), "the place does not matter")
 	require.NotEqual(t, items.Of(1, "a").Identity(), items.Of(1, "b").Identity())
 	require.Equal(t, "ca978112ca1bbdcafac231b39a23dc4d", items.Of(1, "a").Identity(), "logs of other versions are resumed")
+	require.Equal(t, []int{7, 8}, []int{items.Of(7, "a").N, items.Row(8, []string{"a", "b"}).N})
 	require.Equal(t, `"a\"<b"`, string(items.Of(1, `a"<b`).JSON()))
 }
 

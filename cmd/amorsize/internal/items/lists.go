@@ -21,7 +21,22 @@ type List struct {
 
 // Row returns an item of several values: its columns. Its text is the values, separated by spaces.
 func Row(n int, fields []string) Item {
-	return Item{N: n, Text: strings.Join(fields, " "), Fields: fields, row: true}
+	it := row(fields)
+	it.N = n
+	return it
+}
+
+// row returns such an item without a number.
+func row(fields []string) Item {
+	return Item{Text: strings.Join(fields, " "), Fields: fields, row: true}
+}
+
+// combination returns the item of these values. A single one is a line like any other.
+func combination(values []string) Item {
+	if len(values) == 1 {
+		return Item{Text: values[0]}
+	}
+	return row(values)
 }
 
 // openLists reads the lists, and makes items of each combination of their values; the last list varies fastest.
@@ -55,13 +70,12 @@ func (in *Input) openLists(stdin io.Reader) error {
 		}
 		in.total *= len(rows)
 	}
-	single := len(in.source.Lists) == 1
 	total := in.total // before Group makes it smaller
-	in.open = func() iter.Seq2[Item, error] { return combine(groups, total, single) }
+	in.open = func() iter.Seq2[Item, error] { return combine(groups, total) }
 	return nil
 }
 
-func combine(groups [][][]string, total int, single bool) iter.Seq2[Item, error] {
+func combine(groups [][][]string, total int) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for i := range total {
 			var fields []string
@@ -70,11 +84,7 @@ func combine(groups [][][]string, total int, single bool) iter.Seq2[Item, error]
 				fields = slices.Concat(rows[rest%len(rows)], fields)
 				rest /= len(rows)
 			}
-			item := Row(i+1, fields)
-			if single {
-				item = Of(i+1, fields[0])
-			}
-			if !yield(item, nil) {
+			if !yield(combination(fields), nil) {
 				return
 			}
 		}
@@ -107,12 +117,8 @@ func (l List) read(stdin io.Reader, delimiter byte) ([]string, error) {
 // rows yields items that are already known.
 func rows(list [][]string) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		for i, fields := range list {
-			item := Row(i+1, fields)
-			if len(fields) == 1 {
-				item = Of(i+1, fields[0])
-			}
-			if !yield(item, nil) {
+		for _, fields := range list {
+			if !yield(combination(fields), nil) {
 				return
 			}
 		}
@@ -124,7 +130,6 @@ func grouped(open func() iter.Seq2[Item, error], size int) func() iter.Seq2[Item
 	return func() iter.Seq2[Item, error] {
 		return func(yield func(Item, error) bool) {
 			var fields []string
-			n := 0
 			for item, err := range open() {
 				if err != nil {
 					yield(Item{}, err)
@@ -133,14 +138,13 @@ func grouped(open func() iter.Seq2[Item, error], size int) func() iter.Seq2[Item
 				if fields = append(fields, item.Text); len(fields) < size {
 					continue
 				}
-				n++
-				if !yield(Row(n, fields), nil) {
+				if !yield(row(fields), nil) {
 					return
 				}
 				fields = nil
 			}
 			if len(fields) > 0 {
-				yield(Row(n+1, fields), nil)
+				yield(row(fields), nil)
 			}
 		}
 	}
@@ -150,7 +154,7 @@ func grouped(open func() iter.Seq2[Item, error], size int) func() iter.Seq2[Item
 func (in *Input) readBlocks(r io.Reader) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		b := bufio.NewReaderSize(r, 64<<10)
-		for n := 1; ; n++ {
+		for {
 			block := make([]byte, in.source.Block)
 			k, err := io.ReadFull(b, block)
 			if block = block[:k]; err == nil {
@@ -163,7 +167,7 @@ func (in *Input) readBlocks(r io.Reader) iter.Seq2[Item, error] {
 				yield(Item{}, fmt.Errorf("%w: can't read the items: %w", ErrInput, err))
 				return
 			}
-			if len(block) > 0 && !yield(Of(n, string(block)), nil) || end {
+			if len(block) > 0 && !yield(Item{Text: string(block)}, nil) || end {
 				return
 			}
 		}

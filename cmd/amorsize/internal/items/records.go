@@ -14,7 +14,7 @@ import (
 // readCSV yields records of comma separated values. All must have as many fields.
 func (in *Input) readCSV(r io.Reader) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		reader, n := csv.NewReader(r), 0
+		reader := csv.NewReader(r)
 		if separator, size := utf8.DecodeRuneInString(in.source.Separator); size > 0 {
 			reader.Comma = separator
 		}
@@ -32,8 +32,7 @@ func (in *Input) readCSV(r io.Reader) iter.Seq2[Item, error] {
 				header, in.names = false, newNames(fields)
 				continue
 			}
-			n++
-			if !yield(Item{N: n, Text: joinCSV(fields, reader.Comma), Fields: fields, names: in.names}, nil) {
+			if !yield(Item{Text: joinCSV(fields, reader.Comma), Fields: fields, names: in.names}, nil) {
 				return
 			}
 		}
@@ -61,7 +60,7 @@ func joinCSV(fields []string, comma rune) string {
 // readTSV yields records of values separated by tabs, or by another text, without quoting.
 func (in *Input) readTSV(r io.Reader) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		n, line, columns := 0, 0, 0
+		line, columns := 0, 0
 		separator := in.source.Separator
 		if separator == "" {
 			separator = "\t"
@@ -86,8 +85,7 @@ func (in *Input) readTSV(r io.Reader) iter.Seq2[Item, error] {
 				header, in.names = false, newNames(fields)
 				continue
 			}
-			n++
-			if !yield(Item{N: n, Text: text, Fields: fields, names: in.names}, nil) {
+			if !yield(Item{Text: text, Fields: fields, names: in.names}, nil) {
 				return
 			}
 		}
@@ -97,7 +95,7 @@ func (in *Input) readTSV(r io.Reader) iter.Seq2[Item, error] {
 // readJSON yields the values of JSON lines. Empty lines are skipped.
 func (in *Input) readJSON(r io.Reader) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		n, line := 0, 0
+		line := 0
 		for text, err := range cut(r, '\n') {
 			if err != nil {
 				yield(Item{}, err)
@@ -107,8 +105,7 @@ func (in *Input) readJSON(r io.Reader) iter.Seq2[Item, error] {
 			if strings.TrimSpace(text) == "" {
 				continue
 			}
-			n++
-			item := Item{N: n, Text: strings.TrimSpace(text)}
+			item := Item{Text: strings.TrimSpace(text)}
 			if err := item.decode(); err != nil {
 				yield(Item{}, fmt.Errorf("%w: line %d is not valid JSON: %w", ErrInput, line, err))
 				return

@@ -71,8 +71,8 @@ func (s Source) Open(stdin io.Reader) (*Input, error) {
 			in.total = (in.total + s.Group - 1) / s.Group
 		}
 	}
-	if s.Limit > 0 && in.total >= 0 {
-		in.total = min(in.total, s.Limit)
+	if s.Limit > 0 {
+		in.total = min(in.total, s.Limit) // which leaves -1 as it is
 	}
 	return in, nil
 }
@@ -157,7 +157,7 @@ func (in *Input) All() iter.Seq[Item] {
 	}
 }
 
-// selected returns the items without empty ones, up to the limit.
+// selected returns the items without empty ones, up to the limit, and numbers them.
 func (in *Input) selected() iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		n := 0
@@ -183,8 +183,8 @@ func (in *Input) selected() iter.Seq[Item] {
 
 func literal(args []string) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
-		for i, arg := range args {
-			if !yield(Of(i+1, arg), nil) {
+		for _, arg := range args {
+			if !yield(Item{Text: arg}, nil) {
 				return
 			}
 		}
@@ -194,7 +194,7 @@ func literal(args []string) iter.Seq2[Item, error] {
 func counting(from, step int64, total int) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		for i := range total {
-			if !yield(Of(i+1, strconv.FormatInt(from+int64(i)*step, 10)), nil) {
+			if !yield(Item{Text: strconv.FormatInt(from+int64(i)*step, 10)}, nil) {
 				return
 			}
 		}
