@@ -91,6 +91,8 @@ func TestDiff(t *testing.T) {
 	text = written(func(b *bytes.Buffer) error { return lookback.Diff(b, "-2", "-1") })
 	require.Regexp(t, `(?m)^what  x{39}…  <b>  `, text)
 	require.Regexp(t, `(?m)^why   y{39}…  z    `, text)
+	text = written(func(b *bytes.Buffer) error { return lookback.Diff(b, "-1", "-2") })
+	require.Regexp(t, `(?m)^what  <b>  +x{39}…$`, strings.ReplaceAll(text, "…  ", "…"), "on either side")
 
 	past(t, [3]string{"run", "gzip", `{"ok": 1}`}, [3]string{"tune", "gzip", `{"knee": 4}`}, [3]string{"tune", "gzip", `[]`})
 	requireUsage(t, lookback.Diff(new(bytes.Buffer), "-3", "-2"), "compare entries of the same command")
@@ -164,7 +166,9 @@ func TestReportFails(t *testing.T) {
 	requireUsage(t, err, "the summary can't be read")
 	_, err = lookback.Report(nil, filepath.Join(t.TempDir(), "none"))
 	requireUsage(t, err, "--tune")
-	for _, text := range []string{"{}", `{"cmd":"tune","rows":[]}`, "x"} {
+	for _, text := range []string{
+		"{}", `{"cmd":"tune","rows":[]}`, "x", `{"cmd":"profile","rows":[{"workers":1}]}`, `{"cmd":"tune","rows":[{"workers":1}],"knee":"two"}`,
+	} {
 		_, err = lookback.Report(nil, file(t, text))
 		requireUsage(t, err, "is not the output of amorsize tune --json")
 	}
