@@ -7,12 +7,14 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/usl"
 	"github.com/amorsize/amorsize/internal/runpage"
+	"github.com/amorsize/amorsize/progress"
 )
 
 // Table is a measured series of worker counts.
@@ -47,10 +49,7 @@ func (r Report) Write(w io.Writer) error {
 	}
 	if s := r.Summary; s != nil {
 		p.When, p.Stopped = when(s), s.Stopped
-		p.Plan, p.Why = fmt.Sprintf("%d slots, %s each", s.Plan.Workers, items(s.Plan.Batch)), s.Plan.Why
-		if s.Plan.Binding != "" {
-			p.Plan += ", bound by " + s.Plan.Binding
-		}
+		p.Plan, p.Why = plan(s.Plan), s.Plan.Why
 		p.Facts = facts(*s)
 		p.Reasons = shares(s.Reasons)
 		p.Charts = runCharts(*s)
@@ -65,21 +64,26 @@ func (r Report) Write(w io.Writer) error {
 
 // when says when a run was, and where.
 func when(s *summary.Summary) string {
-	text := s.Started.Format("2006-01-02 15:04:05 MST") + " · "
+	parts := []string{s.Started.Format("2006-01-02 15:04:05 MST")}
 	if s.Host.Name != "" {
-		text += s.Host.Name + " · "
+		parts = append(parts, s.Host.Name)
 	}
 	if s.Host.Cores > 0 {
-		text += fmt.Sprintf("%d cores", s.Host.Cores)
+		parts = append(parts, progress.Plural(s.Host.Cores, "core"))
 	}
-	return text
+	return strings.Join(parts, " · ")
 }
 
-func items(n int) string {
-	if n == 1 {
-		return "1 item"
+// plan says how a run went on after its sample; nothing of the runs of a program, whose journal has no plan.
+func plan(p summary.Plan) string {
+	if p.Workers == 0 {
+		return ""
 	}
-	return jobs.Count(n) + " items"
+	text := progress.Plural(p.Workers, "slot") + ", " + progress.Plural(p.Batch, "item") + " each"
+	if p.Binding != "" {
+		text += ", bound by " + p.Binding
+	}
+	return text
 }
 
 func short(s float64) string {

@@ -2,15 +2,24 @@ package htmlreport
 
 import (
 	"io"
-	"math"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/usl"
+	"github.com/amorsize/amorsize/internal/runpage"
 )
+
+func written(t *testing.T, r Report) string {
+	t.Helper()
+	var b strings.Builder
+	require.NoError(t, r.Write(&b))
+	return b.String()
+}
 
 // The page has what the run has, and escapes what others wrote.
 func TestWrite(t *testing.T) {
@@ -54,9 +63,67 @@ func TestWriteTable(t *testing.T) {
 	require.Equal(t, 1, strings.Count(b.String(), "<svg"))
 }
 
+// A page says what it knows of where the run was, and how it was planned.
+func TestPageSaysWhereAndHow(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, c := range []struct {
+		host       summary.Host
+		plan       summary.Plan
+		when, said string
+	}{
+		{summary.Host{Name: "h", Cores: 8}, summary.Plan{Workers: 7, Batch: 1234, Binding: "memory"}, "2026-01-02 03:04:05 UTC · h · 8 cores", "7 slots, 1 234 items each, bound by memory"},
+		{summary.Host{Cores: 1}, summary.Plan{Workers: 1, Batch: 1}, "2026-01-02 03:04:05 UTC · 1 core", "1 slot, 1 item each"},
+		{summary.Host{Name: "h"}, summary.Plan{}, "2026-01-02 03:04:05 UTC · h", ""},
+		{summary.Host{}, summary.Plan{Workers: 2, Batch: 2}, "2026-01-02 03:04:05 UTC", "2 slots, 2 items each"},
+	} {
+		page := written(t, Report{Summary: &summary.Summary{Started: at, Host: c.host, Plan: c.plan}})
+		require.Contains(t, page, `<p class="dim">`+c.when+"</p>")
+		require.Equal(t, c.said != "", strings.Contains(page, "<h2>Plan</h2><p>"+c.said+"</p>"), page)
+		require.Equal(t, c.said != "", strings.Contains(page, "<h2>Plan"))
+	}
+}
+
+// The facts have what there was, and leave out what there was not.
+func TestFacts(t *testing.T) {
+	always := func(ok, failed, took, rate, job string) []runpage.Fact {
+		return []runpage.Fact{{Name: "ok", Value: ok}, {Name: "failed", Value: failed}, {Name: "time", Value: took}, {Name: "items per second", Value: rate}, {Name: "job p50 / p95 / max", Value: job}}
+	}
+	require.Equal(t, always("0", "0", "0", "0", "0 / 0 / 0"), facts(summary.Summary{}))
+	require.Equal(t, append(always("12 345", "2", "12.5 s", "987.6", "10.0 ms / 50.0 ms / 1.00 s"), []runpage.Fact{
+		{Name: "slots (peak)", Value: "1 (3)"}, {Name: "skipped", Value: "1"}, {Name: "retried", Value: "1"}, {Name: "throttled", Value: "1"},
+		{Name: "CPU", Value: "500 ms"}, {Name: "memory", Value: "up to 1 B"}, {Name: "rate at the end", Value: "55.5/s"}, {Name: "waited for the rate limit", Value: "2.00 s"},
+		{Name: "breaker", Value: "opened 1×, paused 30.0 s"}, {Name: "bound by", Value: "cores"},
+	}...), facts(summary.Summary{
+		OK: 12_345, Failed: 2, Wall: 12.5, PerSecond: 987.65, Job: summary.Job{P50: 0.01, P95: 0.05, Max: 1, CPU: 0.5},
+		Plan: summary.Plan{Workers: 1}, Peak: summary.Peak{Workers: 3, RSS: 1}, Skipped: 1, Retried: 1, Throttled: 1,
+		Rate: &summary.Rate{PerSecond: 55.5, Waited: 2}, Breaker: summary.Breaker{Opened: 1, Paused: 30}, Bound: "cores",
+	}))
+}
+
+// Failures are told by kind, each with its share of all.
+func TestReasonsAreShares(t *testing.T) {
+	require.Equal(t, []runpage.Share{{Name: "exit:1", Value: "3", Percent: 75}, {Name: "<script>", Value: "1", Percent: 25}},
+		shares([]summary.Reason{{Why: "exit:1", Items: 3}, {Why: "<script>", Items: 1}}))
+	require.Equal(t, []runpage.Share{{Name: "timeout", Value: "1", Percent: 100}}, shares([]summary.Reason{{Why: "timeout", Items: 1}}))
+	require.Equal(t, []runpage.Share{{Name: "x", Value: "0"}}, shares([]summary.Reason{{Why: "x"}}), "a number, not NaN")
+	page := written(t, Report{Summary: &summary.Summary{Reasons: []summary.Reason{{Why: "timeout", Items: 1}}}})
+	require.Contains(t, page, `<td>timeout</td><td class="n">1</td><td><div class="bar" style="width:100.0%">`)
+}
+
+// The histogram has a bar for each bin, as high as the bin has jobs.
+func TestHistogramHasTheBinsOfTheRun(t *testing.T) {
+	bars := func(bins ...summary.Bin) []string {
+		page := written(t, Report{Summary: &summary.Summary{Histogram: bins}})
+		return regexp.MustCompile(`<rect class="s1 fill" x="[\d.]+" y="[\d.]+" width="[\d.]+" height="[\d.]+"/>`).FindAllString(page, -1)
+	}
+	few := bars(summary.Bin{From: 0.001, To: 0.002, Count: 5}, summary.Bin{From: 0.002, To: 0.004, Count: 50})
+	require.Len(t, few, 2)
+	require.Contains(t, few[1], `height="163.8"`, "the highest one")
+	require.Contains(t, few[0], `height="16.4"`, "a tenth of it")
+}
+
 func TestShort(t *testing.T) {
 	require.Equal(t, "0", short(0))
-	require.NotEmpty(t, short(1.5))
+	require.Equal(t, "1.50 s", short(1.5))
 	require.Equal(t, "1234", plain(1234.4))
-	require.False(t, math.IsNaN(shares([]summary.Reason{{Why: "x"}})[0].Percent))
 }
