@@ -48,7 +48,7 @@ func (v View) Line(now time.Time) string {
 
 // remaining is shown when 5 % of the items and two for every slot have ended.
 func (v View) remaining(done, total int, rate float64) time.Duration {
-	if total <= 0 || rate <= 0 || done >= total || 20*done < total || int64(done) < 2*v.State.Slots.Load() {
+	if rate <= 0 || done >= total || 20*done < total || int64(done) < 2*v.State.Slots.Load() { // a total of -1 is none
 		return 0
 	}
 	return time.Duration(float64(total-done) / rate * float64(time.Second))

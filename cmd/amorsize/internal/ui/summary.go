@@ -66,7 +66,7 @@ func (t *Terminal) counts(s summary.Summary) (parts []string) {
 			parts = append(parts, jobs.Count(c.n)+" "+c.what)
 		}
 	}
-	if left := s.Total - s.Skipped - s.OK - s.Failed; s.Total >= 0 && left > 0 {
+	if left := s.Total - s.Skipped - s.OK - s.Failed; left > 0 { // it is below 0 where the total is not known
 		parts = append(parts, jobs.Count(left)+" left")
 	}
 	return parts
