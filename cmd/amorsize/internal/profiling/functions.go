@@ -125,14 +125,25 @@ func (f *Functions) CheckRace(ctx context.Context, fn *gofunc.Function, tags str
 	if err != nil {
 		return &Race{Why: err.Error()}
 	}
-	raced, err := loaded.Function(f.Batch > 1)
+	found, err := loaded.Function(f.Batch > 1)
 	if err != nil {
 		return &Race{Why: err.Error()}
 	}
-	binary, err := raced.Build(ctx)
+	binary, err := found.Build(ctx)
 	if err != nil {
 		return &Race{Why: "it can't be built with -race: " + firstLine(err.Error())}
 	}
+	return f.race(ctx, binary, list, budget)
+}
+
+// raced is a function that was built with the race detector.
+type raced interface {
+	CheckRace(context.Context, gofunc.Run) (gofunc.Race, error)
+	Close()
+}
+
+// race makes the calls, and closes what was built.
+func (f *Functions) race(ctx context.Context, binary raced, list []items.Item, budget time.Duration) *Race {
 	defer binary.Close()
 	limited, cancel := context.WithTimeout(ctx, 5*budget+raceTime)
 	defer cancel()

@@ -13,7 +13,6 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 )
@@ -161,15 +160,4 @@ func TestBlockCost(t *testing.T) {
 	require.Equal(t, ms, single.Wall)
 	none := blockCost(&gofunc.Sample{Wall: ms})
 	require.Zero(t, none.Wall)
-}
-
-// A function that is not built again has no verdict of the race detector, and why.
-func TestCheckRaceFails(t *testing.T) {
-	f := &Functions{Batch: 1}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	r := f.CheckRace(ctx, &gofunc.Function{Package: new(gofunc.Package)}, "", []items.Item{items.Of(1, "1")}, time.Second)
-	require.False(t, r.Found)
-	require.NotEmpty(t, r.Why)
-	require.Equal(t, "first", firstLine("\n first\nsecond\n"))
 }
