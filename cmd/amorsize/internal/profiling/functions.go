@@ -74,7 +74,11 @@ func blockCost(s *gofunc.Sample) jobs.Cost {
 	for _, b := range blocks {
 		calls, wall = calls+b.Items, wall+b.Wall
 	}
-	if calls == 0 || s.Wall <= 0 {
+	if calls == 0 {
+		return c
+	}
+	if wall < time.Duration(calls) { // the clock is too coarse to tell
+		c.Wall, c.CPU = 1, 1
 		return c
 	}
 	mean := float64(wall) / float64(calls)

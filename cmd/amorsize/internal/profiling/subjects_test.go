@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
 // commands returns a subject whose attempts take 10 ms, 2 ms of them on a core, and of
@@ -160,4 +162,29 @@ func TestBlockCost(t *testing.T) {
 	require.Equal(t, ms, single.Wall)
 	none := blockCost(&gofunc.Sample{Wall: ms})
 	require.Zero(t, none.Wall)
+	two := blockCost(&gofunc.Sample{Items: 5, Wall: ms, Blocks: []gofunc.Block{{Items: 1, Wall: 400 * ms}, {Items: 4, Wall: 8 * ms}}})
+	require.Equal(t, 2*ms, two.Wall, "the first one is left out of two, too")
+	busy := blockCost(&gofunc.Sample{Items: 2, Wall: 2 * ms, CPU: 8 * ms, Blocks: []gofunc.Block{{Items: 2, Wall: 2 * ms}}})
+	require.Equal(t, ms, busy.CPU, "a call that keeps four cores busy computes for no longer than it takes")
+}
+
+// A clock that is too coarse for the calls says nothing of them: then they cost something, the least there is, so
+// that what divides by it has a result.
+func TestBlockCostBelowTheClock(t *testing.T) {
+	for name, blocks := range map[string][]gofunc.Block{
+		"nothing":              {{Items: 1, Wall: ms}, {Items: 4}, {Items: 16}},
+		"less than one a call": {{Items: 1, Wall: ms}, {Items: 4, Wall: 1}, {Items: 16, Wall: 18}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := blockCost(&gofunc.Sample{Items: 21, Wall: 2 * ms, CPU: ms / 2, Blocks: blocks})
+			require.Equal(t, jobs.Cost{Jobs: 21, Items: 21, Elapsed: 2 * ms, Wall: 1, CPU: 1}, c)
+			target := &Target{Subject: &model{sample: Measured{Cost: c}}, Function: new(gofunc.Function)}
+			text := profileOf(t, target, 21).Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever))
+			require.Contains(t, text, "item 1 ns ± 0 %  CPU 1 ns  waiting 0 %")
+			require.Contains(t, text, "\n>       1      21 ns      1.00\n", "and all of them take as long as they are")
+		})
+	}
+	told := blockCost(&gofunc.Sample{Items: 5, Wall: 5, Blocks: []gofunc.Block{{Items: 1}, {Items: 2, Wall: 1}, {Items: 2, Wall: 3}}})
+	require.Equal(t, time.Nanosecond, told.Wall)
+	require.InDelta(t, 1, told.CV, 1e-9, "of one nanosecond each it tells")
 }
