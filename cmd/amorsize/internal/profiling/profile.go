@@ -92,14 +92,11 @@ func newProfileOf(m Measured, total, files int) *Profile {
 		V: summary.Version, Cmd: "profile", Class: m.Class().String(), Items: total, Sampled: m.Items,
 		Wall: m.Wall.Seconds(), CPU: m.CPU.Seconds(), CV: m.CV, Memory: m.Memory, Bytes: m.Bytes, Allocs: m.Allocs,
 		Start: m.Start.Seconds(), Item: m.Item.Seconds(), Failed: m.Failed,
-		Workers: plan.Slots, Batch: max(1, plan.Batch), Binding: plan.Binding, Limits: plan.Limits,
+		Workers: plan.Slots, Batch: plan.Batch, Binding: plan.Binding, Limits: plan.Limits,
 	}
 	host := sampling.CurrentHost()
 	name, _ := os.Hostname()
 	p.Host = summary.Host{Cores: runtime.GOMAXPROCS(0), Memory: host.MemoryTotal, Name: name}
-	if m.Start > 0 {
-		p.Batch = 1
-	}
 	return p
 }
 
