@@ -3,6 +3,7 @@ package profiling
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
@@ -37,6 +38,11 @@ func TestText(t *testing.T) {
 	require.Contains(t, string(raw), `"target":"curl {}"`)
 	p.measured.Failed = 1
 	require.Contains(t, p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever)), "1 of them failed, first: item 1")
+	at := fmt.Sprintf("\n> %7d ", p.Workers)
+	require.Contains(t, text, at, "what is recommended is marked")
+	require.Equal(t, 1, strings.Count(text, "\n>"), "and nothing else")
+	p.measured.CV = 1
+	require.Contains(t, p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever)), "item 100 ms ± 100 %")
 	p.measured.Failed = 0
 	require.NotContains(t, p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever)), "of them failed")
 }
@@ -90,6 +96,10 @@ func TestCallCode(t *testing.T) {
 		{gofunc.Function{Code: "p.F", Result: true, Fails: true, Context: true, Batch: true}, "results, err := amorsize.ExecuteBatches(ctx, p.F, items"},
 		{gofunc.Function{Code: "p.F", Result: true, Batch: true, Type: "func(ns []int) []int"},
 			"results, err := amorsize.ExecuteBatches(ctx, func(ctx context.Context, item []int) ([]int, error) { return p.F(item), nil }, items"},
+		{gofunc.Function{Code: "p.F", Result: true, Fails: true, Batch: true, Type: "func(ns []int) ([]int, error)"},
+			"results, err := amorsize.ExecuteBatches(ctx, func(ctx context.Context, item []int) ([]int, error) { return p.F(item) }, items"},
+		{gofunc.Function{Code: "p.F", Type: "Handler"}, "err := amorsize.ForEach(ctx, func(ctx context.Context, item T) error { p.F(item); return nil }, items"},
+		{gofunc.Function{Code: "p.F", Type: "func()"}, "err := amorsize.ForEach(ctx, func(ctx context.Context, item T) error { p.F(item); return nil }, items"},
 		{gofunc.Function{Code: "p.F", Fails: true, Batch: true, Type: "func(ns []int) error"},
 			"results, err := amorsize.ExecuteBatches(ctx, func(ctx context.Context, item []int) ([]struct{}, error) { return make([]struct{}, len(item)), p.F(item) }, items"},
 		{gofunc.Function{Code: "p.F", Batch: true, Type: "func(ns []int)"},
@@ -97,8 +107,22 @@ func TestCallCode(t *testing.T) {
 	} {
 		require.Equal(t, c.want, callCode(&c.fn))
 	}
-	p := &Profile{Workers: 1, target: &Target{Function: &gofunc.Function{Code: "p.F"}}}
-	require.Contains(t, p.advice(), ", items, amorsize.WithWorkers(1))")
-	p = &Profile{Workers: 4, target: &Target{Function: &gofunc.Function{Code: "p.F", Batch: true}}}
-	require.Contains(t, p.advice(), "amorsize.ExecuteBatches(ctx, ")
+}
+
+// One worker is a number that the code has to name, as several are not; batches have a size of their own.
+func TestAdviceOfFunctions(t *testing.T) {
+	for _, c := range []struct {
+		workers int
+		batch   bool
+		want    string
+	}{
+		{1, false, "amorsize.ForEach(ctx, p.F, items, amorsize.WithWorkers(1))\n"},
+		{4, false, "amorsize.ForEach(ctx, p.F, items)\n"},
+		{1, true, "return make([]struct{}, len(item)), p.F(ctx, item) }, items)\n"},
+		{4, true, "return make([]struct{}, len(item)), p.F(ctx, item) }, items)\n"},
+	} {
+		p := &Profile{Workers: c.workers, target: &Target{Function: &gofunc.Function{Code: "p.F", Context: true, Fails: true, Batch: c.batch}}}
+		require.Contains(t, p.advice(), c.want)
+		require.Equal(t, c.batch, strings.Contains(p.advice(), "amorsize.ExecuteBatches(ctx, "))
+	}
 }

@@ -16,7 +16,10 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
+	"github.com/amorsize/amorsize/optimizer"
+	"github.com/amorsize/amorsize/sampling"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -151,6 +154,7 @@ func TestProfileOfFunctions(t *testing.T) {
 		require.Equal(t, c.race, p.Race)
 		text := p.Text(ui.NewTerminal(os.Stdout, os.Stderr, ui.ColorNever))
 		require.Contains(t, text, "waiting 95 %  3 allocs 64 B  (")
+		require.Contains(t, text, "\n  built before", "also if there is no other note")
 		if c.want != "" {
 			require.Equal(t, []any{1, c.want}, []any{p.Workers, p.Binding})
 			require.Empty(t, m.ran)
@@ -192,6 +196,7 @@ func TestLadder(t *testing.T) {
 	require.Equal(t, []int{1, 2, 4, 6, 8}, ladder(6, 8, 100))
 	require.Equal(t, []int{1, 2}, ladder(5, 8, 3), "no more than items")
 	require.Equal(t, []int{1, 2, 4}, ladder(4, 7, 100))
+	require.Equal(t, []int{1, 2, 4, 5}, ladder(5, 8, 5), "as many as items")
 }
 
 // A service that takes less than one item a second bounds every number of workers.
@@ -206,6 +211,71 @@ func TestPredictServed(t *testing.T) {
 	dear := waits()
 	dear.Start, dear.Item = 90*ms, ms
 	require.Equal(t, 1, newProfileOf(dear, 100, 100).Batch)
+}
+
+// onCores sets how many cores the test seems to have.
+func onCores(t *testing.T, n int) {
+	t.Helper()
+	before := runtime.GOMAXPROCS(n)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
+// Predictions go to four times the cores, or to four times what is recommended where that is more.
+func TestPredictTop(t *testing.T) {
+	onCores(t, 13)
+	for workers, top := range map[int]int{1: 32, 13: 32, 15: 32, 16: 64, 26: 64} {
+		p := &Profile{Workers: workers}
+		p.predict(waits(), 1000)
+		require.Equal(t, top, p.Predicted[len(p.Predicted)-1].Workers, workers)
+	}
+}
+
+// What the engine expects of a number of workers is what is predicted for it: of more than it tells, as much as of the
+// last.
+func TestPredictByEngine(t *testing.T) {
+	onCores(t, 2)
+	for name, c := range map[string]struct {
+		speedups []float64
+		want     []float64 // of 1, 2, 4 and 8
+	}{
+		"one worker":    {[]float64{0.8}, []float64{0.8, 0.8, 0.8, 0.8}},
+		"three of them": {[]float64{1, 1.5, 1.75}, []float64{1, 1.5, 1.75, 1.75}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := &Profile{Workers: 1}
+			for i, speedup := range c.speedups {
+				p.engine = append(p.engine, optimizer.Candidate{Workers: i + 1, Speedup: speedup})
+			}
+			p.predict(computes(), 100)
+			require.Len(t, p.Predicted, len(c.want))
+			for i, want := range c.want {
+				require.InDelta(t, want, p.Predicted[i].Speedup, 1e-6)
+				require.InDelta(t, 10/want, p.Predicted[i].Wall, 1e-6)
+			}
+		})
+	}
+	p := &Profile{Workers: 1}
+	p.predict(Measured{Cost: jobs.Cost{Jobs: 1, Wall: 1, CPU: 1}}, 1)
+	require.Equal(t, []Predicted{{1, 1e-9, 1}}, p.Predicted, "one nanosecond is as fast as one")
+}
+
+// No items to run is a number that is known: then the plan is for those that were sampled.
+func TestProfileOfNoMoreItems(t *testing.T) {
+	onCores(t, 2)
+	m := computes()
+	m.Wall, m.CPU = 10*time.Microsecond, 10*time.Microsecond
+	target := &Target{Subject: &model{sample: m}, Function: new(gofunc.Function)}
+	require.Equal(t, 1, profileOf(t, target, 0).Workers)
+	require.Equal(t, 2, profileOf(t, target, -1).Workers, "a thousand are worth a second worker")
+}
+
+// A profile says of which host it is.
+func TestProfileHost(t *testing.T) {
+	onCores(t, 3)
+	name, err := os.Hostname()
+	require.NoError(t, err)
+	host := profileOf(t, &Target{Subject: &model{sample: waits()}}, 10).Host
+	require.Equal(t, summary.Host{Cores: 3, Memory: sampling.CurrentHost().MemoryTotal, Name: name}, host)
 }
 
 // Two items are enough to see whether two are served at a time; of no item nothing is told.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -16,6 +17,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/gofunc"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 )
 
@@ -67,6 +69,7 @@ func TestCommandsRunAt(t *testing.T) {
 	}{
 		"its own":       {jobs.BatchSize{Fixed: 2}, 0, 2},
 		"given":         {jobs.BatchSize{Fixed: 2}, 5, 5},
+		"one, as given": {jobs.BatchSize{Fixed: 2}, 1, 1},
 		"to be found":   {jobs.BatchSize{Auto: true}, 0, 1},
 		"found to be 5": {jobs.BatchSize{Auto: true}, 5, 5},
 	} {
@@ -187,4 +190,43 @@ func TestBlockCostBelowTheClock(t *testing.T) {
 	told := blockCost(&gofunc.Sample{Items: 5, Wall: 5, Blocks: []gofunc.Block{{Items: 1}, {Items: 2, Wall: 1}, {Items: 2, Wall: 3}}})
 	require.Equal(t, time.Nanosecond, told.Wall)
 	require.InDelta(t, 1, told.CV, 1e-9, "of one nanosecond each it tells")
+}
+
+// The number of workers is what was asked for, from the first job on.
+func TestCommandsRunAtWorkers(t *testing.T) {
+	for workers, rounds := range map[int]time.Duration{1: 20, 3: 7, 20: 1} { // of 10 ms
+		synctest.Test(t, func(t *testing.T) {
+			c, _, _ := commands(t)
+			attempt := c.Attempt
+			c.Attempt = func(ctx context.Context, j *jobs.Job, slot int) error {
+				time.Sleep(10 * ms)
+				return attempt(ctx, j, slot)
+			}
+			r, err := c.RunAt(t.Context(), list(20), workers, 0)
+			require.NoError(t, err)
+			require.Equal(t, rounds*10*ms, r.Wall, workers)
+		})
+	}
+}
+
+// A job's output is held until its results are taken, and not longer.
+func TestCommandsGiveOutputBack(t *testing.T) {
+	c, _, _ := commands(t)
+	attempt := c.Attempt
+	var all []*jobs.Job
+	c.Attempt = func(ctx context.Context, j *jobs.Job, slot int) error {
+		j.Out = process.Bytes([]byte("text"))
+		return attempt(ctx, j, slot)
+	}
+	c.Results = func(j *jobs.Job) error {
+		require.Equal(t, int64(4), j.Out.Size())
+		all = append(all, j)
+		return nil
+	}
+	_, err := c.RunAt(t.Context(), list(3), 2, 0)
+	require.NoError(t, err)
+	require.Len(t, all, 3)
+	for _, j := range all {
+		require.Zero(t, j.Out.Size())
+	}
 }

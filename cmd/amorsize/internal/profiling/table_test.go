@@ -55,7 +55,7 @@ func TestTableText(t *testing.T) {
 		{Workers: 2, Wall: 5, Rate: 123.4, Speedup: 9.9, Efficiency: 1, Memory: 1},
 		{Workers: 4, Wall: 4, Rate: 1234.5, Speedup: 10, Efficiency: 1},
 		{Workers: 8, Wall: 4, Rate: 1000, Speedup: 9.4, Efficiency: 0.5, CPU: 0.75, Spread: 1, Failed: 2},
-		{Workers: 16, Wall: 4, Rate: 100, Speedup: 9.6, Efficiency: 1},
+		{Workers: 16, Wall: 4, Rate: 100, Speedup: 9.5, Efficiency: 1, Failed: 1},
 		{Workers: 2, Batch: 2, Wall: 4, Rate: 1000, Speedup: 8, Efficiency: 1},
 	}}
 	lines := strings.Split(table.Text(), "\n")
@@ -66,16 +66,27 @@ func TestTableText(t *testing.T) {
 		">       2    5.00 s ±  0 %        123     9.90       100 %      0 ns    0 %       1 B   knee: within 5 % of the best with the fewest workers",
 		"        4    4.00 s ±  0 %      1 235    10.00       100 %      0 ns    0 %         -",
 		"        8    4.00 s ±100 %      1 000     9.40        50 %      0 ns   75 %         -   slower again   2 failed",
-		"       16    4.00 s ±  0 %        100     9.60       100 %      0 ns    0 %         -",
+		"       16    4.00 s ±  0 %        100     9.50       100 %      0 ns    0 %         -   1 failed",
 		"        2    4.00 s ±  0 %      1 000     8.00       100 %      0 ns    0 %         -   2 items per job",
 	} {
 		require.Equal(t, strings.TrimSpace(want), strings.TrimSpace(lines[2+i]))
 	}
 	require.Equal(t, "profile recommends 4: 12.5 % slower than the best, which is 4", lines[8])
+}
 
-	for kappa, peak := range map[float64]bool{0.01: true, 0: false, 1e-12: false} {
-		table.USL = &usl.Fit{Sigma: 0.1, Kappa: kappa, R2: 0.99}
-		require.Contains(t, table.Text(), "model: USL sigma 0.1, kappa ")
-		require.Equal(t, peak, strings.Contains(table.Text(), "; peak at 9 workers"), "%v", kappa)
+// The peak of the law is told where there is one that anybody could have.
+func TestTableTextOfTheLaw(t *testing.T) {
+	for _, c := range []struct {
+		sigma, kappa float64
+		want         string
+	}{
+		{0.1, 0.01, "model: USL sigma 0.1, kappa 0.01 (R² 0.99); peak at 9 workers\n"},
+		{0.1, 0, "model: USL sigma 0.1, kappa 0 (R² 0.99)\n"},
+		{0, 1, "model: USL sigma 0, kappa 1 (R² 0.99); peak at 1 worker\n"},
+		{0, 1e-10, "model: USL sigma 0, kappa 1e-10 (R² 0.99)\n"}, // at 100 000
+		{0, 1.01e-10, "model: USL sigma 0, kappa 1.01e-10 (R² 0.99); peak at 99 504 workers\n"},
+	} {
+		table := Table{Rows: []Row{{Workers: 1, Rate: 1}}, USL: &usl.Fit{Sigma: c.sigma, Kappa: c.kappa, R2: 0.99}}
+		require.Contains(t, table.Text(), "\n"+c.want+"profile recommends ", "in a line of its own")
 	}
 }

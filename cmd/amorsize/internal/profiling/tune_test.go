@@ -62,6 +62,17 @@ func TestTuneTop(t *testing.T) {
 	require.Equal(t, time.Second/2, one.budget, "a tenth of it")
 }
 
+// The top is four times the cores, or four times what is recommended where that is more.
+func TestTuneTopOfCores(t *testing.T) {
+	onCores(t, 13)
+	for room, top := range map[int]int{4: 32, 10: 32, 13: 64} { // 5, 13 and 17 are recommended
+		m := &model{sample: waits(), room: room}
+		table, err := Tune(t.Context(), &Target{Subject: m}, list(1000), Climb{Budget: time.Hour, Total: 1000, Begins: func(string) {}})
+		require.NoError(t, err)
+		require.Equal(t, top, table.Rows[len(table.Rows)-1].Workers, room)
+	}
+}
+
 // With batches, sizes are measured at the knee that leave every worker something to do.
 func TestTuneBatches(t *testing.T) {
 	m := &model{sample: waits(), room: 4}
@@ -74,6 +85,14 @@ func TestTuneBatches(t *testing.T) {
 	require.Equal(t, []int{1, 1, 1, 4, 16, 64}, batches[len(batches)-6:], "two of the largest, at least")
 	require.Equal(t, [][2]int{{4, 4}, {4, 16}, {4, 64}}, m.ran[len(m.ran)-3:])
 	require.Contains(t, table.Text(), "16 items per job")
+	for _, r := range table.Rows[len(table.Rows)-3:] {
+		require.InDelta(t, 3.2, r.Wall, 1e-9, "128 items by four, of 0.1 s each")
+		require.InDelta(t, 40, r.Rate, 1e-9)
+	}
+	m = &model{sample: waits(), room: 4}
+	_, err = Tune(t.Context(), &Target{Subject: m}, list(512), Climb{Budget: time.Hour, Most: 4, Total: 512, Batches: true, Begins: func(string) {}})
+	require.NoError(t, err)
+	require.Equal(t, [2]int{4, 256}, m.ran[len(m.ran)-1], "no larger ones")
 }
 
 // No more items are run than the budget has time for.
@@ -84,5 +103,7 @@ func TestAffordable(t *testing.T) {
 	got := len(affordable(list(10_000), m.Cost, []int{1, 2}, 60*time.Second))
 	require.InDelta(t, 60/perItem, got, 2)
 	require.Len(t, affordable(list(10_000), m.Cost, []int{1, 2}, time.Nanosecond), 8, "so many tell something")
+	m.Elapsed = time.Hour
+	require.Len(t, affordable(list(10_000), m.Cost, []int{1, 2}, 60*time.Second), got, "what the sample took is over")
 	require.Len(t, affordable(list(3), m.Cost, []int{1, 2}, time.Hour), 3)
 }

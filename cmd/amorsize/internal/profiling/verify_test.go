@@ -38,6 +38,7 @@ func TestVerify(t *testing.T) {
 	}{
 		"as fast as it should":      {400 * ms, 20 * ms, 25 * int(cores), "cpu", ms / 2},
 		"less than 0.7 of it":       {580 * ms, 20 * ms, 9, "shared resource", 5 * ms}, // 69 a second, 0.1 s each, and a quarter
+		"almost nothing":            {40 * second, 20 * ms, 1, "shared resource", 5 * ms},
 		"a little more than 0.7":    {560 * ms, 20 * ms, 0, "cpu", ms / 2},
 		"slow, but cores are busy":  {second, 71 * second * cores / 100, 0, "cpu", 5 * ms},
 		"slow, and cores are not":   {second, 69 * second * cores / 100, 5, "shared resource", 5 * ms},
