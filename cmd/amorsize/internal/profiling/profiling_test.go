@@ -87,6 +87,7 @@ func profileOf(t *testing.T, target *Target, n int) *Profile {
 
 // What computes is recommended as many workers as cores, and is not tried.
 func TestProfileOfComputing(t *testing.T) {
+	onCores(t, 2)
 	m := &model{sample: computes()}
 	p := profileOf(t, &Target{Subject: m, What: "gzip {}", Argv: []string{"gzip", "{}"}}, 1000)
 	require.Equal(t, runtime.GOMAXPROCS(0), p.Workers)
@@ -169,6 +170,7 @@ func TestProfileOfFunctions(t *testing.T) {
 
 // A function that computes has the engine's plan: what binds it, or why it is a loop.
 func TestProfileOfFunctionsThatCompute(t *testing.T) {
+	onCores(t, 2)
 	fn := &gofunc.Function{Name: "calc.Square"}
 	m := &model{sample: computes()}
 	p := profileOf(t, &Target{Subject: m, Function: fn}, 500)

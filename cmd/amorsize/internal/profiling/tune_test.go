@@ -41,6 +41,7 @@ func TestTune(t *testing.T) {
 
 // Without a number given, the table goes to four times what is recommended.
 func TestTuneTop(t *testing.T) {
+	onCores(t, 2)
 	cores := runtime.GOMAXPROCS(0)
 	last := 4 * 25 * cores
 	table, err := Tune(t.Context(), &Target{Subject: &model{sample: waits()}}, list(1000), Climb{Budget: time.Hour, Total: 100_000, Begins: func(string) {}})

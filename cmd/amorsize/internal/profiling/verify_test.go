@@ -28,6 +28,7 @@ func (s *scripted) RunAt(_ context.Context, list []items.Item, workers, batch in
 // The service is what binds if much less is achieved than Little's law says, and the cores are not why. Otherwise
 // the trial tells what an item costs the cores in parallel.
 func TestVerify(t *testing.T) {
+	onCores(t, 2)
 	cores := time.Duration(runtime.GOMAXPROCS(0))
 	second := time.Second
 	for name, c := range map[string]struct {
