@@ -24,7 +24,7 @@ func TestFlags(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
 	}
-	refused(t, policies.ParseRate, "rate", "0", "-1", "NaN", "Inf", "x", "5/d", "/s", "5/", "50", "auto/s")
+	refused(t, policies.ParseRate, "rate", "0/s", "-1/s", "NaN/s", "Inf/s", "x/s", "5/d", "/s", "5/", "50", "auto/s")
 	_, err := policies.ParseRate("50")
 	require.ErrorContains(t, err, `--rate "50": must be a rate with a unit: 50/s, 50/m or 50/h`)
 
@@ -39,6 +39,7 @@ func TestFlags(t *testing.T) {
 	for text, want := range map[string]backoff{
 		"200ms..30s": {200 * time.Millisecond, 30 * time.Second}, "200ms": {200 * time.Millisecond, 30 * time.Second},
 		"1m": {time.Minute, time.Minute}, "1s..1s": {time.Second, time.Second},
+		"1ns..1s": {1, time.Second},
 	} {
 		first, most, err := policies.ParseBackoff(text)
 		require.NoError(t, err, text)
@@ -129,7 +130,7 @@ func TestSets(t *testing.T) {
 
 // A share of failures opens a breaker once there are enough calls.
 func TestBreakerOfAShare(t *testing.T) {
-	for text, opensAt := range map[string]int{"50%/4": 4, "50%": 20, "6": 6} {
+	for text, opensAt := range map[string]int{"50%/4": 4, "50%/1": 1, "50%": 20, "6": 6} {
 		synctest.Test(t, func(t *testing.T) {
 			s, err := policies.New(policies.Options{Breaker: text})
 			require.NoError(t, err)

@@ -3,6 +3,7 @@ package policies_test
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -31,14 +32,24 @@ func TestSpec(t *testing.T) {
 		{"exit:0-255", policies.Seen{Err: &process.ExitError{Code: -1, Signal: "killed"}}, false},
 		{"signal", policies.Seen{Err: &process.ExitError{Code: -1, Signal: "killed"}}, true},
 		{"timeout", policies.Seen{Err: &process.TimeoutError{}}, true},
+		{"signal", policies.Seen{Err: exit(1)}, false},
+		{"signal", policies.Seen{Err: errors.New("no")}, false},
 		{"timeout", policies.Seen{Err: context.DeadlineExceeded}, true},
+		{"timeout", policies.Seen{Err: &net.DNSError{}}, false},
+		{"timeout", policies.Seen{Err: exit(1)}, false},
 		{"spawn", policies.Seen{Err: &process.SpawnError{Err: errors.New("no")}}, true},
 		{"any", policies.Seen{Err: errors.New("no")}, true},
 		{"", policies.Seen{Err: errors.New("no")}, false},
 		{"status:500-599", policies.Seen{Err: errors.New("no"), Status: 503}, true},
+		{"status:500-599", policies.Seen{Err: errors.New("no"), Status: 500}, true},
+		{"status:500-599", policies.Seen{Err: errors.New("no"), Status: 599}, true},
+		{"status:500-599", policies.Seen{Err: errors.New("no"), Status: 600}, false},
 		{"status:500-599", policies.Seen{Err: errors.New("no"), Status: 404}, false},
 		{`err:/a,b\/c/,exit:3`, policies.Seen{Err: exit(1), Stderr: text("xa,b/c")}, true},
 		{`err:/a,b\/c/,exit:3`, policies.Seen{Err: exit(3), Stderr: text("")}, true},
+		{"err:/a/", policies.Seen{Err: exit(1), Stderr: text("b")}, false},
+		{"err:/a/", policies.Seen{Err: exit(1)}, false},
+		{"err://", policies.Seen{Err: exit(1), Stderr: text("")}, true},
 		{"out:/OK/i", policies.Seen{Err: exit(1), Out: text("not ok")}, true},
 		{"out:/OK/", policies.Seen{Err: exit(1), Out: text("not ok")}, false},
 	} {
@@ -46,11 +57,13 @@ func TestSpec(t *testing.T) {
 		require.NoError(t, err, c.spec)
 		require.Equal(t, c.want, spec.Matches(c.seen), "%s: %v", c.spec, c.seen.Err)
 	}
-	for _, bad := range []string{"exit", "exit:x", "exit:5-3", "exit:-1", "nonsense", "err:x", "err:/(/", "out:/x/g"} {
+	for _, bad := range []string{"exit", "exit:x", "exit:5-3", "exit:-1", "nonsense", "/x/", "err:x", "err:x/", "err:/x", "err:/", "err:/(/", "out:/x/g"} {
 		_, err := policies.ParseSpec("retry-on", bad)
 		require.ErrorIs(t, err, policies.ErrFlag, bad)
 		require.ErrorContains(t, err, "--retry-on")
 	}
+	_, err := policies.ParseSpec("retry-on", "out:/x/gm")
+	require.ErrorContains(t, err, `unknown option "gm" of`)
 }
 
 func TestHalt(t *testing.T) {
@@ -59,7 +72,7 @@ func TestHalt(t *testing.T) {
 		failed, done int
 		want         bool
 	}{
-		{"", 1000, 1000, false}, {"3", 2, 2, false}, {"3", 3, 3, true}, {"50%", 10, 19, false}, {"50%", 10, 20, true}, {"50%", 9, 20, false},
+		{"", 1000, 1000, false}, {"1", 0, 1, false}, {"1", 1, 1, true}, {"3", 2, 2, false}, {"3", 3, 3, true}, {"50%", 10, 19, false}, {"50%", 10, 20, true}, {"50%", 9, 20, false},
 	} {
 		h, err := policies.ParseHalt(c.text)
 		require.NoError(t, err)

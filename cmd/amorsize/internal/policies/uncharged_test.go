@@ -3,6 +3,7 @@ package policies
 import (
 	"context"
 	"errors"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,6 +59,12 @@ func TestUncharged(t *testing.T) {
 	})
 }
 
+// invalid is an error that no other attempt would mend.
+type invalid struct{}
+
+func (invalid) Error() string   { return "invalid" }
+func (invalid) Permanent() bool { return true }
+
 // With a breaker for each key, whose items are parked, an attempt that fails when one has been
 // open for too long ends the run, whether or not it is worth another; but what is an item's own
 // does not.
@@ -71,10 +78,15 @@ func TestUnchargedByKey(t *testing.T) {
 		down := errors.New("down")
 		set.opened("down")
 		require.ErrorIs(t, u.Do(t.Context(), fails(down)), down)
-		time.Sleep(time.Minute + 1)
+		time.Sleep(time.Minute)
+		require.NotErrorIs(t, u.Do(t.Context(), fails(down)), ErrGaveUp, "not for longer yet")
+		time.Sleep(time.Nanosecond)
 		require.ErrorIs(t, u.Do(t.Context(), fails(down)), ErrGaveUp)
-		require.NotErrorIs(t, u.Do(t.Context(), fails(&process.OutputError{Err: down})), ErrGaveUp)
-		require.NotErrorIs(t, u.Do(t.Context(), fails(&transport.StatusError{Code: 404})), ErrGaveUp)
+		for _, own := range []error{
+			&process.OutputError{Err: down}, &process.SpawnError{Err: syscall.EMFILE}, invalid{}, &transport.StatusError{Code: 404},
+		} {
+			require.NotErrorIs(t, u.Do(t.Context(), fails(own)), ErrGaveUp, "%v", own)
+		}
 		require.ErrorIs(t, u.Do(t.Context(), fails(&transport.StatusError{Code: 500})), ErrGaveUp)
 	})
 }
