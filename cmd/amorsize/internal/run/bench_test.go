@@ -22,6 +22,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == process.GuardArgument {
+		process.BeGuard()
+		return
+	}
 	_ = os.Setenv("AMORSIZE_HISTORY", "off")
 	goleak.VerifyTestMain(m)
 }
@@ -33,6 +37,7 @@ type runner struct {
 	do     func(context.Context, *jobs.Job) error // nil is no failure
 	killed chan struct{}
 	settle func()
+	traits func() jobs.Traits // nil is none
 }
 
 func newRunner(do func(context.Context, *jobs.Job) error) *runner {
@@ -51,9 +56,15 @@ func (r *runner) Attempt(ctx context.Context, j *jobs.Job, _ int) error {
 	return r.do(ctx, j)
 }
 
-func (r *runner) Traits() jobs.Traits { return jobs.Traits{} }
-func (r *runner) Close()              {}
-func (r *runner) Kill()               { close(r.killed) }
+func (r *runner) Close() {}
+func (r *runner) Kill()  { close(r.killed) }
+
+func (r *runner) Traits() jobs.Traits {
+	if r.traits != nil {
+		return r.traits()
+	}
+	return jobs.Traits{}
+}
 
 func (r *runner) Settle() {
 	if r.settle != nil {
@@ -101,6 +112,17 @@ func (b *bench) read(name string) string {
 	return string(raw)
 }
 
+// stream has the items be lines of a pipe, of which it is not known how many there are.
+func (b *bench) stream(text string) {
+	in, w, err := os.Pipe()
+	require.NoError(b.t, err)
+	b.t.Cleanup(func() { _ = in.Close() })
+	_, err = w.WriteString(text)
+	require.NoError(b.t, err)
+	require.NoError(b.t, w.Close())
+	b.source, b.streams.In = items.Source{}, in
+}
+
 // open returns what a session is made of.
 func (b *bench) open() (*Environment, *output.Output) {
 	b.t.Helper()
@@ -132,6 +154,9 @@ func (b *bench) run(r Runner) (int, error) {
 	require.ErrorAs(b.t, err, &status)
 	return status.Code, err
 }
+
+// job returns a job of one item.
+func job(text string) *jobs.Job { return &jobs.Job{Batch: []items.Item{items.Of(1, text)}} }
 
 // fails has items of these texts fail.
 func fails(texts ...string) func(context.Context, *jobs.Job) error {

@@ -2,10 +2,12 @@ package run
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,10 +34,16 @@ func TestLocalOnly(t *testing.T) {
 func TestLivePage(t *testing.T) {
 	for address, others := range map[string]int{":0": http.StatusForbidden, "127.0.0.1:0": http.StatusOK} {
 		b := newBench(t, "a")
+		b.cfg.What = strings.Repeat("x", 81)
+		var shown []struct{ Name string }
 		b.cfg.Show.Live = address
 		url := ""
 		status, err := b.run(newRunner(func(context.Context, *jobs.Job) error {
 			url = regexp.MustCompile(`live page: (http://127\.0\.0\.1:\d+/)`).FindStringSubmatch(b.read("stderr"))[1]
+			runs, err := http.Get(url + "runs.json")
+			require.NoError(t, err)
+			require.NoError(t, json.NewDecoder(runs.Body).Decode(&shown))
+			require.NoError(t, runs.Body.Close())
 			for host, want := range map[string]int{"": http.StatusOK, "other.example": others} {
 				request, err := http.NewRequest(http.MethodGet, url, nil)
 				require.NoError(t, err)
@@ -51,6 +59,8 @@ func TestLivePage(t *testing.T) {
 		}))
 		require.NoError(t, err)
 		require.Zero(t, status)
+		require.Len(t, shown, 1, "the run")
+		require.Equal(t, strings.Repeat("x", 79)+"…", shown[0].Name, "is named by what it does, in short")
 		_, err = http.Get(url)
 		require.Error(t, err, "the run is over")
 	}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 )
 
 // A run that goes on with a log leaves out what is over in it.
@@ -105,6 +108,21 @@ func TestLog(t *testing.T) {
 	require.Equal(t, []any{"/w==", false, 2.0, "exit:3"}, []any{of[2.0]["item64"], of[2.0]["ok"], of[2.0]["tries"], of[2.0]["why"]})
 	require.Equal(t, "end", lines[5]["type"])
 	require.NotNil(t, lines[5]["summary"])
+}
+
+// An attempt is logged with its own error, before it is known what becomes of the item.
+func TestLogOfAttempts(t *testing.T) {
+	b := newBench(t, "a")
+	b.cfg.Log.Path, b.options = b.path("log"), policies.Options{Retries: 1, Backoff: "1ms"}
+	tries := 0
+	status, _ := b.run(newRunner(func(context.Context, *jobs.Job) error {
+		if tries++; tries == 1 {
+			return errors.New("the service is away")
+		}
+		return nil
+	}))
+	require.Equal(t, exit.OK, status)
+	require.Regexp(t, `"type":"try",.*"err":"the service is away"`, b.read("log"))
 }
 
 // Where items are not read from standard input, that file is one like any other.
@@ -205,9 +223,14 @@ func TestLogFull(t *testing.T) {
 	s, err = New(b.cfg, env, out, newRunner(nil))
 	require.NoError(t, err)
 	failed := &jobs.Job{Batch: []items.Item{items.Of(1, "a")}, Err: errors.New("failed"), Outcome: process.Outcome{Out: process.Bytes(nil)}}
+	s.env.State.Failed.Store(1)
 	require.NoError(t, audience{s}.Over(failed))
 	require.NoError(t, s.log.log.Close())
 	require.ErrorIs(t, s.finish(jobs.Result{}), os.ErrClosed, "also if an item failed")
+
+	full, _, err := joblog.Open("/dev/full", joblog.New)
+	require.NoError(t, err)
+	require.ErrorIs(t, (&logger{log: full}).end(summary.Summary{}), syscall.ENOSPC, "nor kept")
 }
 
 // The number of items is known when they have been read, and without those left out.
@@ -226,13 +249,7 @@ func TestTotal(t *testing.T) {
 	require.Contains(t, b.read("log"), `"total":3`)
 
 	b = newBench(t)
-	b.source = items.Source{}
-	in, w, err := os.Pipe()
-	require.NoError(t, err)
-	defer func() { _ = in.Close() }()
-	_, _ = w.WriteString("a\nb\n")
-	require.NoError(t, w.Close())
-	b.streams.In = in
+	b.stream("a\nb\n")
 	status, _ = b.run(newRunner(nil))
 	require.Equal(t, exit.OK, status)
 	require.EqualValues(t, 2, b.env.State.Total.Load(), "of a stream it is known at its end")
@@ -250,15 +267,15 @@ func TestTotalOfAResumedStream(t *testing.T) {
 	b.cfg.Ends, b.cfg.Log.ResumeFailed = Ends{}, true
 	status, _ = b.run(newRunner(nil))
 	require.Equal(t, exit.OK, status)
-	b.cfg.Log.ResumeFailed = false
+	b.cfg.Log.Resume, b.cfg.Log.ResumeFailed = true, false
+	for _, input := range []func(){func() {}, func() { b.stream("a\nb\n") }} { // arguments, and a stream
+		input()
+		status, _ = b.run(newRunner(nil))
+		require.Equal(t, exit.OK, status)
+		require.Contains(t, b.read("summary"), `"total":2`, "also where nothing was left")
+	}
 
-	in, w, err := os.Pipe()
-	require.NoError(t, err)
-	defer func() { _ = in.Close() }()
-	_, _ = w.WriteString("a\nb\nc\n")
-	require.NoError(t, w.Close())
-	b.source, b.streams.In = items.Source{}, in
-	b.cfg.Log.Resume = true
+	b.stream("a\nb\nc\n")
 	r := newRunner(nil)
 	status, _ = b.run(r)
 	require.Equal(t, exit.OK, status)
@@ -270,8 +287,11 @@ func TestTotalOfAResumedStream(t *testing.T) {
 func TestOpening(t *testing.T) {
 	b := newBench(t, "a", "b", "c")
 	b.options.Breaker, b.options.BreakerWait, b.options.BreakerGiveUp = "1", time.Millisecond, time.Millisecond
-	_, _ = b.run(newRunner(func(context.Context, *jobs.Job) error { return errors.New("the database is down") }))
-	require.Contains(t, b.read("stderr"), "amorsize: the breaker is open, calls are paused: the database is down")
+	down := errors.New("the database is down, token=secret " + strings.Repeat("x", 200))
+	_, _ = b.run(newRunner(func(context.Context, *jobs.Job) error { return down }))
+	require.Contains(t, b.read("stderr"), "amorsize: the breaker is open, calls are paused: the database is down, token=*** xxx")
+	told := regexp.MustCompile(`calls are paused: (.*)\n`).FindStringSubmatch(b.read("stderr"))[1]
+	require.Len(t, []rune(told), 200, "in short")
 }
 
 // Items that run again have the files of their results that they had, whatever their order.
@@ -288,7 +308,12 @@ func TestNamesOfTheLog(t *testing.T) {
 	require.Equal(t, exit.OK, status)
 	require.Contains(t, b.read("other"), `"file":"`+b.path("results/x~2")+`"`)
 
-	b.cfg.Log = Log{Path: b.path("third"), From: b.path("junk")}
+	b.results, b.cfg.Log = "", Log{Path: b.path("second"), From: b.path("log")}
+	status, _ = b.run(newRunner(nil))
+	require.Equal(t, exit.OK, status)
+	require.Equal(t, "did x\n", b.read("stdout"), "results go elsewhere now")
+
+	b.results, b.cfg.Log = b.path("results/{}"), Log{Path: b.path("third"), From: b.path("junk")}
 	require.NoError(t, os.WriteFile(b.path("junk"), []byte("{\"file\": no log\n"), 0o600))
 	status, err := b.run(newRunner(nil))
 	require.Equal(t, exit.BadUsage, status)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/ui"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/usage"
 )
@@ -30,7 +32,7 @@ func TestRun(t *testing.T) {
 	require.False(t, b.env.State.Began.Before(before), "it is known when it began")
 	require.Equal(t, exit.OK, status)
 	require.Equal(t, "did a\ndid b\ndid c\n", b.read("stdout"))
-	require.Contains(t, b.read("stderr"), "3 items")
+	require.Contains(t, b.read("stderr"), "amorsize: 3 items")
 	require.Contains(t, b.read("stderr"), "3 ok · 0 failed")
 	require.NotContains(t, b.read("stderr"), "again:")
 }
@@ -62,6 +64,7 @@ func TestFailures(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(b.read("summary.json")), &sum))
 	require.Equal(t, []any{3, 2, 1, 1, "run"}, []any{sum.Total, sum.OK, sum.Failed, sum.Exit, sum.Cmd})
 	require.Contains(t, b.read("stdout"), b.read("summary.json"), "the same on standard output")
+	require.True(t, strings.HasSuffix(b.read("summary.json"), "}\n"), "a line, for programs that read lines")
 
 	b.cfg.Summary.ExitZero = true
 	status, err := b.run(newRunner(fails("b")))
@@ -100,7 +103,7 @@ func TestHaltNow(t *testing.T) {
 
 func TestDeadline(t *testing.T) {
 	b := newBench(t, "a", "b")
-	b.cfg.Ends.Deadline = time.Millisecond
+	b.cfg.Ends.Deadline = 1 // also the shortest one is one
 	r := newRunner(nil)
 	r.do = func(ctx context.Context, _ *jobs.Job) error {
 		<-ctx.Done()
@@ -110,6 +113,60 @@ func TestDeadline(t *testing.T) {
 	require.Equal(t, exit.Resumable, status)
 	require.NotContains(t, r.tried, "b")
 	require.Regexp(t, `[12] left`, b.read("stderr")) // the deadline may come before the first item
+}
+
+// The time of a run is that from its beginning, whoever asks first; its progress is shown before jobs are.
+func TestBeganBeforeItIsShown(t *testing.T) {
+	b := newBench(t, "a")
+	r := newRunner(nil)
+	var began time.Time
+	r.traits = func() jobs.Traits { began = b.env.State.Began; return jobs.Traits{} }
+	_, err := b.run(r)
+	require.NoError(t, err)
+	require.False(t, began.IsZero())
+	require.Equal(t, began, b.env.State.Began)
+}
+
+// The runner says which failures of its jobs are worth a retry.
+func TestRunnerSaysWhatToRetry(t *testing.T) {
+	b := newBench(t, "a", "b")
+	b.options = policies.Options{Retries: 1, Backoff: "1ms"}
+	r := newRunner(func(_ context.Context, j *jobs.Job) error { return errors.New(j.First().Text) })
+	r.traits = func() jobs.Traits {
+		return jobs.Traits{Again: func(s policies.Seen) bool { return s.Err.Error() == "b" }}
+	}
+	status, _ := b.run(r)
+	require.Equal(t, exit.Failed, status)
+	require.Equal(t, []string{"a", "b", "b"}, slices.Sorted(slices.Values(r.tried)))
+}
+
+// A run whose items can't be read to their end says so.
+func TestItemsThatCannotBeRead(t *testing.T) {
+	b := newBench(t)
+	b.source = items.Source{}
+	in, err := os.OpenFile(b.path("items"), os.O_CREATE|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	defer func() { _ = in.Close() }()
+	b.streams.In = in
+	status, err := b.run(newRunner(nil))
+	require.Equal(t, exit.BadUsage, status)
+	require.ErrorContains(t, err, "bad file descriptor")
+}
+
+// A result that was passed on takes no more room.
+func TestResultsAreReleased(t *testing.T) {
+	b := newBench(t, "a")
+	env, out := b.open()
+	set, err := policies.New(policies.Options{})
+	require.NoError(t, err)
+	b.cfg.Policies = set
+	s, err := New(b.cfg, env, out, newRunner(nil))
+	require.NoError(t, err)
+	j := job("a")
+	j.Out = process.Bytes([]byte("result\n"))
+	require.NoError(t, audience{s}.Over(j))
+	require.Equal(t, "result\n", b.read("stdout"))
+	require.Zero(t, j.Out.Size())
 }
 
 // A runner may find out when all is over that results were wrong.
@@ -153,6 +210,22 @@ func TestResultsFail(t *testing.T) {
 	require.Equal(t, exit.BadUsage, status)
 	require.ErrorIs(t, err, jobs.ErrOutput)
 	require.NotContains(t, b.read("log"), `"type":"item","n":1`)
+}
+
+// Lines of running jobs are passed on as they come. If they can't be, the run ends.
+func TestLines(t *testing.T) {
+	b := newBench(t, "a")
+	env, out := b.open()
+	pass, err := env.Lines(out)(job("a"), 0)
+	require.NoError(t, err)
+	pass([]byte("one\n"), false)
+	pass([]byte("two\n"), true)
+	require.Equal(t, "one\n", b.read("stdout"))
+	require.Equal(t, "two\n", b.read("stderr"))
+	require.NoError(t, env.Control.Stopped())
+	require.NoError(t, b.streams.Out.Close())
+	pass([]byte("three\n"), false)
+	require.ErrorIs(t, env.Control.Stopped(), os.ErrClosed)
 }
 
 func TestPreview(t *testing.T) {
@@ -219,15 +292,4 @@ func TestUsage(t *testing.T) {
 	status, _ = b.run(meteredRunner{newRunner(nil), nil})
 	require.Equal(t, exit.OK, status)
 	require.NotContains(t, b.read("summary.json"), "usage")
-}
-
-// A name that is long is cut where it is shown, and only there.
-func TestLongNames(t *testing.T) {
-	plan := jobs.NewPlan(jobs.Cost{Jobs: 1, Wall: time.Second, CPU: time.Second}, 10, jobs.Caps{})
-	for n, want := range map[int]string{100: strings.Repeat("x", 100) + "\n", 101: strings.Repeat("x", 99) + "…\n"} {
-		d, said := newDisplay(t, Show{}, policies.Options{})
-		d.what = strings.Repeat("x", n)
-		d.Planned(plan)
-		require.Contains(t, said(), want)
-	}
 }

@@ -26,13 +26,21 @@ type escalation struct {
 func (e *Environment) HandleSignals(grace time.Duration, kill func(), say func(note string)) (stop func()) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, allSignals...)
+	end := (&escalation{e, grace, kill, say}).begin(signals)
+	return func() {
+		signal.Stop(signals)
+		end()
+	}
+}
+
+// begin handles signals until the returned function is called, which waits for the step that is being taken.
+func (e *escalation) begin(signals <-chan os.Signal) (end func()) {
 	quit, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
-		(&escalation{e, grace, kill, say}).handle(signals, quit)
+		e.handle(signals, quit)
 	}()
 	return func() {
-		signal.Stop(signals)
 		close(quit)
 		<-ended
 	}

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -45,6 +46,15 @@ func TestPlanned(t *testing.T) {
 	require.Empty(t, said())
 	d.Planned(jobs.Plan{Fixed: true, Binding: "files", Slots: 3})
 	require.Contains(t, said(), "open files allow at most 3", "what was asked for can't be had: that is told all the same")
+
+	for want, p := range map[string]jobs.Plan{
+		"": {}, "given with --jobs": {Fixed: true, Slots: 3}, "no item takes long": {Reason: "no item takes long", Left: -1},
+	} {
+		d, said = newDisplay(t, Show{}, policies.Options{})
+		d.Planned(p)
+		require.Equal(t, want == "", said() == "", "it is told unless nothing was run, and nothing decided")
+		require.Contains(t, said(), want)
+	}
 
 	d, said = newDisplay(t, Show{}, policies.Options{})
 	d.say("draining")
@@ -112,6 +122,38 @@ func TestProgress(t *testing.T) {
 		stop()
 		require.Equal(t, 2, strings.Count(said(), "amorsize:"))
 	})
+}
+
+// Text that is long is cut where it is shown, and only there.
+func TestLongTextsAreCut(t *testing.T) {
+	plan := jobs.NewPlan(jobs.Cost{Jobs: 1, Wall: time.Second, CPU: time.Second}, 10, jobs.Caps{})
+	for name, c := range map[string]struct {
+		most int
+		show func(d *display, text string)
+	}{
+		"the command of the plan": {100, func(d *display, text string) { d.what = text; d.Planned(plan) }},
+		"the item of an attempt":  {60, func(d *display, text string) { require.NoError(t, d.Tried(job(text), errors.New("no"))) }},
+		"its error":               {300, func(d *display, text string) { require.NoError(t, d.Tried(job("a"), errors.New(text))) }},
+	} {
+		for n, want := range map[int]string{c.most: strings.Repeat("x", c.most), c.most + 1: strings.Repeat("x", c.most-1) + "…"} {
+			d, said := newDisplay(t, Show{Verbose: true}, policies.Options{})
+			c.show(d, strings.Repeat("x", n))
+			require.Regexp(t, `[^x]`+want+`[^x…]`, said(), name)
+		}
+	}
+}
+
+// A line of progress on a terminal has a bar, one of a log has not.
+func TestBar(t *testing.T) {
+	for mode, want := range map[Progress]bool{ProgressLine: true, ProgressLog: false} {
+		d, said := newDisplay(t, Show{}, policies.Options{})
+		d.state.Total.Store(4)
+		d.state.Done.Store(2)
+		d.state.Began = time.Now()
+		d.progress(mode, d.state.Began.Add(time.Hour), 0)
+		require.Contains(t, said(), "2/4", mode)
+		require.Equal(t, want, strings.Contains(said(), " 50 %"), mode)
+	}
 }
 
 // The line of progress goes when the run is over.
