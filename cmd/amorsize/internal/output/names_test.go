@@ -56,6 +56,7 @@ func TestNamesOfAnything(t *testing.T) {
 	for text, want := range map[string]string{
 		"a/b": "^a_b~[0-9a-f]{16}$", "..": `^_\.\.~[0-9a-f]{16}$`, ".": `^_\.~[0-9a-f]{16}$`, "": "^_~[0-9a-f]{16}$",
 		strings.Repeat("x", 200): "^x{200}$", strings.Repeat("x", 201): "^x{180}~[0-9a-f]{16}$",
+		"x\x00y": "^x_y~[0-9a-f]{16}$", "x\x01y": "^x\x01y$",
 	} {
 		require.Regexp(t, want, fileName(text))
 	}
@@ -98,6 +99,43 @@ func TestNamesOfThePast(t *testing.T) {
 	names.Keep(first.Identity(), 1, filepath.Join(dir, "a.out"), false)
 	names.Keep(first.Identity(), 1, filepath.Join(dir, "a.out"), true)
 	require.Equal(t, "a~9.out", base(items.Of(9, "a")), "of one that failed at first")
+}
+
+// The file of a failure goes to one item only: to its own, or to an identical one.
+func TestNamesOfAFailure(t *testing.T) {
+	for name, c := range map[string]struct {
+		text, file  string
+		then, after items.Item
+		want        [2]string
+	}{
+		"its own first":           {"{}.out", "a.out", items.Of(1, "a"), items.Of(9, "a"), [2]string{"a.out", "a~9.out"}},
+		"two by other numbers":    {"{}.out", "a.out", items.Of(9, "a"), items.Of(10, "a"), [2]string{"a.out", "a~10.out"}},
+		"another item":            {"{.}.out", "b.out", items.Of(9, "b.c"), items.Of(1, "a"), [2]string{"b~9.out", "a.out"}},
+		"one with the error file": {"{}", "b.out", items.Of(9, "b"), items.Of(10, "b.err"), [2]string{"b~9", "b~10.err"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			names, dir, base, _ := named(t, c.text)
+			names.Keep(items.Of(1, "a").Identity(), 1, filepath.Join(dir, c.file), false)
+			require.Equal(t, c.want, [2]string{base(c.then), base(c.after)})
+		})
+	}
+}
+
+// Two items of the past keep their files, also where the files beside them had the same name.
+func TestNamesOfThePastBeside(t *testing.T) {
+	names, dir, base, _ := named(t, "{}")
+	first, second := items.Of(1, "a"), items.Of(2, "a.out")
+	for _, it := range []items.Item{first, second} {
+		names.Keep(it.Identity(), it.N, filepath.Join(dir, it.Text), false)
+	}
+	require.Equal(t, "a", base(first))
+	require.Equal(t, "a.out", base(second))
+}
+
+// Files are of items, whatever slot these ran in.
+func TestNamesOfNoSlot(t *testing.T) {
+	_, _, base, _ := named(t, "{%}-{}.out")
+	require.Equal(t, "0-a.out", base(items.Of(1, "a")))
 }
 
 func TestNamesReserved(t *testing.T) {

@@ -135,10 +135,9 @@ func (o *Output) write(w *os.File, c *process.Capture, tag string) error {
 // tagBlock is how many bytes are tagged at a time.
 const tagBlock = 256 << 10
 
-// tagged copies lines, each after a tag, without looking at single bytes.
+// tagged copies lines, each after a tag, without looking at single bytes. out is an empty buffer.
 func tagged(w io.Writer, r io.Reader, tag string, out []byte) error {
 	in := bufio.NewReaderSize(r, tagBlock)
-	out = out[:0]
 	start := true // of a line
 	for {
 		piece, err := in.ReadSlice('\n')

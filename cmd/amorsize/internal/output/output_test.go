@@ -112,17 +112,27 @@ func TestLinesInOrder(t *testing.T) {
 	require.Equal(t, "a says\nb says\n", out)
 }
 
-// What can't be written is the error, for lines and for jobs.
+// What can't be written is the error, for lines and for jobs. There is none where nothing was to be written.
 func TestClosed(t *testing.T) {
-	closed, err := os.Create(filepath.Join(t.TempDir(), "f"))
-	require.NoError(t, err)
-	require.NoError(t, closed.Close())
-	o, err := New(ui.NewTerminal(closed, closed, ui.ColorNever), Config{}, template.Scope{})
-	require.NoError(t, err)
-	require.ErrorIs(t, o.Over(ended(1, "a", "one\n", "")), os.ErrClosed)
-	pass, err := o.Lines(ended(1, "a", "", ""), 0)
-	require.NoError(t, err)
-	require.ErrorIs(t, pass([]byte("x\n"), false), os.ErrClosed)
+	for name, cfg := range map[string]Config{"plain": {}, "tagged": {Tag: "{}:"}, "in order": {InOrder: true}} {
+		t.Run(name, func(t *testing.T) {
+			closed, err := os.Create(filepath.Join(t.TempDir(), "f"))
+			require.NoError(t, err)
+			require.NoError(t, closed.Close())
+			o, err := New(ui.NewTerminal(closed, closed, ui.ColorNever), cfg, template.Scope{})
+			require.NoError(t, err)
+			t.Cleanup(o.Close)
+			require.NoError(t, o.Over(ended(1, "a", "", "")))
+			require.ErrorIs(t, o.Over(ended(2, "b", "one\n", "")), os.ErrClosed)
+			require.ErrorIs(t, o.Over(ended(3, "c", "", "warning\n")), os.ErrClosed)
+			pass, err := o.Lines(ended(4, "d", "", ""), 0)
+			require.NoError(t, err)
+			require.ErrorIs(t, pass([]byte("x\n"), false), os.ErrClosed)
+			if cfg.InOrder {
+				require.ErrorIs(t, o.Over(ended(4, "d", "", "")), os.ErrClosed, "lines that are lost fail their job")
+			}
+		})
+	}
 }
 
 // Results are files; what a job wrote to standard error is beside its result, and goes when
@@ -144,8 +154,14 @@ func TestToFiles(t *testing.T) {
 	require.NoError(t, o.Over(ended(1, "a", "again\n", "")))
 	require.Equal(t, "again\n", read(name))
 	require.NoFileExists(t, filepath.Join(dir, "1.err"))
+	require.NoError(t, o.Over(ended(2, "b", "two\n", "")), "there was no earlier attempt")
 	out, errs := written()
 	require.Empty(t, out+errs)
+
+	other := filepath.Join(dir, "3.err")
+	require.NoError(t, os.Mkdir(other, 0o700))
+	require.NoError(t, o.Over(ended(3, "c", "three\n", "")))
+	require.DirExists(t, other, "what can't be of an earlier attempt stays")
 }
 
 func TestToFilesFails(t *testing.T) {

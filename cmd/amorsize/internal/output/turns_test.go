@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -135,6 +136,87 @@ func TestTurnsFull(t *testing.T) {
 	turns = newTurns(&Output{term: ui.NewTerminal(closed, closed, ui.ColorNever)})
 	require.ErrorIs(t, turns.of(0).line("", []byte("a\n"), false), os.ErrClosed)
 	require.NoError(t, turns.of(1).line("", []byte("b\n"), true))
-	require.ErrorIs(t, turns.over(0), os.ErrClosed)
-	require.ErrorIs(t, turns.over(1), os.ErrClosed)
+	require.NoError(t, turns.of(2).line("", []byte("c\n"), false))
+	for place := range 3 {
+		require.ErrorIs(t, turns.over(place), os.ErrClosed)
+	}
+}
+
+// What waits may be an empty line. Where nothing waits, the progress is not drawn anew.
+func TestTurnsOfLittle(t *testing.T) {
+	e, written := outputs(t)
+	turns := newTurns(e)
+	defer turns.close()
+	e.term.Progress("half")
+	require.NoError(t, turns.of(1).line("", []byte("\n"), false))
+	require.NoError(t, turns.over(0))
+	out, errs := written()
+	require.Equal(t, "\n", out)
+	require.Equal(t, "half", errs)
+}
+
+// Jobs that are over take no memory, whether they came to their end or not. What one of those writes that did not is
+// not passed on, and holds up nobody.
+func TestTurnsThatAreOver(t *testing.T) {
+	e, written := outputs(t)
+	turns := newTurns(e)
+	lost := turns.of(1)
+	require.NoError(t, lost.line("", []byte("b\n"), false))
+	require.NoError(t, turns.of(3).line("", []byte("d\n"), false))
+	require.NoError(t, turns.over(3))
+	require.Empty(t, turns.lines)
+	require.NoError(t, lost.line("", []byte("late\n"), false))
+	out, _ := written()
+	require.Equal(t, "d\n", out)
+	turns.close()
+	turns.close() // as many times as one likes
+}
+
+// Lines that were kept in files hold none of them open in the end, whether they were passed on or not.
+func TestTurnsCloseFiles(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("which files are open is not known elsewhere")
+	}
+	large := []byte(strings.Repeat("x", 5000) + "\n")
+	for name, c := range map[string]struct {
+		waits, over []int // the jobs that have lines, and those that end
+	}{
+		"passed on":     {[]int{1}, []int{0, 1}},
+		"never ended":   {[]int{1, 2}, []int{3}},
+		"still running": {[]int{1, 2}, []int{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv("TMPDIR", dir)
+			o, _ := open(t, Config{InOrder: true})
+			for _, place := range c.waits {
+				for _, stderr := range []bool{false, true} {
+					require.NoError(t, o.turns.of(place).line("", large, stderr))
+				}
+			}
+			kept := opened(t, dir)
+			require.Equal(t, 2*len(c.waits), kept)
+			for _, place := range c.over {
+				require.NoError(t, o.Over(ended(place+1, "a", "", "")))
+			}
+			o.Close()
+			require.Zero(t, opened(t, dir))
+		})
+	}
+}
+
+// opened returns how many files that keep lines in dir are open.
+func opened(t *testing.T, dir string) (n int) {
+	t.Helper()
+	dir, err := filepath.EvalSymlinks(dir)
+	require.NoError(t, err)
+	list, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	for _, fd := range list {
+		name, err := os.Readlink(filepath.Join("/proc/self/fd", fd.Name()))
+		if err == nil && strings.HasPrefix(name, filepath.Join(dir, "amorsize-")) {
+			n++
+		}
+	}
+	return n
 }
