@@ -3,7 +3,10 @@ package command
 import (
 	"context"
 	"os"
+	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/jobs"
@@ -33,22 +36,39 @@ type Runner struct {
 
 // New returns a runner. No process is started before the first attempt.
 func New(spec *Spec, around Surroundings) (*Runner, error) {
-	var env []string
-	if len(spec.cfg.Env) > 0 {
-		env = append(os.Environ(), spec.cfg.Env...)
-	}
 	spawner, err := process.NewSpawner(process.Config{
-		Mode: spec.cfg.Mode, Merge: spec.cfg.Merge, Dir: spec.cfg.Dir, Env: env,
+		Mode: spec.cfg.Mode, Merge: spec.cfg.Merge, Dir: spec.cfg.Dir, Env: spec.environment(),
 		Grace: around.Grace, Groups: around.Groups,
 	})
 	if err != nil {
 		return nil, err
 	}
-	r := &Runner{Spec: spec, around: around, spawner: spawner, tries: "AMORSIZE_ATTEMPTS=" + strconv.Itoa(1+spec.cfg.Retries)}
+	r := &Runner{Spec: spec, around: around, spawner: spawner, tries: attempts + "=" + strconv.Itoa(1+spec.cfg.Retries)}
 	if spec.cfg.Worker != NoWorker {
 		r.workers = newWorkerPool(r)
 	}
 	return r, nil
+}
+
+// The variables that are set for each job.
+const (
+	itemNo   = "AMORSIZE_ITEM_NO"
+	slotNo   = "AMORSIZE_SLOT"
+	attempt  = "AMORSIZE_ATTEMPT"
+	attempts = "AMORSIZE_ATTEMPTS"
+)
+
+// environment returns our own environment, with what is set for commands. A name is there once, and not at all if it
+// is set for each job: of two values, some programs take the first one and some the last one.
+func (s *Spec) environment() []string {
+	env := (&exec.Cmd{Env: append(os.Environ(), s.cfg.Env...)}).Environ()
+	if s.cfg.Worker != NoWorker {
+		return env
+	}
+	return slices.DeleteFunc(env, func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains([]string{itemNo, slotNo, attempt, attempts}, name)
+	})
 }
 
 // Close ends the workers, when no attempt is running, and releases what is held.
@@ -95,8 +115,8 @@ func (r *Runner) processOf(j *jobs.Job, slot int) (c process.Command, err error)
 	c = process.Command{
 		Path: path, Argv: argv, Slot: slot, Timeout: r.around.Timeout(), Item: first.Text,
 		Env: []string{
-			"AMORSIZE_ITEM_NO=" + strconv.Itoa(first.N), "AMORSIZE_SLOT=" + strconv.Itoa(slot),
-			"AMORSIZE_ATTEMPT=" + strconv.Itoa(j.Tries), r.tries,
+			itemNo + "=" + strconv.Itoa(first.N), slotNo + "=" + strconv.Itoa(slot),
+			attempt + "=" + strconv.Itoa(j.Tries), r.tries,
 		},
 	}
 	if r.cfg.Stdin {
@@ -110,10 +130,8 @@ func (r *Runner) processOf(j *jobs.Job, slot int) (c process.Command, err error)
 
 // Traits returns what a run has to know of commands.
 func (r *Runner) Traits() jobs.Traits {
-	t := jobs.Traits{Caps: fileCaps(process.OpenFiles(), process.FileSlots()), Extra: policies.MaxLoad(r.cfg.MaxLoad), Seen: seen}
-	if r.cfg.InOrder && t.Caps.Files > 0 { // a job has the ends of two pipes, and two files of waiting lines
-		t.Caps.Fixed = t.Caps.Files
-	}
+	caps := fileCaps(process.OpenFiles(), process.FileSlots(), r.cfg.InOrder)
+	t := jobs.Traits{Caps: caps, Extra: policies.MaxLoad(r.cfg.MaxLoad), Seen: seen}
 	if r.cfg.Pipe { // this number may wait in memory
 		t.Caps.Works = max(1, blocksKept/r.cfg.Block)
 	}
@@ -127,10 +145,14 @@ func (r *Runner) Traits() jobs.Traits {
 const blocksKept = 64 << 20
 
 // fileCaps returns how many slots open files allow. A job has two files of output and one for the process. If the
-// number of slots is measured, the same number of jobs waits to be passed on, and some files are kept in reserve.
-func fileCaps(limit, slots int) jobs.Caps {
-	if limit == 0 { // it isn't known
+// number of slots is measured, the same number of jobs waits to be passed on, and some files are kept in reserve. In
+// order, a job has the ends of two pipes, and two files of waiting lines.
+func fileCaps(limit, slots int, inOrder bool) jobs.Caps {
+	switch {
+	case limit == 0: // it isn't known
 		return jobs.Caps{}
+	case inOrder:
+		return jobs.Caps{Files: slots, Fixed: slots}
 	}
 	return jobs.Caps{Files: slots, Fixed: max(1, (limit-16)/5)}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -84,6 +85,7 @@ func TestAttempt(t *testing.T) {
 		"the environment":   {command.Config{Script: `echo $AMORSIZE_ITEM_NO $AMORSIZE_SLOT $AMORSIZE_ATTEMPT/$AMORSIZE_ATTEMPTS $MINE`, Env: []string{"MINE=x"}, Retries: 2}, job(7, "a"), "7 3 1/3 x\n"},
 		"a priority":        {command.Config{Argv: []string{"nice"}, Stdin: true, Nice: 5}, job(1, "a"), "5\n"},
 		"the least":         {command.Config{Argv: []string{"nice"}, Stdin: true, Nice: 1}, job(1, "a"), "1\n"},
+		"whatever its PATH": {command.Config{Argv: []string{"nice"}, Stdin: true, Nice: 5, Env: []string{"PATH=/none"}}, job(1, "a"), "5\n"},
 		"a priority of {}":  {command.Config{Argv: []string{"{}"}, Stdin: true, Nice: 5}, job(1, "nice"), "5\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,6 +99,31 @@ func TestAttempt(t *testing.T) {
 			require.Equal(t, c.want, out)
 		})
 	}
+}
+
+// A variable has one value, whichever of several a program would take: the one that was set last for the command, and
+// not that of a run around this one.
+func TestEnvironmentHasNoTwoValues(t *testing.T) {
+	t.Setenv("MINE", "ours")
+	names := []string{"AMORSIZE_ATTEMPT", "AMORSIZE_ATTEMPTS", "AMORSIZE_ITEM_NO", "AMORSIZE_SLOT", "MINE"}
+	for _, name := range names[:4] {
+		t.Setenv(name, "99")
+	}
+	set := []string{"MINE=x", "MINE=y", "AMORSIZE_SLOT=88"}
+	out, _, err := attempt(t, runner(t, command.Config{Argv: []string{"env"}, Stdin: true, Env: set}, around(t)), job(7, "a"), 3)
+	require.NoError(t, err)
+	var got []string
+	for line := range strings.Lines(out) {
+		if name, value, _ := strings.Cut(line, "="); slices.Contains(names, name) {
+			got = append(got, name+"="+value)
+		}
+	}
+	slices.Sort(got)
+	require.Equal(t, []string{"AMORSIZE_ATTEMPT=1\n", "AMORSIZE_ATTEMPTS=1\n", "AMORSIZE_ITEM_NO=7\n", "AMORSIZE_SLOT=3\n", "MINE=y\n"}, got)
+
+	out, _, err = attempt(t, runner(t, worker(`echo "$AMORSIZE_ITEM_NO $AMORSIZE_SLOT"`), around(t)), job(7, "a"), 3)
+	require.NoError(t, err)
+	require.Equal(t, "99 99\n", out, "a process that is kept for many jobs has no values of its own")
 }
 
 // plus is the priority of a process that is nicer by n.
