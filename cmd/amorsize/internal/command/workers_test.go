@@ -5,6 +5,7 @@ package command_test
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +71,11 @@ func TestWorkerEnds(t *testing.T) {
 	r = runner(t, command.Config{Argv: []string{"true"}, Worker: command.LineWorker}, around(t))
 	_, _, err := attempt(t, r, job(1, "a"), 0)
 	require.ErrorContains(t, err, "without an answer (exit 0)")
+	r = runner(t, command.Config{Argv: []string{"sh", "-c", `read -r x; echo "$x"; dd bs=1 count=1 of=/dev/null 2>/dev/null; exit 4`}, Worker: command.LineWorker}, around(t))
+	_, _, err = attempt(t, r, job(1, "a"), 0)
+	require.NoError(t, err)
+	_, _, err = attempt(t, r, job(2, "b"), 0)
+	require.ErrorContains(t, err, "without an answer (exit 4)", "it had begun to read the item")
 	program := filepath.Join(t.TempDir(), "program")
 	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\n"), 0o700))
 	r = runner(t, command.Config{Argv: []string{program}, Worker: command.LineWorker}, around(t))
@@ -77,6 +83,19 @@ func TestWorkerEnds(t *testing.T) {
 	_, _, err = attempt(t, r, job(1, "a"), 0)
 	var spawn *process.SpawnError
 	require.ErrorAs(t, err, &spawn)
+}
+
+// An item that a process did not read any more, since it had ended by itself, is the next one's.
+func TestWorkerEndsUnasked(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("what a pipe holds is not known elsewhere")
+	}
+	r := runner(t, command.Config{Argv: []string{"sh", "-c", `read -r x; echo "$x"; exit 3`}, Worker: command.LineWorker}, around(t))
+	for i, item := range []string{"a", "b", "c"} {
+		out, _, err := attempt(t, r, job(1+i, item), 0)
+		require.NoError(t, err)
+		require.Equal(t, item+"\n", out)
+	}
 }
 
 // A worker is ended with its runner, by the end of its input.
@@ -98,11 +117,13 @@ func TestWorkerTimeout(t *testing.T) {
 	r := runner(t, worker(`case $x in slow) sleep 1000;; *) echo "$x";; esac`), in)
 	_, _, err := attempt(t, r, job(1, "a"), 0)
 	require.NoError(t, err)
-	limit = 10 * time.Millisecond
-	_, _, err = attempt(t, r, job(2, "slow"), 0)
 	var late *process.TimeoutError
-	require.ErrorAs(t, err, &late)
-	require.Equal(t, limit, late.After)
+	for item, least := range map[string]time.Duration{"slow": 10 * time.Millisecond, "a": 1} {
+		limit = least
+		_, _, err = attempt(t, r, job(2, item), 0)
+		require.ErrorAs(t, err, &late)
+		require.Equal(t, least, late.After)
+	}
 	limit = 0
 	_, _, err = attempt(t, r, job(3, "b"), 0)
 	require.NoError(t, err)
@@ -133,4 +154,30 @@ func TestWorkerAstray(t *testing.T) {
 	require.NoError(t, err, "by another process")
 	require.Equal(t, "b\n", out)
 	require.ErrorContains(t, stopped, "item 1")
+}
+
+// A line that comes too late to be seen beforehand, and before the next item was read, stops the run all the same.
+func TestWorkerAstrayLate(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("what a pipe holds is not known elsewhere")
+	}
+	dir, in := t.TempDir(), around(t)
+	var stopped error
+	in.Stop = func(err error) { stopped = err }
+	asked := 0
+	in.Timeout = func() time.Duration { // it is asked for when a process has been chosen
+		if asked++; asked == 2 {
+			touch(t, dir, "go")
+			await(t, dir, "done")
+		}
+		return 0
+	}
+	long := strings.Repeat("a", 61)
+	r := runner(t, worker(`case $x in a*) echo a; until [ -e `+dir+`/go ]; do :; done; echo late; : >`+dir+`/done; sleep 1000;; *) echo "$x";; esac`), in)
+	_, _, err := attempt(t, r, job(1, long), 0)
+	require.NoError(t, err)
+	out, _, err := attempt(t, r, job(2, "b"), 0)
+	require.NoError(t, err, "by another process")
+	require.Equal(t, "b\n", out)
+	require.ErrorContains(t, stopped, `the answer that item 1 got ("`+long[:59]+`…") may be another item's`)
 }
