@@ -1,6 +1,9 @@
 package jobs
 
-import "github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+import (
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/policies"
+	"github.com/amorsize/amorsize/progress"
+)
 
 // judge returns what the failure of a job means, and stops the run if it is fatal.
 func (r *run) judge(j *Job, err error) error {
@@ -16,4 +19,14 @@ func (r *run) judge(j *Job, err error) error {
 		}
 	}
 	return err
+}
+
+// giveUp ends the run, and says how much is left if that is known.
+func (r *run) giveUp() {
+	left := r.state.Total.Load() - r.state.Done.Load()
+	if left > 0 {
+		r.cfg.Control.Stopf(ErrGaveUp, "%s left", progress.Plural(int(left), "item"))
+		return
+	}
+	r.cfg.Control.Stop(ErrGaveUp)
 }

@@ -252,7 +252,7 @@ func (r *run) over(j *Job, err error) {
 	}
 	var open *circuitbreaker.OpenError
 	if errors.As(err, &open) || errors.Is(err, policies.ErrGaveUp) {
-		r.cfg.Control.Stopf(ErrGaveUp, "%d items are left", max(0, r.state.Total.Load()-r.state.Done.Load()))
+		r.giveUp()
 		j.Release()
 		return
 	}

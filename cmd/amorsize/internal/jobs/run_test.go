@@ -32,6 +32,9 @@ func TestSample(t *testing.T) {
 		"at the budget":          {batch: jobs.BatchSize{Fixed: 1}, total: 1000, takes: 50 * time.Millisecond, want: []int{1}},
 		"a budget":               {batch: jobs.BatchSize{Fixed: 1}, total: 1000, budget: 100 * time.Millisecond, takes: 30 * time.Millisecond, want: []int{1, 1, 1, 1}},
 		"batches":                {batch: jobs.BatchSize{Fixed: 5}, total: 1000, takes: time.Millisecond, want: []int{5, 5}},
+		"batches of two":         {batch: jobs.BatchSize{Fixed: 2}, total: 1000, takes: time.Millisecond, want: []int{2, 2}},
+		"large batches":          {batch: jobs.BatchSize{Fixed: 32}, total: 100, takes: time.Millisecond, want: []int{32, 32}},
+		"too large for so few":   {batch: jobs.BatchSize{Fixed: 33}, total: 100, takes: time.Millisecond},
 		"batches to be found":    {batch: jobs.BatchSize{Auto: true}, total: 1000, takes: time.Millisecond, want: []int{1, 1, 8, 1, 8, 32, 1}},
 		"many items":             {batch: jobs.BatchSize{Auto: true}, total: 1280, takes: time.Millisecond, want: []int{1, 1, 8, 1, 8, 32, 1, 128}},
 		"for longer, then":       {batch: jobs.BatchSize{Auto: true}, total: 1000, takes: 100 * time.Millisecond, want: []int{1, 1, 8}},
@@ -104,50 +107,6 @@ func TestRateInThePlan(t *testing.T) {
 	})
 }
 
-// Of jobs within this process the engine makes the plan, which is told once: when it
-// is known what the calls do, or when they are over.
-func TestWithin(t *testing.T) {
-	for name, c := range map[string]struct {
-		n     int
-		takes time.Duration
-		caps  jobs.Caps
-		size  jobs.Size
-		slots int
-		most  int
-	}{
-		"calls that wait":  {n: 2000, takes: 20 * time.Millisecond, slots: 16, most: 16384},
-		"few files":        {n: 2000, takes: 20 * time.Millisecond, caps: jobs.Caps{Files: 5}, slots: 5, most: 5},
-		"a bound":          {n: 2000, takes: 20 * time.Millisecond, size: jobs.Size{Most: 7}, slots: 7, most: 7},
-		"nothing to speak": {n: 1, most: 16384, slots: 16},
-		"no items":         {n: 0, most: 16384, slots: 16},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				told, began := 0, time.Now()
-				got := run(t, c.n, policies.Options{}, func(cfg *jobs.Config) {
-					cfg.Within, cfg.Caps, cfg.Size = true, c.caps, c.size
-					cfg.Observer.(*observer).planned = func(p jobs.Plan) {
-						told++
-						require.Equal(t, c.most, p.Most)
-						if c.takes > 0 {
-							require.NotEmpty(t, p.Reason)
-							require.Equal(t, c.slots, p.Slots)
-							require.Less(t, time.Since(began), 200*time.Millisecond, "as soon as it is known")
-						}
-					}
-				}, func(j *jobs.Job) error {
-					time.Sleep(c.takes)
-					j.Wall = c.takes
-					return nil
-				})
-				require.Equal(t, 1, told)
-				require.Len(t, got.order, c.n)
-				require.LessOrEqual(t, int(got.state.Peak.Load()), c.most)
-			})
-		})
-	}
-}
-
 // Lost is told of items that fail for good, and of those alone.
 func TestLost(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -210,20 +169,32 @@ func TestFatal(t *testing.T) {
 	require.Len(t, got.order, 7)
 }
 
-// A service that does not come back ends the run, and its items are left.
+// A service that does not come back ends the run, and its items are left: how many is told if it is known.
 func TestServiceGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		got := run(t, 10, policies.Options{Breaker: "2", BreakerGiveUp: time.Minute}, func(cfg *jobs.Config) { cfg.Size = jobs.Size{Fixed: 2} }, func(j *jobs.Job) error {
-			if j.First().N > 4 {
-				return errors.New("gone")
-			}
-			return nil
+	for name, c := range map[string]struct {
+		n, good int
+		total   int
+		left    string
+	}{
+		"some":      {10, 4, 10, ": 6 items left"},
+		"one":       {1, 0, 1, ": 1 item left"},
+		"not known": {10, 4, -1, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			got := run(t, c.n, policies.Options{Breaker: "2", BreakerGiveUp: time.Minute, Retries: 1000, Backoff: "1s..1s"}, func(cfg *jobs.Config) {
+				cfg.Size, cfg.Total = jobs.Size{Fixed: 2}, c.total
+			}, func(j *jobs.Job) error {
+				if j.First().N > c.good {
+					return errors.New("gone")
+				}
+				return nil
+			})
+			require.ErrorIs(t, got.result.Err, jobs.ErrGaveUp)
+			require.EqualError(t, got.result.Err, jobs.ErrGaveUp.Error()+c.left, name)
+			require.Equal(t, len(got.order), c.good+len(got.failed))
+			require.Less(t, len(got.failed), 3)
 		})
-		require.ErrorIs(t, got.result.Err, jobs.ErrGaveUp)
-		require.ErrorContains(t, got.result.Err, "items are left")
-		require.Equal(t, len(got.order), 4+len(got.failed))
-		require.Less(t, len(got.failed), 3)
-	})
+	}
 }
 
 // A measurement runs jobs one at a time until its time is over.
@@ -243,6 +214,7 @@ func TestMeasure(t *testing.T) {
 			Observer: &observer{},
 		}, &state)
 		require.Equal(t, len(sizes), cost.Jobs)
+		require.Equal(t, int64(-1), state.Total.Load(), "as many as there is time for")
 		return sizes, cost
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -281,51 +253,6 @@ func TestControl(t *testing.T) {
 	require.ErrorIs(t, c.Stopped(), jobs.ErrHalted)
 	require.EqualError(t, c.Stopped(), "too many failures: 3 of 4")
 	require.Error(t, c.Context().Err())
-}
-
-// A number of slots that is given is what there is; one that is found grows where jobs wait.
-func TestSlotsInUse(t *testing.T) {
-	for name, c := range map[string]struct {
-		size        jobs.Size
-		least, most int64
-	}{"given": {jobs.Size{Fixed: 4}, 4, 4}, "found": {jobs.Size{}, 16, 16384}, "bounded": {jobs.Size{Most: 9}, 9, 9}} {
-		synctest.Test(t, func(t *testing.T) {
-			got := run(t, 4000, policies.Options{}, func(cfg *jobs.Config) { cfg.Size = c.size }, func(j *jobs.Job) error {
-				time.Sleep(10 * time.Millisecond)
-				j.Wall = 10 * time.Millisecond
-				return nil
-			})
-			require.GreaterOrEqual(t, got.state.Peak.Load(), c.least, name)
-			require.LessOrEqual(t, got.state.Peak.Load(), c.most, name)
-		})
-	}
-}
-
-// How many jobs may be begun whose results have to wait for an earlier one.
-func TestWorks(t *testing.T) {
-	for kept, most := range map[int]int{0: 1024, 3: 3, 1: 3, 100: 100} {
-		synctest.Test(t, func(t *testing.T) {
-			var mu sync.Mutex
-			begun, atOnce := 0, 0
-			run(t, 2000, policies.Options{}, func(cfg *jobs.Config) {
-				cfg.Size, cfg.Ordered, cfg.Caps = jobs.Size{Fixed: 2}, true, jobs.Caps{Works: kept}
-			}, func(j *jobs.Job) error {
-				mu.Lock()
-				begun++
-				mu.Unlock()
-				if j.First().N > 1 {
-					time.Sleep(time.Microsecond)
-					return nil
-				}
-				time.Sleep(time.Second)
-				mu.Lock()
-				atOnce = begun
-				mu.Unlock()
-				return nil
-			})
-			require.Equal(t, most, atOnce, "kept %d", kept)
-		})
-	}
 }
 
 // When a run began is the caller's to say.
