@@ -187,11 +187,11 @@ func (p *Plan) engine() amorsize.Option {
 	if p.Cost.Jobs == 0 { // the engine makes the plan
 		return amorsize.WithMaxWorkers(p.Most)
 	}
+	// Without a CPUShare the calls wait, as they do in this process: the other processes' work does not count.
 	sample := sampling.Sample{
 		Items: p.Cost.Jobs, Elapsed: p.Cost.Elapsed, ItemNanos: float64(p.Cost.Wall), CV: p.Cost.CV, CPUKnown: true,
 	}
 	plan := optimizer.New(sample, sampling.CurrentHost(), optimizer.Constraints{Items: optimizer.MaxWaiting, MaxWorkers: p.Most})
-	plan.Workload = sampling.IOBound // of this process; the other processes' work does not count
 	plan.Mode, plan.Workers, plan.MaxWorkers = optimizer.Parallel, p.Slots, p.Most
 	return amorsize.WithPlan(plan)
 }
