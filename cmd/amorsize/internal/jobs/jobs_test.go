@@ -221,13 +221,18 @@ func TestPlanFromTheSample(t *testing.T) {
 func TestUnits(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "0 ns", 1500: "1.50 µs", 112 * time.Millisecond: "112 ms", 3400 * time.Millisecond: "3.40 s",
-		224 * time.Second: "3 m 44 s", 2 * time.Hour: "2 h 00 m", -time.Second: "-1.00 s",
+		224 * time.Second: "3 m 44 s", 2 * time.Hour: "2 h 00 m", -time.Second: "-1.00 s", 154 * time.Minute: "2 h 34 m",
+		time.Microsecond: "1.00 µs", time.Millisecond: "1.00 ms", time.Second: "1.00 s", time.Minute: "1 m 00 s", time.Hour: "1 h 00 m",
+		9_995 * time.Microsecond: "10.0 ms", 99_950 * time.Microsecond: "100 ms",
 	} {
 		require.Equal(t, want, jobs.Short(d))
 	}
+	require.Equal(t, "3.40 s", jobs.ShortSeconds(3.4))
 	require.Equal(t, "1 284", jobs.Count(1284))
 	require.Equal(t, "1 000 000", jobs.Count(1_000_000))
 	require.Equal(t, "999", jobs.Count(999))
 	require.Equal(t, "10.9 MB", jobs.Bytes(10_900_000))
 	require.Equal(t, "512 B", jobs.Bytes(512))
+	require.Equal(t, "1.00 MB", jobs.Bytes(999_500))
+	require.Equal(t, "1.00 TB", jobs.Bytes(1_000_000_000_000))
 }

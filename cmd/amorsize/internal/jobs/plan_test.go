@@ -37,6 +37,11 @@ func TestCost(t *testing.T) {
 	require.Equal(t, 15*ms, two.Wall)
 	require.Equal(t, int64(9), two.Memory)
 	require.InDelta(t, 0.4714, two.CV, 0.0001, "7.07 of 15")
+	same := observe(job(1, 100*ms, 0, 0), job(1, 100*ms, 0, 0), job(1, 100*ms, 0, 0), job(1, 100*ms, 0, 0))
+	require.InDelta(t, 0, same.CV, 1e-12)
+	spread := observe(job(1, time.Second, 0, 0), job(1, 10*ms, 0, 0), job(1, 20*ms, 0, 0), job(1, 30*ms, 0, 0))
+	require.InDelta(t, 0.5, spread.CV, 1e-9, "10 of 20")
+	require.Zero(t, observe(job(1, 0, 0, 0), job(1, 0, 0, 0)).CV, "a number, though no time is seen")
 	cold := observe(job(1, time.Second, 500*ms, 1), job(1, 10*ms, 2*ms, 1), job(1, 10*ms, 4*ms, 1))
 	require.Equal(t, Cost{Jobs: 3, Items: 3, Elapsed: 1023 * ms, Wall: 10 * ms, CPU: 3 * ms, Memory: 1}, cold)
 	line := observe(job(1, 99*ms, 0, 0), job(1, 12*ms, 0, 0), job(8, 26*ms, 0, 0), job(1, 12*ms, 0, 0))
@@ -50,6 +55,7 @@ func TestCost(t *testing.T) {
 
 func TestShares(t *testing.T) {
 	require.Equal(t, 1.0, Cost{}.Share(), "not known: as if they computed")
+	require.Zero(t, Cost{Wall: time.Nanosecond}.Share(), "known, and no computing")
 	require.Equal(t, 0.25, Cost{Wall: 4 * ms, CPU: ms}.Share())
 	require.Equal(t, 1.0, Cost{Wall: ms, CPU: 4 * ms}.Share())
 	require.Equal(t, sampling.IOBound, Cost{Wall: 100 * ms, CPU: ms}.Class())
@@ -65,6 +71,7 @@ func TestBatch(t *testing.T) {
 		{Cost{Start: 10 * ms, Item: ms}, -1, 4, 5000, 500},
 		{Cost{Start: 10 * ms, Item: 2 * ms}, -1, 4, 5000, 250},
 		{Cost{Start: ms, Item: 2 * ms}, -1, 4, 5000, 25},
+		{Cost{Start: 100 * ms, Item: 2 * ms}, -1, 4, 5000, 250}, // half a second
 		{Cost{Start: 10 * ms, Item: ms}, -1, 4, 300, 300},
 		{Cost{Start: 10 * ms, Item: ms}, 1600, 4, 5000, 100},
 		{Cost{Start: 10 * ms, Item: ms}, 0, 4, 5000, 1},
@@ -85,39 +92,56 @@ func TestCPUSlots(t *testing.T) {
 func TestBounds(t *testing.T) {
 	cores := runtime.GOMAXPROCS(0)
 	idle := Cost{Jobs: 4, Items: 4, Wall: time.Second, CPU: 10 * ms, Elapsed: 4 * time.Second}
+	once, long := idle, idle
+	once.Jobs, long.Wall, long.CPU = 1, 10*time.Second, 100*ms
 	cpu := cpuSlots(cores, 0.01)
 	for name, c := range map[string]struct {
-		cost          Cost
-		size          Size
-		batch         BatchSize
-		left          int
-		caps          Caps
-		perSecond     float64
-		slots, most   int
-		binding       string
-		batchSize     int
-		fixed         bool
-		limitsAtLeast int
+		cost        Cost
+		size        Size
+		batch       BatchSize
+		left        int
+		caps        Caps
+		perSecond   float64
+		slots, most int
+		binding     string
+		batchSize   int
+		fixed       bool
+		limits      []string
 	}{
-		"cpu":                   {idle, Size{}, BatchSize{Fixed: 1}, -1, Caps{}, 0, cpu, 2 * cpu, "cpu", 1, false, 1},
-		"nothing known":         {Cost{}, Size{}, BatchSize{Fixed: 1}, -1, Caps{}, 0, cores, 16384, "cpu", 1, false, 1},
-		"files":                 {idle, Size{}, BatchSize{Fixed: 1}, -1, Caps{Files: 9}, 0, 9, 9, "files", 1, false, 2},
-		"--jobs max":            {idle, Size{Most: 7}, BatchSize{Fixed: 1}, -1, Caps{Files: 9}, 0, 7, 7, "--jobs", 1, false, 3},
-		"a rate":                {idle, Size{}, BatchSize{Fixed: 1}, -1, Caps{}, 5.5, 7, 2 * cpu, "rate", 1, false, 2},
-		"items":                 {idle, Size{}, BatchSize{Fixed: 10}, 31, Caps{}, 0, 4, 2 * cpu, "items", 10, false, 2},
-		"no items":              {idle, Size{}, BatchSize{Fixed: 10}, 0, Caps{}, 0, 1, 2 * cpu, "items", 10, false, 2},
-		"the start":             {idle, Size{}, BatchSize{Fixed: 1}, 4, Caps{Start: 3}, 0, 3, 2 * cpu, "start", 1, false, 3},
-		"fewer than the start":  {idle, Size{}, BatchSize{Fixed: 1}, 3, Caps{Start: 3}, 0, 3, 2 * cpu, "items", 1, false, 2},
-		"a start, left unknown": {idle, Size{}, BatchSize{Fixed: 1}, -1, Caps{Start: 3}, 0, 3, 2 * cpu, "start", 1, false, 2},
-		"--jobs":                {idle, Size{Fixed: 50}, BatchSize{Fixed: 1}, 3, Caps{}, 0, 50, 50, "--jobs", 1, true, 2},
-		"--jobs and few files":  {idle, Size{Fixed: 50}, BatchSize{Fixed: 1}, 3, Caps{Fixed: 20}, 0, 20, 20, "files", 1, true, 2},
-		"--jobs, as many files": {idle, Size{Fixed: 50}, BatchSize{Fixed: 1}, 3, Caps{Fixed: 50}, 0, 50, 50, "--jobs", 1, true, 2},
-		"a size that is found":  {Cost{Jobs: 4, Wall: 12 * ms, CPU: 12 * ms, Start: 10 * ms, Item: 2 * ms}, Size{}, BatchSize{Auto: true, Most: 99}, -1, Caps{}, 0, cores, 2 * cores, "cpu", 99, false, 1},
+		"cpu":                   {idle, Size{}, BatchSize{Fixed: 1}, -1, Caps{}, 0, cpu, 2 * cpu, "cpu", 1, false, []string{"cpu"}},
+		"nothing known":         {Cost{}, Size{}, BatchSize{Fixed: 1}, -1, Caps{}, 0, cores, 16384, "cpu", 1, false, []string{"cpu"}},
+		"files":                 {idle, Size{}, BatchSize{Fixed: 1}, -1, Caps{Files: 9}, 0, 9, 9, "files", 1, false, []string{"cpu", "files"}},
+		"--jobs max":            {idle, Size{Most: 7}, BatchSize{Fixed: 1}, -1, Caps{Files: 9}, 0, 7, 7, "--jobs", 1, false, []string{"cpu", "files", "--jobs"}},
+		"a rate":                {idle, Size{}, BatchSize{Fixed: 1}, -1, Caps{}, 5.5, 7, 2 * cpu, "rate", 1, false, []string{"cpu", "rate"}},
+		"items":                 {idle, Size{}, BatchSize{Fixed: 10}, 31, Caps{}, 0, 4, 2 * cpu, "items", 10, false, []string{"cpu", "items"}},
+		"no items":              {idle, Size{}, BatchSize{Fixed: 10}, 0, Caps{}, 0, 1, 2 * cpu, "items", 10, false, []string{"cpu", "items"}},
+		"the start":             {idle, Size{}, BatchSize{Fixed: 1}, 4, Caps{Start: 3}, 0, 3, 2 * cpu, "start", 1, false, []string{"cpu", "items", "start"}},
+		"fewer than the start":  {idle, Size{}, BatchSize{Fixed: 1}, 3, Caps{Start: 3}, 0, 3, 2 * cpu, "items", 1, false, []string{"cpu", "items"}},
+		"a start, left unknown": {idle, Size{}, BatchSize{Fixed: 1}, -1, Caps{Start: 3}, 0, 3, 2 * cpu, "start", 1, false, []string{"cpu", "start"}},
+		"--jobs":                {idle, Size{Fixed: 50}, BatchSize{Fixed: 1}, 3, Caps{}, 0, 50, 50, "--jobs", 1, true, []string{"cpu", "items"}},
+		"--jobs and few files":  {idle, Size{Fixed: 50}, BatchSize{Fixed: 1}, 3, Caps{Fixed: 20}, 0, 20, 20, "files", 1, true, []string{"cpu", "items"}},
+		"--jobs, as many files": {idle, Size{Fixed: 50}, BatchSize{Fixed: 1}, 3, Caps{Fixed: 50}, 0, 50, 50, "--jobs", 1, true, []string{"cpu", "items"}},
+		"one file":              {idle, Size{}, BatchSize{Fixed: 1}, -1, Caps{Files: 1}, 0, 1, 1, "files", 1, false, []string{"cpu", "files"}},
+		"--jobs max:1":          {idle, Size{Most: 1}, BatchSize{Fixed: 1}, -1, Caps{}, 0, 1, 1, "--jobs", 1, false, []string{"cpu", "--jobs"}},
+		"both as tight":         {idle, Size{Most: 9}, BatchSize{Fixed: 1}, -1, Caps{Files: 9}, 0, 9, 9, "files", 1, false, []string{"cpu", "files", "--jobs"}},
+		"a low rate":            {idle, Size{}, BatchSize{Fixed: 1}, -1, Caps{}, 0.5, 2, 2 * cpu, "rate", 1, false, []string{"cpu", "rate"}},
+		"a rate of long jobs":   {long, Size{}, BatchSize{Fixed: 1}, -1, Caps{}, 5, 51, 2 * cpu, "rate", 1, false, []string{"cpu", "rate"}},
+		"a start of one":        {idle, Size{}, BatchSize{Fixed: 1}, 4, Caps{Start: 1}, 0, 1, 2 * cpu, "start", 1, false, []string{"cpu", "items", "start"}},
+		"a start, none left":    {idle, Size{}, BatchSize{Fixed: 1}, 0, Caps{Start: 3}, 0, 1, 2 * cpu, "items", 1, false, []string{"cpu", "items"}},
+		"--jobs 1":              {idle, Size{Fixed: 1}, BatchSize{Fixed: 1}, 3, Caps{}, 0, 1, 1, "--jobs", 1, true, []string{"cpu", "items"}},
+		"--jobs and one file":   {idle, Size{Fixed: 50}, BatchSize{Fixed: 1}, 3, Caps{Fixed: 1}, 0, 1, 1, "files", 1, true, []string{"cpu", "items"}},
+		"one job seen":          {once, Size{}, BatchSize{Fixed: 1}, -1, Caps{}, 0, cpu, 2 * cpu, "cpu", 1, false, []string{"cpu"}},
+		"a size that is found":  {Cost{Jobs: 4, Wall: 12 * ms, CPU: 12 * ms, Start: 10 * ms, Item: 2 * ms}, Size{}, BatchSize{Auto: true, Most: 99}, -1, Caps{}, 0, cores, 2 * cores, "cpu", 99, false, []string{"cpu"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := makePlan(c.cost, c.size, c.batch, c.left, c.caps, c.perSecond)
 			require.Equal(t, []any{c.slots, c.most, c.binding, c.batchSize, c.fixed}, []any{p.Slots, p.Most, p.Binding, p.Batch, p.Fixed})
-			require.GreaterOrEqual(t, len(p.Limits), c.limitsAtLeast)
+			var limits []string
+			for _, l := range p.Limits {
+				limits = append(limits, l.Name)
+			}
+			require.Equal(t, c.limits, limits)
+			require.Equal(t, c.left >= 0, p.Serial > 0, "predicted, if it is known how many are left")
 		})
 	}
 	waits := Cost{Jobs: 7, Wall: 20 * ms, CPU: ms / 2, Start: 20 * ms, Item: 10 * time.Microsecond}
@@ -126,6 +150,39 @@ func TestBounds(t *testing.T) {
 	large.Memory = 1 << 40
 	p := makePlan(large, Size{}, BatchSize{Fixed: 1}, -1, Caps{}, 0)
 	require.Equal(t, []any{1, 1, "memory"}, []any{p.Slots, p.Most, p.Binding})
+}
+
+// Memory bounds the slots where it is known how much there is, and how much a job needs.
+func TestMemoryBound(t *testing.T) {
+	for name, c := range map[string]struct {
+		bytes uint64
+		job   int64
+		slots int
+	}{
+		"room for some":      {1000, 100, 8},
+		"a byte each":        {10, 1, 8},
+		"a byte of room":     {1, 100, 1},
+		"the room not known": {0, 100, 500},
+		"the need not known": {1000, 0, 500},
+	} {
+		p := Plan{Cores: 4, Slots: 1 << 14, Most: 1 << 14, Cost: Cost{Jobs: 3, Wall: 100 * ms, CPU: ms, Memory: c.job}}
+		p.limitByCost(c.bytes)
+		require.Equal(t, c.slots, p.Slots, name)
+		require.Equal(t, c.slots < 500, len(p.Limits) == 2, name)
+	}
+}
+
+// With one core, jobs that compute run one at a time, and shares are of that core.
+func TestOneCore(t *testing.T) {
+	before := runtime.GOMAXPROCS(1)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	p := NewPlan(Cost{Jobs: 3, Wall: ms, CPU: ms}, -1, Caps{})
+	require.Equal(t, []int{1, 1}, []int{p.Cores, p.Slots})
+	for text, want := range map[string]int{"149%": 1, "150%": 2} {
+		got, err := ParseSize(text)
+		require.NoError(t, err)
+		require.Equal(t, Size{Fixed: want}, got, text)
+	}
 }
 
 // How long the rest takes, with what the sample took.
@@ -142,10 +199,20 @@ func TestPredicted(t *testing.T) {
 	require.Equal(t, 10*time.Second+25*ms, p.Expected, "the rate says so")
 	p.predict(100, 1000)
 	require.Equal(t, 525*ms, p.Expected)
+	p.predict(100, 0.5)
+	require.Equal(t, 200*time.Second+25*ms, p.Expected, "two seconds each")
+	waits := Plan{Slots: 100, Cores: 2, Batch: 1, Cost: Cost{Jobs: 2, Wall: 10 * ms, CPU: ms}}
+	require.Equal(t, 50*ms, waits.With(100, 100), "two cores feed 20")
 	p.Batch, p.Cost.Start, p.Cost.Item = 10, 5*ms, ms
 	p.predict(95, 0)
 	require.Equal(t, 150*ms+25*ms, p.Serial, "ten batches of 15 ms")
 	require.Equal(t, 75*ms+25*ms, p.Expected)
+	p.Cost.Start, p.Cost.Item = ms, 5*ms
+	p.predict(95, 0)
+	require.Equal(t, 510*ms+25*ms, p.Serial, "items that cost more than a start")
+	p.Cost.Start, p.Cost.Item = 0, 1
+	p.predict(95, 0)
+	require.Equal(t, 100*time.Nanosecond+25*ms, p.Serial)
 	unknown := Plan{Slots: 2, Cores: 2, Batch: 1, Cost: c}
 	unknown.predict(-1, 0)
 	require.Zero(t, unknown.Expected)
@@ -167,6 +234,8 @@ func TestWhy(t *testing.T) {
 	}
 	c.Memory = 10_900_000
 	require.Equal(t, said+"; memory 10.9 MB each", (&Plan{Cores: 4, Cost: c, Binding: "cpu"}).Why())
+	c.Memory = 1
+	require.Equal(t, said+"; memory 1 B each", (&Plan{Cores: 4, Cost: c, Binding: "cpu"}).Why())
 	require.Equal(t, "the number was given with --jobs", (&Plan{Fixed: true, Binding: "--jobs", Reason: "x"}).Why())
 	require.Contains(t, (&Plan{Fixed: true, Binding: "files", Slots: 3}).Why(), "open files allow at most 3")
 	require.Equal(t, "x", (&Plan{Reason: "x"}).Why())
@@ -194,7 +263,7 @@ func TestSizes(t *testing.T) {
 		_, err := ParseSize(text)
 		require.ErrorIs(t, err, ErrSize, text)
 	}
-	for text, want := range map[string]BatchSize{"": {Fixed: 1}, "1": {Fixed: 1}, "2": {Fixed: 2}, "auto": {Auto: true}} {
+	for text, want := range map[string]BatchSize{"": {Fixed: 1}, "1": {Fixed: 1}, "01": {Fixed: 1}, "2": {Fixed: 2}, "auto": {Auto: true}} {
 		got, err := ParseBatch(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got, text)
@@ -242,6 +311,7 @@ func TestState(t *testing.T) {
 	s.planned.Store(int64(time.Second))
 	require.Equal(t, 10.0, s.Rate(began.Add(3*time.Second)))
 	require.Zero(t, s.Rate(began.Add(time.Second)))
+	require.Positive(t, s.Rate(began.Add(time.Second+1)))
 }
 
 // Jobs are as large as they may be: in items, and in what these weigh.
@@ -272,5 +342,11 @@ func TestTake(t *testing.T) {
 	require.Equal(t, []int{4, 2}, sizes(4, Config{}))
 	require.Equal(t, []int{2, 1, 3}, sizes(4, Config{Traits: Traits{Weigh: weigh, Most: 4}}), "what is too heavy goes alone")
 	require.Equal(t, []int{1, 1, 1, 2, 1}, sizes(4, Config{Traits: Traits{Weigh: weigh, Most: 2}}))
+	require.Equal(t, []int{1, 1, 1, 2, 1}, sizes(2, Config{Traits: Traits{Weigh: weigh, Most: 2}}), "two may be too heavy")
 	require.Equal(t, []int{1, 1, 1, 1, 1, 1}, sizes(1, Config{Traits: Traits{Weigh: weigh, Most: 0}}), "jobs of one are not weighed")
+}
+
+// A sample that has not begun is not too short: its time may be over before its first job, on a machine that stalls.
+func TestNothingSampled(t *testing.T) {
+	require.False(t, (&run{cfg: Config{Batch: BatchSize{Auto: true}}}).tellsNothing())
 }
