@@ -19,7 +19,7 @@ func killMarked(mark string, session int) {
 		environments, _ := filepath.Glob("/proc/[0-9]*/environ")
 		for _, path := range environments {
 			env, err := os.ReadFile(path)
-			if err != nil || !bytes.Contains(append(env, 0), append([]byte(mark), 0)) {
+			if err != nil || !bytes.Contains(env, append([]byte(mark), 0)) { // each variable ends with a 0
 				continue
 			}
 			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))

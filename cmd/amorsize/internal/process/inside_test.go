@@ -31,6 +31,50 @@ func TestGuardTable(t *testing.T) {
 	require.Empty(t, groups.List())
 }
 
+// TestAdoptedAreToldApart: the guard knows all that other code has started, beside the
+// commands, also when many more have ended.
+func TestAdoptedAreToldApart(t *testing.T) {
+	g := &Guard{table: make([]int32, guardSlots)}
+	groups := &Groups{guard: g}
+	for range 10 {
+		groups.Adopt(7, "over")()
+	}
+	want := map[int]bool{}
+	var over []func()
+	for pid := 1000; pid < 1060; pid++ {
+		want[pid] = true
+		over = append(over, groups.Adopt(pid, "other"))
+	}
+	known := map[int]bool{}
+	for slot, pid := range g.table {
+		if pid != 0 {
+			require.Greater(t, slot, guardSlots/2, "the others are the commands'")
+			known[int(pid)] = true
+		}
+	}
+	require.Equal(t, want, known)
+	require.Len(t, groups.List(), len(want))
+	for _, ended := range over {
+		ended()
+	}
+	require.Equal(t, make([]int32, guardSlots), g.table)
+	require.Empty(t, groups.List())
+}
+
+// TestListIsBySlot: what runs is listed in the order of its slots, in whatever order it has begun.
+func TestListIsBySlot(t *testing.T) {
+	const n = 30
+	var groups Groups
+	for i := range n {
+		groups.begin(i*7%n, 1000+i, "")
+	}
+	list := groups.List()
+	require.Len(t, list, n)
+	for slot, r := range list {
+		require.Equal(t, slot, r.Slot)
+	}
+}
+
 // TestLittleIsKeptInMemory: output of up to so many bytes, and its file is used again.
 func TestLittleIsKeptInMemory(t *testing.T) {
 	var files Files
@@ -73,5 +117,23 @@ func TestPipes(t *testing.T) {
 		require.Equal(t, merge, st.out == st.err)
 		st.abandon()
 		s.Close()
+	}
+}
+
+// TestOutputThatCantBeTaken is the failure of a command, unless it has failed itself.
+func TestOutputThatCantBeTaken(t *testing.T) {
+	s, err := NewSpawner(Config{Groups: new(Groups)})
+	require.NoError(t, err)
+	defer s.Close()
+	for script, want := range map[string]any{"exit 0": new(*OutputError), "exit 3": new(*ExitError)} {
+		c := Command{Argv: []string{"sh", "-c", script}}
+		r, err := s.start("/bin/sh", c)
+		require.NoError(t, err)
+		require.NoError(t, r.streams.out.Close())
+		o, err := s.finish(r, c)
+		require.ErrorAs(t, err, want)
+		require.ErrorIs(t, err, ErrCommand)
+		require.Zero(t, o.Out.Size())
+		o.Err.Release()
 	}
 }

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // TestSend: the kernel sends what is there, tells what went wrong, and leaves what it does
@@ -57,4 +59,37 @@ func TestSend(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, sent)
 	require.NoError(t, to.Close())
+}
+
+// TestSendEndsWithTheSize: as much is sent as was asked for, although there is more by now, which
+// comes from somebody that the command has left behind. Nothing is waited for once it is sent.
+func TestSendEndsWithTheSize(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	holds, err := unix.FcntlInt(w.Fd(), unix.F_GETPIPE_SZ, 0)
+	require.NoError(t, err)
+	require.NoError(t, unix.SetNonblock(int(w.Fd()), true)) // which asking for its number has ended
+	from, err := os.Create(filepath.Join(t.TempDir(), "from"))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, from.Close()) }()
+	_, err = from.WriteString(strings.Repeat("x", 7*holds))
+	require.NoError(t, err)
+
+	require.NoError(t, w.SetWriteDeadline(time.Now().Add(10*time.Second)))
+	sent, err := send(w, from, int64(holds)) // nobody reads, and it need not
+	require.NoError(t, err)
+	require.EqualValues(t, holds, sent)
+
+	require.NoError(t, w.SetWriteDeadline(time.Time{}))
+	got := make(chan int, 1)
+	go func() {
+		text, _ := io.ReadAll(r)
+		got <- len(text)
+	}()
+	sent, err = send(w, from, int64(5*holds)) // in more than one piece
+	require.NoError(t, err)
+	require.EqualValues(t, 5*holds, sent)
+	require.NoError(t, w.Close())
+	require.Equal(t, 6*holds, <-got)
+	require.NoError(t, r.Close())
 }

@@ -102,7 +102,6 @@ func (st *streams) started() {
 	for _, f := range st.ours {
 		_ = f.Close()
 	}
-	st.ours = nil
 }
 
 // abandon releases everything: there is no command.
@@ -135,7 +134,6 @@ func (st *streams) drain() {
 	for _, f := range st.lines {
 		_ = f.Close()
 	}
-	st.lines = nil
 }
 
 // finish takes the output. shared says that other processes may still write.
