@@ -1,10 +1,12 @@
 package process_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,4 +60,42 @@ func TestClosedSpawnerHasNoFile(t *testing.T) {
 	s.Close()
 	require.LessOrEqual(t, openFiles(t), before)
 	runtime.KeepAlive(s) // or a collection might have closed them
+}
+
+// TestNoFilesForAPartner: one for which there are too few files is not started, which its error
+// says by its name, and what it had of them already is free again.
+func TestNoFilesForAPartner(t *testing.T) {
+	s, _ := spawner(t, process.Config{})
+	var kept []int
+	for range 4 {
+		fd, err := syscall.Dup(0)
+		require.NoError(t, err)
+		kept = append(kept, fd)
+	}
+	noFiles(t)
+	fillFiles(t)
+	for i := 0; ; i += 2 { // none, one pipe, or two, but none to start it by
+		_, err := s.Start(process.Command{Path: "/bin/cat", Argv: []string{"kitty", "-u"}})
+		require.ErrorContains(t, err, "can't start kitty: ")
+		require.ErrorIs(t, err, syscall.EMFILE)
+		require.True(t, process.Own(err))
+		require.Equal(t, i, freeFiles(t))
+		if i == len(kept) {
+			return
+		}
+		require.NoError(t, errors.Join(syscall.Close(kept[i]), syscall.Close(kept[i+1])))
+	}
+}
+
+// freeFiles counts those that could be opened.
+func freeFiles(t *testing.T) (free int) {
+	t.Helper()
+	for {
+		fd, err := syscall.Dup(0)
+		if err != nil {
+			return free
+		}
+		defer func() { require.NoError(t, syscall.Close(fd)) }()
+		free++
+	}
 }

@@ -4,7 +4,9 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -136,4 +138,25 @@ func TestOutputThatCantBeTaken(t *testing.T) {
 		require.Zero(t, o.Out.Size())
 		o.Err.Release()
 	}
+}
+
+// TestWaitingIsNotKnown of a file that is not open.
+func TestWaitingIsNotKnown(t *testing.T) {
+	require.Zero(t, waiting(nil))
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(read.Close(), write.Close()))
+	require.Zero(t, waiting(read))
+}
+
+// TestFileThatCantBeRead is an error, and no output.
+func TestFileThatCantBeRead(t *testing.T) {
+	var files Files
+	defer files.Close()
+	file, err := os.OpenFile(filepath.Join(t.TempDir(), "out"), os.O_CREATE|os.O_WRONLY, 0o600)
+	require.NoError(t, err)
+	_, err = file.WriteString("text")
+	require.NoError(t, err)
+	_, err = files.capture(file, true)
+	require.ErrorIs(t, err, syscall.EBADF)
 }
