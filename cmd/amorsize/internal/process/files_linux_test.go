@@ -79,7 +79,7 @@ func TestNoFilesForAPartner(t *testing.T) {
 		require.ErrorContains(t, err, "can't start kitty: ")
 		require.ErrorIs(t, err, syscall.EMFILE)
 		require.True(t, process.Own(err))
-		require.Equal(t, i, freeFiles(t))
+		require.GreaterOrEqual(t, freeFiles(t), i) // a collection may close what others have left
 		if i == len(kept) {
 			return
 		}
