@@ -66,9 +66,11 @@ func TestSend(t *testing.T) {
 func TestSendEndsWithTheSize(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
-	holds, err := unix.FcntlInt(w.Fd(), unix.F_GETPIPE_SZ, 0)
+	conn, err := w.SyscallConn()
 	require.NoError(t, err)
-	require.NoError(t, unix.SetNonblock(int(w.Fd()), true)) // which asking for its number has ended
+	var holds int
+	require.NoError(t, conn.Control(func(fd uintptr) { holds, err = unix.FcntlInt(fd, unix.F_GETPIPE_SZ, 0) }))
+	require.NoError(t, err)
 	from, err := os.Create(filepath.Join(t.TempDir(), "from"))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, from.Close()) }()
