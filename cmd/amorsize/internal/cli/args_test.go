@@ -69,6 +69,7 @@ func TestChecks(t *testing.T) {
 		"add --results DIR or --output none":                 {"run", "--json", "--", "y"},
 		"--nice 20":                                          {"run", "--nice", "20", "--", "y"},
 		"--max-load -1":                                      {"run", "--max-load", "-1", "--", "y"},
+		"--max-load NaN":                                     {"run", "--max-load", "NaN", "--", "y"},
 		"-n is --dry-run":                                    {"run", "-n", "4", "y"},
 		"omit flags for other items":                         {"run", "--pipe", "--range", "5", "--", "y"},
 		"--resume needs --log":                               {"run", "--resume", "--", "y"},

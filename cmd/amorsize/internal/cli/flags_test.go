@@ -44,7 +44,7 @@ func TestFlagsSayOfWhomTheyAre(t *testing.T) {
 		"arg-file", "null", "delimiter", "range", "limit", "shuffle", "skip-empty", "log", "resume", "resume-failed", "overwrite", "dry-run",
 	}, of(ofRun))
 	require.ElementsMatch(t, []string{
-		"jobs", "batch", "rate", "burst", "retry-after", "retries", "backoff", "fatal-on", "retry-budget", "timeout", "breaker", "breaker-wait",
+		"jobs", "rate", "burst", "retry-after", "retries", "backoff", "fatal-on", "retry-budget", "timeout", "breaker", "breaker-wait",
 		"breaker-give-up", "halt", "halt-now", "deadline", "grace", "nice", "max-load", "max-conns", "max-body", "order", "quiet", "verbose",
 		"progress", "color", "explain",
 	}, of(ofAnyone))

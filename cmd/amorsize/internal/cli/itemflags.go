@@ -130,8 +130,7 @@ func (f *sizeFlags) group(batches bool) group {
 	if batches {
 		g.set.StringVar(&f.batch, "batch", "1", "items per job: `1`, 50, or auto to measure the cost of a start and of an item")
 		g.set.BoolVar(&f.bisect, "bisect", false, "run a failed batch again in halves, down to the failing items")
-		g.are(ofUser, "bisect")
-		g.are(ofAnyone, "batch")
+		g.are(ofUser, "batch", "bisect") // a command is given more items: those that it does not know of would be lost
 	}
 	g.are(ofAnyone, "jobs")
 	return g

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -74,6 +75,9 @@ amorsize tune --json, which can also be drawn alone.`,
   amorsize report run.jsonl -o report.html`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if slices.ContainsFunc(append(args, scaling), func(in string) bool { return in != "" && outfile.SamePath(out, in) }) {
+				return exit.Usagef("-o: %s is what is drawn: it would be overwritten", out)
+			}
 			r, err := lookback.Report(args, scaling)
 			if err != nil {
 				return err

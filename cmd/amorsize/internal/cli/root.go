@@ -12,6 +12,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/exit"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/summary"
 )
 
 // Main runs the command line and returns the status to exit with.
@@ -50,9 +51,13 @@ func execute(args []string) error {
 	return root.Execute()
 }
 
-// complain writes an error, its first line marked.
+// complain writes an error, its first line marked. It may tell of a file's name, or of what a file holds: what a
+// terminal would obey is escaped.
 func complain(w io.Writer, err error) {
-	_, _ = fmt.Fprintf(w, "amorsize: %s\n", strings.TrimSpace(err.Error()))
+	_, _ = io.WriteString(w, "amorsize: ")
+	for line := range strings.SplitSeq(strings.TrimSpace(err.Error()), "\n") {
+		_, _ = fmt.Fprintln(w, summary.Printable(strings.ReplaceAll(line, "\t", "  ")))
+	}
 }
 
 func newRoot() *cobra.Command {

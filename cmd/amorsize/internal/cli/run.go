@@ -188,7 +188,7 @@ func (f *commandFlags) check(of *runFlags, argv []string) error {
 		return exit.Usagef("--sh replaces the command: omit %q, or write it into the script", argv[0])
 	case f.nice < 0 || f.nice > 19:
 		return exit.Usagef("--nice %d: must be 0 to 19", f.nice)
-	case f.load < 0:
+	case !(f.load >= 0): // NaN, too
 		return exit.Usagef("--max-load %v: must be above 0", f.load)
 	}
 	return cmp.Or(f.checkInput(of), f.checkOutput(of))

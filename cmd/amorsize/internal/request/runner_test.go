@@ -234,6 +234,18 @@ func TestUnsent(t *testing.T) {
 	require.True(t, permanent.Permanent())
 }
 
+// What stands behind a space would be no part of the target, and none of the host's name.
+func TestSpaces(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.RawQuery) })
+	_, got, err := attempt(t, runner(t, request.Config{URL: "{}"}, request.Surroundings{}), 1, url+"/p?q=a HTTP/1.1 x")
+	require.NoError(t, err)
+	require.Equal(t, "q=a%20HTTP/1.1%20x", got)
+	for _, host := range []string{"x y", "x/y"} {
+		_, _, err = attempt(t, runner(t, request.Config{URL: url, Headers: []string{"Host: {}"}}, request.Surroundings{}), 1, host)
+		require.ErrorContains(t, err, "is no value of Host")
+	}
+}
+
 // blocked is a server that answers when it is released, and says when it has been asked.
 func blocked(t *testing.T) (url string, asked chan string, release chan struct{}) {
 	asked, release = make(chan string, 10), make(chan struct{})

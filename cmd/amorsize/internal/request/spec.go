@@ -158,6 +158,7 @@ func (s *Spec) request(ctx context.Context, it items.Item) (*http.Request, error
 	if err != nil {
 		return nil, err
 	}
+	req.URL.RawQuery = strings.ReplaceAll(req.URL.RawQuery, " ", "%20") // a space would end the target
 	req.Header.Set("User-Agent", s.cfg.UserAgent)
 	if line.body != nil && json.Valid(line.body) {
 		req.Header.Set("Content-Type", "application/json")
@@ -213,6 +214,9 @@ func (s *Spec) setHeaders(req *http.Request, it items.Item) error {
 			return err
 		}
 		if strings.EqualFold(h.name, "Host") {
+			if strings.ContainsAny(value, " /") { // net/http would send what stands before it
+				return fmt.Errorf("%w: %q is no value of Host", template.ErrTemplate, value)
+			}
 			req.Host = value
 		}
 		key := http.CanonicalHeaderKey(h.name)

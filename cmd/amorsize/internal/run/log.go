@@ -182,7 +182,7 @@ func (s *Session) warnOther(h joblog.Header) {
 		return
 	}
 	then := strings.TrimSpace(h.Command + " " + ui.ShellLine(secrets.Args(h.Args)) + " " + secrets.Hide(flagOf(h.Flags, "sh")))
-	s.env.Terminal.Sayf("amorsize: the log is of another command: %s; its finished items are still skipped", then)
+	s.env.Terminal.Sayf("amorsize: the log is of another command: %s; its finished items are still skipped", summary.Printable(then))
 }
 
 func flagOf(flags [][2]string, name string) string {

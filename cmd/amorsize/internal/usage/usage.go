@@ -3,6 +3,7 @@ package usage
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -41,7 +42,7 @@ func New(c Config) (m *Meter, err error) {
 	if m.cost, err = parsePath("cost", c.Cost); err != nil {
 		return nil, err
 	}
-	if m.fixed, err = strconv.ParseFloat(c.Estimate, 64); err != nil {
+	if m.fixed, err = strconv.ParseFloat(c.Estimate, 64); err != nil && !errors.Is(err, strconv.ErrRange) {
 		m.fixed = 0
 		if m.estimate, err = parsePath("estimate", c.Estimate); err != nil {
 			return nil, err
