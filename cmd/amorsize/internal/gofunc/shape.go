@@ -40,6 +40,7 @@ func (p *Package) Function(batch bool) (*Function, error) {
 		return nil, refuse("%q is not a Go expression: %v", f.Expr, err)
 	}
 	f.bind(expr)
+	f.importContext()
 	value, err := types.Eval(p.fset, p.types, token.NoPos, f.Expr)
 	if err != nil {
 		return nil, f.unknown(err)
@@ -82,6 +83,15 @@ func (f *Function) bind(expr ast.Expr) {
 		t = pointer.Elem()
 	}
 	f.Expr = fmt.Sprintf("new(%s).%s", types.TypeString(t, f.qualify), selector.Sel.Name)
+}
+
+// importContext lets an expression name context, which the harness imports for it.
+func (f *Function) importContext() {
+	for _, imported := range f.types.Imports() {
+		if imported.Path() == "context" && f.target.Literal {
+			f.types.Scope().Insert(types.NewPkgName(token.NoPos, f.types, "context", imported))
+		}
+	}
 }
 
 // qualify omits the name of the package itself.

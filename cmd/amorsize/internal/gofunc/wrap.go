@@ -8,7 +8,7 @@ import (
 
 // wrongParams refuses a function that does not take one item, and writes a wrapper that does.
 func (f *Function) wrongParams(sig *types.Signature, params []types.Type) error {
-	call, first := f.target.Expr, ""
+	call, first := f.Expr, ""
 	if f.Context {
 		first = "ctx context.Context, "
 	}
