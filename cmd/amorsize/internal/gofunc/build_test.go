@@ -162,6 +162,7 @@ func TestBuildReplacesFilesByTheOverlay(t *testing.T) {
 	f := square(t)
 	o, err := f.overlay()
 	require.NoError(t, err)
+	o.replace[filepath.Join(f.Dir, "other", "main.go")] = "package other" // of the same name as another one
 	dir := t.TempDir()
 	path, err := f.build(t.Context(), o, dir)
 	require.NoError(t, err)

@@ -46,6 +46,7 @@ var harnesses = map[string]func(out *os.File){
 		tell(out, `{"type":"start","n":7,"items":4}`, `{"type":"block","n":7,"items":4}`, `{"type":"start","n":11,"items":5}`)
 		os.Exit(0)
 	},
+	"ends at once":     func(*os.File) {},
 	"tells of nothing": func(out *os.File) { tell(out, `{"type":"end"}`) },
 	"hangs and tells where": func(out *os.File) {
 		asked := make(chan os.Signal, 1)
@@ -211,6 +212,8 @@ func TestDeathNamesItem(t *testing.T) {
 	refused(t, err, "one of the items 1 to 3 ended the process (exit 3): 2\n3\n4\n5\n6")
 	_, err = fakeHarness(t, "exits in several").Sample(t.Context(), run)
 	refused(t, err, "one of the items 11 to 15 ended the process (exit 0)")
+	_, err = fakeHarness(t, "ends at once").Sample(t.Context(), run)
+	refused(t, err, "item 1 ended the process (exit 0)")
 	_, err = fakeHarness(t, "tells of nothing").Parallel(t.Context(), Run{Items: list("a")})
 	refused(t, err, "item 1 ended the process (exit 0)")
 	_, err = fakeHarness(t, "exits in several").Parallel(t.Context(), Run{Items: list("a", "b")})
@@ -230,6 +233,7 @@ func TestDeathIsToldBriefly(t *testing.T) {
 		{nil, "1\n2\n3\n4\n5\n", "item 2 ended the process (exit 0): 1\n2\n3\n4\n5"},
 		{nil, "fatal error: out\n\ngoroutine 1 [running]:\nmain.main()\n\ngoroutine 2:\n", "item 2 ended the process (exit 0): fatal error: out\n"},
 		{nil, "goroutine 1 [running]:\nmain.main()", "item 2 ended the process (exit 0): goroutine 1 [running]:\nmain.main()"},
+		{nil, "x\ngoroutine 1 [running]:\n", "item 2 ended the process (exit 0): x"},
 		{nil, "\ngoroutine 1 [running]:\n", "item 2 ended the process (exit 0): goroutine 1 [running]:"},
 	} {
 		var p program

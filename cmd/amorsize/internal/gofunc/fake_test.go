@@ -23,11 +23,7 @@ const (
 
 func TestMain(m *testing.M) {
 	if name := os.Getenv(harnessVariable); name != "" {
-		out := os.NewFile(3, "records")
-		if runtime.GOOS == "windows" {
-			out = os.Stdout
-		}
-		harnesses[name](out)
+		harnesses[name](protocol())
 		os.Exit(0)
 	}
 	if script := os.Getenv(goVariable); script != "" {

@@ -124,7 +124,6 @@ func (s *Server) Call(n int, raw []json.RawMessage, limit time.Duration) (Answer
 	select {
 	case r, ok := <-q.answer:
 		if !ok {
-			<-s.ended
 			return Answer{}, fmt.Errorf("%w: %w", ErrDied, s.dead)
 		}
 		return Answer{r.Results, time.Duration(r.Wall), time.Duration(r.CPU)}, r.failure()

@@ -179,7 +179,7 @@ func TestDeathEndsCalls(t *testing.T) {
 					harness.tell(c.end)
 				}
 				harness.end(s)
-				for _, made := range append(all, call(s, 20, 0, "0")) {
+				for _, made := range append(all, call(s, 20, 0, "0"), call(s, 21, 0, "0")) {
 					got := <-made
 					require.ErrorIs(t, got.err, ErrDied)
 					require.EqualError(t, got.err, "the function's process has ended: "+c.want)

@@ -123,7 +123,7 @@ func (f *Function) unknown(err error) error {
 		hint = fmt.Sprintf(" (did you mean %s?)", near)
 	}
 	if len(known) > 12 {
-		known = append(known[:12:12], "…")
+		known = append(known[:12], "…")
 	}
 	if len(known) == 0 {
 		return refuse("%s has no function %q, nor any other", f.ImportPath, name)

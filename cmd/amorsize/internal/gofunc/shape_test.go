@@ -204,6 +204,20 @@ var Number = 4
 	refused(t, err, path+`"MMN"; it has AAA, BBB, CCC, DDD, EEE, FFF, GGG, HHH, III, JJJ, KKK, LLL, … (did you mean MMM?)`)
 }
 
+// TestContextIsKnownInExpressions: the harness imports it for them, and for nothing else.
+func TestContextIsKnownInExpressions(t *testing.T) {
+	const text = "package calc\n\nimport (\n\t\"context\"\n\t\"strings\"\n\t\"example.com/b\"\n\t\"fmt\"\n)\n\nfunc Late(context.Context, b.T, fmt.Stringer) string { return strings.ToUpper(\"\") }\n"
+	const expr = "func(ctx context.Context, n int) error { return ctx.Err() }"
+	p := source(t, text)
+	f, err := p.literal(expr)
+	require.NoError(t, err)
+	require.True(t, f.Context)
+	_, err = source(t, text).named(expr, false)
+	refused(t, err, "./calc."+expr+": undefined: context")
+	_, err = source(t, "package calc\n\nimport \"strings\"\n\nvar X = strings.ToUpper(\"\")\n").literal(expr)
+	refused(t, err, "--fn '"+expr+"' ./calc: undefined: context")
+}
+
 // TestFunctionsElsewhere: a function may stand in a file that is not built, or in a test.
 func TestFunctionsElsewhere(t *testing.T) {
 	p := source(t, "package calc\n\nfunc Square(n int) int { return n }\n")

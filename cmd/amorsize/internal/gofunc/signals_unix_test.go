@@ -4,6 +4,7 @@ package gofunc
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"syscall"
@@ -22,6 +23,28 @@ func init() {
 		}
 		hang(out)
 	}
+	harnesses["leaves another"] = func(out *os.File) {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), harnessVariable+"=ignores input")
+		child.Stderr = os.Stderr
+		if err := child.Start(); err != nil {
+			panic(err)
+		}
+		tell(out, fmt.Sprintf(`{"type":"parallel","items":%d}`, child.Process.Pid), `{"type":"end"}`)
+	}
+}
+
+// protocol is what the harness writes records to. As in the true one, what it starts does not have it.
+func protocol() *os.File {
+	syscall.CloseOnExec(3)
+	return os.NewFile(3, "records")
+}
+
+// TestWhatStaysHoldsNobodyUp: a process that the function has started may live on, and hold its standard error open.
+func TestWhatStaysHoldsNobodyUp(t *testing.T) {
+	got, err := fakeHarness(t, "leaves another").Parallel(t.Context(), Run{})
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(got.Items, syscall.SIGKILL), "it has not ended")
 }
 
 // TestProgramHasAGroupOfItsOwn: a terminal's signals are for amorsize, and what the function starts ends with it.
