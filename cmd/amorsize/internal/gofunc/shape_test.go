@@ -200,7 +200,7 @@ var Number = 4
 	}
 	_, err = source(t, text).named("zzzz", false)
 	refused(t, err, path+`"zzzz"; it has AAA, BBB, CCC, DDD, EEE, FFF, GGG, HHH, III, JJJ, KKK, LLL`)
-	_, err = source(t, text+"func MMM(n int) {}\n").named("MMN", false)
+	_, err = source(t, text+"func MMM(n int) {}\nfunc NNN(n int) {}\n").named("MMN", false)
 	refused(t, err, path+`"MMN"; it has AAA, BBB, CCC, DDD, EEE, FFF, GGG, HHH, III, JJJ, KKK, LLL, … (did you mean MMM?)`)
 }
 

@@ -39,7 +39,7 @@ func ParseTarget(text, fn string) (Target, error) {
 		}
 		return Target{text, fn, true}, nil
 	}
-	if pkg, expr, ok := strings.Cut(text, ":"); ok && pkg != "" && expr != "" {
+	if pkg, expr, _ := strings.Cut(text, ":"); pkg != "" && expr != "" {
 		return Target{Package: pkg, Expr: expr}, nil
 	}
 	base := strings.LastIndexByte(cutBrackets(text), '/') + 1
