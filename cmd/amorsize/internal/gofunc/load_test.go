@@ -14,13 +14,13 @@ import (
 // packages are what go list prints.
 func packages(t *testing.T, list ...listed) string {
 	t.Helper()
-	text := ""
+	var text strings.Builder
 	for _, l := range list {
 		raw, err := json.Marshal(l)
 		require.NoError(t, err)
-		text += string(raw) + "\n"
+		text.Write(append(raw, '\n'))
 	}
-	return text
+	return text.String()
 }
 
 type problem = struct{ Pos, Err string }
@@ -34,10 +34,10 @@ func calc(t *testing.T, text string) listed {
 }
 
 // load loads what go list prints.
-func load(t *testing.T, o Options, list ...listed) (*Package, error) {
+func load(t *testing.T, list ...listed) (*Package, error) {
 	t.Helper()
 	fakeGo(t, goScript{List: packages(t, list...)})
-	return Load(t.Context(), Target{Package: "./calc", Expr: "F"}, o)
+	return Load(t.Context(), Target{Package: "./calc", Expr: "F"}, Options{})
 }
 
 // TestLoadAsksTheGoCommand for the package and all that it imports, and builds nothing else.
@@ -97,7 +97,7 @@ func TestPackagesThatCannotBeLoaded(t *testing.T) {
 	} {
 		l := calc(t, "package calc\n")
 		c.change(&l)
-		_, err := load(t, Options{}, l)
+		_, err := load(t, l)
 		require.Error(t, err, name)
 		refused(t, err, c.want)
 	}
@@ -111,10 +111,10 @@ func TestExcludedPackageNamesTheTag(t *testing.T) {
 	write(t, filepath.Join(l.Dir, "b.go"), "// B\n\n //go:build special \n\npackage calc\n\n//go:build other\n")
 	l.GoFiles, l.CompiledGoFiles, l.Error = nil, nil, &problem{Err: all + "\n"}
 	l.IgnoredGoFiles = []string{"gone.go", "a_plan9.go", "b.go"}
-	_, err := load(t, Options{}, l)
+	_, err := load(t, l)
 	refused(t, err, "example.com/user/calc: all its files are excluded, one by //go:build special: add --tags special")
 	l.IgnoredGoFiles = []string{"a_plan9.go"}
-	_, err = load(t, Options{}, l)
+	_, err = load(t, l)
 	refused(t, err, all)
 }
 
@@ -135,7 +135,7 @@ func TestPackageThatDoesNotCompile(t *testing.T) {
 		refused(t, err, "example.com/user/calc does not compile:\ncalc.go:3: undefined: x")
 		require.Equal(t, []string{"build", "-race", "-o", os.DevNull, "./calc"}, calls()[1].Args)
 
-		_, err = load(t, Options{}, l)
+		_, err = load(t, l)
 		require.NoError(t, err, "only the listing failed")
 	}
 	for name, change := range map[string]func(l *listed){
@@ -156,7 +156,7 @@ func TestPackageThatDoesNotCompile(t *testing.T) {
 // TestSourceIsTypeChecked: what compiles in part still says which functions there are.
 func TestSourceIsTypeChecked(t *testing.T) {
 	l := calc(t, "package calc\n\nimport \"gone\"\n\nfunc F(n int) int { return gone.X }\n")
-	p, err := load(t, Options{}, l)
+	p, err := load(t, l)
 	require.NoError(t, err)
 	f, err := p.Function(false)
 	require.NoError(t, err)
@@ -167,12 +167,12 @@ func TestSourceIsTypeChecked(t *testing.T) {
 	write(t, other, "package calc\n\nfunc G(n int) string { return \"\" }\n")
 	write(t, filepath.Join(l.Dir, "object.o"), "ELF")
 	l.CompiledGoFiles = []string{"object.o", "calc.go", other}
-	p, err = load(t, Options{}, l)
+	p, err = load(t, l)
 	require.NoError(t, err)
 	require.Equal(t, []string{"F", "G"}, p.names())
 
 	write(t, filepath.Join(l.Dir, "calc.go"), "package calc\n\nfunc {")
-	_, err = load(t, Options{}, l)
+	_, err = load(t, l)
 	require.ErrorIs(t, err, ErrTarget)
 	require.ErrorContains(t, err, "example.com/user/calc does not compile:\n"+filepath.Join(l.Dir, "calc.go")+":3:6: ")
 }
@@ -184,7 +184,7 @@ func TestImportsMayHaveOtherPaths(t *testing.T) {
 	dep := listed{ImportPath: "vendor/context", Export: strings.TrimSpace(string(out))}
 	l := calc(t, "package calc\n\nimport \"context\"\n\nfunc F(ctx context.Context, n int) error { return ctx.Err() }\n")
 	l.ImportMap = map[string]string{"context": "vendor/context"}
-	p, err := load(t, Options{}, dep, l)
+	p, err := load(t, dep, l)
 	require.NoError(t, err)
 	f, err := p.Function(false)
 	require.NoError(t, err)

@@ -194,10 +194,9 @@ var Number = 4
 	_, err = source(t, "package calc\n\nvar Number = 4\n").named("F", false)
 	refused(t, err, path+`"F", nor any other`)
 
-	text := "package calc\n"
-	for _, name := range []string{"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K", "L"} {
-		text += "func " + name + name + name + "(n int) {}\n"
-	}
+	const text = "package calc\n" +
+		"func AAA(int) {}\nfunc BBB(int) {}\nfunc CCC(int) {}\nfunc DDD(int) {}\nfunc EEE(int) {}\nfunc FFF(int) {}\n" +
+		"func GGG(int) {}\nfunc HHH(int) {}\nfunc III(int) {}\nfunc JJJ(int) {}\nfunc KKK(int) {}\nfunc LLL(int) {}\n"
 	_, err = source(t, text).named("zzzz", false)
 	refused(t, err, path+`"zzzz"; it has AAA, BBB, CCC, DDD, EEE, FFF, GGG, HHH, III, JJJ, KKK, LLL`)
 	_, err = source(t, text+"func MMM(n int) {}\nfunc NNN(n int) {}\n").named("MMN", false)
