@@ -37,6 +37,7 @@ func fakeHarness(t *testing.T, name string) *Binary {
 	t.Helper()
 	require.Contains(t, harnesses, name)
 	t.Setenv(harnessVariable, name)
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // with the race detector, each program would end a second later
 	self, err := os.Executable()
 	require.NoError(t, err)
 	return &Binary{Path: self}
@@ -105,6 +106,7 @@ func fakeGo(t *testing.T, script goScript) func() []goCall {
 	raw, err := json.Marshal(script)
 	require.NoError(t, err)
 	t.Setenv("PATH", dir)
+	t.Setenv("GORACE", "atexit_sleep_ms=0")
 	t.Setenv(goVariable, string(raw))
 	return func() (calls []goCall) {
 		raw, err := os.ReadFile(script.Log)
