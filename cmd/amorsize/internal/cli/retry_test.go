@@ -82,19 +82,19 @@ func TestRetryIsRefused(t *testing.T) {
 	}
 	write(t, "text", "no log\n")
 	for line, said := range map[string]string{
-		"watch.jsonl":            "watch.jsonl is the log of amorsize watch, which retry does not support",
-		"flag.jsonl":             `flag.jsonl: --oak "1": unknown flag`,
-		"text":                   "text is not a log that amorsize wrote",
-		"none":                   "none",
-		"run.jsonl --nothing":    "unknown flag: --nothing",
-		"run.jsonl --csv --tsv":  "choose one of --csv, --tsv and --jsonl",
-		"run.jsonl --ok x":       "x",
-		"exec.jsonl --out x":     `--out "x": must be value or jsonl`,
-		"exec.jsonl --limit -1":  "--limit -1",
-		"cmd.jsonl":              "--nice 30",
-		"cmd.jsonl --nice 20":    "--nice 20",
-		"cmd.jsonl --worker x":   `--worker "x"`,
-		"run.jsonl --max-body x": `--max-body "x"`,
+		"watch.jsonl":                      "watch.jsonl is the log of amorsize watch, which retry does not support",
+		"flag.jsonl":                       `flag.jsonl: --oak "1": unknown flag`,
+		"text":                             "text is not a log that amorsize wrote",
+		"none":                             "none",
+		"run.jsonl --nothing":              "unknown flag: --nothing",
+		"run.jsonl --csv --tsv":            "choose one of --csv, --tsv and --jsonl",
+		"run.jsonl --ok x":                 "x",
+		"exec.jsonl --out x":               `--out "x": must be value or jsonl`,
+		"exec.jsonl --limit -1":            "--limit -1",
+		"cmd.jsonl":                        "--nice 30",
+		"cmd.jsonl --nice 20":              "--nice 20",
+		"cmd.jsonl --nice 0 -n --output x": `--output "x"`,
+		"run.jsonl --max-body x":           `--max-body "x"`,
 	} {
 		got := typed(t, "", append([]string{"retry"}, strings.Fields(line)...)...)
 		require.Equal(t, 2, got.status, line)
