@@ -93,6 +93,7 @@ var refused = map[string]string{
 	"run --output none -k -- x":                    "--output none passes output on at once, or not at all: it can't be combined with --order",
 	"run --output raw --tag -- x":                  "--output live leaves output unchanged: it can't be combined with --tag",
 	"run --json --output line -- x":                "--json writes the summary to standard output, where results go: add --results DIR or --output none, or write it to a file with --summary FILE",
+	"--":                                           "no command: write it after --",
 	"http":                                         "give one URL, with {} where the item goes; items follow ::: or come from standard input",
 	"http --json http://h/":                        "--json writes the summary to standard output, where results go: add --results DIR, or write it to a file with --summary FILE",
 	"http --rate-tokens x http://h/ ::: a":         "x",

@@ -13,9 +13,15 @@ import (
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/process"
 )
 
+// typedVariable makes this program amorsize, where it has to be a process of its own.
+const typedVariable = "AMORSIZE_TYPED"
+
 // A run starts a guard from the program that it is: here that is the tests.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == process.GuardArgument {
+		os.Exit(Main(os.Args[1:]))
+	}
+	if os.Getenv(typedVariable) != "" {
 		os.Exit(Main(os.Args[1:]))
 	}
 	goleak.VerifyTestMain(m)

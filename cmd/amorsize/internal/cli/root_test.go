@@ -5,11 +5,14 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
+
+	"github.com/amorsize/amorsize/cmd/amorsize/internal/history"
 )
 
 // What is typed without anything is a question for help, which ends well.
@@ -139,9 +142,14 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
 	os.Stdout, os.Stderr = closed, closed
-	write(t, "run.jsonl", "")
-	for _, line := range []string{"version", "man", "report -o - --tune table"} {
-		write(t, "table", `{"v":1,"cmd":"tune","target":"f","rungs":[]}`)
+	lines := []string{"version", "man", "report -o - --tune table", "history show -1"}
+	if runtime.GOOS != "windows" {
+		lines = append(lines, "run --range 1 -- echo", "profile --budget 1ms --range 1 -- true", "watch --budget 1ms --count 1 --range 1 -- true",
+			"tune --budget 1ms --range 1 -- true")
+	}
+	write(t, "table", `{"cmd":"tune","target":"f","rows":[{"workers":1,"rate_per_s":5}]}`)
+	require.NoError(t, history.Save("run", "x", map[string]any{}))
+	for _, line := range lines {
 		require.NotZero(t, Main(strings.Fields(line)), line)
 	}
 }
