@@ -31,7 +31,7 @@ func TestHintsForUnknownFlags(t *testing.T) {
 		require.Equal(t, 2, got.status, flag)
 		require.Contains(t, got.err, said, flag)
 	}
-	for _, flag := range []string{"-n=", "--qqqq", "--cs", "--jboss", "--xyzzy", "--or", "--z", "-Z"} {
+	for _, flag := range []string{"-n=", "--qqqq", "--cs", "--jboss", "--xyzzy", "--1st", "--or", "--z", "-Z"} {
 		got := typed(t, "", "run", "-k", flag, "--", "x")
 		require.Equal(t, 2, got.status, flag)
 		require.NotContains(t, got.err, ";", flag)

@@ -25,8 +25,8 @@ func TestLimitsOfBytes(t *testing.T) {
 		require.Equal(t, want, n, text)
 	}
 	for _, text := range []string{"1048577G", "4294967297G", "00", "0G", "-1G"} {
-		_, err := parseMost("max-body", text)
-		require.ErrorContains(t, err, "--max-body", text)
+		_, err := parseMost("most", text)
+		require.ErrorContains(t, err, "--most", text)
 	}
 }
 
@@ -40,6 +40,7 @@ func TestListsWithoutItems(t *testing.T) {
 	require.Equal(t, []string{"a"}, all[1].Values)
 	require.Empty(t, lists([]string{"::::", "::::+"}))
 	require.True(t, lists([]string{":::", "a", "::::+", "f"})[1].Linked)
+	require.Len(t, lists([]string{":::", "a", ":::"}), 2, "nothing is combined with what has no items")
 }
 
 // refused are command lines that end before anything is run, and the whole of what is said.

@@ -39,7 +39,7 @@ func TestProfileOfACommand(t *testing.T) {
 	require.Len(t, all, 2)
 	require.Equal(t, []string{"profile", "echo x"}, []string{all[0].Cmd, all[0].What})
 	require.Empty(t, opened(t, dir), "the items are closed")
-	require.Zero(t, guards(t))
+	require.Empty(t, children(t))
 }
 
 // The flags of a command that affect its cost are those of run; what it writes is shown only if that is asked for.
@@ -97,7 +97,7 @@ func TestWhatCannotBeMeasured(t *testing.T) {
 		require.Equal(t, []any{want.status, want.out}, []any{got.status, got.out}, "%s: %s", line, got.err)
 		require.Contains(t, got.err, want.err, line)
 		require.Empty(t, opened(t, dir), line)
-		require.Zero(t, guards(t), line)
+		require.Empty(t, children(t), line)
 	}
 }
 
@@ -167,7 +167,7 @@ func TestMeasurementsOfFunctions(t *testing.T) {
 	left, err := os.ReadDir(temporary)
 	require.NoError(t, err)
 	require.Empty(t, left, "nothing that was built for a measurement stays")
-	require.Zero(t, guards(t))
+	require.Empty(t, children(t))
 }
 
 func TestOneTarget(t *testing.T) {

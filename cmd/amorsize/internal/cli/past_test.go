@@ -54,6 +54,7 @@ func TestReport(t *testing.T) {
 	got := typed(t, "", "history", "list", "run.jsonl")
 	require.Equal(t, 0, got.status)
 	require.Contains(t, got.out, "1 ok")
+	require.NotEqual(t, typed(t, "", "history", "list").out, got.out, "the runs of a log are not those of the history")
 	require.Equal(t, outcome{}, typed(t, "", "report", "run.jsonl"))
 	page := read(t, "report.html")
 	require.True(t, strings.HasPrefix(page, "<!"))

@@ -110,5 +110,6 @@ func TestSignalsEndWhatRuns(t *testing.T) {
 		last := len(args) - 1
 		got := typed(t, "", slices.Concat(args[:last], []string{"-a", "items", "--sh", "kill -" + args[last] + " $PPID; exec sleep 1000"})...)
 		require.Equal(t, status, got.status, "%s: %s", line, got.err)
+		require.Regexp(t, `^amorsize: (draining|terminating): `, got.err, line)
 	}
 }
