@@ -142,7 +142,7 @@ func TestWatch(t *testing.T) {
 // Profiles of functions say how they were built, and how often a function is called for a batch.
 func TestMeasurementsOfFunctions(t *testing.T) {
 	temporary := withFunctions(t)
-	profile := strings.Fields("profile --budget 1ms ./calc.Tell")
+	profile := strings.Fields("profile --budget 50ms ./calc.Tell")
 	got := typed(t, "", append(profile, "--range", "5")...)
 	require.Equal(t, []any{0, ""}, []any{got.status, got.err})
 	require.True(t, strings.HasPrefix(got.out, "calc.Tell   func(s string) (string, error)   calc/calc.go:14\n  built in "), got.out)
@@ -154,11 +154,11 @@ func TestMeasurementsOfFunctions(t *testing.T) {
 	got = typed(t, "", append(profile, "--race=false", ":::", "exit")...)
 	require.NotZero(t, got.status)
 	require.NotEmpty(t, got.err)
-	got = typed(t, "", "watch", "--count", "1", "--budget", "1ms", "./calc.Tell", ":::", "exit")
+	got = typed(t, "", "watch", "--count", "1", "--budget", "50ms", "./calc.Tell", ":::", "exit")
 	require.NotZero(t, got.status)
 	require.NotEmpty(t, got.err)
 	for batch, said := range map[string]string{"7": "a call of 7\n", "auto": "a call of 100\n"} {
-		got = typed(t, "", "profile", "--budget", "1ms", "--race=false", "-v", "--batch", batch, "./calc.Many", "--range", "200")
+		got = typed(t, "", "profile", "--budget", "50ms", "--race=false", "-v", "--batch", batch, "./calc.Many", "--range", "200")
 		require.Equal(t, 0, got.status, got.err)
 		require.Contains(t, got.err, said)
 	}
