@@ -68,13 +68,17 @@ func (l *Log) prepare(path string, mode Mode) (*Past, error) {
 	size := int64(0)
 	if past != nil {
 		size = past.whole
+		and := ""
+		if past.runs == 0 {
+			and = ", and " + headless
+		}
 		switch {
 		case past.Header.Command == journal.Program:
 			return nil, fmt.Errorf("%w: %s is the journal of a program: run the program again", ErrLog, path)
 		case mode == New:
-			return nil, fmt.Errorf("%w: %s exists already: --resume continues it, --overwrite replaces it", ErrLog, path)
+			return nil, fmt.Errorf("%w: %s exists already%s: --resume continues it, --overwrite replaces it", ErrLog, path, and)
 		case mode == Overwrite && !past.Ended:
-			return nil, fmt.Errorf("%w: the run in %s has not ended: --resume continues it; remove the file to start over", ErrLog, path)
+			return nil, fmt.Errorf("%w: the run in %s has not ended%s: --resume continues it; remove the file to start over", ErrLog, path, and)
 		case mode == Overwrite:
 			size, past = 0, nil
 		}
@@ -101,7 +105,7 @@ func Files(path string, each func(id string, n int, file string, ok bool)) error
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
 		return nil // reading a pipe would be useless; writing to the log reports what is wrong with it
 	}
-	return eachLine(path, func(line journal.Line) error {
+	_, err := eachLine(path, func(line journal.Line) error {
 		var e Entry
 		if line.Type != "item" || !hasFile(line.Body) {
 			return nil // most logs have none, and need not be read twice in full
@@ -114,4 +118,5 @@ func Files(path string, each func(id string, n int, file string, ok bool)) error
 		}
 		return nil
 	})
+	return err
 }

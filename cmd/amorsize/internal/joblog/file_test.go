@@ -16,6 +16,7 @@ import (
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/joblog"
+	"github.com/amorsize/amorsize/journal"
 )
 
 // TestTorn cuts a log at every byte: however it was cut, it is continued twice,
@@ -97,6 +98,96 @@ func TestRefusals(t *testing.T) {
 	require.NoError(t, err)
 	require.NotNil(t, past)
 	require.NoError(t, log.Close())
+}
+
+// TestHeadless: where the first line is damaged or gone, the lines after it are not lost.
+func TestHeadless(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	writeTo(t, path, map[string][]bool{"a": {true}})
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	header, rest, _ := strings.Cut(string(whole), "\n")
+	for first, damaged := range map[string]int{
+		strings.Replace(header, `"v"`, "\"\x00\"", 1) + "\n": 1,
+		"\ufeff" + header + "\n":                             1,
+		"":                                                   0,
+	} {
+		text := first + rest
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		for mode, want := range map[joblog.Mode]string{
+			joblog.New:       "exists already, and its first line is damaged or gone: --resume continues it",
+			joblog.Overwrite: "has not ended, and its first line is damaged or gone: --resume continues it",
+		} {
+			_, _, err := joblog.Open(path, mode)
+			require.ErrorIs(t, err, joblog.ErrLog, "%q", text)
+			require.ErrorContains(t, err, want)
+		}
+		_, err := joblog.Read(path)
+		require.ErrorIs(t, err, joblog.ErrLog)
+		require.ErrorContains(t, err, "its first line is damaged or gone, which has the command: start that again with --resume")
+		log, past, err := joblog.Open(path, joblog.Continue)
+		require.NoError(t, err)
+		require.Equal(t, damaged, past.Damaged)
+		require.Zero(t, past.Header)
+		require.Equal(t, map[string]int{"a": 1}, skippedOf(past.Finished(false), 1, "a"))
+		got, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, text, string(got))
+		require.NoError(t, log.Write(joblog.End{Type: "end", Summary: []byte(`{"cmd":"run"}`)}))
+		require.NoError(t, log.Close())
+		log, past, err = joblog.Open(path, joblog.Overwrite)
+		require.NoError(t, err, "it has ended for sure")
+		require.Nil(t, past)
+		require.NoError(t, log.Close())
+	}
+}
+
+// TestLaterHeadless: what follows an end is of a run that has not ended, whatever became of that run's first line.
+func TestLaterHeadless(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	writeTo(t, path, map[string][]bool{"a": {true}})
+	for _, text := range []string{"a header\n", ""} {
+		log, _, err := joblog.Open(path, joblog.Continue)
+		require.NoError(t, err)
+		require.NoError(t, log.Write(joblog.End{Type: "end", Summary: []byte("{}")}))
+		require.NoError(t, log.Close())
+		before, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(path, append(before, text...), 0o600))
+		log, _, err = joblog.Open(path, joblog.Continue)
+		require.NoError(t, err)
+		require.NoError(t, log.Write(joblog.Entry{Type: "item", ID: items.Of(2, "b").Identity()}))
+		require.NoError(t, log.Close())
+		_, _, err = joblog.Open(path, joblog.Overwrite)
+		require.ErrorContains(t, err, "has not ended: --resume continues it")
+	}
+}
+
+// TestHeadlessJournal: the journal of a program is known by its other lines, too.
+func TestHeadlessJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	j, err := journal.Open(path, journal.Options{Run: "v7"})
+	require.NoError(t, err)
+	require.NoError(t, j.Add(journal.Record{Attempts: 1, Result: []byte(`{"wall_s":1}`)}))
+	require.NoError(t, j.Add(journal.Record{Index: 1, Attempts: 1, Result: []byte("1")}))
+	require.NoError(t, j.Close())
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	lines := strings.SplitAfter(strings.Replace(string(whole), "v7", "v8", 1), "\n")
+	require.Len(t, lines, 5)
+	for _, text := range []string{
+		lines[0] + lines[1] + lines[3], // it has ended
+		lines[0] + lines[2],
+	} {
+		for _, mode := range []joblog.Mode{joblog.New, joblog.Continue, joblog.Overwrite} {
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+			_, _, err := joblog.Open(path, mode)
+			require.ErrorContains(t, err, "is the journal of a program")
+			got, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, text, string(got))
+		}
+	}
 }
 
 func TestFilesTellsOfWhatItemsHave(t *testing.T) {

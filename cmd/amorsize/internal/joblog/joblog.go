@@ -95,27 +95,33 @@ func leavesFailures(flags [][2]string) bool {
 // ErrLog is wrapped by every error of reading a log.
 var ErrLog = errors.New("log")
 
+// headless is what is wrong with a log that has lines, but none that tells of a run.
+const headless = "its first line is damaged or gone"
+
 // Read reads a log. It skips a last line that was cut off, and damaged lines.
 func Read(path string) (*Content, error) {
 	c := &Content{}
-	if err := eachLine(path, c.add); err != nil {
+	whole, err := eachLine(path, c.add)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if c.runs == 0 {
+	case whole == 0:
 		return nil, unread(path, journal.ErrNotJournal)
+	case c.runs == 0:
+		return nil, fmt.Errorf("%w: %s: %s, which has the command: start that again with --resume", ErrLog, path, headless)
 	}
 	return c, nil
 }
 
-// eachLine calls visit for each line of a log.
-func eachLine(path string, visit func(journal.Line) error) error {
+// eachLine calls visit for each line of a log. It returns the number of bytes in whole lines.
+func eachLine(path string, visit func(journal.Line) error) (whole int64, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrLog, err)
+		return 0, fmt.Errorf("%w: %w", ErrLog, err)
 	}
 	defer func() { _ = file.Close() }()
-	_, err = journal.Read(file, visit)
-	return unread(path, err)
+	whole, err = journal.Read(file, visit)
+	return whole, unread(path, err)
 }
 
 // unread is why a log can't be read.

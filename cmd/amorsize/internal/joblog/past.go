@@ -1,6 +1,7 @@
 package joblog
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 
@@ -9,7 +10,7 @@ import (
 
 // Past is the content of a log that is to be continued, in a few bytes for each item.
 type Past struct {
-	Header Header // of the first run in it
+	Header Header // of the first run in it; without a version if the lines that tell of runs are damaged
 	Ended  bool   // its latest run has recorded its end, and was not stopped
 	// Damaged is how many lines were skipped: their items run again.
 	Damaged int
@@ -36,16 +37,16 @@ func readPast(file *journal.File, path string) (*Past, error) {
 	if p.whole, _, err = file.Lines(p.add); err != nil {
 		return nil, unread(path, err)
 	}
-	if p.runs == 0 { // a beginning that was cut off
+	if p.whole == 0 { // a beginning that was cut off
 		return nil, nil
 	}
 	return p, nil
 }
 
 func (p *Past) add(line journal.Line) error {
+	p.Ended = false // what comes after an end is of a later run, even if that one's first line is damaged
 	switch line.Type {
 	case "run":
-		p.Ended = false
 		var h Header
 		if err := json.Unmarshal(line.Body, &h); err != nil {
 			return err
@@ -61,18 +62,31 @@ func (p *Past) add(line journal.Line) error {
 			return nil //nolint:nilerr // it is told
 		}
 		p.over(identity(id), uint32(n), ok)
+		if p.runs == 0 && !bytes.Contains(line.Body, []byte(`"wall_s":`)) { // the command's items have it
+			p.Header.Command = journal.Program
+		}
 	case "end":
-		var end struct {
-			Summary struct {
-				Stopped string `json:"stopped"`
-			} `json:"summary"`
-		}
-		if err := json.Unmarshal(line.Body, &end); err != nil {
-			return err
-		}
-		p.Ended = end.Summary.Stopped == ""
+		return p.end(line.Body)
 	case "":
 		p.Damaged++
+	}
+	return nil
+}
+
+// end takes the end of a run. If no line before it tells of a run, it has the command.
+func (p *Past) end(line []byte) error {
+	var end struct {
+		Summary struct {
+			Cmd     string `json:"cmd"`
+			Stopped string `json:"stopped"`
+		} `json:"summary"`
+	}
+	if err := json.Unmarshal(line, &end); err != nil {
+		return err
+	}
+	p.Ended = end.Summary.Stopped == ""
+	if p.runs == 0 {
+		p.Header.Command = end.Summary.Cmd
 	}
 	return nil
 }

@@ -175,9 +175,13 @@ func (s *Session) leaveOut(done *joblog.Finished) {
 	})
 }
 
-// warnOther warns that a log is continued with another command: items that have ended in it are left out
-// nevertheless.
+// warnOther warns that a log is continued with another command, or perhaps with one: items that have ended in it
+// are left out nevertheless.
 func (s *Session) warnOther(h joblog.Header) {
+	if h.V == 0 {
+		s.env.Terminal.Sayf("amorsize: the first line of the log, which has its command, is damaged or gone; its finished items are still skipped")
+		return
+	}
 	if h.Command == s.cfg.Name && slices.Equal(h.Args, s.cfg.Args) && flagOf(h.Flags, "sh") == flagOf(s.cfg.Flags, "sh") {
 		return
 	}

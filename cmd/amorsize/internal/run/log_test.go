@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -65,6 +66,18 @@ func TestResume(t *testing.T) {
 	require.Contains(t, b.read("stderr"), "damaged lines of the log skipped: 1;")
 	require.Equal(t, 2, strings.Count(b.read("stderr"), "another command: run do first;"), "the script is another one")
 	require.NoError(t, os.WriteFile(b.path("log"), []byte(log), 0o600))
+
+	headless := slices.DeleteFunc(strings.SplitAfter(log, "\n"), func(line string) bool { return strings.HasPrefix(line, `{"type":"run"`) })
+	require.NoError(t, os.WriteFile(b.path("headless"), []byte("damaged\n"+strings.Join(headless, "")), 0o600))
+	b.cfg.Log.Path = b.path("headless")
+	r = newRunner(nil)
+	status, _ = b.run(r)
+	require.Equal(t, exit.OK, status)
+	require.Empty(t, r.tried)
+	require.Equal(t, 2, strings.Count(b.read("stderr"), "damaged lines of the log skipped: 1;"))
+	require.Contains(t, b.read("stderr"), "the first line of the log, which has its command, is damaged or gone;")
+	require.Equal(t, 2, strings.Count(b.read("stderr"), "another command"))
+	b.cfg.Log.Path = b.path("log")
 
 	b.cfg.Flags = nil
 	b.cfg.Log = Log{Path: b.path("log"), Extend: true, From: b.path("log")}
