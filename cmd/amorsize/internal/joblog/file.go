@@ -1,7 +1,6 @@
 package joblog
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -106,11 +105,11 @@ func Files(path string, each func(id string, n int, file string, ok bool)) error
 		return nil // reading a pipe would be useless; writing to the log reports what is wrong with it
 	}
 	_, err := eachLine(path, func(line journal.Line) error {
-		var e Entry
 		if line.Type != "item" || !hasFile(line.Body) {
 			return nil // most logs have none, and need not be read twice in full
 		}
-		if err := json.Unmarshal(line.Body, &e); err != nil {
+		e, err := entryOf(line.Body)
+		if err != nil {
 			return err
 		}
 		if e.File != "" {

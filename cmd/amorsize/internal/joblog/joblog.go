@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
+	"github.com/amorsize/amorsize/internal/jsontext"
 	"github.com/amorsize/amorsize/journal"
 )
 
@@ -32,18 +33,21 @@ type Entry struct {
 	Item64 string  `json:"item64,omitempty"` // the same in base64, if it is not UTF-8
 	// Values are its columns, if it is only columns.
 	Values []string `json:"values,omitempty"`
-	Tries  int      `json:"tries"`
-	Why    string   `json:"why,omitempty"` // exit:22, signal, timeout, spawn, throttled, …
-	Err    string   `json:"err,omitempty"` // with the last lines of standard error
-	At     float64  `json:"at_s"`          // its end, since the start of the run
-	Wall   float64  `json:"wall_s"`        // of the attempt
-	Took   float64  `json:"took_s,omitempty"`
-	CPU    float64  `json:"cpu_s,omitempty"`
-	Memory int64    `json:"rss_bytes,omitempty"`
-	Batch  int      `json:"batch,omitempty"` // items of the job, if it is more than one
-	File   string   `json:"file,omitempty"`  // of its result, if the item has ended; of a batch, its first item has it
-	run    int      // of the log, from 1
-	fresh  bool     // of a run that left out failed items
+	// Values64 are the same in base64, if one is not UTF-8.
+	Values64 [][]byte `json:"values64,omitempty"`
+	Tries    int      `json:"tries"`
+	Why      string   `json:"why,omitempty"` // exit:22, signal, timeout, spawn, throttled, …
+	Err      string   `json:"err,omitempty"` // with the last lines of standard error
+	At       float64  `json:"at_s"`          // its end, since the start of the run
+	Wall     float64  `json:"wall_s"`        // of the attempt
+	Took     float64  `json:"took_s,omitempty"`
+	CPU      float64  `json:"cpu_s,omitempty"`
+	Memory   int64    `json:"rss_bytes,omitempty"`
+	Batch    int      `json:"batch,omitempty"`  // items of the job, if it is more than one
+	File     string   `json:"file,omitempty"`   // of its result, if the item has ended; of a batch, its first item has it
+	File64   []byte   `json:"file64,omitempty"` // the same in base64, if it is not UTF-8
+	run      int      // of the log, from 1
+	fresh    bool     // of a run that left out failed items
 }
 
 // Text returns the item's text, false if it is not in the log.
@@ -60,15 +64,28 @@ const short = 1 << 10
 
 // Describe sets what identifies an item.
 func (e *Entry) Describe(it items.Item) {
-	e.N, e.ID, e.Values = it.N, it.Identity(), it.Values()
-	switch {
-	case e.OK && len(it.Text) > short:
-		e.Values = nil
-	case utf8.ValidString(it.Text):
+	e.N, e.ID, e.Item, e.Item64, e.Values, e.Values64 = it.N, it.Identity(), nil, "", nil, nil
+	if e.OK && len(it.Text) > short {
+		return
+	}
+	e.Values = it.Values()
+	e.Values64 = jsontext.ExactList(e.Values)
+	if utf8.ValidString(it.Text) {
 		e.Item = &it.Text
-	default:
+	} else {
 		e.Item64 = base64.StdEncoding.EncodeToString([]byte(it.Text))
 	}
+}
+
+// Keep sets the file of the item's result, "" if there is none.
+func (e *Entry) Keep(file string) { e.File, e.File64 = file, jsontext.Exact(file) }
+
+// entryOf reads the line of an entry.
+func entryOf(line []byte) (e Entry, err error) {
+	err = json.Unmarshal(line, &e)
+	jsontext.RestoreList(&e.Values, e.Values64)
+	jsontext.Restore(&e.File, e.File64)
+	return e, err
 }
 
 // End is the last line of a run.
@@ -152,8 +169,8 @@ func (c *Content) add(line journal.Line) error {
 			c.Header = h
 		}
 	case "try", "item":
-		var e Entry
-		if err := json.Unmarshal(line.Body, &e); err != nil {
+		e, err := entryOf(line.Body)
+		if err != nil {
 			c.Damaged++
 			return nil //nolint:nilerr // it is told
 		}

@@ -126,3 +126,33 @@ func TestBinaryItem(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "\xff\x00", text)
 }
+
+// Columns and files come back with every byte; the next item of a batch does not have those of the one before.
+func TestOtherBytes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	log, _, err := joblog.Open(path, joblog.New)
+	require.NoError(t, err)
+	require.NoError(t, log.Write(joblog.Header{Type: "run", V: joblog.Version, Command: "run"}))
+	e := joblog.Entry{Type: "item", Tries: 1, Batch: 2}
+	e.Keep("R\xe9/1.out")
+	var want [][]string
+	for i, values := range [][]string{{"caf\xe9", "x"}, {"a", "b"}, {"", "\xff"}} {
+		e.Describe(items.Row(i+1, values))
+		require.NoError(t, log.Write(e))
+		e.Keep("")
+		want = append(want, values)
+	}
+	e.Describe(items.Of(4, "text"))
+	require.NoError(t, log.Write(e))
+	require.NoError(t, log.Close())
+	content, err := joblog.Read(path)
+	require.NoError(t, err)
+	var got [][]string
+	for _, e := range content.Failed() {
+		got = append(got, e.Values)
+	}
+	require.Equal(t, append(want, nil), got)
+	var files []string
+	require.NoError(t, joblog.Files(path, func(_ string, _ int, file string, _ bool) { files = append(files, file) }))
+	require.Equal(t, []string{"R\xe9/1.out"}, files)
+}

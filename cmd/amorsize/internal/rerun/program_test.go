@@ -68,6 +68,7 @@ func TestProgram(t *testing.T) {
 		"several failed":           {[]string{"/bin/night"}, 2, 1, false, "/bin/night --more x"},
 		"one failed before a kill": {[]string{"/bin/night", "a b"}, 1, 1, true, "/bin/night a b --more x"},
 		"killed":                   {[]string{"/bin/night", "a"}, 0, 2, true, "/bin/night a --more x"},
+		"not UTF-8":                {[]string{"/bin/night", "caf\xe9"}, 1, 0, false, "/bin/night caf\xe9 --more x"},
 		"nothing failed":           {[]string{"/bin/night", "a"}, 0, 2, false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

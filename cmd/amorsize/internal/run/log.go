@@ -97,15 +97,15 @@ func (l *logger) record(kind string, j *jobs.Job, err error) error {
 		e.Why, e.Err = summary.Why(err, j.Status), summary.Message(&failed)
 	}
 	if kind == "item" {
-		e.Took, e.File = j.Took.Seconds(), l.file(j)
+		e.Took = j.Took.Seconds()
+		e.Keep(l.file(j))
 	}
 	for _, it := range j.Batch {
-		e.Item, e.Item64 = nil, ""
 		e.Describe(it)
 		if err := l.write(e); err != nil {
 			return errors.Join(jobs.ErrLog, err)
 		}
-		e.File = "" // it is the first one's
+		e.Keep("") // it is the first one's
 	}
 	return nil
 }
