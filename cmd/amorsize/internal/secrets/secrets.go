@@ -31,32 +31,17 @@ func Flag(name, value string) string {
 	return strings.Join(lines, ", ")
 }
 
-// Setting returns a flag as it is written, --name=value, without possible credentials.
+// Setting returns a flag as it is written, --name=value or -Xvalue, without possible credentials. Some flags of ours
+// have names that only look like a credential's.
 func Setting(flag string) string {
-	name, value, set := strings.Cut(strings.TrimPrefix(flag, "--"), "=")
-	if set && strings.HasPrefix(flag, "--") && (name == "cookie" || name == "header-line" || name == "env") {
-		return "--" + name + "=" + Flag(name, value)
-	}
-	return flag
-}
-
-// Args returns the arguments of a command without the value of a header that may be secret, and without the
-// argument of -u, with which curl and others take a user and a password.
-func Args(args []string) []string {
-	shown := make([]string, len(args))
-	for i, arg := range args {
-		shown[i] = Hide(arg)
-		switch before := args[max(0, i-1)]; {
-		case i == 0:
-		case before == "-u" || before == "--user":
-			shown[i] = Hidden
-		case before == "-H" || before == "--header":
-			if header, _, ok := strings.Cut(arg, ":"); ok && !HarmlessHeader(header) {
-				shown[i] = header + ": " + Hidden
-			}
+	name, value, set := strings.Cut(flag, "=")
+	if set {
+		switch name {
+		case "--cookie", "--header-line", "--env", "--key", "--idempotency-key", "--rate-tokens", "--keep-cookies":
+			return name + "=" + Flag(strings.TrimPrefix(name, "--"), value)
 		}
 	}
-	return shown
+	return joined(flag)
 }
 
 // Cookies returns only the names of cookies.
