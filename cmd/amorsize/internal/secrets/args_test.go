@@ -56,6 +56,7 @@ func TestArgsForms(t *testing.T) {
 		{[]string{"-sSume:P=Q\nR"}, []string{"-sSu***"}},
 		{[]string{"-u=me:P"}, []string{"-u=***"}},
 		{[]string{"-uroot"}, []string{"-uroot"}},
+		{[]string{"-HX=Y: P", "-ux=y:z"}, []string{"-HX=Y: ***", "-ux=y:z"}},
 		{[]string{"-url=http://host/a"}, []string{"-url=http://host/a"}},
 		{[]string{"-url=http://a:b@host/"}, []string{"-url=http://***@host/"}},
 		{[]string{"--header=X-Auth: P"}, []string{"--header=X-Auth: ***"}},
