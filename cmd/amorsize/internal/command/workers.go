@@ -114,15 +114,23 @@ func (w *workerPool) attempt(j *jobs.Job, slot int) error {
 	return err
 }
 
+// question returns the line that a process gets for an item. A record is passed on as it is in the input.
+func (w *workerPool) question(it items.Item) ([]byte, error) {
+	if !w.jsonl || it.IsRecord() {
+		return []byte(it.Text), nil
+	}
+	return it.Encoded()
+}
+
 func (w *workerPool) try(j *jobs.Job, slot int) error {
 	first := j.First()
-	c, err := w.get(slot, first.Text)
+	question, err := w.question(first)
 	if err != nil {
 		return err
 	}
-	question := []byte(first.Text)
-	if w.jsonl {
-		question = first.JSON()
+	c, err := w.get(slot, first.Text)
+	if err != nil {
+		return err
 	}
 	began := time.Now()
 	answer, err := c.ask(question, w.r.around.Timeout())

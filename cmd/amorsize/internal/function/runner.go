@@ -108,7 +108,10 @@ func (r *Runner) Traits() jobs.Traits { return jobs.Traits{} }
 func (r *Runner) Attempt(_ context.Context, j *jobs.Job, _ int) error {
 	list := make([]json.RawMessage, len(j.Batch))
 	for i, it := range j.Batch {
-		list[i] = it.JSON()
+		var err error
+		if list[i], err = it.Encoded(); err != nil {
+			return r.present(j, gofunc.Answer{}, err)
+		}
 	}
 	server, err := r.get()
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -109,11 +108,9 @@ func TestValues(t *testing.T) {
 // With jsonl each item has an object, of a success or a failure.
 func TestJSONL(t *testing.T) {
 	r, _ := runner(function.JSONL, true)
-	_, out, err := attempt(t, r, 4, "a", "\xff")
+	_, out, err := attempt(t, r, 4, "a", "c")
 	require.NoError(t, err)
-	require.Equal(t, 2, strings.Count(out, "\n"))
-	require.Contains(t, out, `{"n":4,"item":"a","value":{"is":"a"}}`)
-	require.Contains(t, out, `"n":5,"item64":"/w=="`)
+	require.Equal(t, `{"n":4,"item":"a","value":{"is":"a"}}`+"\n"+`{"n":5,"item":"c","value":{"is":"c"}}`+"\n", out)
 	_, out, err = attempt(t, r, 6, "b", "fail")
 	require.Error(t, err)
 	require.Equal(t, `{"n":6,"item":"b","value":{"is":"b"},"error":"it failed"}`+"\n"+`{"n":7,"item":"fail","error":"it failed"}`+"\n", out)

@@ -15,8 +15,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/amorsize/amorsize/cmd/amorsize/internal/items"
 )
 
 // record is a line of the harness's output.
@@ -203,10 +201,10 @@ func (p *program) died(n, of int, err error) error {
 	return refuse("item %d ended the process (%s)%s", n, how, text)
 }
 
-func writeItems(w io.WriteCloser, list []items.Item) {
+func writeLines(w io.WriteCloser, lines [][]byte) {
 	b := bufio.NewWriterSize(w, 64<<10)
-	for _, it := range list {
-		if _, err := b.Write(append(bytes.ReplaceAll(it.JSON(), []byte("\n"), []byte(" ")), '\n')); err != nil {
+	for _, line := range lines {
+		if _, err := b.Write(append(bytes.ReplaceAll(line, []byte("\n"), []byte(" ")), '\n')); err != nil {
 			break // it has ended: that is reported elsewhere
 		}
 	}

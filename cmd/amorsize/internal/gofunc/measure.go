@@ -47,6 +47,24 @@ func (r Run) env(mode string) []string {
 	}
 }
 
+// measure starts the harness on the run's items, unless one would be changed on the way.
+func (b *Binary) measure(ctx context.Context, run Run, env ...string) (*program, error) {
+	lines := make([][]byte, len(run.Items))
+	for i, it := range run.Items {
+		line, err := it.Encoded()
+		if err != nil {
+			return nil, refuse("%v", err)
+		}
+		lines[i] = line
+	}
+	p, err := b.start(ctx, run.Output, run.Dir, env...)
+	if err != nil {
+		return nil, err
+	}
+	go writeLines(p.in, lines)
+	return p, nil
+}
+
 // startUp is how long the program may take until its first call begins.
 const startUp = 30 * time.Second
 
@@ -56,11 +74,10 @@ const hangs = 5
 // Sample makes the calls one after the other until the budget is used up. For a call that never ends, it reports
 // where it hangs.
 func (b *Binary) Sample(ctx context.Context, run Run) (*Sample, error) {
-	p, err := b.start(ctx, run.Output, run.Dir, run.env("sample")...)
+	p, err := b.measure(ctx, run, run.env("sample")...)
 	if err != nil {
 		return nil, err
 	}
-	go writeItems(p.in, run.Items)
 	s := &Sample{}
 	at, of := 1, 1
 	var hung atomic.Bool
@@ -130,11 +147,10 @@ type Parallel struct {
 
 // Parallel makes the calls with run.Workers workers.
 func (b *Binary) Parallel(ctx context.Context, run Run) (*Parallel, error) {
-	p, err := b.start(ctx, run.Output, run.Dir, run.env("parallel")...)
+	p, err := b.measure(ctx, run, run.env("parallel")...)
 	if err != nil {
 		return nil, err
 	}
-	go writeItems(p.in, run.Items)
 	var result *Parallel
 	ended, err := p.read(func(r *record) {
 		if r.Type == "parallel" {
@@ -167,11 +183,10 @@ var raceAccess = regexp.MustCompile(`(?m)^(?:Previous )?((?i:read|write)) at 0x[
 
 // CheckRace makes calls with several workers in a harness built with the race detector.
 func (b *Binary) CheckRace(ctx context.Context, run Run) (Race, error) {
-	p, err := b.start(ctx, run.Output, run.Dir, append(run.env("race"), "GORACE=halt_on_error=0 exitcode=66")...)
+	p, err := b.measure(ctx, run, append(run.env("race"), "GORACE=halt_on_error=0 exitcode=66")...)
 	if err != nil {
 		return Race{}, err
 	}
-	go writeItems(p.in, run.Items)
 	for {
 		if _, err := p.next(); err != nil {
 			break

@@ -4,6 +4,8 @@ package items
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -55,9 +57,8 @@ func (it Item) Named(name string) (string, bool) {
 		if !ok {
 			return "", false
 		}
-		var text string
-		if json.Unmarshal(raw, &text) == nil && !bytes.Equal(raw, []byte("null")) {
-			return text, true
+		if raw[0] == '"' {
+			return unquote(raw), true
 		}
 		return string(raw), true
 	}
@@ -70,6 +71,9 @@ func (it Item) Named(name string) (string, bool) {
 	}
 	return it.Fields[i], true
 }
+
+// IsRecord reports whether the item is a JSON value of the input: its JSON is its text, byte for byte.
+func (it Item) IsRecord() bool { return it.record != nil }
 
 // JSON returns the item as JSON: a record unchanged, columns as an object or an array, a line as a string.
 func (it Item) JSON() []byte {
@@ -96,6 +100,32 @@ func (it Item) JSON() []byte {
 	return quote(it.Text)
 }
 
+// encodingError is why an item can't be handed over as JSON: another attempt would fail again.
+type encodingError struct{ n int }
+
+// Error names the item, which may be one of a batch.
+func (e *encodingError) Error() string {
+	return fmt.Sprintf("item %d is not UTF-8, which JSON can't hold: it would be changed", e.n)
+}
+
+// Permanent tells retriers so.
+func (*encodingError) Permanent() bool { return true }
+
+// Encoded returns the item as JSON for whoever is to work on it. Bytes that are not UTF-8 are an error: JSON has
+// U+FFFD in their place, which is another item.
+func (it Item) Encoded() (json.RawMessage, error) {
+	texts := append([]string{it.Text}, it.Fields...)
+	if it.names != nil {
+		texts = append(texts, it.names.list...)
+	}
+	for _, text := range texts {
+		if !utf8.ValidString(text) {
+			return nil, &encodingError{it.N}
+		}
+	}
+	return it.JSON(), nil
+}
+
 // Told returns the item for a result: its JSON or, as JSON can't have bytes that are not UTF-8, its text
 // unchanged, to be written as base64 under another name.
 func (it Item) Told() (shown json.RawMessage, raw []byte) {
@@ -103,6 +133,30 @@ func (it Item) Told() (shown json.RawMessage, raw []byte) {
 		return nil, []byte(it.Text)
 	}
 	return it.JSON(), nil
+}
+
+// unquote returns the text of a JSON string. It keeps bytes that are not UTF-8, for which the decoder has U+FFFD: no
+// escape has such a byte, so what is between them can be decoded piece by piece.
+func unquote(raw []byte) string {
+	var b strings.Builder
+	for rest := raw[1 : len(raw)-1]; len(rest) > 0; {
+		n := 0
+		for n < len(rest) {
+			r, size := utf8.DecodeRune(rest[n:])
+			if r == utf8.RuneError && size == 1 {
+				break
+			}
+			n += size
+		}
+		var text string
+		_ = json.Unmarshal([]byte(`"`+string(rest[:n])+`"`), &text) // it is a part of what has been decoded once
+		b.WriteString(text)
+		if rest = rest[n:]; len(rest) > 0 {
+			b.WriteByte(rest[0])
+			rest = rest[1:]
+		}
+	}
+	return b.String()
 }
 
 func quote(text string) []byte {
