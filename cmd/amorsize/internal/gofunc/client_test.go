@@ -167,7 +167,8 @@ func (f *failing) Close() error              { f.closed = true; return nil }
 // TestItemsForAProgramThatHasGone are not written one after the other.
 func TestItemsForAProgramThatHasGone(t *testing.T) {
 	var gone failing
-	writeItems(&gone, list(strings.Repeat("x", 80<<10), "b", strings.Repeat("y", 80<<10)))
+	long := bytes.Repeat([]byte("x"), 80<<10)
+	writeLines(&gone, [][]byte{long, []byte("b"), long})
 	require.Equal(t, 1, gone.writes)
 	require.True(t, gone.closed)
 }
